@@ -1,0 +1,60 @@
+# Every command sets up what it needs first: a virtual environment with this project, editable.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+PYTEST := $(BIN)/python -m pytest
+
+.DEFAULT_GOAL := help
+.PHONY: help setup demo demo-northflank test check format lint types layers fast golden bench test-pythons clean
+
+help: ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
+
+$(READY): pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade 'pip>=24'
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@touch $(READY)
+
+setup: $(READY) ## make the virtual environment
+
+demo: $(READY) ## run examples/digits_flow.py through Prefect, with nothing to start
+	$(BIN)/python -m examples.demo
+
+demo-northflank: $(READY) ## the same flow deployed to a (emulated) Northflank: server, emulator, worker
+	$(BIN)/python -m examples.demo_northflank
+
+test: $(READY) ## all tests
+	$(PYTEST)
+
+check: format lint types layers fast ## format, lint, types, layers, fast tests
+
+format: $(READY)
+	$(BIN)/ruff format --check .
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/codespell .
+
+types: $(READY)
+	$(BIN)/mypy
+
+layers: $(READY)
+	$(BIN)/lint-imports
+
+fast: $(READY) ## the tests that start no server
+	$(PYTEST) -m "not slow"
+
+golden: $(READY) ## rewrite the expected files of tests/golden, then show what changed
+	$(PYTEST) tests/unit tests/golden tests/packaging -m "golden" --update-golden
+	@git --no-pager diff --stat -- tests
+
+bench: $(READY) ## overhead per step, as a ratio to Metaflow's own `run`
+	$(BIN)/python -m tests.bench
+
+test-pythons: ## the fast tests under each Python that is installed
+	bash tests/pythons.sh
+
+clean: ## remove what the commands above made
+	rm -rf $(VENV) .venvs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .metaflow

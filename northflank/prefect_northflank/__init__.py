@@ -1,0 +1,1 @@
+"""Prefect worker that runs flow runs as Northflank jobs."""
