@@ -1,0 +1,172 @@
+"""The intermediate representation: a flow as plain values, free of Metaflow's and Prefect's classes.
+
+`analysis` makes it, `render` and `deploy.plan` read it. Everything here is frozen, ordered and
+serialisable, so that the same flow always gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+IR_VERSION = 1
+
+Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+
+
+class Transition(str, Enum):
+    """What a step does with its result: the closed set of Metaflow's `self.next` forms."""
+
+    LINEAR = "linear"
+    SPLIT = "split"
+    FOREACH = "foreach"
+    PARALLEL = "parallel"
+    SWITCH = "switch"
+    END = "end"
+
+
+class ParameterType(str, Enum):
+    """The types of Metaflow's parameters that can be sent to a run."""
+
+    STR = "str"
+    INT = "int"
+    FLOAT = "float"
+    BOOL = "bool"
+    JSON = "json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One arm of a switch: the value of the condition, and the step it leads to."""
+
+    value: str | int | float | bool | None
+    step: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Resource:
+    """One non-default setting of @resources, e.g. `cpu` = `4`."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """One step of the flow.
+
+    `joins` is the step whose split this step joins, or None where it is no join.
+    `user_retries` and `error_retries` are what Metaflow's decorators ask for
+    (`StepDecorator.step_task_retry_count`): @retry adds the first kind, @catch the second.
+    `environment` holds only the names of @environment's variables; the values stay in the flow.
+    """
+
+    name: str
+    doc: str = ""
+    transition: Transition
+    next: tuple[str, ...] = ()
+    cases: tuple[Case, ...] = ()
+    condition: str | None = None
+    foreach: str | None = None
+    joins: str | None = None
+    user_retries: int = 0
+    error_retries: int = 0
+    retry_delay_seconds: int = 0
+    timeout_seconds: int | None = None
+    environment: tuple[str, ...] = ()
+    resources: tuple[Resource, ...] = ()
+
+    @property
+    def attempts(self) -> int:
+        """How many times Metaflow would try this task at most."""
+        return self.user_retries + self.error_retries + 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter:
+    """One `metaflow.Parameter`, its default already evaluated.
+
+    `default` is None both for "no default" and for a default of None: Metaflow does not tell
+    them apart. `choices` is not empty where the flow declared a `click.Choice`.
+    """
+
+    name: str
+    type: ParameterType
+    default: Json = None
+    required: bool = False
+    help: str = ""
+    separator: str | None = None
+    choices: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """@schedule as a five-field cron line and an IANA time zone (None: the server's, UTC)."""
+
+    cron: str
+    timezone: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """@project as Metaflow resolves it: `flow_name` is `project.branch.Flow`."""
+
+    name: str
+    branch: str
+    flow_name: str
+    is_production: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Where the flow's code is: `file` is relative to the generated file, `sha256` is of its bytes."""
+
+    file: str
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backends:
+    """The implementations that Metaflow's top-level options choose for every command of a run."""
+
+    metadata: str
+    datastore: str
+    environment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """A whole flow; `options` are Metaflow's top-level options beyond `backends`, as on its command line."""
+
+    name: str
+    doc: str = ""
+    steps: tuple[Step, ...]
+    start: str
+    end: str
+    parameters: tuple[Parameter, ...] = ()
+    schedule: Schedule | None = None
+    project: Project | None = None
+    tags: tuple[str, ...] = ()
+    source: Source
+    backends: Backends
+    options: tuple[str, ...] = ()
+
+    def step(self, name: str) -> Step:
+        """Return the step called *name*.
+
+        Raises:
+            KeyError: there is none.
+        """
+        for step in self.steps:
+            if step.name == name:
+                return step
+        raise KeyError(name)
+
+
+def to_json(flow: Flow) -> str:
+    """Write *flow* as JSON text: sorted, indented, ending in a newline."""
+    document = {"ir_version": IR_VERSION, "flow": dataclasses.asdict(flow)}
+    return json.dumps(document, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
