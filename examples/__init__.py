@@ -1,0 +1,1 @@
+"""Runnable flows: documentation, golden input and end-to-end tests at once."""
