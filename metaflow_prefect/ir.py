@@ -14,6 +14,9 @@ from typing import TypeAlias
 
 IR_VERSION = 1
 
+DEFAULT_MAX_WORKERS = 16
+"""How many tasks of one run may execute at the same time: the default of Metaflow's `run --max-workers`."""
+
 Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
 
 
@@ -135,11 +138,24 @@ class Backends:
     metadata: str
     datastore: str
     environment: str
+    datastore_root: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExitHooks:
+    """The functions of @exit_hook, by name, in the order in which they run."""
+
+    on_success: tuple[str, ...] = ()
+    on_error: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Flow:
-    """A whole flow; `options` are Metaflow's top-level options beyond `backends`, as on its command line."""
+    """A whole flow.
+
+    `options` are Metaflow's top-level options beyond `backends`, as on its command line.
+    `config` is the resolved configuration as JSON text (Metaflow's `--local-config-file`), if there is any.
+    """
 
     name: str
     doc: str = ""
@@ -149,10 +165,14 @@ class Flow:
     parameters: tuple[Parameter, ...] = ()
     schedule: Schedule | None = None
     project: Project | None = None
+    exit_hooks: ExitHooks = ExitHooks()
     tags: tuple[str, ...] = ()
     source: Source
     backends: Backends
     options: tuple[str, ...] = ()
+    config: str | None = None
+    max_workers: int = DEFAULT_MAX_WORKERS
+    workflow_timeout_seconds: int | None = None
 
     def step(self, name: str) -> Step:
         """Return the step called *name*.

@@ -1,1 +1,192 @@
-"""analysis."""
+"""FlowSpec → ir.Flow: the only part of the compiler that knows Metaflow's classes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaflow_prefect import ir
+from metaflow_prefect.analysis import decorators, graph, parameters, support
+from metaflow_prefect.errors import Finding, UnsupportedFlow
+
+__all__ = ["Request", "analyze"]
+
+_DEFAULT_SIDECARS = {"event-logger": "nullSidecarLogger", "monitor": "nullSidecarMonitor"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the compiler was asked beside the flow.
+
+    `datastore_root` is the one the user named on the command line, if any.
+    """
+
+    output_directory: Path
+    tags: tuple[str, ...] = ()
+    datastore_root: str | None = None
+    max_workers: int = ir.DEFAULT_MAX_WORKERS
+    workflow_timeout_seconds: int | None = None
+
+
+def analyze(state: Any, request: Request) -> ir.Flow:  # noqa: ANN401  Metaflow's CliState
+    """Return the flow of Metaflow's command line *state* as plain values.
+
+    Raises:
+        UnsupportedFlow: something in it cannot work on Prefect; names everything at once.
+    """
+    from metaflow import current
+
+    flow_decorators = _flow_decorators(state.flow)
+    found_parameters, bad_parameters = parameters.parameters(state.flow)
+    schedule, bad_schedule = decorators.schedule(flow_decorators)
+    findings = (
+        *support.findings(state.graph, flow_decorators),
+        *_environment_findings(state.environment.TYPE),
+        *bad_parameters,
+        *bad_schedule,
+        *_unscheduled(schedule, found_parameters),
+    )
+    if findings:
+        raise UnsupportedFlow(state.flow.name, findings)
+    return ir.Flow(
+        name=state.flow.name,
+        doc=state.graph.doc,
+        steps=tuple(_step(node) for node in graph.nodes(state.graph)),
+        start=state.graph.start_step,
+        end=state.graph.end_step,
+        parameters=found_parameters,
+        schedule=schedule,
+        project=decorators.project(flow_decorators, current),
+        exit_hooks=_exit_hooks(flow_decorators),
+        tags=request.tags,
+        source=_source(Path(state.entrypoint[-1]), request.output_directory),
+        backends=ir.Backends(
+            metadata=state.metadata.TYPE,
+            datastore=state.flow_datastore.TYPE,
+            environment=state.environment.TYPE,
+            datastore_root=request.datastore_root,
+        ),
+        options=_options(state, flow_decorators),
+        config=_config(state.flow),
+        max_workers=request.max_workers,
+        workflow_timeout_seconds=request.workflow_timeout_seconds,
+    )
+
+
+def _step(node: Any) -> ir.Step:  # noqa: ANN401
+    attempts = decorators.attempts(node.decorators)
+    return ir.Step(
+        name=node.name,
+        doc=node.doc.strip(),
+        transition=graph.transition(node),
+        next=tuple(node.out_funcs),
+        cases=graph.cases(node),
+        condition=node.condition,
+        foreach=node.foreach_param,
+        joins=graph.joined_split(node),
+        user_retries=attempts.user_retries,
+        error_retries=attempts.error_retries,
+        retry_delay_seconds=attempts.retry_delay_seconds,
+        timeout_seconds=decorators.timeout_seconds(node.decorators),
+        environment=decorators.environment_names(node.decorators),
+        resources=decorators.resources(node.decorators),
+    )
+
+
+def _flow_decorators(flow: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    from metaflow.decorators import flow_decorators
+
+    return tuple(flow_decorators(flow))
+
+
+def _exit_hooks(flow_decorators: tuple[Any, ...]) -> ir.ExitHooks:
+    hooks = [decorator for decorator in flow_decorators if decorator.name == "exit_hook"]
+    return ir.ExitHooks(
+        on_success=tuple(name for hook in hooks for name in hook.success_hooks),
+        on_error=tuple(name for hook in hooks for name in hook.error_hooks),
+    )
+
+
+def _source(flow_file: Path, output_directory: Path) -> ir.Source:
+    absolute = flow_file.resolve()
+    relative = os.path.relpath(absolute, output_directory.resolve())
+    return ir.Source(
+        file=Path(relative).as_posix(), sha256=hashlib.sha256(absolute.read_bytes()).hexdigest()
+    )
+
+
+def _options(state: Any, flow_decorators: tuple[Any, ...]) -> tuple[str, ...]:  # noqa: ANN401
+    """Return the top-level options that every command of a run needs, as `metaflow.runtime.CLIArgs` builds them."""
+    options: list[str] = []
+    for name, default in _DEFAULT_SIDECARS.items():
+        chosen = {"event-logger": state.event_logger, "monitor": state.monitor}[name].TYPE
+        if chosen != default:
+            options.append(f"--{name}={chosen}")
+    for decorator in flow_decorators:
+        for name, value in decorator.get_top_level_options():
+            if value is True:
+                options.append(f"--{name}")
+            elif value not in (None, False):
+                options.append(f"--{name}={value}")
+    options.extend(f"--with={spec}" for spec in _added_decorators(state.graph))
+    for name in _configs(state.flow):
+        options.extend(("--config-value", name, f"kv.{name}"))
+    return tuple(options)
+
+
+def _added_decorators(flow_graph: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Return the specs of decorators that came from `--with` rather than from the source."""
+    specs: dict[str, None] = {}
+    for node in flow_graph:
+        for decorator in node.decorators:
+            if not decorator.statically_defined and decorator.inserted_by is None:
+                specs[decorator.make_decorator_spec()] = None
+    return tuple(specs)
+
+
+def _configs(flow: Any) -> Any:  # noqa: ANN401
+    from metaflow.flowspec import FlowStateItems
+
+    return flow._flow_state[FlowStateItems.CONFIGS]  # noqa: SLF001  as Metaflow's own deployers do
+
+
+def _config(flow: Any) -> str | None:  # noqa: ANN401
+    """Return the resolved configuration as JSON text, in the form of Metaflow's `--local-config-file`."""
+    from metaflow.user_configs.config_parameters import dump_config_values
+
+    values = dump_config_values(flow)
+    return json.dumps(values, sort_keys=True) if values else None
+
+
+def _environment_findings(environment: str) -> tuple[Finding, ...]:
+    if environment == "local":
+        return ()
+    return (
+        Finding(
+            where="flow",
+            feature=f"--environment={environment}",
+            reason="steps run with the interpreter of the flow run so far",
+            remedy="install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
+        ),
+    )
+
+
+def _unscheduled(
+    schedule: ir.Schedule | None, found: tuple[ir.Parameter, ...]
+) -> tuple[Finding, ...]:
+    if schedule is None:
+        return ()
+    return tuple(
+        Finding(
+            where=f"parameter {parameter.name}",
+            feature="@schedule with a required parameter",
+            reason="a scheduled run has nobody to ask for its value",
+            remedy="give it a default, or take @schedule out",
+        )
+        for parameter in found
+        if parameter.required
+    )

@@ -1,0 +1,122 @@
+"""The support matrix: what becomes of each of Metaflow's decorators. Data; the docs page is made from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+from metaflow_prefect.errors import Finding
+
+
+class Verdict(str, Enum):
+    """What we do with a decorator."""
+
+    MAPPED = "mapped"
+    """Translated into what Prefect has for it."""
+    WITHIN = "within the step"
+    """Runs inside Metaflow's own `step`, exactly as under Metaflow."""
+    REFUSED = "refused"
+    """Cannot work; `create` says so."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Support:
+    """The verdict on one decorator: how it is mapped, or why not and what to do instead."""
+
+    name: str
+    verdict: Verdict
+    note: str
+    remedy: str = ""
+
+
+def _mapped(name: str, note: str) -> Support:
+    return Support(name=name, verdict=Verdict.MAPPED, note=note)
+
+
+def _within(name: str, note: str) -> Support:
+    return Support(name=name, verdict=Verdict.WITHIN, note=note)
+
+
+def _refused(name: str, note: str, remedy: str) -> Support:
+    return Support(name=name, verdict=Verdict.REFUSED, note=note, remedy=remedy)
+
+
+_OTHER_ORCHESTRATOR = "it belongs to another orchestrator"
+_LEAVE_IT_OUT = "take it out for this deployment"
+
+STEP_DECORATORS = (
+    _mapped("retry", "`retries` and `retry_delay_seconds` of the task; one Metaflow task, the same attempt numbers"),
+    _mapped("catch", "three more attempts for the fallback, as Metaflow's own runtime gives"),
+    _mapped("timeout", "enforced in the step as under Metaflow; `timeout_seconds` of the task ends it if it does not obey"),
+    _mapped("environment", "set before the step's process starts; the values stay in the flow's file"),
+    _mapped("resources", "tags of the task (`cpu=4`), for Prefect's concurrency limits"),
+    _mapped("parallel", "a local gang: the control task starts its workers, as under `run`"),
+    _within("card", "rendered and stored by the step"),
+    _within("secrets", "fetched by the step"),
+    _within("pytorch_parallel", "a local gang, as @parallel"),
+    _refused(
+        "conda", "steps run with the interpreter of the flow run so far",
+        "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
+    ),
+    _refused(
+        "pypi", "steps run with the interpreter of the flow run so far",
+        "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
+    ),
+    _refused("batch", "the step would leave Prefect's container for AWS Batch", "use @resources and a work pool"),
+    _refused("kubernetes", "the step would leave Prefect's container for a pod", "use @resources and a work pool"),
+    _refused("slurm", "the step would leave Prefect's container for a Slurm cluster", "use @resources and a work pool"),
+    _refused("snowpark", "the step would leave Prefect's container for Snowflake", "use @resources and a work pool"),
+    _refused("nvidia", "the step would leave Prefect's container for NVIDIA's cloud", "use @resources and a work pool"),
+    _refused("nvct", "the step would leave Prefect's container for NVIDIA's cloud", "use @resources and a work pool"),
+    _refused("unbounded_test_foreach_internal", "it is a test of Metaflow's own", _LEAVE_IT_OUT),
+    _refused("airflow_internal", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
+    _refused("argo_workflows_internal", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
+    _refused("step_functions_internal", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
+)  # fmt: skip
+
+FLOW_DECORATORS = (
+    _mapped("schedule", "the deployment's cron schedule, with its time zone"),
+    _mapped("project", "`project.branch.Flow` is the deployment's name; --branch and --production as under `run`"),
+    _mapped("exit_hook", "runs after the flow, on success or on error"),
+    _refused("trigger", "deployments have no event triggers yet", "start the run with `prefect trigger`"),
+    _refused("trigger_on_finish", "deployments have no event triggers yet", "start the run with `prefect trigger`"),
+    _refused(
+        "conda_base", "steps run with the interpreter of the flow run so far",
+        "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
+    ),
+    _refused(
+        "pypi_base", "steps run with the interpreter of the flow run so far",
+        "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
+    ),
+    _refused("airflow_external_task_sensor", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
+    _refused("airflow_s3_key_sensor", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
+)  # fmt: skip
+
+_STEP = {support.name: support for support in STEP_DECORATORS}
+_FLOW = {support.name: support for support in FLOW_DECORATORS}
+
+
+def findings(graph: Any, flow_decorators: tuple[Any, ...]) -> tuple[Finding, ...]:  # noqa: ANN401
+    """Return every decorator that is refused, in the order of the source.
+
+    A decorator that we do not know (a third party's) is left to work within its step.
+    """
+    of_flow = [
+        _finding("flow", _FLOW[decorator.name])
+        for decorator in flow_decorators
+        if decorator.name in _FLOW and _FLOW[decorator.name].verdict is Verdict.REFUSED
+    ]
+    of_steps = [
+        _finding(node.name, _STEP[decorator.name])
+        for node in sorted(graph, key=lambda node: node.func_lineno)
+        for decorator in node.decorators
+        if decorator.name in _STEP and _STEP[decorator.name].verdict is Verdict.REFUSED
+    ]
+    return tuple(of_flow + of_steps)
+
+
+def _finding(where: str, support: Support) -> Finding:
+    return Finding(
+        where=where, feature=f"@{support.name}", reason=support.note, remedy=support.remedy
+    )

@@ -1,0 +1,1 @@
+"""A Prefect server, its workers and its database, configured by environment variables only."""

@@ -1,0 +1,6 @@
+"""`python -m metaflow_prefect.headless` is `prefect-headless`."""
+
+from metaflow_prefect.headless.cli import main
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,123 @@
+"""The few requests the stack makes to Prefect's API: ready, work pool, workers, counts, automation."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from metaflow_prefect.headless.environment import ZOMBIE_SECONDS
+
+ZOMBIE_AUTOMATION = "Crash flow runs without a heartbeat (prefect-headless)"
+#: An answer other than this means that somebody else listens there, or that the server is ill.
+UNREACHABLE = (httpx.HTTPError,)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Queue:
+    """Flow runs by where they are; `late` are those that should have begun already."""
+
+    scheduled: int
+    late: int
+    pending: int
+    running: int
+
+
+class ServerApi:
+    """Prefect's REST API at *url* (`http://…/api`)."""
+
+    def __init__(self, url: str, auth_string: str | None, *, timeout_seconds: float = 10) -> None:
+        user, _, password = (auth_string or "").partition(":")
+        self._client = httpx.Client(
+            base_url=url,
+            auth=httpx.BasicAuth(user, password) if auth_string else None,
+            timeout=timeout_seconds,
+            # The server is on this machine: a proxy for the outside must not see it.
+            trust_env=False,
+        )
+
+    def __enter__(self) -> ServerApi:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def pool_type(self, name: str) -> str | None:
+        """The type of the work pool *name*, None if there is no such pool."""
+        answer = self._client.get(f"/work_pools/{name}")
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return None
+        return str(answer.raise_for_status().json()["type"])
+
+    def online_workers(self, pool: str) -> tuple[str, ...]:
+        """Names of the workers of *pool* that have been heard lately."""
+        answer = self._client.post(f"/work_pools/{pool}/workers/filter", json={})
+        if answer.status_code == httpx.codes.NOT_FOUND:
+            return ()
+        found = answer.raise_for_status().json()
+        return tuple(worker["name"] for worker in found if worker["status"] == "ONLINE")
+
+    def queue(self) -> Queue:
+        """How many flow runs wait and run."""
+        return Queue(
+            scheduled=self._count({"type": {"any_": ["SCHEDULED"]}}),
+            late=self._count({"name": {"any_": ["Late"]}}),
+            pending=self._count({"type": {"any_": ["PENDING"]}}),
+            running=self._count({"type": {"any_": ["RUNNING"]}}),
+        )
+
+    def ensure_zombie_automation(self) -> bool:
+        """Create the automation unless it is there; True if it was created.
+
+        As docs.prefect.io/v3/advanced/detect-zombie-flows has it: whoever has sent a heartbeat
+        and neither sends another nor ends within `ZOMBIE_SECONDS` is marked Crashed.
+        """
+        known = self._client.post(
+            "/automations/filter", json={"automations": {"name": {"any_": [ZOMBIE_AUTOMATION]}}}
+        )
+        if known.raise_for_status().json():
+            return False
+        self._client.post("/automations/", json=_zombie_automation()).raise_for_status()
+        return True
+
+    def _count(self, state: dict[str, Any]) -> int:
+        answer = self._client.post("/flow_runs/count", json={"flow_runs": {"state": state}})
+        return int(answer.raise_for_status().json())
+
+
+def answers(url: str, *, timeout_seconds: float = 5) -> bool:
+    """Whether *url* answers 200."""
+    try:
+        return httpx.get(url, timeout=timeout_seconds, trust_env=False).status_code == httpx.codes.OK
+    except UNREACHABLE:
+        return False
+
+
+def _zombie_automation() -> dict[str, Any]:
+    ended = ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")
+    return {
+        "name": ZOMBIE_AUTOMATION,
+        "description": "Flow runs whose process or machine died would stay Running for ever.",
+        "enabled": True,
+        "trigger": {
+            "type": "event",
+            "posture": "Proactive",
+            "after": ["prefect.flow-run.heartbeat"],
+            "expect": [
+                "prefect.flow-run.heartbeat",
+                *(f"prefect.flow-run.{state}" for state in ended),
+            ],
+            "match": {"prefect.resource.id": "prefect.flow-run.*"},
+            "for_each": ["prefect.resource.id"],
+            "threshold": 1,
+            "within": ZOMBIE_SECONDS,
+        },
+        "actions": [
+            {
+                "type": "change-flow-run-state",
+                "state": "CRASHED",
+                "message": "No heartbeat: the process or the machine of this flow run died.",
+            }
+        ],
+    }

@@ -1,0 +1,197 @@
+"""The programs of a stack: what is started, in which order, as whom and with which environment."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from metaflow_prefect.headless import environment
+from metaflow_prefect.headless.database import Database
+from metaflow_prefect.headless.environment import Access
+from metaflow_prefect.headless.layout import Layout
+from metaflow_prefect.headless.settings import Settings
+
+#: Names in the seed's documentation, accepted wherever a service is named.
+ALIASES = {
+    "prefect-server": "server",
+    "prefect-worker": "worker",
+    "worker-1": "worker",
+}
+
+
+class Order(int, Enum):
+    """Start order; the supervisor stops in the opposite one."""
+
+    DATABASE = 10
+    SERVER = 20
+    BACKGROUND = 25
+    EMULATOR = 30
+    WORKER = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Service:
+    """One supervised program; `environment` is all it sees, `user` whom it runs as (None: us)."""
+
+    name: str
+    command: tuple[str, ...]
+    order: Order
+    environment: Mapping[str, str] = field(repr=False)
+    directory: Path
+    settle_seconds: int
+    stop_signal: str = "TERM"
+    stop_seconds: int = 30
+    user: str | None = None
+    health_url: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The managed PostgreSQL cluster: its programs, its directory, its operating system user."""
+
+    binaries: Path
+    directory: Path
+    user: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """Everything needed to start a stack, decided."""
+
+    settings: Settings
+    layout: Layout
+    database: Database
+    access: Access
+    cluster: Cluster | None
+    with_server: bool
+    worker_ports: tuple[int, ...]
+    host_name: str
+    emulator_port: int = 0
+
+
+def services(plan: Plan) -> tuple[Service, ...]:
+    """The services of *plan* in the order in which they are started."""
+    found: list[Service] = []
+    if plan.cluster is not None:
+        found.append(_postgres(plan, plan.cluster))
+    if plan.with_server:
+        found.append(_server(plan))
+        if plan.settings.server.api_processes > 1:
+            found.append(_background(plan))
+    if plan.access.emulator_url:
+        found.append(_emulator(plan))
+    found += [_worker(plan, index, port) for index, port in enumerate(plan.worker_ports, 1)]
+    return tuple(found)
+
+
+def as_environment(every: tuple[Service, ...]) -> str:
+    """The environments as one text, for the supervisor's own environment (never for a file)."""
+    return json.dumps(
+        {
+            service.name: {
+                "command": service.command,
+                "environment": dict(service.environment),
+                "user": service.user,
+            }
+            for service in every
+        }
+    )
+
+
+def resolve_name(name: str, known: tuple[str, ...]) -> str | None:
+    """The service the user means by *name*, None if there is none."""
+    candidates = (name, ALIASES.get(name, name))
+    return next((candidate for candidate in candidates if candidate in known), None)
+
+
+def worker_name(index: int) -> str:
+    """The first worker is `worker`, as most stacks have one; further ones have a number."""
+    return "worker" if index == 1 else f"worker-{index}"
+
+
+def _postgres(plan: Plan, cluster: Cluster) -> Service:
+    postgres = plan.settings.storage.postgres
+    return Service(
+        name="postgres",
+        command=(
+            str(cluster.binaries / "postgres"),
+            *("-D", str(cluster.directory)),
+            *("-c", f"listen_addresses={postgres.host}"),
+            *("-c", f"port={postgres.port}"),
+            # Everything goes over TCP with a password: no socket in a directory others can write.
+            *("-c", "unix_socket_directories="),
+            *("-c", "max_connections=200"),
+        ),
+        order=Order.DATABASE,
+        environment=environment.for_postgres(plan.settings),
+        directory=Path("/"),
+        settle_seconds=2,
+        stop_signal="INT",
+        stop_seconds=60,
+        user=cluster.user,
+    )
+
+
+def _server(plan: Plan) -> Service:
+    processes = plan.settings.server.api_processes
+    several = ("--workers", str(processes)) if processes > 1 else ()
+    return Service(
+        name="server",
+        command=(sys.executable, "-m", "prefect", "server", "start", *several),
+        order=Order.SERVER,
+        environment=environment.for_server(plan.settings, plan.access, plan.database),
+        directory=plan.layout.work,
+        settle_seconds=10,
+        health_url=f"{plan.settings.server.local_url}/ready",
+    )
+
+
+def _background(plan: Plan) -> Service:
+    """Several API processes run without the background services; those get a process of theirs."""
+    return Service(
+        name="background",
+        command=(sys.executable, "-m", "prefect", "server", "services", "start"),
+        order=Order.BACKGROUND,
+        environment=environment.for_server(plan.settings, plan.access, plan.database),
+        directory=plan.layout.work,
+        settle_seconds=10,
+    )
+
+
+def _emulator(plan: Plan) -> Service:
+    return Service(
+        name="emulator",
+        command=(
+            *(sys.executable, "-m", "northflank_emulator"),
+            *("--port", str(plan.emulator_port)),
+            *("--state-dir", str(plan.layout.emulator_state)),
+        ),
+        order=Order.EMULATOR,
+        environment=environment.for_emulator(plan.settings, plan.access),
+        directory=plan.layout.work,
+        settle_seconds=2,
+        health_url=None,
+    )
+
+
+def _worker(plan: Plan, index: int, port: int) -> Service:
+    workers = plan.settings.workers
+    return Service(
+        name=worker_name(index),
+        command=(
+            *(sys.executable, "-m", "prefect", "worker", "start"),
+            *("--pool", workers.pool, "--type", workers.type),
+            *("--limit", str(workers.limit)),
+            *("--name", f"{plan.host_name}-{index}"),
+            *("--with-healthcheck", "--install-policy", "never"),
+        ),
+        order=Order.WORKER,
+        environment=environment.for_worker(plan.settings, plan.access, health_port=port),
+        directory=plan.layout.work,
+        settle_seconds=5,
+        health_url=f"http://127.0.0.1:{port}/health",
+    )

@@ -1,0 +1,71 @@
+"""The Jinja environment of the generated file: strict, and with the few filters its templates need."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import jinja2
+
+from metaflow_prefect.render.literals import Code
+
+
+def environment() -> jinja2.Environment:
+    """Return the environment; an undefined name in a template is an error."""
+    jinja = jinja2.Environment(
+        loader=jinja2.PackageLoader("metaflow_prefect.templates", ""),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701  the output is Python, and every literal goes through `py`
+    )
+    jinja.filters.update(py=literal, docstring=docstring, oneline=one_line)
+    return jinja
+
+
+def literal(value: Any) -> str:  # noqa: ANN401  any value that has a literal
+    """Return the Python source of *value*: double quotes, and the order the value has.
+
+    >>> literal(("a", 1, None)), literal({"x": [True]}), literal(("a",))
+    ('("a", 1, None)', '{"x": [True]}', '("a",)')
+
+    Raises:
+        TypeError: *value* is of a type that has no literal.
+    """
+    match value:
+        case Code():
+            return str(value)
+        case str():
+            # JSON's escapes are Python's, and unlike repr it always quotes with ".
+            return json.dumps(value, ensure_ascii=False)
+        case None | bool() | int() | float():
+            return _number(value)
+        case tuple():
+            inner = ", ".join(literal(item) for item in value)
+            return f"({inner},)" if len(value) == 1 else f"({inner})"
+        case list():
+            return f"[{', '.join(literal(item) for item in value)}]"
+        case dict():
+            pairs = ", ".join(f"{literal(key)}: {literal(item)}" for key, item in value.items())
+            return f"{{{pairs}}}"
+        case _:
+            message = f"{type(value).__name__} has no literal"
+            raise TypeError(message)
+
+
+def _number(value: float | bool | None) -> str:
+    if isinstance(value, float) and value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+        return f'float("{value}")'
+    return repr(value)
+
+
+def docstring(text: str) -> str:
+    """Make *text* safe inside a triple-quoted string."""
+    safe = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').strip()
+    return safe[:-1] + '\\"' if safe.endswith('"') else safe
+
+
+def one_line(text: str) -> str:
+    """Fold white space, line ends included."""
+    return " ".join(text.split())

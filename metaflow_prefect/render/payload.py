@@ -1,0 +1,47 @@
+"""The payload of a standalone file: the runtime and the flow's code, as a zip in lines of base64."""
+
+from __future__ import annotations
+
+import base64
+import io
+import zipfile
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import PurePosixPath
+
+_LINE = 96
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+"""The zip format's first date: the same files always give the same bytes."""
+
+_TRAVELLING = ("__init__.py", "version.py", "errors.py", "names.py", "runtime")
+
+
+def payload(code: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Pack the runtime and *code* (paths relative to the flow's folder) into lines of base64."""
+    files = {f"runtime/{name}": content for name, content in _runtime_files()}
+    files.update({f"code/{name}": content for name, content in code.items()})
+    text = base64.b64encode(_zip(files)).decode("ascii")
+    return tuple(text[start : start + _LINE] for start in range(0, len(text), _LINE))
+
+
+def _zip(files: Mapping[str, bytes]) -> bytes:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name in sorted(files):
+            entry = zipfile.ZipInfo(name, date_time=_EPOCH)
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, files[name])
+    return buffer.getvalue()
+
+
+def _runtime_files() -> Iterable[tuple[str, bytes]]:
+    package = resources.files("metaflow_prefect")
+    for name in _TRAVELLING:
+        item = package / name
+        if item.is_file():
+            yield f"metaflow_prefect/{name}", item.read_bytes()
+            continue
+        for module in sorted(item.iterdir(), key=lambda module: module.name):
+            if PurePosixPath(module.name).suffix == ".py":
+                yield f"metaflow_prefect/{name}/{module.name}", module.read_bytes()

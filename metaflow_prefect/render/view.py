@@ -1,0 +1,240 @@
+"""The generated file as the template sees it: every name chosen, every option listed in order."""
+
+from __future__ import annotations
+
+import builtins
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import Any
+
+from metaflow_prefect import ir
+from metaflow_prefect.names import Identifier, snake_case, unique_identifiers
+from metaflow_prefect.render.literals import Code
+from metaflow_prefect.runtime.program import RUNTIME_API
+from metaflow_prefect.version import VERSION
+
+_FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolTaskRunner", "flow", "task",
+                "Json", "Parameter", "Program", "Step", "End", "Foreach", "Next", "Parallel", "Split", "Switch",
+                "check_api", "execute", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
+                "pathlib", "shutil", "sys", "tempfile", "zipfile")  # fmt: skip
+
+_USED_IN_FLOW_BODY = ("PROGRAM", "STEPS", "execute", "return_state", "wait_for")
+"""Names that an argument of the flow function must not hide; the last two are Prefect's own."""
+
+_ALWAYS_IMPORTED = frozenset({"Program", "Step", "check_api", "execute", "main", "run_step"})
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One argument of a call; positional where `name` is empty."""
+
+    name: str
+    value: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shape:
+    """A transition as a call: `Foreach("train", over="grid")`."""
+
+    kind: str
+    arguments: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepView:
+    """One step as the template shows it."""
+
+    function: Identifier
+    doc: str
+    task_options: tuple[Option, ...]
+    transition: Shape
+    options: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParameterView:
+    """One parameter, as an argument of the flow function and as a declaration for the command line."""
+
+    name: str
+    identifier: Identifier
+    annotation: str
+    has_default: bool
+    default: Any
+    help: str
+    declaration: tuple[Option, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileView:
+    """Everything that the template of the generated file needs."""
+
+    flow: ir.Flow
+    version: str
+    runtime_api: int
+    source_name: str
+    function: Identifier
+    program: tuple[Option, ...]
+    steps: tuple[StepView, ...]
+    parameters: tuple[ParameterView, ...]
+    flow_options: tuple[Option, ...]
+    payload: tuple[str, ...] | None
+
+    @property
+    def arguments(self) -> tuple[ParameterView, ...]:
+        """The flow function's arguments: Python wants those without a default first."""
+        return tuple(sorted(self.parameters, key=lambda parameter: parameter.has_default))
+
+    @property
+    def runtime_names(self) -> tuple[str, ...]:
+        """What the file imports of the runtime, sorted as isort does."""
+        used = _ALWAYS_IMPORTED | {step.transition.kind for step in self.steps}
+        if self.parameters:
+            used |= {"Parameter"}
+        if any(parameter.type is ir.ParameterType.JSON for parameter in self.flow.parameters):
+            used |= {"Json"}
+        return tuple(sorted(used, key=lambda name: (name.islower(), name)))
+
+    @property
+    def typing_names(self) -> tuple[str, ...]:
+        """What the file imports of typing."""
+        annotations = " ".join(parameter.annotation for parameter in self.parameters)
+        return tuple(name for name in ("Any", "Literal") if name in annotations)
+
+
+def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
+    """Choose the names and list the options of the file generated from *flow*."""
+    taken = {*_FIXED_NAMES, *dir(builtins)}
+    function = Identifier.of(snake_case(flow.name), taken=taken)
+    functions = unique_identifiers((step.name for step in flow.steps), taken={*taken, function})
+    arguments = unique_identifiers(
+        (parameter.name for parameter in flow.parameters), taken=_USED_IN_FLOW_BODY
+    )
+    return FileView(
+        flow=flow,
+        version=VERSION,
+        runtime_api=RUNTIME_API,
+        source_name=PurePosixPath(flow.source.file).name,
+        function=function,
+        program=_program(flow, is_standalone=payload is not None),
+        steps=tuple(_step(step, functions[step.name]) for step in flow.steps),
+        parameters=tuple(_parameter(item, arguments[item.name]) for item in flow.parameters),
+        flow_options=_flow_options(flow),
+        payload=payload,
+    )
+
+
+def entrypoint_name(flow: ir.Flow) -> str:
+    """Return the name of the flow function in the file generated from *flow*."""
+    return Identifier.of(snake_case(flow.name), taken={*_FIXED_NAMES, *dir(builtins)})
+
+
+def _given(*options: Option) -> tuple[Option, ...]:
+    """Keep the options that say something."""
+    return tuple(option for option in options if option.value not in (None, "", (), 0, False))
+
+
+def _program(flow: ir.Flow, *, is_standalone: bool) -> tuple[Option, ...]:
+    name = PurePosixPath(flow.source.file).name
+    location = Code('UNPACKED + "/code/flow"') if is_standalone else Code("__file__")
+    environment = flow.backends.environment
+    return _given(
+        Option("flow", flow.name),
+        Option("source", name if is_standalone else flow.source.file),
+        Option("sha256", flow.source.sha256),
+        Option("metadata", flow.backends.metadata),
+        Option("datastore", flow.backends.datastore),
+        Option("environment", None if environment == "local" else environment),
+        Option("datastore_root", flow.backends.datastore_root),
+        Option("options", flow.options),
+        Option("config", flow.config),
+        Option("tags", flow.tags),
+        Option("on_success", flow.exit_hooks.on_success),
+        Option("on_error", flow.exit_hooks.on_error),
+        Option("location", location),
+    )
+
+
+def _flow_options(flow: ir.Flow) -> tuple[Option, ...]:
+    return _given(
+        Option("name", flow.name),
+        Option("timeout_seconds", flow.workflow_timeout_seconds),
+        Option("task_runner", Code(f"ThreadPoolTaskRunner(max_workers={flow.max_workers})")),
+    )
+
+
+def _step(step: ir.Step, function: Identifier) -> StepView:
+    retries = step.attempts - 1
+    return StepView(
+        function=function,
+        doc=step.doc,
+        task_options=_given(
+            Option("name", step.name),
+            Option("retries", retries),
+            Option("retry_delay_seconds", step.retry_delay_seconds if retries else 0),
+            Option("timeout_seconds", step.timeout_seconds),
+            Option("tags", [f"{item.name}={item.value}" for item in step.resources] or None),
+        ),
+        transition=_shape(step),
+        options=_given(
+            Option("joins", step.joins),
+            Option("error_retries", step.error_retries),
+            Option("environment", step.environment),
+        ),
+    )
+
+
+def _shape(step: ir.Step) -> Shape:
+    match step.transition:
+        case ir.Transition.LINEAR:
+            return Shape(kind="Next", arguments=(Option("", step.next[0]),))
+        case ir.Transition.SPLIT:
+            return Shape(kind="Split", arguments=tuple(Option("", name) for name in step.next))
+        case ir.Transition.FOREACH:
+            return Shape(
+                kind="Foreach", arguments=(Option("", step.next[0]), Option("over", step.foreach))
+            )
+        case ir.Transition.PARALLEL:
+            return Shape(kind="Parallel", arguments=(Option("", step.next[0]),))
+        case ir.Transition.SWITCH:
+            cases = {case.value: case.step for case in step.cases}
+            return Shape(kind="Switch", arguments=(Option("", cases), Option("on", step.condition)))
+        case ir.Transition.END:
+            return Shape(kind="End", arguments=())
+
+
+_ANNOTATIONS = {
+    ir.ParameterType.STR: "str",
+    ir.ParameterType.INT: "int",
+    ir.ParameterType.FLOAT: "float",
+    ir.ParameterType.BOOL: "bool",
+    ir.ParameterType.JSON: "Any",
+}
+
+
+def _parameter(parameter: ir.Parameter, identifier: Identifier) -> ParameterView:
+    annotation = _ANNOTATIONS[parameter.type]
+    kind = Code("Json" if parameter.type is ir.ParameterType.JSON else annotation)
+    if parameter.choices:
+        annotation = f"Literal[{', '.join(map(repr, parameter.choices))}]"
+    if parameter.default is None and not parameter.required and annotation != "Any":
+        annotation += " | None"
+    declaration = (
+        Option("", parameter.name),
+        Option("", kind),
+        *(Option("default", value) for value in (parameter.default,) if value is not None),
+        *_given(
+            Option("required", parameter.required),
+            Option("help", parameter.help),
+            Option("choices", parameter.choices),
+            Option("argument", identifier if identifier != parameter.name else None),
+        ),
+    )
+    return ParameterView(
+        name=parameter.name,
+        identifier=identifier,
+        annotation=annotation,
+        has_default=not parameter.required,
+        default=parameter.default,
+        help=parameter.help,
+        declaration=declaration,
+    )

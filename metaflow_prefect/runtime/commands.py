@@ -1,0 +1,114 @@
+"""The command lines by which Metaflow begins a run and executes one task; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from metaflow_prefect.names import PARAMETERS_TASK_ID
+from metaflow_prefect.runtime.dispatcher import Launch
+from metaflow_prefect.runtime.graph import Step
+from metaflow_prefect.runtime.program import Program
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root."""
+
+    program: Program
+    python: str
+    flow_file: str
+    run_id: str
+    datastore_root: str
+    tags: tuple[str, ...] = ()
+    origin_run_id: str | None = None
+    config_file: str | None = None
+
+
+def top_level(run: RunContext) -> list[str]:
+    """Return the interpreter, the flow's file and Metaflow's top-level options."""
+    program = run.program
+    words = [
+        run.python,
+        run.flow_file,
+        "--quiet",
+        "--no-pylint",
+        f"--metadata={program.metadata}",
+        f"--environment={program.environment}",
+        f"--datastore={program.datastore}",
+        f"--datastore-root={run.datastore_root}",
+        *program.options,
+    ]
+    if run.config_file is not None:
+        words.append(f"--local-config-file={run.config_file}")
+    return words
+
+
+def init(run: RunContext) -> list[str]:
+    """Return the command that registers the run and stores its parameters.
+
+    Parameter values travel in the environment (`parameter_variables`), where quoting and names
+    that look like options cannot go wrong.
+    """
+    return [
+        *top_level(run),
+        "init",
+        f"--run-id={run.run_id}",
+        f"--task-id={PARAMETERS_TASK_ID}",
+        *_tags(run),
+    ]
+
+
+def parameter_variables(values: Mapping[str, object]) -> dict[str, str]:
+    """Return the variables by which `init` takes parameters: `METAFLOW_INIT_<NAME>`.
+
+    A value of None is left out, as Metaflow has no way to pass it; `init` then uses None.
+    """
+    return {
+        "METAFLOW_INIT_" + name.upper().replace("-", "_"): _text(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt of one task; `input_paths` is Metaflow's compressed list."""
+
+    launch: Launch
+    step: Step
+    number: int
+    input_paths: str
+
+
+def step(run: RunContext, attempt: Attempt) -> list[str]:
+    """Return the command that executes *attempt*."""
+    launch = attempt.launch
+    words = [
+        *top_level(run),
+        "step",
+        launch.place.step,
+        f"--run-id={run.run_id}",
+        f"--task-id={launch.place.task_id}",
+        f"--input-paths={attempt.input_paths}",
+        f"--retry-count={attempt.number}",
+        f"--max-user-code-retries={attempt.step.user_retries}",
+        *_tags(run),
+        "--namespace=",
+    ]
+    if launch.split_index is not None:
+        words.append(f"--split-index={launch.split_index}")
+    if launch.is_control:
+        words.append("--ubf-context=ubf_control")
+    if run.origin_run_id is not None:
+        words.append(f"--clone-run-id={run.origin_run_id}")
+    return words
+
+
+def _tags(run: RunContext) -> list[str]:
+    return [f"--tag={tag}" for tag in run.tags]

@@ -1,0 +1,190 @@
+"""Runs a dispatcher's launches as Prefect task runs: one Metaflow task is one task run."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from contextvars import ContextVar
+from typing import Any
+
+from metaflow_prefect import names
+from metaflow_prefect.errors import StepFailed
+from metaflow_prefect.runtime import report
+from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
+from metaflow_prefect.runtime.executors import Stream
+from metaflow_prefect.runtime.graph import Step
+from metaflow_prefect.runtime.local_run import drain, is_embedded
+from metaflow_prefect.runtime.program import Program
+from metaflow_prefect.runtime.session import LaunchOptions, Session
+
+_TIMEOUT_GRACE_SECONDS = 60
+"""@timeout is enforced inside the step, as under Metaflow, so that @catch and the logs see it.
+Prefect's time-out comes later: it ends steps that do not obey, e.g. in a C call."""
+
+_MAX_EDGES = 50
+"""Edges drawn into one task run: Prefect's graph query grows with their square behind a wide join."""
+
+_FAILURE_GRACE_SECONDS = 5.0
+"""What running tasks get to finish when another one failed (`NativeRuntime._killall`)."""
+
+_SESSION: ContextVar[Session] = ContextVar("metaflow_prefect_session")
+
+OPTIONS: ContextVar[LaunchOptions] = ContextVar("metaflow_prefect_options", default=LaunchOptions())
+"""Set by whoever calls the flow function in this process; a deployed run has none."""
+
+
+def execute(program: Program, steps: tuple[Step, ...], parameters: Mapping[str, object]) -> None:
+    """Execute the whole flow; called from the generated flow function.
+
+    Raises:
+        StepFailed: a step failed for good.
+        InitFailed: Metaflow refused to begin the run.
+    """
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    assert context is not None  # noqa: S101  only ever called inside a flow run
+    assert context.flow_run is not None  # noqa: S101
+    run_id = names.run_id(context.flow_run.id)
+    options = OPTIONS.get()
+    session = Session.open(program, steps, run_id, options)
+    schedule = _Schedule(session, steps, getattr(context.task_runner, "_max_workers", 1))
+    token = _SESSION.set(session)
+    is_successful = False
+    try:
+        report.run_begins(program.flow, run_id, session.resumes)
+        if options.on_begin is not None:
+            options.on_begin(program.flow, run_id)
+        session.begin(parameters)
+        schedule.run()
+        is_successful = True
+    finally:
+        session.close()
+        session.run_exit_hooks(is_successful=is_successful, show=report.exit_hook_says)
+        session.dispose()
+        _SESSION.reset(token)
+        if is_embedded():
+            drain(context.flow_run.id, schedule.task_runs)
+
+
+def run_step(label: str) -> None:
+    """Execute one attempt of the task called *label*; called from the generated Prefect tasks.
+
+    Raises:
+        StepFailed: the attempt failed.
+    """
+    from prefect.context import TaskRunContext
+    from prefect.logging import get_run_logger
+
+    session = _SESSION.get()
+    context = TaskRunContext.get()
+    assert context is not None  # noqa: S101  only ever called inside a task run
+    logger = get_run_logger()
+    number = max(context.task_run.run_count, 1) - 1
+    record = session.attempt(label, number, _show(logger))
+    report.task_is_done(session, label, record, logger)
+
+
+def _show(logger: Any) -> Callable[[Stream, str], None]:  # noqa: ANN401  logging adapters of many kinds
+    def show(_stream: Stream, line: str) -> None:
+        if line:
+            logger.log(logging.INFO, "%s", line)
+
+    return show
+
+
+class _Schedule:
+    """The loop between the dispatcher and Prefect's task runner; lives in the flow's own thread."""
+
+    def __init__(self, session: Session, steps: tuple[Step, ...], workers: int) -> None:
+        self._session = session
+        self._workers = workers
+        self._dispatcher = Dispatcher(steps)
+        self._tasks = {step.name: _prefect_task(step, session) for step in steps}
+        self._ready: deque[Launch] = deque()
+        self._running: dict[str, tuple[Launch, Any]] = {}
+        self._futures: dict[Place, Any] = {}
+        self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._failed: list[str] = []
+        self.task_runs = 0
+
+    def run(self) -> None:
+        """Run until nothing is left to do.
+
+        Raises:
+            StepFailed: a task failed for good; the others were given a moment, then ended.
+        """
+        self._ready.append(self._dispatcher.begin(self._session.datastore.parameters_path()))
+        while self._ready or self._running:
+            self._submit_what_fits()
+            self._settle(self._finished.get())
+            if self._failed:
+                self._wind_down()
+        if not self._dispatcher.is_complete:
+            message = "The flow stopped before its last step: a join did not get all of its inputs."
+            raise StepFailed(message)
+
+    def _submit_what_fits(self) -> None:
+        while self._ready and len(self._running) < self._workers:
+            launch = self._ready.popleft()
+            label = launch.place.label
+            self._session.launches[label] = launch
+            # They are all done: this only draws the edges of Prefect's graph.
+            edges = [self._futures[parent] for parent in launch.parents[:_MAX_EDGES]]
+            future = self._tasks[launch.place.step].submit(label, wait_for=edges or None)
+            self._running[label] = (launch, future)
+            self.task_runs += 1
+            future.add_done_callback(lambda _, label=label: self._finished.put(label))
+
+    def _settle(self, label: str) -> None:
+        launch, future = self._running.pop(label)
+        self._futures[launch.place] = future
+        self._session.launches.pop(label)
+        record = self._session.records.pop(label, None)
+        # Already done; without it the future would ask the server for its state.
+        future.wait()
+        if record is None or not future.state.is_completed():
+            self._failed.append(label)
+            if label not in self._session.errors:
+                reason = future.state.message or future.state.name
+                self._session.errors[label] = StepFailed(
+                    f"Step {launch.place.step} failed ({label}): {reason}"
+                )
+            return
+        self._ready.extend(self._dispatcher.finished(launch.place, record.outcome))
+
+    def _wind_down(self) -> None:
+        """Let running tasks finish for a moment, end the rest, and fail.
+
+        Raises:
+            StepFailed: always; it names the first failure and how many there were.
+        """
+        deadline = time.monotonic() + _FAILURE_GRACE_SECONDS
+        self._ready.clear()
+        while self._running:
+            try:
+                self._settle(self._finished.get(timeout=max(deadline - time.monotonic(), 0.01)))
+            except queue.Empty:
+                self._session.final.update(self._running)
+                self._session.close()
+                self._settle(self._finished.get())
+            self._ready.clear()
+        raise self._session.errors[self._failed[0]]
+
+
+def _prefect_task(step: Step, session: Session) -> Any:  # noqa: ANN401  Prefect's Task is generic over its signature
+    from prefect.cache_policies import NO_CACHE
+
+    task: Any = step.task
+    limit = task.timeout_seconds
+    return task.with_options(
+        task_run_name="{label}",
+        # Metaflow's datastore is the result store; Prefect would only hash and keep the label.
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        timeout_seconds=None if limit is None else limit + _TIMEOUT_GRACE_SECONDS,
+        retry_condition_fn=lambda _task, run, _state: run.name not in session.final,
+    )

@@ -1,0 +1,165 @@
+"""Run a generated flow in this process: on the server that is configured, or on Prefect's embedded one."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from metaflow_prefect.errors import ServerRefused
+from metaflow_prefect.runtime.session import LaunchOptions
+
+_EMBEDDED_SERVER = {
+    # Task runs are recorded one at a time by default, and what is queued when the embedded server
+    # ends with this process is lost (PrefectHQ/prefect: TASK_RUN_RECORDER settings).
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.2",
+    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+}
+_STARTUP_SECONDS = 90
+_DRAIN_SECONDS = 30.0
+
+
+def is_embedded() -> bool:
+    """Say whether Prefect uses its embedded server, because no PREFECT_API_URL is configured."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().api.url is None
+
+
+def run_locally(
+    flow: Any,  # noqa: ANN401  Prefect's Flow is generic over its signature
+    keywords: Mapping[str, object],
+    *,
+    max_workers: int | None = None,
+    tags: tuple[str, ...] = (),
+    run_id_file: str | None = None,
+) -> None:
+    """Run *flow* to its end in this process; exits with code 1 if the flow run did not complete.
+
+    Raises:
+        ServerRefused: a server is configured but does not answer.
+    """
+    from metaflow_prefect.runtime.engine import OPTIONS
+
+    if max_workers is not None:
+        from prefect.task_runners import ThreadPoolTaskRunner
+
+        runner: Any = ThreadPoolTaskRunner(max_workers=max_workers)
+        flow = flow.with_options(task_runner=runner)
+    token = OPTIONS.set(LaunchOptions(tags=tags, on_begin=_announce(run_id_file)))
+    try:
+        with _prefect():
+            state = flow(**keywords, return_state=True)
+    finally:
+        OPTIONS.reset(token)
+    if not state.is_completed():
+        sys.stderr.write(f"{flow.name} failed: {state.message}\n")
+        sys.exit(1)
+
+
+def _announce(run_id_file: str | None) -> Any:  # noqa: ANN401
+    def begin(flow: str, run_id: str) -> None:
+        if run_id_file is not None:
+            Path(run_id_file).write_text(run_id, encoding="utf-8")
+        _remember_latest(flow, run_id)
+
+    return begin
+
+
+def _remember_latest(flow: str, run_id: str) -> None:
+    """Note the run where Metaflow's own commands look for the latest one (`resume`, `logs`)."""
+    from types import SimpleNamespace
+
+    from metaflow.util import write_latest_run_id
+
+    stand_in = SimpleNamespace(flow=SimpleNamespace(name=flow), echo=lambda *_, **__: None)
+    write_latest_run_id(stand_in, run_id)
+
+
+@contextmanager
+def _prefect() -> Iterator[None]:
+    """Settings for a run that this process watches itself."""
+    from prefect.settings import (
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
+        temporary_settings,
+    )
+
+    updates: dict[Any, Any] = {
+        # The heartbeat thread rounds every sync flow up to a whole second, and nobody needs to be
+        # told that this process lives.
+        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
+        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: _STARTUP_SECONDS,
+    }
+    if is_embedded():
+        for name, value in _EMBEDDED_SERVER.items():
+            os.environ.setdefault(name, value)
+    else:
+        require_server()
+    with temporary_settings(updates=updates):
+        yield
+
+
+def require_server() -> None:
+    """Make sure that the configured server answers.
+
+    Raises:
+        ServerRefused: it does not; the message names the address and the remedies.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.settings import get_current_settings
+
+    url = get_current_settings().api.url
+    with get_client(sync_client=True) as client:
+        error = client.api_healthcheck()
+    if error is not None:
+        raise ServerRefused(
+            f"No Prefect server answers at PREFECT_API_URL={url} ({type(error).__name__}: {error}).",
+            fix="start one with `prefect server start`, correct PREFECT_API_URL, "
+            "or unset it to run on Prefect's embedded server",
+        )
+
+
+def drain(flow_run_id: UUID, task_runs: int) -> None:
+    """Wait until the embedded server has recorded *task_runs* of the flow run, at most half a minute.
+
+    Task runs are events; those still under way when the process ends would be lost.
+    """
+    from prefect.client.orchestration import get_client
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterId,
+        TaskRunFilter,
+        TaskRunFilterState,
+        TaskRunFilterStateType,
+    )
+    from prefect.client.schemas.objects import StateType
+    from prefect.events.worker import EventsWorker
+
+    deadline = time.monotonic() + _DRAIN_SECONDS
+    sent = threading.Thread(target=EventsWorker.instance().wait_until_empty, daemon=True)
+    sent.start()
+    sent.join(_DRAIN_SECONDS)
+    terminal = [kind for kind in StateType if kind.name in _TERMINAL]
+    wanted = {
+        "flow_runs": FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])).model_dump(mode="json"),
+        "task_runs": TaskRunFilter(
+            state=TaskRunFilterState(type=TaskRunFilterStateType(any_=terminal))
+        ).model_dump(mode="json"),
+    }
+    with get_client(sync_client=True) as client:
+        while time.monotonic() < deadline:
+            if client.request("POST", "/task_runs/count", json=wanted).json() >= task_runs:
+                return
+            time.sleep(0.05)
+
+
+_TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})

@@ -1,0 +1,103 @@
+"""The command line of a generated file: the flow's own parameters, with Metaflow's own types and words."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaflow_prefect.errors import MetaflowPrefectError
+from metaflow_prefect.runtime.local_run import run_locally
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """Marks a parameter of Metaflow's `JSONType`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of the flow.
+
+    `name` is Metaflow's; `argument` is that of the generated function, where it has to differ
+    (dashes, keywords). `default` is what Metaflow evaluated when the flow was compiled.
+    """
+
+    name: str
+    type: type = str
+    default: object = None
+    required: bool = False
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    argument: str | None = None
+
+    @property
+    def keyword(self) -> str:
+        """The name of the generated function's argument."""
+        return self.argument or self.name
+
+
+def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:  # noqa: ANN401  Prefect's Flow is generic
+    """Run *flow* with the parameters of this process's command line, and exit.
+
+    The exit code is 0 when the flow run completed, 1 when it failed, 2 when the command line is wrong.
+    """
+    command = _command(flow, parameters)
+    try:
+        command.main(prog_name=Path(sys.argv[0]).name)
+    except MetaflowPrefectError as error:
+        sys.stderr.write(f"{error.headline}: {error}\n")
+        sys.exit(1)
+
+
+def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:  # noqa: ANN401  vendored click has no types
+    # The same click that Metaflow uses gives the same words for the same mistakes.
+    from metaflow._vendor import click
+
+    def call(max_workers: int | None, tag: tuple[str, ...], run_id_file: str | None, **values: Any) -> None:  # noqa: ANN401
+        keywords = {p.keyword: values[_key(p.name)] for p in parameters}
+        run_locally(flow, keywords, max_workers=max_workers, tags=tag, run_id_file=run_id_file)
+
+    options = [_option(parameter) for parameter in parameters]
+    options += [
+        click.Option(
+            ("--max-workers",),
+            type=click.IntRange(min=1),
+            help="How many tasks may run at the same time.",
+        ),
+        click.Option(("--tag",), multiple=True, help="Annotate this run with the given tag."),
+        click.Option(("--run-id-file",), help="Write the ID of this run to the file specified."),
+    ]
+    return click.Command(name=flow.name, callback=call, params=options, help=_summary(flow))
+
+
+def _summary(flow: Any) -> str:  # noqa: ANN401
+    return str(flow.description or flow.name).partition("\n\nArgs:")[0]
+
+
+def _key(name: str) -> str:
+    """Return the key under which click hands over the option *name*."""
+    return name.replace("-", "_").lower()
+
+
+def _option(parameter: Parameter) -> Any:  # noqa: ANN401  vendored click has no types
+    from metaflow._vendor import click
+    from metaflow.parameters import JSONType
+
+    kind: object = parameter.type
+    if parameter.choices:
+        kind = click.Choice(parameter.choices)
+    elif parameter.type is Json:
+        kind = JSONType
+    return click.Option(
+        (f"--{parameter.name}",),
+        type=kind,
+        default=parameter.default,
+        required=parameter.required,
+        help=parameter.help or None,
+        show_default=parameter.default is not None,
+    )
+
+

@@ -1,0 +1,74 @@
+"""What a generated file says of the flow it was made from, and the check that it still fits."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from metaflow_prefect.errors import StaleGeneratedFile
+from metaflow_prefect.version import VERSION
+
+RUNTIME_API = 1
+"""Raised when a generated file of an older compiler would no longer run correctly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Program:
+    """The Metaflow program behind a generated file.
+
+    `source` is the flow's file, relative to the generated file; `sha256` is of its bytes.
+    `options` are Metaflow's top-level options, given to every command of the run.
+    `datastore_root` is given only where the user chose one. `tags` go on the Metaflow run.
+    `config` is the resolved configuration, in the form of Metaflow's `--local-config-file`.
+    `on_success` and `on_error` name the functions of @exit_hook.
+    `location` is the generated file itself.
+    """
+
+    flow: str
+    source: str
+    sha256: str
+    metadata: str
+    datastore: str
+    environment: str = "local"
+    datastore_root: str | None = None
+    options: tuple[str, ...] = ()
+    config: str | None = None
+    tags: tuple[str, ...] = ()
+    on_success: tuple[str, ...] = ()
+    on_error: tuple[str, ...] = ()
+    location: str
+
+    @property
+    def flow_file(self) -> Path:
+        """The flow's file on this machine.
+
+        Raises:
+            StaleGeneratedFile: it is missing, or not the one that was compiled.
+        """
+        path = Path(self.location).resolve().parent / self.source
+        if not path.is_file():
+            raise StaleGeneratedFile(
+                f"{Path(self.location).name} was compiled from {self.source}, which is not at {path}.",
+                fix="keep the two files together, or compile with `create --standalone`",
+            )
+        if hashlib.sha256(path.read_bytes()).hexdigest() != self.sha256:
+            raise StaleGeneratedFile(
+                f"{path.name} has changed since {Path(self.location).name} was compiled from it.",
+                fix=f"compile it again: python {path.name} prefect create {Path(self.location).name}",
+            )
+        return path
+
+
+def check_api(number: int) -> None:
+    """Refuse to run a generated file that was made for another runtime.
+
+    Raises:
+        StaleGeneratedFile: *number* is not this runtime's.
+    """
+    if number != RUNTIME_API:
+        raise StaleGeneratedFile(
+            f"This file was compiled for runtime API {number}; "
+            f"metaflow-prefect-northflank {VERSION} has runtime API {RUNTIME_API}.",
+            fix="compile the flow again with `python <flow>.py prefect create <file>`",
+        )

@@ -1,0 +1,69 @@
+"""What people see of a run in Prefect beside its state: log lines and an artifact per task."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from metaflow_prefect.names import artifact_key
+from metaflow_prefect.runtime.datastore import Artifact, TaskRecord
+
+if TYPE_CHECKING:
+    from metaflow_prefect.runtime.session import Session
+
+
+def run_begins(flow: str, run_id: str, resumes: bool) -> None:  # noqa: FBT001  a fact, not a mode
+    """Say in the flow run's log which Metaflow run this is."""
+    from prefect.logging import get_run_logger
+
+    verb = "continues" if resumes else "begins"
+    get_run_logger().info("Metaflow run %s/%s %s", flow, run_id, verb)
+
+
+def exit_hook_says(text: str) -> None:
+    """Show in the flow run's log what an exit hook printed."""
+    from prefect.logging import get_run_logger
+
+    if text:
+        get_run_logger().info("%s", text)
+
+
+def task_is_done(session: Session, label: str, record: TaskRecord, logger: Any) -> None:  # noqa: ANN401
+    """Post the artifact that shows what the task has stored and how to fetch it."""
+    from prefect.artifacts import create_markdown_artifact
+
+    flow = session.context.program.flow
+    step = session.launches[label].place.step
+    try:
+        create_markdown_artifact(
+            key=artifact_key(flow, step),
+            markdown=markdown(f"{flow}/{record.outcome.path}", record.artifacts),
+            description=f"Artifacts of {label}",
+        )
+    except Exception as error:  # noqa: BLE001  what people see must never decide what a run does
+        logger.warning("The artifact of %s could not be posted to Prefect: %s", label, error)
+
+
+def markdown(pathspec: str, artifacts: tuple[Artifact, ...]) -> str:
+    """Return a table of *artifacts* with the line of Python that fetches each."""
+    head = f"### `{pathspec}`\n\n"
+    if not artifacts:
+        return head + "This task stored no artifacts.\n"
+    rows = "\n".join(
+        f"| `{item.name}` | `{item.type}` | {_size(item.size)} | `Task({pathspec!r})[{item.name!r}].data` |"
+        for item in artifacts
+    )
+    return (
+        f"{head}| artifact | type | size | fetch it with |\n|---|---|---|---|\n{rows}\n\n"
+        "```python\nfrom metaflow import Task, namespace\nnamespace(None)\n"
+        f"task = Task({pathspec!r})\n```\n"
+    )
+
+
+def _size(size: int) -> str:
+    """Return a size in bytes as people read it."""
+    value = float(size)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:  # noqa: PLR2004  SI prefixes
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"

@@ -1,0 +1,275 @@
+"""One execution of one run: its ids, its environment, its datastore, and how a single task is done.
+
+Nothing here knows Prefect: `engine` calls it from Prefect's tasks.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+from metaflow_prefect.errors import InitFailed, StepFailed
+from metaflow_prefect.runtime import commands, environment
+from metaflow_prefect.runtime.datastore import RunDatastore, TaskRecord
+from metaflow_prefect.runtime.dispatcher import Launch
+from metaflow_prefect.runtime.executors import Command, FreshProcess, StepExecutor, Stream
+from metaflow_prefect.runtime.graph import Step
+from metaflow_prefect.runtime.logs import TaskLog
+from metaflow_prefect.runtime.program import Program
+
+EXIT_DISALLOW_RETRY = 202
+"""A step that ends with this code is not tried again (`metaflow.metaflow_config.METAFLOW_EXIT_DISALLOW_RETRY`)."""
+
+_EXIT_HOOK_SCRIPT = "metaflow.plugins.exit_hook.exit_hook_script"
+
+_LAST_LINES = 6
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchOptions:
+    """What the person who starts a run may add to what the generated file says.
+
+    `on_begin` is called with the flow's name and the run's id before Metaflow begins the run.
+    """
+
+    tags: tuple[str, ...] = ()
+    origin_run_id: str | None = None
+    on_begin: Callable[[str, str], None] | None = None
+
+
+@dataclass(slots=True)
+class Session:
+    """The mutable state of one execution; tasks use it from their own threads.
+
+    `resumes` is True where an earlier execution of the same run has left tasks behind.
+    `final` holds the labels of tasks that must not be tried again.
+    """
+
+    context: commands.RunContext
+    steps: Mapping[str, Step]
+    datastore: RunDatastore
+    executor: StepExecutor
+    resumes: bool
+    launches: dict[str, Launch] = field(default_factory=dict)
+    records: dict[str, TaskRecord] = field(default_factory=dict)
+    errors: dict[str, StepFailed] = field(default_factory=dict)
+    final: set[str] = field(default_factory=set)
+    _spent: dict[str, int] = field(default_factory=dict)
+    _variables: Future[Mapping[str, Mapping[str, str]]] | None = None
+
+    @classmethod
+    def open(
+        cls, program: Program, steps: tuple[Step, ...], run_id: str, options: LaunchOptions
+    ) -> Session:
+        """Prepare the execution of the run *run_id*; starts no task.
+
+        Raises:
+            StaleGeneratedFile: the flow's file is missing or another one.
+        """
+        flow_file = program.flow_file
+        datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
+        context = commands.RunContext(
+            program=program,
+            python=sys.executable,
+            flow_file=_as_typed(flow_file),
+            run_id=run_id,
+            datastore_root=datastore.root,
+            tags=(*program.tags, *options.tags),
+            origin_run_id=options.origin_run_id,
+            config_file=_written(program.config),
+        )
+        by_name = {step.name: step for step in steps}
+        return cls(context, by_name, datastore, FreshProcess(), resumes=datastore.begun())
+
+    def begin(self, parameters: Mapping[str, object]) -> None:
+        """Let Metaflow register the run and store its parameters, unless that is done already.
+
+        Raises:
+            InitFailed: Metaflow refused, in its own words.
+        """
+        if any(step.environment for step in self.steps.values()):
+            self._variables = _in_background(self._read_variables)
+        if self.resumes:
+            return
+        variables = self._environment(commands.parameter_variables(parameters))
+        log = TaskLog()
+        command = Command(words=commands.init(self.context), environment=variables)
+        code = self.executor.run(command, lambda stream, line: _discard(log.add(stream, line)))
+        if code != 0 or not self.datastore.begun():
+            raise InitFailed(
+                f"Metaflow could not begin run {self.context.run_id} (exit code {code}):\n{log.tail}"
+            )
+
+    def attempt(self, label: str, number: int, show: Callable[[Stream, str], None]) -> TaskRecord:
+        """Execute one attempt of the task called *label* and return what it left.
+
+        `number` counts this execution's attempts from 0. A task that an earlier execution of the
+        run has finished is not executed again.
+
+        Raises:
+            StepFailed: the attempt failed; whether it may be tried again is in `final`.
+        """
+        launch = self.launches[label]
+        if self.resumes:
+            record = self.datastore.record(launch.place)
+            if record is not None:
+                return self._keep(label, record)
+            number += self._spent_before(label, launch)
+        log = TaskLog()
+        code = self._execute(launch, number, log, show)
+        record = self.datastore.record(launch.place, number) if code == 0 else None
+        if record is not None:
+            self._save(launch, number, log, code)
+            return self._keep(label, record)
+        log.note(_how_it_ended(code))
+        self._save(launch, number, log, code)
+        step = self.steps[launch.place.step]
+        if code == EXIT_DISALLOW_RETRY or code == 0 or number >= step.task.retries:
+            self.final.add(label)
+        raise self._failure(label, launch, code, log)
+
+    def close(self) -> None:
+        """End whatever is still running; safe to call twice."""
+        self.executor.stop()
+
+    def dispose(self) -> None:
+        """Remove what was written beside the datastore; the session is of no use afterwards."""
+        if self.context.config_file is not None:
+            Path(self.context.config_file).unlink(missing_ok=True)
+
+    def run_exit_hooks(self, *, is_successful: bool, show: Callable[[str], None]) -> None:
+        """Run the functions of @exit_hook as Metaflow's runtime does; a failing one is shown, never raised."""
+        program = self.context.program
+        for hook in program.on_success if is_successful else program.on_error:
+            words = [self.context.python, "-m", _EXIT_HOOK_SCRIPT, self.context.flow_file, hook]
+            ended = subprocess.run(
+                [*words, f"{program.flow}/{self.context.run_id}"],
+                env=self._environment({}),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                text=True,
+                check=False,
+            )
+            show(ended.stdout.strip())
+            if ended.returncode != 0:
+                show(f"[exit_hook] Hook {hook!r} failed with exit code {ended.returncode}")
+
+    def _execute(
+        self, launch: Launch, number: int, log: TaskLog, show: Callable[[Stream, str], None]
+    ) -> int:
+        from metaflow.util import compress_list
+
+        step = self.steps[launch.place.step]
+        attempt = commands.Attempt(
+            launch=launch, step=step, number=number, input_paths=compress_list(launch.inputs)
+        )
+        command = Command(
+            words=commands.step(self.context, attempt),
+            environment=self._environment(self._step_variables(step)),
+        )
+        return self.executor.run(command, lambda stream, line: show(stream, log.add(stream, line)))
+
+    def _spent_before(self, label: str, launch: Launch) -> int:
+        """Return how many attempts earlier executions have used up, leaving at least one."""
+        if label not in self._spent:
+            step = self.steps[launch.place.step]
+            self._spent[label] = min(self.datastore.attempts(launch.place), step.task.retries)
+        return self._spent[label]
+
+    def _keep(self, label: str, record: TaskRecord) -> TaskRecord:
+        self.records[label] = record
+        self.errors.pop(label, None)
+        return record
+
+    def _save(self, launch: Launch, number: int, log: TaskLog, code: int) -> None:
+        self.datastore.save_exit(launch.place, number, code)
+        self.datastore.save_logs(launch.place, number, log.streams())
+
+    def _failure(self, label: str, launch: Launch, code: int, log: TaskLog) -> StepFailed:
+        lines = "\n".join(f"  {line}" for line in log.tail.splitlines()[-_LAST_LINES:])
+        pathspec = f"{self.context.program.flow}/{self.datastore.path(launch.place)}"
+        error = StepFailed(
+            f"Step {launch.place.step} failed ({label}, {pathspec}, exit code {code}). "
+            f"Its error output ends with:\n{lines}"
+        )
+        self.errors[label] = error
+        return error
+
+    def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
+        return {
+            **os.environ,
+            **extra,
+            "PYTHONUNBUFFERED": "x",
+            "METAFLOW_RUN_ID": self.context.run_id,
+        }
+
+    def _step_variables(self, step: Step) -> Mapping[str, str]:
+        if self._variables is None or not step.environment:
+            return {}
+        return self._variables.result()[step.name]
+
+    def _read_variables(self) -> Mapping[str, Mapping[str, str]]:
+        python, flow_file, *options = commands.top_level(self.context)
+        answer = subprocess.run(
+            [python, environment.__file__, flow_file, *options],
+            env=self._environment({}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        try:
+            return environment.parse(answer.stdout)
+        except ValueError:
+            problem = f"The values of @environment could not be read from {flow_file}"
+            raise InitFailed(f"{problem}:\n{(answer.stderr or answer.stdout)[-2000:]}") from None
+
+
+def _as_typed(flow_file: Path) -> str:
+    """Return the path as a person would type it, which is what Metaflow records as the script's name."""
+    try:
+        return str(flow_file.relative_to(Path.cwd()))
+    except ValueError:
+        return str(flow_file)
+
+
+def _written(config: str | None) -> str | None:
+    """Write the configuration where Metaflow's commands of this execution can read it; owner only."""
+    if config is None:
+        return None
+    descriptor, path = tempfile.mkstemp(prefix="metaflow-prefect-config-", suffix=".json")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(config)
+    return path
+
+
+def _how_it_ended(code: int) -> str:
+    """Say how a failed task ended, in the words of Metaflow's own runtime where it has some."""
+    if code == -11:  # noqa: PLR2004  SIGSEGV, as Metaflow's runtime tests it
+        return "Task failed with a segmentation fault."
+    if code == 0:
+        return "Task ended with exit code 0 before its result was stored: it is taken for failed."
+    if code < 0:
+        return f"Task failed: its process was ended by signal {-code}."
+    return "Task failed."
+
+
+def _in_background(
+    call: Callable[[], Mapping[str, Mapping[str, str]]],
+) -> Future[Mapping[str, Mapping[str, str]]]:
+    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment")
+    future = pool.submit(call)
+    pool.shutdown(wait=False)
+    return future
+
+
+def _discard(_: object) -> None:
+    """Take what is of no use here."""
