@@ -31,7 +31,7 @@ class CompileOptions:
 
 
 def write(
-    state: Any,  # noqa: ANN401  Metaflow's CliState
+    state: Any,
     output: Path,
     options: CompileOptions,
     *,
@@ -53,7 +53,7 @@ def write(
     return flow
 
 
-def analyse_for(state: Any, directory: Path, options: CompileOptions) -> ir.Flow:  # noqa: ANN401
+def analyse_for(state: Any, directory: Path, options: CompileOptions) -> ir.Flow:
     """Return the IR of the flow for a generated file in *directory*."""
     _attach(state, options.decospecs)
     request = Request(
@@ -67,7 +67,7 @@ def analyse_for(state: Any, directory: Path, options: CompileOptions) -> ir.Flow
 
 
 def run_now(
-    state: Any,  # noqa: ANN401  Metaflow's CliState
+    state: Any,
     values: Mapping[str, Any],
     options: CompileOptions,
     *,
@@ -92,7 +92,7 @@ def run_now(
         run_locally(getattr(module, entrypoint_name(flow)), keywords, run_id_file=run_id_file)
 
 
-def _plain(value: Any) -> Any:  # noqa: ANN401  a parameter's value
+def _plain(value: Any) -> Any:
     """Turn what Metaflow evaluates late (IncludeFile) into what can be sent to a flow run."""
     from metaflow.parameters import DelayedEvaluationParameter
 
@@ -128,7 +128,7 @@ def _check_output(output: Path, *, may_overwrite: bool) -> None:
         )
 
 
-def _attach(state: Any, decospecs: tuple[str, ...]) -> None:  # noqa: ANN401
+def _attach(state: Any, decospecs: tuple[str, ...]) -> None:
     """Attach the decorators of our own `--with`, as `run --with` does."""
     if not decospecs:
         return

@@ -1,15 +1,15 @@
 """The errors a user can meet, and how each is worded: where, what, why, what to do.
 
-    MetaflowPrefectError
-    ├── UnsupportedFlow        the flow uses what we cannot honour (all findings at once)
-    ├── OutputRefused          `create` would have to overwrite or invent something
-    ├── StaleGeneratedFile     the generated file does not fit the runtime or the flow beside it
-    ├── ParameterRefused       a parameter value is unknown, missing or of the wrong type
-    ├── InitFailed             Metaflow's `init` refused to begin the run
-    ├── StepFailed             a step failed for good
-    ├── UnexpectedTransition   a step went where the graph does not lead
-    ├── ServerRefused          no Prefect server answers, or it says no
-    └── DeploymentRefused      the deployment cannot work as asked; nothing was created
+MetaflowPrefectError
+├── UnsupportedFlow        the flow uses what we cannot honour (all findings at once)
+├── OutputRefused          `create` would have to overwrite or invent something
+├── StaleGeneratedFile     the generated file does not fit the runtime or the flow beside it
+├── ParameterRefused       a parameter value is unknown, missing or of the wrong type
+├── InitFailed             Metaflow's `init` refused to begin the run
+├── StepFailed             a step failed for good
+├── UnexpectedTransition   a step went where the graph does not lead
+├── ServerRefused          no Prefect server answers, or it says no
+└── DeploymentRefused      the deployment cannot work as asked; nothing was created
 """
 
 from __future__ import annotations

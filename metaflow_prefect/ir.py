@@ -17,7 +17,7 @@ IR_VERSION = 1
 DEFAULT_MAX_WORKERS = 16
 """How many tasks of one run may execute at the same time: the default of Metaflow's `run --max-workers`."""
 
-Json: TypeAlias = "None | bool | int | float | str | list[Json] | dict[str, Json]"
+Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 
 
 class Transition(str, Enum):

@@ -32,7 +32,7 @@ class Request:
     workflow_timeout_seconds: int | None = None
 
 
-def analyze(state: Any, request: Request) -> ir.Flow:  # noqa: ANN401  Metaflow's CliState
+def analyze(state: Any, request: Request) -> ir.Flow:
     """Return the flow of Metaflow's command line *state* as plain values.
 
     Raises:
@@ -77,7 +77,7 @@ def analyze(state: Any, request: Request) -> ir.Flow:  # noqa: ANN401  Metaflow'
     )
 
 
-def _step(node: Any) -> ir.Step:  # noqa: ANN401
+def _step(node: Any) -> ir.Step:
     attempts = decorators.attempts(node.decorators)
     return ir.Step(
         name=node.name,
@@ -97,7 +97,7 @@ def _step(node: Any) -> ir.Step:  # noqa: ANN401
     )
 
 
-def _flow_decorators(flow: Any) -> tuple[Any, ...]:  # noqa: ANN401
+def _flow_decorators(flow: Any) -> tuple[Any, ...]:
     from metaflow.decorators import flow_decorators
 
     return tuple(flow_decorators(flow))
@@ -119,7 +119,7 @@ def _source(flow_file: Path, output_directory: Path) -> ir.Source:
     )
 
 
-def _options(state: Any, flow_decorators: tuple[Any, ...]) -> tuple[str, ...]:  # noqa: ANN401
+def _options(state: Any, flow_decorators: tuple[Any, ...]) -> tuple[str, ...]:
     """Return the top-level options that every command of a run needs, as `metaflow.runtime.CLIArgs` builds them."""
     options: list[str] = []
     for name, default in _DEFAULT_SIDECARS.items():
@@ -138,7 +138,7 @@ def _options(state: Any, flow_decorators: tuple[Any, ...]) -> tuple[str, ...]:  
     return tuple(options)
 
 
-def _added_decorators(flow_graph: Any) -> tuple[str, ...]:  # noqa: ANN401
+def _added_decorators(flow_graph: Any) -> tuple[str, ...]:
     """Return the specs of decorators that came from `--with` rather than from the source."""
     specs: dict[str, None] = {}
     for node in flow_graph:
@@ -148,13 +148,13 @@ def _added_decorators(flow_graph: Any) -> tuple[str, ...]:  # noqa: ANN401
     return tuple(specs)
 
 
-def _configs(flow: Any) -> Any:  # noqa: ANN401
+def _configs(flow: Any) -> Any:
     from metaflow.flowspec import FlowStateItems
 
     return flow._flow_state[FlowStateItems.CONFIGS]  # noqa: SLF001  as Metaflow's own deployers do
 
 
-def _config(flow: Any) -> str | None:  # noqa: ANN401
+def _config(flow: Any) -> str | None:
     """Return the resolved configuration as JSON text, in the form of Metaflow's `--local-config-file`."""
     from metaflow.user_configs.config_parameters import dump_config_values
 

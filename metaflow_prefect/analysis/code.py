@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 
-def code_files(state: Any) -> dict[str, bytes]:  # noqa: ANN401  Metaflow's CliState
+def code_files(state: Any) -> dict[str, bytes]:
     """Return the user's files by path relative to the flow's folder.
 
     The choice is Metaflow's: everything below the flow's folder that has one of `--package-suffixes`

@@ -123,7 +123,7 @@ def _days_from_zero(field: str) -> str:
     return shifted + slash + step
 
 
-def project(flow_decorators: Iterable[Any], current: Any) -> Project | None:  # noqa: ANN401
+def project(flow_decorators: Iterable[Any], current: Any) -> Project | None:
     """Return @project as Metaflow has resolved it into `metaflow.current`."""
     if not any(decorator.name == "project" for decorator in flow_decorators):
         return None

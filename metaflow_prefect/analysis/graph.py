@@ -8,7 +8,7 @@ from typing import Any
 from metaflow_prefect.ir import Case, Transition
 
 
-def nodes(graph: Any) -> Iterator[Any]:  # noqa: ANN401  metaflow has no types
+def nodes(graph: Any) -> Iterator[Any]:
     """Yield the nodes of *graph*: the start step first, the others as the source has them."""
     yield graph[graph.start_step]
     for node in sorted(graph, key=lambda node: node.func_lineno):
@@ -16,7 +16,7 @@ def nodes(graph: Any) -> Iterator[Any]:  # noqa: ANN401  metaflow has no types
             yield node
 
 
-def transition(node: Any) -> Transition:  # noqa: ANN401
+def transition(node: Any) -> Transition:
     """Return how *node* goes on.
 
     Raises:
@@ -38,13 +38,13 @@ def transition(node: Any) -> Transition:  # noqa: ANN401
             raise ValueError(message)
 
 
-def joined_split(node: Any) -> str | None:  # noqa: ANN401
+def joined_split(node: Any) -> str | None:
     """Return the step whose split *node* joins, as Metaflow's own runtime finds it."""
     if node.type != "join":
         return None
     return str(node.split_parents[-1])
 
 
-def cases(node: Any) -> tuple[Case, ...]:  # noqa: ANN401
+def cases(node: Any) -> tuple[Case, ...]:
     """Return the cases of a switch in the order of the source."""
     return tuple(Case(value=value, step=step) for value, step in node.switch_cases.items())

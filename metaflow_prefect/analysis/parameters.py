@@ -23,7 +23,7 @@ _BY_CLICK_NAME = {
 }
 
 
-def parameters(flow: Any) -> tuple[tuple[Parameter, ...], tuple[Finding, ...]]:  # noqa: ANN401
+def parameters(flow: Any) -> tuple[tuple[Parameter, ...], tuple[Finding, ...]]:
     """Return the parameters of *flow* in its order, and those that cannot be honoured.
 
     Evaluates deploy-time functions, as Metaflow does when a flow is deployed.
@@ -45,19 +45,19 @@ def parameters(flow: Any) -> tuple[tuple[Parameter, ...], tuple[Finding, ...]]: 
     return tuple(found), tuple(findings)
 
 
-def _declared(flow: Any) -> Iterator[Any]:  # noqa: ANN401
+def _declared(flow: Any) -> Iterator[Any]:
     for _, parameter in flow._get_parameters():  # noqa: SLF001  as Metaflow's own deployers do
         if not parameter.IS_CONFIG_PARAMETER:
             yield parameter
 
 
-def _click_type(declared: Any) -> Any:  # noqa: ANN401
+def _click_type(declared: Any) -> Any:
     from metaflow._vendor import click
 
     return click.types.convert_type(declared.kwargs.get("type"))
 
 
-def _parameter(declared: Any, kind: Any, parameter_type: ParameterType) -> Parameter:  # noqa: ANN401
+def _parameter(declared: Any, kind: Any, parameter_type: ParameterType) -> Parameter:
     default = _default(declared, kind)
     return Parameter(
         name=declared.name,
@@ -70,7 +70,7 @@ def _parameter(declared: Any, kind: Any, parameter_type: ParameterType) -> Param
     )
 
 
-def _default(declared: Any, kind: Any) -> Json:  # noqa: ANN401
+def _default(declared: Any, kind: Any) -> Json:
     from metaflow.exception import MetaflowException
     from metaflow.parameters import DeployTimeField
 

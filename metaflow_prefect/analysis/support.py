@@ -97,7 +97,7 @@ _STEP = {support.name: support for support in STEP_DECORATORS}
 _FLOW = {support.name: support for support in FLOW_DECORATORS}
 
 
-def findings(graph: Any, flow_decorators: tuple[Any, ...]) -> tuple[Finding, ...]:  # noqa: ANN401
+def findings(graph: Any, flow_decorators: tuple[Any, ...]) -> tuple[Finding, ...]:
     """Return every decorator that is refused, in the order of the source.
 
     A decorator that we do not know (a third party's) is left to work within its step.

@@ -1,1 +1,1 @@
-"""deploy."""
+"""Deployments: `plan` decides (pure), `apply` carries out, `trigger` starts runs."""

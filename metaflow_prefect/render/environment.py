@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any
 
 import jinja2
@@ -24,7 +25,7 @@ def environment() -> jinja2.Environment:
     return jinja
 
 
-def literal(value: Any) -> str:  # noqa: ANN401  any value that has a literal
+def literal(value: Any) -> str:
     """Return the Python source of *value*: double quotes, and the order the value has.
 
     >>> literal(("a", 1, None)), literal({"x": [True]}), literal(("a",))
@@ -54,8 +55,8 @@ def literal(value: Any) -> str:  # noqa: ANN401  any value that has a literal
             raise TypeError(message)
 
 
-def _number(value: float | bool | None) -> str:
-    if isinstance(value, float) and value != value or value in (float("inf"), float("-inf")):  # noqa: PLR0124
+def _number(value: object) -> str:
+    if isinstance(value, float) and not math.isfinite(value):
         return f'float("{value}")'
     return repr(value)
 

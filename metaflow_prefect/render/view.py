@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -106,9 +107,7 @@ def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
     taken = {*_FIXED_NAMES, *dir(builtins)}
     function = Identifier.of(snake_case(flow.name), taken=taken)
     functions = unique_identifiers((step.name for step in flow.steps), taken={*taken, function})
-    arguments = unique_identifiers(
-        (parameter.name for parameter in flow.parameters), taken=_USED_IN_FLOW_BODY
-    )
+    arguments = argument_names(flow)
     return FileView(
         flow=flow,
         version=VERSION,
@@ -120,6 +119,13 @@ def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
         parameters=tuple(_parameter(item, arguments[item.name]) for item in flow.parameters),
         flow_options=_flow_options(flow),
         payload=payload,
+    )
+
+
+def argument_names(flow: ir.Flow) -> Mapping[str, Identifier]:
+    """Return, for each parameter of *flow*, the flow function's argument: the key it has on a Prefect server."""
+    return unique_identifiers(
+        (parameter.name for parameter in flow.parameters), taken=_USED_IN_FLOW_BODY
     )
 
 

@@ -92,17 +92,17 @@ class RunDatastore:
         ended = {"return_code": return_code, "killed": False, "success": return_code == 0}
         self._write(place, attempt).save_metadata({"runtime": ended})
 
-    def _store(self) -> Any:  # noqa: ANN401  metaflow has no types
+    def _store(self) -> Any:
         from metaflow.datastore import FlowDataStore
 
         return FlowDataStore(self._flow, storage_impl=self._storage, ds_root=self.root)
 
-    def _write(self, place: Place, attempt: int) -> Any:  # noqa: ANN401  metaflow has no types
+    def _write(self, place: Place, attempt: int) -> Any:
         return self._store().get_task_datastore(
             self._run_id, place.step, place.task_id, attempt=attempt, mode="w"
         )
 
-    def _done_attempt(self, step: str, task_id: str, attempt: int | None = None) -> Any:  # noqa: ANN401
+    def _done_attempt(self, step: str, task_id: str, attempt: int | None = None) -> Any:
         from metaflow.datastore.exceptions import DataException
 
         try:
@@ -113,7 +113,7 @@ class RunDatastore:
         return task if task.has_metadata(task.METADATA_DONE_SUFFIX) else None
 
 
-def _artifacts(task: Any) -> tuple[Artifact, ...]:  # noqa: ANN401  metaflow has no types
+def _artifacts(task: Any) -> tuple[Artifact, ...]:
     info: Mapping[str, Mapping[str, Any]] = task.ds_metadata["info"]
     return tuple(
         Artifact(name=name, type=_type(about), size=int(about.get("size", 0)))

@@ -32,7 +32,9 @@ _FAILURE_GRACE_SECONDS = 5.0
 
 _SESSION: ContextVar[Session] = ContextVar("metaflow_prefect_session")
 
-OPTIONS: ContextVar[LaunchOptions] = ContextVar("metaflow_prefect_options", default=LaunchOptions())
+_NO_OPTIONS = LaunchOptions()
+
+OPTIONS: ContextVar[LaunchOptions] = ContextVar("metaflow_prefect_options", default=_NO_OPTIONS)
 """Set by whoever calls the flow function in this process; a deployed run has none."""
 
 
@@ -88,7 +90,7 @@ def run_step(label: str) -> None:
     report.task_is_done(session, label, record, logger)
 
 
-def _show(logger: Any) -> Callable[[Stream, str], None]:  # noqa: ANN401  logging adapters of many kinds
+def _show(logger: Any) -> Callable[[Stream, str], None]:
     def show(_stream: Stream, line: str) -> None:
         if line:
             logger.log(logging.INFO, "%s", line)
@@ -175,7 +177,7 @@ class _Schedule:
         raise self._session.errors[self._failed[0]]
 
 
-def _prefect_task(step: Step, session: Session) -> Any:  # noqa: ANN401  Prefect's Task is generic over its signature
+def _prefect_task(step: Step, session: Session) -> Any:
     from prefect.cache_policies import NO_CACHE
 
     task: Any = step.task

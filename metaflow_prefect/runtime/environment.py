@@ -32,7 +32,7 @@ def read(flow_file: str, options: list[str]) -> None:
     sys.argv = [flow_file]
     original = FlowSpec.__init__
 
-    def initialise(self: Any, use_cli: bool = True) -> None:  # noqa: ANN401, FBT001, FBT002  Metaflow's signature
+    def initialise(self: Any, use_cli: bool = True) -> None:  # noqa: FBT001, FBT002  Metaflow's signature
         original(self, use_cli=False)
         if use_cli:
             FlowSpec.__init__ = original
@@ -46,14 +46,14 @@ def read(flow_file: str, options: list[str]) -> None:
     exec(code, main.__dict__)  # noqa: S102  this is how Python runs a script
 
 
-def _print_variables(flow: Any, options: list[str]) -> None:  # noqa: ANN401  metaflow has no types
+def _print_variables(flow: Any, options: list[str]) -> None:
     # Metaflow builds its command line from the flow's class: import it only when that exists.
     from metaflow import cli
     from metaflow._vendor import click
 
     @click.command(name="environment-variables", hidden=True)  # type: ignore[untyped-decorator]
     @click.pass_obj  # type: ignore[untyped-decorator]
-    def variables(obj: Any) -> None:  # noqa: ANN401
+    def variables(obj: Any) -> None:
         found = {
             node.name: {
                 str(name): str(value)

@@ -35,7 +35,7 @@ def is_embedded() -> bool:
 
 
 def run_locally(
-    flow: Any,  # noqa: ANN401  Prefect's Flow is generic over its signature
+    flow: Any,
     keywords: Mapping[str, object],
     *,
     max_workers: int | None = None,
@@ -65,7 +65,7 @@ def run_locally(
         sys.exit(1)
 
 
-def _announce(run_id_file: str | None) -> Any:  # noqa: ANN401
+def _announce(run_id_file: str | None) -> Any:
     def begin(flow: str, run_id: str) -> None:
         if run_id_file is not None:
             Path(run_id_file).write_text(run_id, encoding="utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,7 +38,7 @@ class Parameter:
         return self.argument or self.name
 
 
-def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:  # noqa: ANN401  Prefect's Flow is generic
+def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:
     """Run *flow* with the parameters of this process's command line, and exit.
 
     The exit code is 0 when the flow run completed, 1 when it failed, 2 when the command line is wrong.
@@ -52,11 +51,13 @@ def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:  # noqa: AN
         sys.exit(1)
 
 
-def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:  # noqa: ANN401  vendored click has no types
+def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
     # The same click that Metaflow uses gives the same words for the same mistakes.
     from metaflow._vendor import click
 
-    def call(max_workers: int | None, tag: tuple[str, ...], run_id_file: str | None, **values: Any) -> None:  # noqa: ANN401
+    def call(
+        max_workers: int | None, tag: tuple[str, ...], run_id_file: str | None, **values: Any
+    ) -> None:
         keywords = {p.keyword: values[_key(p.name)] for p in parameters}
         run_locally(flow, keywords, max_workers=max_workers, tags=tag, run_id_file=run_id_file)
 
@@ -73,7 +74,7 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:  # noqa: ANN4
     return click.Command(name=flow.name, callback=call, params=options, help=_summary(flow))
 
 
-def _summary(flow: Any) -> str:  # noqa: ANN401
+def _summary(flow: Any) -> str:
     return str(flow.description or flow.name).partition("\n\nArgs:")[0]
 
 
@@ -82,7 +83,7 @@ def _key(name: str) -> str:
     return name.replace("-", "_").lower()
 
 
-def _option(parameter: Parameter) -> Any:  # noqa: ANN401  vendored click has no types
+def _option(parameter: Parameter) -> Any:
     from metaflow._vendor import click
     from metaflow.parameters import JSONType
 
@@ -99,5 +100,3 @@ def _option(parameter: Parameter) -> Any:  # noqa: ANN401  vendored click has no
         help=parameter.help or None,
         show_default=parameter.default is not None,
     )
-
-

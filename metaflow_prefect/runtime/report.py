@@ -27,7 +27,7 @@ def exit_hook_says(text: str) -> None:
         get_run_logger().info("%s", text)
 
 
-def task_is_done(session: Session, label: str, record: TaskRecord, logger: Any) -> None:  # noqa: ANN401
+def task_is_done(session: Session, label: str, record: TaskRecord, logger: Any) -> None:
     """Post the artifact that shows what the task has stored and how to fetch it."""
     from prefect.artifacts import create_markdown_artifact
 

@@ -14,7 +14,6 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
-
 from metaflow_prefect.errors import InitFailed, StepFailed
 from metaflow_prefect.runtime import commands, environment
 from metaflow_prefect.runtime.datastore import RunDatastore, TaskRecord
@@ -131,7 +130,7 @@ class Session:
         log.note(_how_it_ended(code))
         self._save(launch, number, log, code)
         step = self.steps[launch.place.step]
-        if code == EXIT_DISALLOW_RETRY or code == 0 or number >= step.task.retries:
+        if code in (EXIT_DISALLOW_RETRY, 0) or number >= step.task.retries:
             self.final.add(label)
         raise self._failure(label, launch, code, log)
 
