@@ -1,1 +1,15 @@
 """Prefect worker that runs flow runs as Northflank jobs."""
+
+from prefect_northflank.blocks import Northflank, NorthflankCredentials
+from prefect_northflank.configuration import NorthflankJobConfiguration
+from prefect_northflank.variables import NorthflankWorkerVariables
+from prefect_northflank.worker import NorthflankWorker, NorthflankWorkerResult
+
+__all__ = [
+    "Northflank",
+    "NorthflankCredentials",
+    "NorthflankJobConfiguration",
+    "NorthflankWorker",
+    "NorthflankWorkerResult",
+    "NorthflankWorkerVariables",
+]

@@ -1,0 +1,55 @@
+"""Which flow runs nobody watches, and what they need: pure, from Prefect's records."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+
+from prefect.client.schemas.objects import FlowRun, StateType
+
+from prefect_northflank.ledger import parsed
+
+OWNER_LABEL = "prefect.worker.name"
+"""Label by which Prefect's base worker notes who submits a flow run."""
+
+
+class Need(str, Enum):
+    """What a flow run without a watcher needs."""
+
+    NOTHING = "nothing"
+    WATCHER = "watcher"
+    """It has a job run."""
+    SEARCH = "search"
+    """A start was intended; the job run, if there is one, was not recorded."""
+    SCHEDULE = "schedule"
+    """It never got a job run: back to its work pool."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Company:
+    """Who works on the pool."""
+
+    me: str
+    online: Collection[str]
+    """Workers with a fresh heartbeat."""
+    in_hand: Collection[object]
+    """Ids of the flow runs this process is busy with."""
+
+
+def need_of(flow_run: FlowRun, company: Company, *, now: datetime, settle: timedelta) -> Need:
+    """Return what *flow_run* (PENDING, RUNNING or CANCELLING) needs from this worker."""
+    owner = flow_run.labels.get(OWNER_LABEL)
+    another_works_on_it = owner != company.me and owner in company.online
+    if flow_run.id in company.in_hand or another_works_on_it:
+        return Need.NOTHING
+    pid = parsed(flow_run.infrastructure_pid)
+    if pid is not None and pid.run is not None:
+        return Need.WATCHER
+    # Young ones may be in the hands of a worker that has not come to write its name yet.
+    if flow_run.state is None or now - flow_run.state.timestamp < settle:
+        return Need.NOTHING
+    if pid is not None:
+        return Need.SEARCH
+    return Need.SCHEDULE if flow_run.state.type is StateType.PENDING else Need.NOTHING

@@ -1,0 +1,130 @@
+"""The answers of the Northflank API as values; unknown fields are ignored, unknown words are errors."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import TypeAlias
+
+Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
+JsonObject: TypeAlias = dict[str, Json]
+
+_CRI_PREFIX = re.compile(r"^(\S+Z )?(stdout|stderr) [FP] ")
+
+
+class RunStatus(str, Enum):
+    """Status of a job run (API field `status`). A queued run and one that pulls its image are RUNNING too."""
+
+    RUNNING = "RUNNING"
+    SUCCESS = "SUCCESS"
+    FAILED = "FAILED"
+
+
+class ContainerStatus(str, Enum):
+    """Status of a container of a job run (API: `containers[].status`)."""
+
+    STAGING = "TASK_STAGING"
+    STARTING = "TASK_STARTING"
+    RUNNING = "TASK_RUNNING"
+    KILLING = "TASK_KILLING"
+    KILLED = "TASK_KILLED"
+    FAILED = "TASK_FAILED"
+    FINISHED = "TASK_FINISHED"
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether the container has not run yet."""
+        return self in {ContainerStatus.STAGING, ContainerStatus.STARTING}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Project:
+    """Where jobs live: a project, and the team whose path prefix an organisation's token needs."""
+
+    id: str
+    team: str | None = None
+
+    @property
+    def path(self) -> str:
+        """The path every call about this project starts with."""
+        prefix = f"/v1/teams/{self.team}" if self.team else "/v1"
+        return f"{prefix}/projects/{self.id}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A job as the list shows it; it carries no status of its runs."""
+
+    id: str
+    name: str
+    job_type: str = "manual"
+    description: str = ""
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Json]) -> Job:
+        """Read a job out of the API's object."""
+        return cls(
+            id=str(fields["id"]),
+            name=str(fields.get("name") or fields["id"]),
+            job_type=str(fields.get("jobType") or "manual"),
+            description=str(fields.get("description") or ""),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobRun:
+    """One run of a job. `started_at` and `concluded_at` are the API's ISO 8601 texts."""
+
+    id: str
+    status: RunStatus
+    concluded: bool
+    name: str = ""
+    started_at: str | None = None
+    concluded_at: str | None = None
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Json]) -> JobRun:
+        """Read a run; it is over when `concluded` says so or the status is final (an aborted run's status is undocumented)."""
+        status = RunStatus(str(fields.get("status", RunStatus.RUNNING.value)))
+        return cls(
+            id=str(fields["id"]),
+            status=status,
+            concluded=bool(fields.get("concluded")) or status is not RunStatus.RUNNING,
+            name=str(fields.get("runName") or ""),
+            started_at=_text(fields.get("startedAt")),
+            concluded_at=_text(fields.get("concludedAt")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """A container (pod) of a job run."""
+
+    name: str
+    status: ContainerStatus
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Json]) -> Container:
+        """Read a container out of the API's object."""
+        return cls(name=str(fields.get("name", "")), status=ContainerStatus(str(fields["status"])))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LogLine:
+    """One line a container wrote; `at` is the API's ISO 8601 text."""
+
+    text: str
+    at: str
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Json]) -> LogLine:
+        """Read a log line; the text comes with a container-runtime prefix (`stdout F `) that is not the program's."""
+        return cls(
+            text=_CRI_PREFIX.sub("", str(fields.get("log", ""))), at=str(fields.get("ts", ""))
+        )
+
+
+def _text(value: Json) -> str | None:
+    return str(value) if value else None

@@ -1,0 +1,114 @@
+"""How many calls Northflank still grants this hour, and who may have them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from time import monotonic
+
+from prefect_northflank.errors import NotNow
+
+RESERVED_SHARE = 0.2
+"""Share of the limit that monitoring leaves for starts, aborts and clean-up."""
+
+
+class Purpose(str, Enum):
+    """What a call is for: what a run needs to live, or what we would like to know."""
+
+    LIFECYCLE = "lifecycle"
+    MONITORING = "monitoring"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Allowance:
+    """What is left of the current window."""
+
+    limit: int
+    remaining: int
+    resets_at: float
+    """In seconds of the budget's clock."""
+
+
+class RateBudget:
+    """The account's rate limit as the `x-ratelimit-*` headers of each answer tell it.
+
+    Before the first answer, and for servers without these headers, everything is allowed.
+    """
+
+    def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
+        self._clock = clock
+        self._allowance: Allowance | None = None
+        self._in_flight = 0
+        self.calls = 0
+
+    @property
+    def allowance(self) -> Allowance | None:
+        """What is left; None if unknown or if the window is over."""
+        known = self._allowance
+        if known is not None and self._clock() >= known.resets_at:
+            self._allowance = None
+        return self._allowance
+
+    @property
+    def reserve(self) -> int:
+        """Calls that monitoring must leave untouched."""
+        known = self.allowance
+        return 0 if known is None else int(known.limit * RESERVED_SHARE)
+
+    def wait_seconds(self, purpose: Purpose) -> float:
+        """Seconds to wait before a call for *purpose*; 0 if it may go now."""
+        known = self.allowance
+        if known is None:
+            return 0.0
+        floor = self.reserve if purpose is Purpose.MONITORING else 0
+        return 0.0 if known.remaining - self._in_flight > floor else known.resets_at - self._clock()
+
+    def admit(self, purpose: Purpose) -> float:
+        """Return the seconds a lifecycle call must wait; refuse monitoring that would have to.
+
+        Raises:
+            NotNow: only the reserve is left.
+        """
+        seconds = self.wait_seconds(purpose)
+        if seconds and purpose is Purpose.MONITORING:
+            raise NotNow(seconds=seconds)
+        return seconds
+
+    def sent(self) -> None:
+        """Count a call that is on its way."""
+        self._in_flight += 1
+        self.calls += 1
+
+    def answered(self, headers: Mapping[str, str] | None) -> None:
+        """Count a call that came back with *headers*, or without an answer (None)."""
+        self._in_flight -= 1
+        if headers is None:
+            return
+        try:
+            limit, remaining = (
+                int(headers[f"x-ratelimit-{name}"]) for name in ("limit", "remaining")
+            )
+            reset = float(headers["x-ratelimit-reset"])
+        except (KeyError, ValueError):
+            return
+        self._allowance = Allowance(
+            limit=limit, remaining=remaining, resets_at=self._clock() + reset
+        )
+
+    def exhausted(self, seconds: float) -> None:
+        """Note a 429: nothing more for *seconds*."""
+        limit = self._allowance.limit if self._allowance else 1
+        self._allowance = Allowance(limit=limit, remaining=0, resets_at=self._clock() + seconds)
+
+    def seconds_per_call(self) -> float:
+        """How far apart monitoring calls must be to last until the window resets; 0 if the limit is unknown.
+
+        Monitoring takes half of what is above the reserve; the other half is for starts to come.
+        """
+        known = self.allowance
+        if known is None:
+            return 0.0
+        spare = (known.remaining - self.reserve) / 2
+        left = max(known.resets_at - self._clock(), 1.0)
+        return left if spare < 1 else left / spare

@@ -1,0 +1,124 @@
+"""The job variables of one flow run, completed with what Prefect adds to every job."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
+from prefect.client.schemas.responses import DeploymentResponse
+from prefect.workers.base import BaseJobConfiguration
+from pydantic import PrivateAttr
+
+from prefect_northflank import environment, names
+from prefect_northflank.access import Access
+from prefect_northflank.api import Project
+from prefect_northflank.blocks import Northflank
+from prefect_northflank.environment import SIGTERM_BEHAVIOR, JobEnvironment
+from prefect_northflank.errors import MissingProject
+from prefect_northflank.job import Subject
+from prefect_northflank.variables import NorthflankVariables
+
+
+class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
+    """What one flow run asks of Northflank. Complete after `prepare_for_flow_run`."""
+
+    _flow_run: FlowRun | None = PrivateAttr(default=None)
+    _lasting_name: str = PrivateAttr(default="")
+    _lasting_identity: str = PrivateAttr(default="")
+    _pool: str = PrivateAttr(default="")
+
+    @classmethod
+    def _base_environment(cls) -> dict[str, str]:
+        return environment.shippable(super()._base_environment())
+
+    def prepare_for_flow_run(
+        self,
+        flow_run: FlowRun,
+        deployment: DeploymentResponse | None = None,
+        flow: Flow | None = None,
+        work_pool: WorkPool | None = None,
+        worker_name: str | None = None,
+        worker_id: UUID | None = None,
+    ) -> None:
+        """Complete environment, labels, command and name; the user's values win over Prefect's."""
+        self.env = {**self.env, **(self.runtime_environment or {})}
+        if self.prefect_api_url:
+            self.env.setdefault("PREFECT_API_URL", self.prefect_api_url)
+        # An evicted run goes back to its work pool instead of staying RUNNING with nothing behind it.
+        self.env.setdefault(SIGTERM_BEHAVIOR, "reschedule")
+        self.command = self.command or self.deployment_docker_custom_command
+        super().prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
+        self._flow_run = flow_run
+        self._pool = work_pool.name if work_pool else ""
+        self._lasting_name, self._lasting_identity = _what_lasts(
+            flow_run, deployment, flow, work_pool
+        )
+
+    @property
+    def pool(self) -> str:
+        """Name of the work pool."""
+        return self._pool
+
+    def project(self, access: Access) -> Project:
+        """Return the project jobs are made in.
+
+        Raises:
+            MissingProject: `project_id` is not set.
+        """
+        if not self.project_id:
+            raise MissingProject
+        return Project(id=self.project_id, team=access.team)
+
+    def access(self) -> Access:
+        """Return how to call Northflank; without a block, as the worker's environment says.
+
+        Raises:
+            MissingToken: neither has a token.
+        """
+        return (self.credentials or Northflank()).access()
+
+    def environment(self, access: Access) -> JobEnvironment:
+        """Return the job's environment, plain and secret.
+
+        Raises:
+            ConfigurationError: it cannot work on the Northflank of *access*.
+        """
+        given = {key: value for key, value in self.env.items() if value is not None}
+        return environment.job_environment(
+            given, base_url=access.base_url, expand_templates=self.expand_templates
+        )
+
+    def subject(self, *, submission: str, env: dict[str, str], secret_tag: str | None) -> Subject:
+        """Return what the job is for."""
+        flow_run = self._flow_run
+        if flow_run is None:
+            message = "prepare_for_flow_run comes first"
+            raise RuntimeError(message)
+        return Subject(
+            flow_run_id=flow_run.id,
+            name=self.name or flow_run.name,
+            command=self.command or self._base_flow_run_command(),
+            env=env,
+            labels=self.labels,
+            submission=submission,
+            lasting_name=self._lasting_name
+            if self.name in (None, flow_run.name)
+            else str(self.name),
+            lasting_identity=self._lasting_identity,
+            secret_tag=secret_tag,
+        )
+
+
+def _what_lasts(
+    flow_run: FlowRun,
+    deployment: DeploymentResponse | None,
+    flow: Flow | None,
+    work_pool: WorkPool | None,
+) -> tuple[str, str]:
+    """Return the readable name and the identity of what a lasting job serves."""
+    parts = [part for part in (flow and flow.name, deployment and deployment.name) if part]
+    served = [
+        str(flow_run.deployment_id or flow_run.flow_id),
+        str(work_pool.id if work_pool else ""),
+    ]
+    return names.slug("-".join(parts) or flow_run.name, limit=names.MAX_JOB_NAME), ":".join(served)

@@ -1,0 +1,105 @@
+"""Why a container ended without telling Prefect, in words. Pure: from what Northflank shows of the run."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from prefect_northflank.api import Container, ContainerStatus, JobRun, LogLine, RunStatus
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What is known about a job run that ended."""
+
+    run: JobRun | None
+    containers: Sequence[Container]
+    lines: Sequence[LogLine]
+    deadline_seconds: int | None
+    plan: str
+    image: str
+
+
+_SIGNS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (
+        re.compile(
+            r"ErrImagePull|ImagePullBackOff|pull access denied|manifest unknown|failed to pull|manifest for .* not found",
+            re.IGNORECASE,
+        ),
+        "the image {image} could not be pulled: check its name and tag, and deployment_external_credentials",
+    ),
+    (
+        re.compile(
+            r"executable file not found|command not found|exec: .* not found|No such file or directory: '[^/']+'|exec format error",
+            re.IGNORECASE,
+        ),
+        "the command was not found in the image {image}: check that Prefect is installed in it, the command and the entrypoint",
+    ),
+    (
+        re.compile(r"OOMKilled|out of memory|MemoryError|Cannot allocate memory", re.IGNORECASE),
+        "the container ran out of memory: use a larger billing_deployment_plan than {plan}",
+    ),
+    (
+        re.compile(
+            r"Unschedulable|Insufficient (cpu|memory|nvidia)|no nodes? available", re.IGNORECASE
+        ),
+        "no machine could take the container: use another billing_deployment_plan than {plan}, or fewer GPUs",
+    ),
+    (
+        re.compile(r"DeadlineExceeded", re.IGNORECASE),
+        "it ran longer than settings_active_deadline_seconds",
+    ),
+    (re.compile(r"\bEvicted\b|\bPreempted\b"), "the container was evicted from its machine"),
+)
+
+
+def reason(evidence: Evidence) -> str:
+    """Return one sentence that says what happened and, where something can be done, what."""
+    run = evidence.run
+    if run is None:
+        return "the job run was deleted in Northflank"
+    seconds = duration_seconds(run)
+    deadline = evidence.deadline_seconds
+    if (
+        deadline is not None
+        and seconds is not None
+        and seconds >= deadline - 1
+        and run.status is not RunStatus.SUCCESS
+    ):
+        return f"it ran longer than settings_active_deadline_seconds ({deadline} s); null sets no deadline"
+    # Only lines of a container that failed are signs; a flow may well write such words and go on.
+    for line in reversed(evidence.lines):
+        for sign, words in _SIGNS:
+            if sign.search(line.text):
+                return words.format(image=evidence.image, plan=evidence.plan)
+    return _by_status(run, evidence)
+
+
+def _by_status(run: JobRun, evidence: Evidence) -> str:
+    seen = {container.status for container in evidence.containers}
+    if run.status is RunStatus.SUCCESS:
+        return "the container ended with exit code 0 without telling Prefect how the flow run ended"
+    if not seen or all(status.is_waiting for status in seen):
+        return (
+            f"its container never ran: the image {evidence.image} could not be pulled, "
+            f"no machine had room for {evidence.plan}, or the run was aborted before"
+        )
+    if ContainerStatus.KILLED in seen or ContainerStatus.KILLING in seen:
+        return (
+            "the container was killed: out of memory, evicted, or the run was aborted in Northflank "
+            f"(a larger billing_deployment_plan than {evidence.plan} helps against the first)"
+        )
+    return "the container ended with an error before Prefect knew how the flow run ended"
+
+
+def duration_seconds(run: JobRun) -> float | None:
+    """Return how long the run took; None if Northflank does not say."""
+    if not run.started_at or not run.concluded_at:
+        return None
+    began, ended = (
+        datetime.fromisoformat(text.replace("Z", "+00:00"))
+        for text in (run.started_at, run.concluded_at)
+    )
+    return (ended - began).total_seconds()

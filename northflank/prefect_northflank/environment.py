@@ -1,0 +1,99 @@
+"""Which environment a job gets: what is shipped, what stays home, what is secret, what Northflank would rewrite."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from prefect_northflank.errors import ConfigurationError, LoopbackApiUrl, TemplatedValue
+
+SECRETS = frozenset({"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_CUSTOM_HEADERS"})
+"""Settings that open the Prefect API: they go into a secret group, never into a job's plain environment."""
+
+SIGTERM_BEHAVIOR = "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"
+"""Read by `prefect flow-run execute` (prefect/cli/flow_run.py): `reschedule` hands an evicted run back."""
+
+_STAYS_HOME = re.compile(
+    r"PREFECT_("
+    r"SERVER_.*|API_DATABASE_.*|API_SERVICES_.*|API_BLOCKS_.*|.*DATABASE.*|"  # the server's own settings
+    r"WORKER_.*|RUNNER_.*|UI_.*|TEST_.*|TESTING_.*|UNIT_TEST_.*|CLI_.*|"  # this process's own settings
+    r"HOME|PROFILES_PATH|.*_PATH|.*_DIRECTORY|.*_DIR|API_SSL_CERT_FILE"  # paths of this machine
+    r")"
+)
+_KEY = re.compile(r"[a-zA-Z0-9_./-]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class JobEnvironment:
+    """The two halves of a job's environment."""
+
+    plain: Mapping[str, str]
+    secret: Mapping[str, str]
+
+
+def shippable(settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the worker's own settings without those that mean something only on its machine.
+
+    >>> shippable({"PREFECT_HOME": "/home/me/.prefect", "PREFECT_LOGGING_LEVEL": "DEBUG"})
+    {'PREFECT_LOGGING_LEVEL': 'DEBUG'}
+    """
+    return {key: value for key, value in settings.items() if not _STAYS_HOME.fullmatch(key)}
+
+
+def job_environment(
+    env: Mapping[str, str], *, base_url: str, expand_templates: bool
+) -> JobEnvironment:
+    """Split and check the complete environment of a job that runs at the Northflank of *base_url*.
+
+    Raises:
+        LoopbackApiUrl: the Prefect API would be looked for inside the container.
+        TemplatedValue: a value holds `${` and Northflank is not asked to expand it.
+        ConfigurationError: a name Northflank refuses.
+    """
+    api_url = env.get("PREFECT_API_URL", "")
+    if is_loopback(api_url) and not is_loopback(base_url):
+        raise LoopbackApiUrl(api_url)
+    # Attribution carries names people chose; a flow called "${x}" must run, without its name in a header.
+    kept = {
+        key: value
+        for key, value in env.items()
+        if not (key.startswith("PREFECT__") and key.endswith("_NAME") and "${" in value)
+    }
+    for key, value in kept.items():
+        _check(key, value, expand_templates=expand_templates)
+    return JobEnvironment(
+        plain={key: value for key, value in kept.items() if key not in SECRETS},
+        secret={key: value for key, value in kept.items() if key in SECRETS},
+    )
+
+
+def is_loopback(url: str) -> bool:
+    """Whether *url* means the machine it is used on.
+
+    >>> is_loopback("http://127.0.0.1:4200/api"), is_loopback("https://api.example.com")
+    (True, False)
+    """
+    host = urlsplit(url).hostname
+    if not host:
+        return False
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
+
+
+def _check(key: str, value: str, *, expand_templates: bool) -> None:
+    if not _KEY.fullmatch(key):
+        raise ConfigurationError(
+            what=f"environment variable {key!r}",
+            why="Northflank accepts letters, digits and `_ . / -` only",
+            remedy="rename it in env or runtime_environment",
+        )
+    if "${" in value and not expand_templates:
+        raise TemplatedValue(key)

@@ -1,0 +1,186 @@
+"""What can go wrong between Prefect and Northflank: one class per thing the caller can do about it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+
+class NorthflankError(Exception):
+    """Base of everything this package raises."""
+
+
+class ConfigurationError(NorthflankError):
+    """A job variable, block or setting that cannot work. Nothing was created."""
+
+    def __init__(self, *, what: str, why: str, remedy: str) -> None:
+        self.what = what
+        self.why = why
+        self.remedy = remedy
+        super().__init__(f"{what}: {why}. Fix: {remedy}.")
+
+
+class MissingToken(ConfigurationError):
+    """No API token in the block nor in the environment."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="Northflank API token",
+            why="neither the `credentials` block nor the worker's environment has one",
+            remedy="save a block with `Northflank(api_token=...).save('northflank-creds')` and set the job "
+            'variable credentials: "{{ prefect.blocks.northflank.northflank-creds }}", '
+            "or set NORTHFLANK_API_TOKEN for the worker",
+        )
+
+
+class MissingProject(ConfigurationError):
+    """No project to create jobs in."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="Northflank project",
+            why="the job variable `project_id` is not set",
+            remedy="set project_id in the deployment's job_variables or as a default of the work pool",
+        )
+
+
+class LoopbackApiUrl(ConfigurationError):
+    """The Prefect API address means "this machine", which a container elsewhere is not."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            what=f"PREFECT_API_URL {url}",
+            why="a Northflank container cannot reach the worker's own machine under this address",
+            remedy="set the job variable prefect_api_url (or PREFECT_API_URL in env) to an address of the "
+            "Prefect server that Northflank can reach",
+        )
+
+
+class TemplatedValue(ConfigurationError):
+    """A value that Northflank would rewrite before the container sees it."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            what=f"environment variable {key}",
+            why="its value contains `${`, which Northflank expands as a template",
+            remedy="take the `${` out, or set the job variable expand_templates to true if Northflank shall expand it",
+        )
+
+
+class VendorPackageInstalled(ConfigurationError):
+    """Two distributions claim the import name `prefect_northflank` and the worker type `northflank`."""
+
+    def __init__(self, version: str) -> None:
+        super().__init__(
+            what=f"prefect-northflank {version}",
+            why="it owns the same import name, worker type and block type as metaflow-prefect-northflank, "
+            "and which of the two runs is chance",
+            remedy="run `pip uninstall prefect-northflank`, then `pip install --force-reinstall --no-deps "
+            "metaflow-prefect-northflank`",
+        )
+
+
+class ApiError(NorthflankError):
+    """Northflank answered with an error; `status` is the HTTP status."""
+
+    remedy = "see the message of Northflank"
+
+    def __init__(self, *, status: int, method: str, path: str, message: str) -> None:
+        self.status = status
+        self.method = method
+        self.path = path
+        self.message = message
+        super().__init__(
+            f"{method} {path}: Northflank answered {status} {message}. Fix: {self.remedy}."
+        )
+
+
+class Rejected(ApiError):
+    """400 or 422: the request is wrong and stays wrong."""
+
+    remedy = "correct the job variable the message is about"
+
+
+class Unauthorized(ApiError):
+    """401: the token is not valid."""
+
+    remedy = (
+        "put a valid API token into the `credentials` block (or NORTHFLANK_API_TOKEN of the worker)"
+    )
+
+
+class Forbidden(ApiError):
+    """403: the token's role lacks a permission."""
+
+    remedy = (
+        "give the token's API role Project > Jobs > General: Create, Read, Update, Delete, Run Job; "
+        "Jobs > Deployment: View Observability, View Instance Logs; Secrets > SecretGroups: Create, Read, Update"
+    )
+
+
+class NotFound(ApiError):
+    """404: the project, job, run or group does not exist."""
+
+    remedy = "check project_id, and team_id of the credentials block if the token belongs to an organisation"
+
+
+class Conflict(ApiError):
+    """409: something with the same derived identifier exists."""
+
+    remedy = "rename one of the two, or delete the old one"
+
+
+class RateLimited(ApiError):
+    """429: the account's calls of this hour are used up."""
+
+    remedy = "wait for the next window, or ask Northflank for a higher limit"
+
+
+class ServerFailed(ApiError):
+    """5xx: Northflank's side failed; whether the request took effect is unknown."""
+
+    remedy = "try again; see Northflank's status page if it lasts"
+
+
+class Unreachable(NorthflankError):
+    """No answer came back."""
+
+    def __init__(self, *, method: str, path: str, delivery: Delivery, reason: str) -> None:
+        self.delivery = delivery
+        super().__init__(
+            f"{method} {path}: no answer from Northflank ({reason}). "
+            "Fix: check the network and the base_url of the credentials block."
+        )
+
+
+class Delivery(str, Enum):
+    """What is known about a request that got no answer."""
+
+    NOT_SENT = "not sent"
+    UNKNOWN = "unknown"
+
+
+class NotNow(NorthflankError):
+    """The rate budget keeps its reserve for starts and aborts; nothing was sent."""
+
+    def __init__(self, *, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(
+            f"Monitoring waits {seconds:.0f} s: the rest of the rate limit is kept for starts and aborts."
+        )
+
+
+ERROR_OF_STATUS: dict[int, type[ApiError]] = {
+    400: Rejected,
+    401: Unauthorized,
+    403: Forbidden,
+    404: NotFound,
+    409: Conflict,
+    422: Rejected,
+    429: RateLimited,
+}
+
+
+def error_for(*, status: int, method: str, path: str, message: str) -> ApiError:
+    """Return the exception that belongs to an HTTP *status*."""
+    kind = ServerFailed if status >= 500 else ERROR_OF_STATUS.get(status, ApiError)  # noqa: PLR2004 (HTTP's own border)
+    return kind(status=status, method=method, path=path, message=message)

@@ -1,0 +1,158 @@
+"""What Prefect's records say about flow runs, and what the worker writes into them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterId,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkerStatus
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import Abort, ObjectNotFound
+from prefect.utilities.engine import propose_state
+
+from prefect_northflank.pid import InfrastructurePid
+
+PAGE = 200
+"""Most flow runs asked for at once (server setting PREFECT_SERVER_API_DEFAULT_LIMIT)."""
+
+UNFINISHED = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
+"""States of a flow run that has, or should have, a container."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What Prefect says about a flow run now."""
+
+    state: StateType
+    state_name: str
+    pid: str | None
+    began: bool
+    """Whether it has ever been RUNNING."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the flow run is over."""
+        return self.state in {
+            StateType.COMPLETED,
+            StateType.FAILED,
+            StateType.CANCELLED,
+            StateType.CRASHED,
+        }
+
+
+class Ledger(Protocol):
+    """Reads the records of many flow runs at once; costs no Northflank call."""
+
+    async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
+        """Return the records of *flow_run_ids*; those Prefect does not know are left out."""
+        ...
+
+
+class PrefectLedger:
+    """The ledger of a Prefect API."""
+
+    def __init__(self, client: PrefectClient, *, pool: str) -> None:
+        self._client = client
+        self._pool = pool
+
+    async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
+        """Return the records of *flow_run_ids*, a call per 200."""
+        ids = sorted(flow_run_ids)
+        found: dict[UUID, Record] = {}
+        for start in range(0, len(ids), PAGE):
+            wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + PAGE]))
+            for flow_run in await self._client.read_flow_runs(flow_run_filter=wanted, limit=PAGE):
+                found[flow_run.id] = record_of(flow_run)
+        return found
+
+    async def unfinished(self) -> Sequence[FlowRun]:
+        """Return the flow runs of the pool that have, or should have, a container."""
+        wanted = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(UNFINISHED)))
+        )
+        pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool]))
+        found: list[FlowRun] = []
+        while True:
+            page = await self._client.read_flow_runs(
+                flow_run_filter=wanted, work_pool_filter=pool, limit=PAGE, offset=len(found)
+            )
+            found.extend(page)
+            if len(page) < PAGE:
+                return found
+
+    async def online_workers(self) -> Collection[str]:
+        """Return the names of the pool's workers whose heartbeat is fresh."""
+        workers = await self._client.read_workers_for_work_pool(self._pool, limit=PAGE)
+        return {worker.name for worker in workers if worker.status is WorkerStatus.ONLINE}
+
+    async def runs_claimed(
+        self, pid: InfrastructurePid, *, deployment_id: UUID | None
+    ) -> Collection[str]:
+        """Return the runs of *pid*'s job that the latest flow runs of its deployment are recorded to have."""
+        pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool]))
+        wanted = (
+            FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]))
+            if deployment_id
+            else None
+        )
+        flow_runs = await self._client.read_flow_runs(
+            flow_run_filter=wanted,
+            work_pool_filter=pool,
+            limit=PAGE,
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        )
+        pids = [parsed(flow_run.infrastructure_pid) for flow_run in flow_runs]
+        return {known.run for known in pids if known and known.run and known.job == pid.job}
+
+    async def write_pid(self, flow_run_id: UUID, pid: str) -> None:
+        """Record where the flow run is (or is about to be)."""
+        await self._client.update_flow_run(flow_run_id, infrastructure_pid=pid)
+
+    async def propose(self, flow_run_id: UUID, state: State) -> bool:
+        """Propose *state*; return whether Prefect accepted it. A flow run that ended meanwhile keeps its state."""
+        try:
+            answered = await propose_state(self._client, state, flow_run_id=flow_run_id)
+        except (Abort, ObjectNotFound):
+            return False
+        return answered.type is state.type and answered.name == state.name
+
+    async def force(self, flow_run_id: UUID, state: State) -> None:
+        """Set *state* whatever the orchestration rules say."""
+        await self._client.set_flow_run_state(flow_run_id, state, force=True)
+
+
+def record_of(flow_run: FlowRun) -> Record:
+    """Return what matters of Prefect's flow run."""
+    state = flow_run.state
+    return Record(
+        state=state.type if state else StateType.PENDING,
+        state_name=(state.name if state else "") or "",
+        pid=flow_run.infrastructure_pid,
+        began=flow_run.start_time is not None,
+    )
+
+
+def parsed(pid: str | None) -> InfrastructurePid | None:
+    """Return *pid* if it is one of ours."""
+    try:
+        return InfrastructurePid.parse(pid or "")
+    except ValueError:
+        return None
+
+
+def last_change(flow_run: FlowRun) -> datetime | None:
+    """Return when the flow run got its state."""
+    return flow_run.state.timestamp if flow_run.state else None

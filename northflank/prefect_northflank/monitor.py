@@ -1,0 +1,181 @@
+"""Watches all flow runs of one project: Prefect's states first, then one sweep of Northflank within its budget."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from time import monotonic
+from uuid import UUID
+
+from prefect_northflank.api import JobRun, Project
+from prefect_northflank.budget import Purpose
+from prefect_northflank.client import NorthflankClient
+from prefect_northflank.errors import NorthflankError, NotFound, NotNow
+from prefect_northflank.ledger import Ledger, Record
+from prefect_northflank.looks import Look, calls_of_a_sweep, looks_due, seconds_to_next_look
+from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.tempo import Tempo
+from prefect_northflank.watch import ABOUT_TO_END, Ending, Watch, verdict
+
+_GONE_LOOKS = 2
+"""Looks in a row without the run before it counts as deleted: one answer may come from a stale replica."""
+
+
+class Monitor:
+    """Watches flow runs until each has an ending. It only looks: what follows from an ending is the caller's.
+
+    No error of either API ends a watch; the next round is the retry.
+    """
+
+    def __init__(
+        self,
+        *,
+        client: NorthflankClient,
+        ledger: Ledger,
+        project: Project,
+        tempo: Tempo,
+        logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+        clock: Callable[[], float] = monotonic,
+    ) -> None:
+        self._client = client
+        self._ledger = ledger
+        self._project = project
+        self._tempo = tempo
+        self._logger = logger
+        self._clock = clock
+        self._watches: dict[str, Watch] = {}
+        self._rounds: asyncio.Task[None] | None = None
+
+    async def watch(
+        self, flow_run_id: UUID, pid: InfrastructurePid, *, pending_timeout: float | None
+    ) -> Ending:
+        """Wait for the end of *flow_run_id* in job run *pid*.
+
+        Cancelling this leaves the job run alone.
+        """
+        watch = self.add(flow_run_id, pid, pending_timeout=pending_timeout)
+        if self._rounds is None or self._rounds.done():
+            self._rounds = asyncio.create_task(self._go_round())
+        try:
+            return await watch.done
+        finally:
+            self._watches.pop(str(pid), None)
+
+    def add(
+        self, flow_run_id: UUID, pid: InfrastructurePid, *, pending_timeout: float | None
+    ) -> Watch:
+        """Put a flow run under watch."""
+        now = self._clock()
+        watch = Watch(
+            flow_run_id=flow_run_id,
+            pid=pid,
+            began_at=now,
+            pending_timeout=pending_timeout,
+            next_look=now + self._tempo.first_look_seconds,
+            done=asyncio.get_running_loop().create_future(),
+        )
+        self._watches[str(pid)] = watch
+        return watch
+
+    async def close(self) -> None:
+        """Stop looking. The job runs go on."""
+        if self._rounds is not None:
+            self._rounds.cancel()
+            await asyncio.gather(self._rounds, return_exceptions=True)
+
+    async def _go_round(self) -> None:
+        while self._watches:
+            try:
+                await self.round()
+            # The monitor must outlive whatever one round meets: its end would leave every run unwatched.
+            except Exception:
+                self._logger.warning(
+                    "A monitoring round failed; the next one follows.", exc_info=True
+                )
+            await asyncio.sleep(self._tempo.poll_seconds)
+
+    async def round(self) -> None:
+        """Ask Prefect about all watches, end those that are over, look at those that are due."""
+        asked = self._open()
+        self._judge(asked, await self._ledger.records({watch.flow_run_id for watch in asked}))
+        for look in looks_due(self._open(), now=self._clock()):
+            await self._look(look)
+
+    def _open(self) -> Sequence[Watch]:
+        return [watch for watch in self._watches.values() if not watch.done.done()]
+
+    def _judge(self, asked: Sequence[Watch], records: Mapping[UUID, Record]) -> None:
+        for watch in (watch for watch in asked if not watch.done.done()):
+            record = records.get(watch.flow_run_id)
+            fate = verdict(watch, record, now=self._clock(), grace=self._tempo.grace_seconds)
+            if fate is not None:
+                watch.done.set_result(Ending(fate=fate, run=watch.run, record=record))
+            elif record is not None:
+                watch.recorded = watch.recorded or record.pid == str(watch.pid)
+                self._hurry(watch, record)
+
+    def _hurry(self, watch: Watch, record: Record) -> None:
+        """Look soon at a container that is about to end, and go on at ease when it does not."""
+        if record.state not in ABOUT_TO_END:
+            watch.stirred_at = None
+        elif watch.stirred_at is None:
+            watch.stirred_at = watch.next_look = self._clock()
+
+    async def _look(self, look: Look) -> None:
+        try:
+            seen = await (self._list(look) if look.lists else self._read(look))
+        except NotNow as later:
+            self._postpone(later.seconds)
+            return
+        except NorthflankError as error:
+            self._logger.debug("Could not look at job %s: %s", look.job, error)
+        else:
+            for watch in look.watches:
+                self._note(watch, seen.get(watch.pid.run or ""))
+        self._schedule(look)
+
+    async def _read(self, look: Look) -> dict[str, JobRun]:
+        run_id = look.watches[0].pid.run or ""
+        try:
+            run = await self._client.run(
+                self._project, look.job, run_id, purpose=Purpose.MONITORING
+            )
+        except NotFound:
+            return {}
+        return {run_id: run}
+
+    async def _list(self, look: Look) -> dict[str, JobRun]:
+        wanted = {watch.pid.run for watch in look.watches}
+        seen: dict[str, JobRun] = {}
+        try:
+            async for run in self._client.runs(self._project, look.job, purpose=Purpose.MONITORING):
+                if run.id in wanted:
+                    seen[run.id] = run
+                if len(seen) == len(wanted):
+                    break
+        except NotFound:
+            return {}
+        return seen
+
+    def _note(self, watch: Watch, run: JobRun | None) -> None:
+        watch.run = run
+        watch.gone = 0 if run else watch.gone + 1
+        if (run is not None and run.concluded) or watch.gone >= _GONE_LOOKS:
+            watch.concluded_at = self._clock()
+
+    def _schedule(self, look: Look) -> None:
+        now = self._clock()
+        calls = calls_of_a_sweep(self._open())
+        for watch in look.watches:
+            watch.next_look = now + seconds_to_next_look(
+                age=now - (watch.stirred_at or watch.began_at),
+                calls=calls,
+                seconds_per_call=self._client.budget.seconds_per_call(),
+                tempo=self._tempo,
+            )
+
+    def _postpone(self, seconds: float) -> None:
+        until = self._clock() + min(seconds, self._tempo.longest_look_seconds)
+        for watch in self._open():
+            watch.next_look = max(watch.next_look, until)

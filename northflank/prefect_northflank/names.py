@@ -1,0 +1,99 @@
+"""Names Northflank accepts, made from names people chose: readable, valid, free of collisions."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import unicodedata
+from uuid import UUID
+
+MAX_JOB_NAME = 52
+"""Longest job name (API field `name` of a job)."""
+
+JOB_NAME = re.compile(r"[a-zA-Z]((-|\s)?[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*)?")
+"""What a job name must match (API field `name`)."""
+
+_HEX_ID = 32
+_SUBMISSION = 4
+_DIGEST = 8
+_RUN_JOB = re.compile(rf"-([0-9a-f]{{{_HEX_ID}}})-[0-9a-f]{{{_SUBMISSION}}}$")
+_DESCRIPTION_REFUSES = re.compile(r"[^a-zA-Z0-9.,?\s\\/'\"()\[\];`%^&*\-_:!]+")
+_MAX_DESCRIPTION = 200
+_MAX_LABEL = 63
+
+
+def slug(text: str, *, limit: int, fallback: str = "flow") -> str:
+    """Return *text* as lower-case words joined by `-`, starting with a letter, at most *limit* long.
+
+    >>> slug("Zoë's flow__v2 (prod)", limit=40)
+    'zoe-s-flow-v2-prod'
+    >>> slug("2024: 東京", limit=40)
+    'flow-2024'
+    """
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).strip("-")
+    if not words:
+        words = fallback
+    if not words[0].isalpha():
+        words = f"{fallback}-{words}"
+    return words[:limit].strip("-")
+
+
+def job_of_run(name: str, flow_run_id: UUID, submission: str) -> str:
+    """Return the name of the job that serves one submission of one flow run.
+
+    *submission* is four hexadecimal digits that differ between submissions of the same flow run
+    (retry, resume), so that deleting the job of an old one can never hit the new one.
+
+    >>> job_of_run("Digits Flow / nightly", UUID("07db3792-88ef-4719-9ee0-0da0dedca33b"), "c0de")
+    'digits-flow-ni-07db379288ef47199ee00da0dedca33b-c0de'
+    """
+    tail = f"-{flow_run_id.hex}-{submission}"
+    return slug(name, limit=MAX_JOB_NAME - len(tail)) + tail
+
+
+def flow_run_of(job_name: str) -> UUID | None:
+    """Return the flow run that a job made by `job_of_run` serves; None for any other job."""
+    found = _RUN_JOB.search(job_name)
+    return UUID(found.group(1)) if found else None
+
+
+def submission_of(job_name: str) -> str | None:
+    """Return the submission that a job made by `job_of_run` serves; None for any other job."""
+    return job_name[-_SUBMISSION:] if _RUN_JOB.search(job_name) else None
+
+
+def lasting_job(name: str, identity: str) -> str:
+    """Return the name of the job that serves every flow run with the same *identity* (deployment and settings).
+
+    >>> lasting_job("digits/prod", "deployment 1")
+    'digits-prod-4b76996c'
+    """
+    digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
+    return f"{slug(name, limit=MAX_JOB_NAME - _DIGEST - 1)}-{digest}"
+
+
+def secret_group(pool: str, identity: str) -> str:
+    """Return the name of the secret group (and of the tag that admits jobs to it) of a work pool."""
+    digest = hashlib.sha256(f"{pool}\0{identity}".encode()).hexdigest()[:_DIGEST]
+    return f"prefect-{slug(pool, limit=60, fallback='pool')}-{digest}"
+
+
+def description(text: str) -> str:
+    """Return *text* with what Northflank refuses in descriptions replaced, at most 200 characters.
+
+    >>> description("run {x} of <etl> @ night")
+    'run x of etl night'
+    """
+    kept = re.sub(r"\s+", " ", _DESCRIPTION_REFUSES.sub(" ", text)).strip()
+    return kept[:_MAX_DESCRIPTION].strip() or "Prefect flow run"
+
+
+def label(value: str) -> str:
+    """Return *value* as a Kubernetes label value: at most 63 of `A-Za-z0-9._-`, alphanumeric at both ends.
+
+    >>> label("my flow: v2!")
+    'my-flow-v2'
+    """
+    kept = re.sub(r"[^A-Za-z0-9._-]+", "-", value)[:_MAX_LABEL]
+    return kept.strip("-._")

@@ -1,0 +1,69 @@
+"""Puts what opens the Prefect API into a Northflank secret group that only this work pool's jobs inherit."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from contextlib import suppress
+
+from prefect_northflank import names
+from prefect_northflank.api import Json, JsonObject, Project
+from prefect_northflank.client import NorthflankClient
+from prefect_northflank.errors import Conflict
+
+PRIORITY = 10
+"""Priority of the group among those a job inherits (API field `priority`, 0 to 100)."""
+
+
+class SecretGroups:
+    """Keeps the groups of one account up to date; a group is put once per process and change of value."""
+
+    def __init__(self, client: NorthflankClient) -> None:
+        self._client = client
+        self._put: dict[tuple[Project, str], str] = {}
+
+    async def tag_for(
+        self, project: Project, *, pool: str, secret: Mapping[str, str], identity: str
+    ) -> str | None:
+        """Return the tag a job needs to inherit *secret*; None if there is nothing to inherit.
+
+        *identity* tells work pools of the same name apart (several Prefect servers, one Northflank project).
+        """
+        if not secret:
+            return None
+        name = names.secret_group(pool, identity)
+        fingerprint = hashlib.sha256(repr(sorted(secret.items())).encode()).hexdigest()
+        if self._put.get((project, name)) != fingerprint:
+            await self._put_group(project, name, pool=pool, secret=secret)
+            self._put[project, name] = fingerprint
+        return name
+
+    async def _put_group(
+        self, project: Project, name: str, *, pool: str, secret: Mapping[str, str]
+    ) -> None:
+        with suppress(Conflict):  # made by an earlier worker: what we want
+            await self._client.create_tag(tag_body(name, pool=pool), team=project.team)
+        await self._client.put_secret_group(project, group_body(name, pool=pool, secret=secret))
+
+
+def tag_body(name: str, *, pool: str) -> JsonObject:
+    """Return the tag that admits jobs to the group."""
+    return {
+        "name": name,
+        "description": names.description(f"Jobs of the Prefect work pool {pool}"),
+        "color": "#2D6DF6",
+    }
+
+
+def group_body(name: str, *, pool: str, secret: Mapping[str, str]) -> JsonObject:
+    """Return the secret group, restricted to jobs that carry the tag of the same name."""
+    variables: dict[str, Json] = dict(secret)
+    return {
+        "name": name,
+        "description": names.description(f"Access to the Prefect API for jobs of work pool {pool}"),
+        "secretType": "environment",
+        "type": "secret",
+        "priority": PRIORITY,
+        "restrictions": {"restricted": True, "tags": [name], "tagMatchCondition": "or"},
+        "secrets": {"variables": variables},
+    }

@@ -1,0 +1,124 @@
+"""Starts a job run exactly once, also when the answer to the start got lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Collection
+from datetime import datetime, timedelta, timezone
+
+from prefect_northflank.api import JobRun, Project
+from prefect_northflank.client import NorthflankClient, is_ambiguous
+from prefect_northflank.errors import NorthflankError, NotFound
+from prefect_northflank.job import JobRequest, digest
+
+LOOKS_AFTER_SECONDS = (1.0, 2.0, 4.0, 8.0)
+"""When to look for a run whose start got no answer: it may appear in the list a little later."""
+
+ATTEMPTS = 6
+"""Starts that are known not to have happened before giving up."""
+
+CLOCKS_DIFFER_BY = timedelta(minutes=2)
+"""How far Northflank's clock may be from ours."""
+
+Claimed = Callable[[], Awaitable[Collection[str]]]
+"""Asks which runs of the job belong to flow runs we know."""
+
+
+class Starter:
+    """Creates jobs and starts their runs for one account."""
+
+    def __init__(
+        self, client: NorthflankClient, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    ) -> None:
+        self._client = client
+        self._sleep = sleep
+        self._put: dict[tuple[Project, str], str] = {}
+        self._locks: defaultdict[tuple[Project, str], asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    async def start(self, project: Project, request: JobRequest, *, claimed: Claimed) -> JobRun:
+        """Create the job if need be, start one run of it, return that run.
+
+        *claimed* is asked only when a start got no answer, to tell our run from those of other flow runs.
+        Starts of one lasting job go one after the other, so that at most one of ours is ever in doubt.
+        """
+        if not request.lasting:
+            return await self._start(project, request, claimed)
+        async with self._locks[project, request.name]:
+            return await self._start(project, request, claimed)
+
+    async def _start(self, project: Project, request: JobRequest, claimed: Claimed) -> JobRun:
+        for attempt in range(1, ATTEMPTS + 1):
+            await self._put_job(project, request)
+            began = datetime.now(timezone.utc)
+            try:
+                return await self._client.start_run(project, request.name, request.overrides)
+            except NotFound:
+                # Deleted since we last put it, by a person or by another worker.
+                self._put.pop((project, request.name), None)
+                if attempt == ATTEMPTS:
+                    raise
+            except NorthflankError as failure:
+                if not is_ambiguous(failure):
+                    raise
+                found = await self._find(project, request, claimed, since=began - CLOCKS_DIFFER_BY)
+                if found is not None:
+                    return found
+                if attempt == ATTEMPTS:
+                    raise
+        message = "the last attempt returns or raises"
+        raise AssertionError(message)
+
+    async def _put_job(self, project: Project, request: JobRequest) -> None:
+        key, fingerprint = (project, request.name), digest(request.body)
+        if request.lasting and self._put.get(key) == fingerprint:
+            return
+        await self._client.put_job(project, request.body)
+        if request.lasting:
+            self._put[key] = fingerprint
+
+    async def _find(
+        self, project: Project, request: JobRequest, claimed: Claimed, *, since: datetime
+    ) -> JobRun | None:
+        """Return the run our unanswered start made; None if there is none after several looks."""
+        found: list[JobRun] = []
+        for seconds in LOOKS_AFTER_SECONDS:
+            await self._sleep(seconds)
+            found = await unclaimed(
+                self._client, project, request.name, claimed=claimed, since=since
+            )
+            # Two unclaimed runs: another worker has just started one and will have recorded it at the next look.
+            if len(found) == 1:
+                return found[0]
+        return found[0] if found else None
+
+
+async def unclaimed(
+    client: NorthflankClient,
+    project: Project,
+    job: str,
+    *,
+    claimed: Claimed,
+    since: datetime | None = None,
+) -> list[JobRun]:
+    """Return the runs of *job* that belong to no flow run we know, started after *since*, oldest first."""
+    try:
+        runs = [
+            run
+            async for run in client.runs(project, job)
+            if since is None or _started(run) >= since
+        ]
+    except NotFound:
+        return []
+    if not runs:
+        return []
+    taken = await claimed()
+    return sorted((run for run in runs if run.id not in taken), key=_started)
+
+
+def _started(run: JobRun) -> datetime:
+    """Return when *run* started; one without a time has just been made."""
+    if not run.started_at:
+        return datetime.max.replace(tzinfo=timezone.utc)
+    at = datetime.fromisoformat(run.started_at.replace("Z", "+00:00"))
+    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)

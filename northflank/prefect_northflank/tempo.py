@@ -1,0 +1,40 @@
+"""How often the worker looks, and how long it waits: every interval in one place, in seconds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+PREFIX = "PREFECT_NORTHFLANK_"
+"""Each interval can be set in the worker's environment: PREFECT_NORTHFLANK_POLL_SECONDS=2."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tempo:
+    """Intervals of a worker."""
+
+    poll_seconds: float = 5.0
+    """Between two reads of Prefect's states (one call for up to 200 flow runs)."""
+    first_look_seconds: float = 15.0
+    """From the start of a job run to the first look at Northflank."""
+    longest_look_seconds: float = 300.0
+    """Longest time between two looks while the rate limit allows more."""
+    grace_seconds: float = 15.0
+    """From a concluded job run to believing Prefect's state."""
+    adopt_seconds: float = 30.0
+    """Between two searches for runs whose worker is gone."""
+    settle_seconds: float = 60.0
+    """How long a flow run of a worker that is gone may be Pending without a job run, before it is scheduled again."""
+    clean_up_seconds: float = 600.0
+    """How long a container may go on after its flow run is final, before its job is deleted."""
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Tempo:
+        """Read the intervals that *environment* sets."""
+        return cls(
+            **{
+                field.name: float(environment[PREFIX + field.name.upper()])
+                for field in fields(cls)
+                if environment.get(PREFIX + field.name.upper())
+            }
+        )
