@@ -1,1 +1,44 @@
-"""An emulator of the Northflank jobs API."""
+"""An emulator of the Northflank jobs API: real HTTP, real job runs as local processes.
+
+from northflank_emulator import Emulator, Fault, FaultKind
+
+with Emulator() as emulator:
+    ...  # talk to emulator.base_url with emulator.token
+    with emulator.fault(Fault(kind=FaultKind.DROP_AFTER, route="start.job.run")):
+        ...
+"""
+
+from northflank_emulator.access import Role
+from northflank_emulator.emulator import DEFAULT_TOKEN, Emulator, EmulatorNotStartedError
+from northflank_emulator.execution.scripted import Outcome
+from northflank_emulator.faults import Fault, FaultKind
+from northflank_emulator.server.records import RecordedRequest
+from northflank_emulator.settings import (
+    AbortedRun,
+    Choices,
+    Limits,
+    LogPrefix,
+    Pace,
+    RetryAfter,
+    RunOrder,
+    Settings,
+)
+
+__all__ = [
+    "DEFAULT_TOKEN",
+    "AbortedRun",
+    "Choices",
+    "Emulator",
+    "EmulatorNotStartedError",
+    "Fault",
+    "FaultKind",
+    "Limits",
+    "LogPrefix",
+    "Outcome",
+    "Pace",
+    "RecordedRequest",
+    "RetryAfter",
+    "Role",
+    "RunOrder",
+    "Settings",
+]

@@ -1,0 +1,120 @@
+"""The emulator as a whole, without HTTP: its state, its resources, and what runs."""
+
+import logging
+from collections.abc import Iterable
+
+from northflank_emulator import resource_fields, run_state
+from northflank_emulator.clock import Clock, SystemClock
+from northflank_emulator.domain.account import AccountItems
+from northflank_emulator.domain.jobs import Jobs
+from northflank_emulator.domain.projects import Projects
+from northflank_emulator.domain.runs import Hands, Runs
+from northflank_emulator.domain.secrets import Secrets
+from northflank_emulator.domain.world import World
+from northflank_emulator.execution import images
+from northflank_emulator.execution.log_keeper import LogKeeper
+from northflank_emulator.execution.process import ProcessExecutor
+from northflank_emulator.execution.scripted import Outcome, ScriptedExecutor
+from northflank_emulator.execution.supervisor import Supervisor, Surroundings
+from northflank_emulator.faults import Fault, Faults
+from northflank_emulator.identity import Ids
+from northflank_emulator.models import Ending, Event, Run
+from northflank_emulator.settings import Settings
+from northflank_emulator.store import Store
+
+_log = logging.getLogger(__name__)
+
+
+class Api:
+    """Everything one emulator has and can do. Made and used on one event loop."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        clock: Clock | None = None,
+        outcomes: Iterable[Outcome] | None = None,
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        self.settings = settings
+        self.clock = clock or SystemClock()
+        self.store = Store(settings.state_dir)
+        self.faults = Faults(settings.seed, faults)
+        ids = Ids(settings.seed)
+        self.world = World(
+            store=self.store, clock=self.clock, ids=ids, settings=settings, tell=self._tell
+        )
+        self.log_keeper = LogKeeper(self.store.logs, settings.limits.log_characters_per_run)
+        self._executor = (
+            _process_executor(settings, self.clock)
+            if outcomes is None
+            else ScriptedExecutor(outcomes, self.clock)
+        )
+        self.runs = Runs(self.world, Hands(begin=self._begin, stop=self._stop))
+        self.supervisor = Supervisor(
+            Surroundings(
+                store=self.store,
+                clock=self.clock,
+                ids=ids,
+                faults=self.faults,
+                pace=settings.pace,
+                logs=self.log_keeper,
+                tell=self._tell,
+            ),
+            self._executor,
+            self.runs.prepare,
+        )
+        self.projects = Projects(self.world)
+        self.jobs = Jobs(self.world, self.runs.stop_all)
+        self.secrets = Secrets(self.world)
+        self.tags = AccountItems(
+            world=self.world,
+            what="tag",
+            table=self.store.tags,
+            create_rule=resource_fields.CREATE_TAG,
+            patch_rule=resource_fields.PATCH_TAG,
+        )
+        self.registries = AccountItems(
+            world=self.world,
+            what="registry credential",
+            table=self.store.registries,
+            create_rule=resource_fields.CREATE_REGISTRY,
+            patch_rule=resource_fields.PATCH_REGISTRY,
+        )
+
+    def start(self) -> None:
+        """Make what the settings name, and report runs that died with an earlier emulator."""
+        for project in self.settings.projects:
+            self.projects.ensure(project)
+        for tag in self.settings.tags:
+            self.tags.ensure(tag)
+        for registry in self.settings.registries:
+            self.registries.ensure(registry)
+        for run in self.store.runs:
+            if run.conclusion is None:
+                self.store.runs.put(run_state.lost(run, self.clock.now()))
+
+    async def stop(self) -> None:
+        """End every run and close the state."""
+        await self.supervisor.shut_down()
+        self._executor.close()
+        self.store.close()
+
+    def _begin(self, run: Run) -> None:
+        self.supervisor.begin(run)
+
+    def _stop(self, run_id: str, ending: Ending) -> None:
+        self.supervisor.stop(run_id, ending)
+
+    def _tell(self, event: Event) -> None:
+        _log.debug("event %s in %s", event.name, event.project)
+
+
+def _process_executor(settings: Settings, clock: Clock) -> ProcessExecutor:
+    environment = settings.image_environment
+    known = (
+        images.read(settings.images, environment)
+        if settings.images
+        else images.this_interpreter(environment)
+    )
+    return ProcessExecutor(known, clock, memory_limits=settings.memory_limits)

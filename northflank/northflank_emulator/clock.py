@@ -1,0 +1,61 @@
+"""What time it is, and how the API writes it."""
+
+from datetime import datetime, timezone
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """The source of time; tests bring their own."""
+
+    def now(self) -> datetime:
+        """The current time, with its time zone."""
+        ...
+
+
+class SystemClock:
+    """The machine's clock, in UTC."""
+
+    def now(self) -> datetime:
+        """The current time in UTC."""
+        return datetime.now(tz=timezone.utc)
+
+
+class ManualClock:
+    """A clock that stands still until it is told to move."""
+
+    def __init__(self, start: datetime) -> None:
+        self._now = start
+
+    def now(self) -> datetime:
+        """The time it was last set to."""
+        return self._now
+
+    def set(self, moment: datetime) -> None:
+        """Move to *moment*."""
+        self._now = moment
+
+
+def iso(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as the API writes times.
+
+    >>> iso(datetime(2026, 11, 21, tzinfo=timezone.utc))
+    '2026-11-21T00:00:00.000Z'
+    """
+    utc = moment.astimezone(timezone.utc)
+    return utc.strftime("%Y-%m-%dT%H:%M:%S.") + f"{utc.microsecond // 1000:03d}Z"
+
+
+def parse(text: str) -> datetime:
+    """A time as clients write it: ISO 8601, or seconds since 1970.
+
+    Raises:
+        ValueError: it is neither.
+    """
+    if text.replace(".", "", 1).isdigit():
+        try:
+            return datetime.fromtimestamp(float(text), tz=timezone.utc)
+        except (OverflowError, OSError) as error:
+            message = f"time out of range: {text!r}"
+            raise ValueError(message) from error
+    moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

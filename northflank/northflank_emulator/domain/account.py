@@ -1,0 +1,80 @@
+"""Tags and registry credentials: things of the account that jobs refer to by id."""
+
+from dataclasses import dataclass, replace
+
+from northflank_emulator.domain.world import World, accept
+from northflank_emulator.errors import ConflictError, not_found
+from northflank_emulator.identity import slug
+from northflank_emulator.models import AccountItem
+from northflank_emulator.schema import Json, Record
+from northflank_emulator.store import Table
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountItems:
+    """The tags, or the registry credentials, of the account."""
+
+    world: World
+    what: str
+    table: Table[AccountItem]
+    create_rule: Record
+    patch_rule: Record
+
+    def ensure(self, name: str) -> AccountItem:
+        """The item of this name, created if need be."""
+        return self.table.get(slug(name)) or self._add(name, {})
+
+    def create(self, body: Json) -> AccountItem:
+        """Create an item.
+
+        Raises:
+            ConflictError: there is one of this name.
+        """
+        accepted = accept(self.create_rule, body)
+        name = str(accepted.pop("name"))
+        if self.table.get(slug(name)) is not None:
+            message = f"There is already a {self.what} {slug(name)!r}"
+            raise ConflictError(message)
+        return self._add(name, accepted)
+
+    def upsert(self, body: Json) -> AccountItem:
+        """Create an item, or replace the one of this name."""
+        accepted = accept(self.create_rule, body)
+        name = str(accepted.pop("name"))
+        old = self.table.get(slug(name))
+        return self.table.put(replace(old, spec=accepted)) if old else self._add(name, accepted)
+
+    def get(self, key: str) -> AccountItem:
+        """An item.
+
+        Raises:
+            NotFoundError: there is no such item.
+        """
+        found = self.table.get(key)
+        if found is None:
+            raise not_found(self.what, key)
+        return found
+
+    def list(self) -> list[AccountItem]:
+        """Every item, oldest first."""
+        return list(self.table)
+
+    def patch(self, key: str, body: Json) -> AccountItem:
+        """Change what *body* names."""
+        item = self.get(key)
+        return self.table.put(replace(item, spec={**item.spec, **accept(self.patch_rule, body)}))
+
+    def delete(self, key: str) -> None:
+        """Delete an item; what refers to it keeps the reference."""
+        self.table.remove(self.get(key))
+
+    def _add(self, name: str, spec: dict[str, Json]) -> AccountItem:
+        return self.table.put(
+            AccountItem(
+                number=self.world.store.next_number(),
+                id=slug(name),
+                name=name,
+                spec=spec,
+                created_at=self.world.clock.now(),
+            )
+        )

@@ -1,0 +1,260 @@
+"""Jobs: creating, updating, reading, pausing and deleting them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import cast
+
+from cronsim import CronSim, CronSimError
+
+from northflank_emulator import job_fields, job_spec
+from northflank_emulator.commands import split
+from northflank_emulator.domain.world import World, accept, check_references, invalid
+from northflank_emulator.errors import ConflictError, InvalidRequestError
+from northflank_emulator.identity import slug
+from northflank_emulator.job_spec import part
+from northflank_emulator.models import Job, JobType
+from northflank_emulator.schema import Json, JsonObject, Problem, Record
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variant:
+    """One of the three forms in which a job is sent: `/jobs`, `/jobs/manual`, `/jobs/cron`."""
+
+    create: Record
+    patch: Record
+    general: Callable[[JsonObject], JsonObject]
+    only: JobType | None = None
+
+
+GENERAL = Variant(
+    create=job_fields.CREATE_JOB, patch=job_fields.PATCH_JOB, general=job_spec.from_general
+)
+MANUAL = Variant(
+    create=job_fields.CREATE_MANUAL_JOB,
+    patch=job_fields.PATCH_MANUAL_JOB,
+    general=job_spec.from_manual,
+    only=JobType.MANUAL,
+)
+CRON = Variant(
+    create=job_fields.CREATE_CRON_JOB,
+    patch=job_fields.PATCH_CRON_JOB,
+    general=job_spec.from_cron,
+    only=JobType.CRON,
+)
+
+
+class Jobs:
+    """The jobs of all projects. `stop_runs` ends the runs of a job that is deleted."""
+
+    def __init__(self, world: World, stop_runs: Callable[[Job], None]) -> None:
+        self._world = world
+        self._stop_runs = stop_runs
+
+    def create(self, project: str, body: Json, variant: Variant) -> Job:
+        """Create a job.
+
+        Raises:
+            ConflictError: the project has a job of this name already.
+        """
+        self._world.project(project)
+        accepted = accept(variant.create, body)
+        key = slug(str(accepted["name"]))
+        if self._world.store.jobs.get((project, key)) is not None:
+            message = f"There is already a job with the same derived identifier {key!r}"
+            raise ConflictError(
+                message, {"name": [f"derives the identifier {key!r}, which is taken"]}
+            )
+        return self._add(project, key, accepted, variant)
+
+    def upsert(self, project: str, body: Json, variant: Variant) -> Job:
+        """Create a job, or give the one of this name a new specification as a whole.
+
+        Raises:
+            ConflictError: the job exists with another type.
+        """
+        self._world.project(project)
+        accepted = accept(variant.create, body)
+        key = slug(str(accepted["name"]))
+        old = self._world.store.jobs.get((project, key))
+        if old is None:
+            return self._add(project, key, accepted, variant)
+        spec = self._checked(variant.general(accepted))
+        if job_spec.type_of(spec) is not old.type:
+            message = f"Job {key!r} is a {old.type.value} job; its type cannot be changed"
+            raise ConflictError(message)
+        return self._change(old, spec)
+
+    def patch(self, project: str, key: str, body: Json, variant: Variant) -> Job:
+        """Change what *body* names; name, architecture and deployment cannot be changed here."""
+        job = self._world.job(project, key)
+        if variant.only not in {None, job.type}:
+            message = f"Job {key!r} is a {job.type.value} job; use the endpoint for these"
+            raise InvalidRequestError(message)
+        patch = variant.general(accept(variant.patch, body))
+        if variant.only is not None and not part(patch, "settings"):
+            patch.pop("settings", None)
+        if "cron" in part(patch, "settings") and job.type is not JobType.CRON:
+            message = f"Job {key!r} is a manual job; it has no schedule"
+            raise InvalidRequestError(message)
+        return self._change(job, self._checked(job_spec.patched(job.spec, patch)))
+
+    def list(self, project: str) -> list[Job]:
+        """The jobs of a project, oldest first."""
+        self._world.project(project)
+        return self._world.store.jobs.of(project)
+
+    def delete(self, project: str, key: str) -> None:
+        """Delete a job with its runs and logs; runs that are active are stopped (our choice)."""
+        job = self._world.job(project, key)
+        store = self._world.store
+        self._stop_runs(job)
+        store.jobs.remove(job)
+        for run in store.runs.of((project, key)):
+            if run.conclusion is not None:
+                store.logs.forget(run.id)
+                store.runs.remove(run)
+        for build in store.builds.of((project, key)):
+            store.builds.remove(build)
+
+    def deploy(self, project: str, key: str, body: Json) -> Job:
+        """Give a job a new image or command."""
+        job = self._world.job(project, key)
+        accepted = accept(job_fields.UPDATE_DEPLOYMENT, body)
+        return self._change(job, self._checked(job_spec.with_deployment(job.spec, accepted)))
+
+    def update(self, project: str, key: str, body: Json, rule: Record) -> Job:
+        """Replace the fields that *rule* knows, as the older endpoints do, one group each."""
+        job = self._world.job(project, key)
+        return self._change(job, self._checked({**job.spec, **accept(rule, body)}))
+
+    def update_settings(self, project: str, key: str, body: Json) -> Job:
+        """Change limits and schedule, as `POST …/settings` does."""
+        job = self._world.job(project, key)
+        accepted = accept(job_fields.UPDATE_SETTINGS, body)
+        nested = job_spec.from_cron({**accepted, "name": job.name})
+        if job.type is JobType.MANUAL:
+            nested = job_spec.from_manual({**accepted, "name": job.name})
+        return self._change(job, self._checked(job_spec.patched(job.spec, nested)))
+
+    def update_build_source(self, project: str, key: str, body: Json) -> Job:
+        """Change where the source of a job comes from."""
+        job = self._world.job(project, key)
+        vcs = {
+            **part(job.spec, "deployment", "vcs"),
+            **accept(job_fields.UPDATE_BUILD_SOURCE, body),
+        }
+        return self._change(job, self._checked(job_spec.with_deployment(job.spec, {"vcs": vcs})))
+
+    def scale(self, project: str, key: str, body: Json) -> Job:
+        """Give a job another plan or storage."""
+        job = self._world.job(project, key)
+        accepted = accept(job_fields.SCALE_JOB, body)
+        spec = dict(job.spec)
+        if "deploymentPlan" in accepted:
+            spec["billing"] = {
+                **part(spec, "billing"),
+                "deploymentPlan": accepted["deploymentPlan"],
+            }
+        if "storage" in accepted:
+            spec["deployment"] = {**part(spec, "deployment"), "storage": accepted["storage"]}
+        return self._change(job, self._checked(spec))
+
+    def pause(self, project: str, key: str) -> Job:
+        """Refuse new runs from now on; what runs goes on."""
+        return self._put(replace(self._world.job(project, key), paused=True))
+
+    def resume(self, project: str, key: str, body: Json) -> Job:
+        """Take runs again.
+
+        Raises:
+            ConflictError: the job is not paused.
+        """
+        job = self._world.job(project, key)
+        accepted = accept(job_fields.RESUME_JOB, body)
+        if not job.paused:
+            message = f"Job {key!r} is not paused"
+            raise ConflictError(message)
+        return self._put(
+            replace(
+                job,
+                paused=False,
+                suspended=bool(accepted.get("suspended", job.suspended)),
+                disabled_cd=bool(accepted.get("disabledCD", job.disabled_cd)),
+                spec={**job.spec, **job_spec_only(accepted, "disabledCI")},
+            )
+        )
+
+    def suspend(self, project: str, key: str, body: Json) -> Job:
+        """Stop (or, with `suspended: false`, continue) starting runs by schedule.
+
+        Raises:
+            ConflictError: the job has no schedule, or is in that state already.
+        """
+        job = self._world.job(project, key)
+        wanted = bool(accept(job_fields.SUSPEND_JOB, body).get("suspended", True))
+        if job.type is not JobType.CRON:
+            message = f"Job {key!r} is a manual job; only cron jobs can be suspended"
+            raise ConflictError(message)
+        if job.suspended == wanted:
+            message = f"Job {key!r} is {'already' if wanted else 'not'} suspended"
+            raise ConflictError(message)
+        return self._put(replace(job, suspended=wanted))
+
+    def _add(self, project: str, key: str, body: JsonObject, variant: Variant) -> Job:
+        limit = self._world.settings.limits.jobs_per_project
+        if len(self._world.store.jobs.of(project)) >= limit:
+            message = f"Project {project!r} has {limit} jobs, which is the most it can have"
+            raise ConflictError(message)
+        spec = self._checked(variant.general(body))
+        now = self._world.clock.now()
+        job = Job(
+            number=self._world.store.next_number(),
+            uid=self._world.ids.hexadecimal(24),
+            id=key,
+            project=project,
+            name=str(body["name"]),
+            type=job_spec.type_of(spec),
+            spec=spec,
+            created_at=now,
+            updated_at=now,
+            suspended=bool(part(spec, "settings", "cron").get("suspended", False)),
+        )
+        return self._world.store.jobs.put(job)
+
+    def _change(self, job: Job, spec: JsonObject) -> Job:
+        suspended = part(spec, "settings", "cron").get("suspended", job.suspended)
+        return self._put(replace(job, spec=spec, suspended=bool(suspended)))
+
+    def _put(self, job: Job) -> Job:
+        return self._world.store.jobs.put(replace(job, updated_at=self._world.clock.now()))
+
+    def _checked(self, spec: JsonObject) -> JsonObject:
+        """*spec*, when also the rules hold that look at more than one field."""
+        check_references(self._world, spec)
+        deployment = part(spec, "deployment")
+        for kind in ("docker", "buildpack"):
+            for name in ("customEntrypoint", "customCommand", "customProcess"):
+                split(part(deployment, kind).get(name))
+        if "vcs" in deployment and "buildSettings" not in spec:
+            raise invalid(
+                [Problem(path="buildSettings", message="is required with a vcs deployment")]
+            )
+        _check_schedule(part(spec, "settings", "cron").get("schedule"))
+        return spec
+
+
+def job_spec_only(body: JsonObject, name: str) -> JsonObject:
+    """The field *name* of *body*, if it is there."""
+    return {name: body[name]} if name in body else {}
+
+
+def _check_schedule(schedule: object) -> None:
+    if schedule is None:
+        return
+    try:
+        from datetime import datetime, timezone
+
+        CronSim(cast("str", schedule), datetime(2026, 1, 1, tzinfo=timezone.utc))
+    except CronSimError as error:
+        problem = Problem(path="settings.cron.schedule", message=f"is no cron expression: {error}")
+        raise invalid([problem]) from error

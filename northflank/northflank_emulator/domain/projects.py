@@ -1,0 +1,75 @@
+"""Projects."""
+
+from dataclasses import replace
+
+from northflank_emulator import resource_fields
+from northflank_emulator.domain.world import World, accept
+from northflank_emulator.errors import ConflictError
+from northflank_emulator.identity import slug
+from northflank_emulator.models import Project
+from northflank_emulator.schema import Json, JsonObject
+
+
+class Projects:
+    """The projects of the account; every team sees the same ones."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def ensure(self, name: str) -> Project:
+        """The project of this name, created if need be."""
+        return self._world.store.projects.get(slug(name)) or self._add({"name": name})
+
+    def create(self, body: Json) -> Project:
+        """Create a project.
+
+        Raises:
+            ConflictError: there is one of this name.
+        """
+        accepted = accept(resource_fields.CREATE_PROJECT, body)
+        key = slug(str(accepted["name"]))
+        if self._world.store.projects.get(key) is not None:
+            message = f"There is already a project with the same derived identifier {key!r}"
+            raise ConflictError(message)
+        return self._add(accepted)
+
+    def upsert(self, body: Json) -> Project:
+        """Create a project, or change the one of this name."""
+        accepted = accept(resource_fields.CREATE_PROJECT, body)
+        old = self._world.store.projects.get(slug(str(accepted["name"])))
+        if old is None:
+            return self._add(accepted)
+        return self._world.store.projects.put(replace(old, spec={**old.spec, **_spec(accepted)}))
+
+    def list(self) -> list[Project]:
+        """Every project, oldest first."""
+        return list(self._world.store.projects)
+
+    def delete(self, key: str) -> None:
+        """Delete a project.
+
+        Raises:
+            ConflictError: it still has jobs or secret groups.
+        """
+        project = self._world.project(key)
+        store = self._world.store
+        if store.jobs.of(key) or store.secrets.of(key):
+            message = f"Project {key!r} still has jobs or secret groups; delete these first"
+            raise ConflictError(message)
+        store.projects.remove(project)
+
+    def _add(self, body: JsonObject) -> Project:
+        name = str(body["name"])
+        return self._world.store.projects.put(
+            Project(
+                number=self._world.store.next_number(),
+                id=slug(name),
+                name=name,
+                spec=_spec(body),
+                created_at=self._world.clock.now(),
+            )
+        )
+
+
+def _spec(body: JsonObject) -> JsonObject:
+    return {name: value for name, value in body.items() if name != "name"}

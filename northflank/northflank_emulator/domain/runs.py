@@ -1,0 +1,177 @@
+"""Job runs: starting, reading, listing and aborting them."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from northflank_emulator import environment, job_fields, job_spec
+from northflank_emulator.catalog import PLANS
+from northflank_emulator.commands import split
+from northflank_emulator.domain.world import World, accept, check_references
+from northflank_emulator.errors import ConflictError, InvalidRequestError, not_found
+from northflank_emulator.execution.container import ContainerSpec
+from northflank_emulator.job_spec import part, variables
+from northflank_emulator.models import BuildStatus, Ending, Job, Run
+from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.settings import RunOrder
+
+_RUN_NAME_DIGITS = 24
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hands:
+    """What really starts and stops runs."""
+
+    begin: Callable[[Run], None]
+    stop: Callable[[str, Ending], None]
+
+
+class Runs:
+    """The runs of all jobs."""
+
+    def __init__(self, world: World, hands: Hands) -> None:
+        self._world = world
+        self._hands = hands
+
+    def start(self, project: str, job_id: str, body: Json, *, scheduled: bool = False) -> Run:
+        """Start a run of a job.
+
+        Raises:
+            ConflictError: the job is paused, has no image, or no finished build.
+        """
+        job = self._world.job(project, job_id)
+        overrides = accept(job_fields.START_RUN, body)
+        spec = job_spec.effective(job.spec, overrides)
+        check_references(self._world, spec)
+        split(part(spec, "deployment", "docker").get("customCommand"))
+        split(part(spec, "deployment", "docker").get("customEntrypoint"))
+        self._check_runnable(job, part(spec, "deployment"))
+        run = Run(
+            number=self._world.store.next_number(),
+            id=self._world.ids.uid(),
+            project=project,
+            job=job_id,
+            name=f"{job_id}-{self._world.ids.hexadecimal(_RUN_NAME_DIGITS)}",
+            overrides=overrides,
+            spec=spec,
+            started_at=self._world.clock.now(),
+            scheduled=scheduled,
+        )
+        self._prune(job)
+        self._world.store.runs.put(run)
+        self._hands.begin(run)
+        return run
+
+    def get(self, project: str, job: str, key: str) -> Run:
+        """A run.
+
+        Raises:
+            NotFoundError: the job has no such run.
+        """
+        self._world.job(project, job)
+        found = self._world.store.runs.get((project, job, key))
+        if found is None:
+            raise not_found("run", key, f"job {job!r}")
+        return found
+
+    def list(self, project: str, job: str) -> list[Run]:
+        """The runs of a job in the order that was chosen."""
+        self._world.job(project, job)
+        runs = self._world.store.runs.of((project, job))
+        newest_first = self._world.settings.choices.run_order is RunOrder.NEWEST_FIRST
+        return runs[::-1] if newest_first else runs
+
+    def abort(self, project: str, job: str, key: str) -> None:
+        """Stop a run; it is over when its container is gone. One that is over stays as it is."""
+        self._hands.stop(self.get(project, job, key).id, Ending.ABORTED)
+
+    def stop_all(self, job: Job) -> None:
+        """Abort every active run of a job."""
+        for run in self._world.store.runs.of((job.project, job.id)):
+            if run.conclusion is None:
+                self._hands.stop(run.id, Ending.ABORTED)
+
+    def prepare(self, run: Run, name: str) -> ContainerSpec:
+        """The container *name* for the next attempt of *run*."""
+        groups = {}
+        job = self._world.store.jobs.get((run.project, run.job))
+        if job is not None:
+            groups = environment.inherited(self._world.store.secrets.of(run.project), job)
+        platform = {
+            "NF_PROJECT_ID": run.project,
+            "NF_OBJECT_ID": run.job,
+            "NF_HOSTS": "{}",
+            "HOSTNAME": name,
+        }
+        plan = PLANS.get(str(part(run.spec, "billing").get("deploymentPlan")))
+        return ContainerSpec(
+            job=run.job,
+            name=name,
+            image=self._image(run),
+            deployment=part(run.spec, "deployment"),
+            environment=environment.container_variables(
+                groups,
+                variables(run.spec, "runtimeEnvironment"),
+                platform,
+                self._world.ids.hexadecimal,
+            ),
+            files=_files(part(run.spec, "runtimeFiles")),
+            memory_mb=plan.memory_mb if plan else None,
+        )
+
+    def _check_runnable(self, job: Job, deployment: JsonObject) -> None:
+        if job.paused:
+            message = f"Job {job.id!r} is paused; resume it before you run it"
+            raise ConflictError(message)
+        if "external" in deployment:
+            return
+        if "vcs" in deployment:
+            self._check_built(job.project, job.id, job.id)
+        elif "internal" in deployment:
+            source = str(part(deployment, "internal").get("id", job.id))
+            self._check_built(job.project, source, job.id)
+        else:
+            message = (
+                f"Job {job.id!r} has no deployment: set deployment.external.imagePath in the job "
+                "or in the run"
+            )
+            raise ConflictError(message)
+
+    def _check_built(self, project: str, source: str, job: str) -> None:
+        builds = self._world.store.builds.of((project, source))
+        if not any(build.status is BuildStatus.SUCCESS for build in builds):
+            message = f"Job {job!r} has no finished build; start one with POST …/{source}/build"
+            raise ConflictError(message)
+
+    def _image(self, run: Run) -> str:
+        deployment = part(run.spec, "deployment")
+        external = part(deployment, "external").get("imagePath")
+        source = str(part(deployment, "internal").get("id", run.job))
+        return str(external or f"registry.northflank.com/{run.project}/{source}:latest")
+
+    def _prune(self, job: Job) -> None:
+        """Make room for one more run: the oldest that are over go, with their logs."""
+        store = self._world.store
+        runs = store.runs.of((job.project, job.id))
+        over = [run for run in runs if run.conclusion is not None]
+        for run in over[: max(0, len(runs) + 1 - self._world.settings.limits.runs_per_job)]:
+            store.logs.forget(run.id)
+            store.runs.remove(run)
+
+
+def _files(files: JsonObject) -> dict[str, bytes]:
+    decoded = {}
+    for path, file in files.items():
+        data = file.get("data", "") if isinstance(file, dict) else ""
+        try:
+            decoded[path] = base64.b64decode(str(data), validate=False)
+        except binascii.Error as error:
+            message = f"Invalid runtimeFiles: {path} is not base64 ({error})"
+            raise InvalidRequestError(message) from error
+    return decoded
+
+
+def started(run: Run) -> JsonObject:
+    """The answer to a start: the run's id and name."""
+    return {"id": run.id, "runName": run.name}

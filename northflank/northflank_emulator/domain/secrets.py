@@ -1,0 +1,97 @@
+"""Secret groups."""
+
+from dataclasses import replace
+
+from northflank_emulator import resource_fields
+from northflank_emulator.domain.world import World, accept, check_references
+from northflank_emulator.errors import ConflictError, not_found
+from northflank_emulator.identity import slug
+from northflank_emulator.job_spec import part
+from northflank_emulator.models import SecretGroup
+from northflank_emulator.schema import Json, JsonObject
+
+
+class Secrets:
+    """The secret groups of all projects."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def create(self, project: str, body: Json) -> SecretGroup:
+        """Create a secret group.
+
+        Raises:
+            ConflictError: the project has one of this name already.
+        """
+        self._world.project(project)
+        accepted = accept(resource_fields.CREATE_SECRET, body)
+        key = slug(str(accepted["name"]))
+        if self._world.store.secrets.get((project, key)) is not None:
+            message = f"There is already a secret with the same derived identifier {key!r}"
+            raise ConflictError(
+                message, {"name": [f"derives the identifier {key!r}, which is taken"]}
+            )
+        return self._add(project, key, accepted)
+
+    def upsert(self, project: str, body: Json) -> SecretGroup:
+        """Create a secret group, or give the one of this name a new specification as a whole."""
+        self._world.project(project)
+        accepted = accept(resource_fields.CREATE_SECRET, body)
+        key = slug(str(accepted["name"]))
+        old = self._world.store.secrets.get((project, key))
+        if old is None:
+            return self._add(project, key, accepted)
+        return self._change(old, _spec(accepted))
+
+    def get(self, project: str, key: str) -> SecretGroup:
+        """A secret group.
+
+        Raises:
+            NotFoundError: the project has no such group.
+        """
+        self._world.project(project)
+        found = self._world.store.secrets.get((project, key))
+        if found is None:
+            raise not_found("secret", key, f"project {project!r}")
+        return found
+
+    def list(self, project: str) -> list[SecretGroup]:
+        """The secret groups of a project, oldest first."""
+        self._world.project(project)
+        return self._world.store.secrets.of(project)
+
+    def patch(self, project: str, key: str, body: Json) -> SecretGroup:
+        """Change what *body* names; `secrets` is replaced part by part (variables, files)."""
+        group = self.get(project, key)
+        patch = accept(resource_fields.PATCH_SECRET, body)
+        spec: JsonObject = {**group.spec, **patch}
+        if "secrets" in patch:
+            spec["secrets"] = {**part(group.spec, "secrets"), **part(patch, "secrets")}
+        return self._change(group, {name: it for name, it in spec.items() if it is not None})
+
+    def delete(self, project: str, key: str) -> None:
+        """Delete a secret group; runs that have its variables keep them."""
+        self._world.store.secrets.remove(self.get(project, key))
+
+    def _add(self, project: str, key: str, body: JsonObject) -> SecretGroup:
+        now = self._world.clock.now()
+        group = SecretGroup(
+            number=self._world.store.next_number(),
+            id=key,
+            project=project,
+            name=str(body["name"]),
+            spec=_spec(body),
+            created_at=now,
+            updated_at=now,
+        )
+        check_references(self._world, group.spec)
+        return self._world.store.secrets.put(group)
+
+    def _change(self, group: SecretGroup, spec: JsonObject) -> SecretGroup:
+        check_references(self._world, spec)
+        changed = replace(group, spec=spec, updated_at=self._world.clock.now())
+        return self._world.store.secrets.put(changed)
+
+
+def _spec(body: JsonObject) -> JsonObject:
+    return {name: value for name, value in body.items() if name != "name"}

@@ -1,0 +1,120 @@
+"""What every resource of the API works with, and the checks they share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from northflank_emulator.catalog import PLANS
+from northflank_emulator.clock import Clock
+from northflank_emulator.errors import InvalidRequestError, not_found
+from northflank_emulator.identity import Ids
+from northflank_emulator.job_spec import part
+from northflank_emulator.models import Event, Job, Project
+from northflank_emulator.schema import Json, JsonObject, Problem, Record, check
+from northflank_emulator.settings import Settings
+from northflank_emulator.store import Store
+
+_SHOWN_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The state and the surroundings of one emulator."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    settings: Settings
+    tell: Callable[[Event], None]
+
+    def project(self, key: str) -> Project:
+        """The project *key*.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = self.store.projects.get(key)
+        if found is None:
+            raise not_found("project", key)
+        return found
+
+    def job(self, project: str, key: str) -> Job:
+        """The job *key* of a project.
+
+        Raises:
+            NotFoundError: there is no such project or job.
+        """
+        self.project(project)
+        found = self.store.jobs.get((project, key))
+        if found is None:
+            raise not_found("job", key, f"project {project!r}")
+        return found
+
+
+def accept(rule: Record, body: Json) -> JsonObject:
+    """*body*, when it is what *rule* wants.
+
+    Raises:
+        InvalidRequestError: with every problem of every field.
+    """
+    problems = list(check(rule, body))
+    if problems or not isinstance(body, dict):
+        raise invalid(problems)
+    return body
+
+
+def invalid(problems: list[Problem]) -> InvalidRequestError:
+    """The error for a body with *problems*."""
+    details: dict[str, list[str]] = {}
+    for problem in problems:
+        details.setdefault(problem.path, []).append(problem.message)
+    shown = [f"{problem.path} {problem.message}" for problem in problems[:_SHOWN_PROBLEMS]]
+    rest = len(problems) - len(shown)
+    if rest:
+        shown.append(f"and {rest} more")
+    return InvalidRequestError(f"Invalid request body: {'; '.join(shown)}", details)
+
+
+def check_references(world: World, spec: JsonObject) -> None:
+    """Whether what *spec* refers to by id exists: tags, plans, registry credentials.
+
+    Raises:
+        InvalidRequestError: something does not.
+    """
+    problems = [
+        *_unknown_tags(world, spec),
+        *_unknown_plans(spec),
+        *_unknown_credentials(world, spec),
+    ]
+    if problems:
+        raise invalid(problems)
+
+
+def _unknown_tags(world: World, spec: JsonObject) -> list[Problem]:
+    tags = spec.get("tags")
+    return [
+        Problem(path="tags", message=f"names {tag!r}, which is not defined; create the tag first")
+        for tag in (tags if isinstance(tags, list) else ())
+        if world.store.tags.get(str(tag)) is None
+    ]
+
+
+def _unknown_plans(spec: JsonObject) -> list[Problem]:
+    return [
+        Problem(path=f"billing.{name}", message=f"is {plan!r}, which is no plan; see GET /v1/plans")
+        for name in ("deploymentPlan", "buildPlan")
+        if (plan := part(spec, "billing").get(name)) is not None and plan not in PLANS
+    ]
+
+
+def _unknown_credentials(world: World, spec: JsonObject) -> list[Problem]:
+    named = [
+        ("deployment.external.credentials", part(spec, "deployment", "external").get("credentials"))
+    ]
+    configured = part(spec, "buildConfiguration").get("dockerCredentials")
+    if isinstance(configured, list):
+        named += [("buildConfiguration.dockerCredentials", it) for it in configured]
+    return [
+        Problem(path=path, message=f"names {key!r}, which is no registry credential")
+        for path, key in named
+        if isinstance(key, str) and world.store.registries.get(key) is None
+    ]

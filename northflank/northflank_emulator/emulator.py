@@ -1,0 +1,140 @@
+"""An emulator for tests and notebooks: a real server on a free port, in a thread of this process."""
+
+import asyncio
+import contextlib
+import logging
+import socket
+import threading
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from types import TracebackType
+
+import uvicorn
+from typing_extensions import Self
+
+from northflank_emulator.access import Role
+from northflank_emulator.api import Api
+from northflank_emulator.execution.scripted import Outcome
+from northflank_emulator.faults import Fault
+from northflank_emulator.server import serving
+from northflank_emulator.server.records import RecordedRequest, Records
+from northflank_emulator.settings import Settings
+
+_START_SECONDS = 60
+_STOP_SECONDS = 60
+DEFAULT_TOKEN = "emulator-token"  # noqa: S105 - opens nothing but an emulator
+
+
+class EmulatorNotStartedError(Exception):
+    """The emulator's server did not come up."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            f"The emulator did not start within {_START_SECONDS} s; "
+            "the cause, if there is one, is the cause of this error or in the log."
+        )
+
+
+class Emulator:
+    """A running emulator, as a context manager.
+
+    Args:
+        settings: how it is set up; without tokens it takes `DEFAULT_TOKEN`.
+        outcomes: scripted outcomes in place of real processes.
+        faults: what goes wrong from the start.
+    """
+
+    def __init__(
+        self,
+        settings: Settings | None = None,
+        *,
+        outcomes: Iterable[Outcome] | None = None,
+        faults: Iterable[Fault] = (),
+    ) -> None:
+        chosen = settings or Settings(rate_limit=None)
+        tokens = chosen.tokens or {DEFAULT_TOKEN: Role.ADMIN}
+        self._settings = replace(chosen, tokens=tokens)
+        self._outcomes = outcomes
+        self._faults = faults
+        self._records = Records(chosen.limits.recorded_requests)
+        self._thread: threading.Thread | None = None
+        self._ready = threading.Event()
+        self._problem: BaseException | None = None
+        self._api: Api | None = None
+        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self.base_url = ""
+
+    @property
+    def token(self) -> str:
+        """The first of its tokens."""
+        return next(iter(self._settings.tokens))
+
+    @property
+    def project(self) -> str:
+        """The first of its projects."""
+        return self._settings.projects[0]
+
+    @property
+    def requests(self) -> tuple[RecordedRequest, ...]:
+        """Every API request it was sent, oldest first."""
+        return self._records.all()
+
+    def forget_requests(self) -> None:
+        """Begin a new record of requests."""
+        self._records.clear()
+
+    @contextlib.contextmanager
+    def fault(self, fault: Fault) -> Iterator[None]:
+        """Let *fault* strike while the block runs."""
+        faults = self._running().faults
+        number = faults.add(fault)
+        try:
+            yield
+        finally:
+            faults.remove(number)
+
+    def __enter__(self) -> Self:
+        sock = serving.listen(self._settings.host, self._settings.port)
+        self.base_url = serving.base_url(sock)
+
+        def run() -> None:
+            try:
+                asyncio.run(self._serve(sock))
+            except BaseException as error:
+                self._problem = error
+                logging.getLogger(__name__).debug("the emulator ended", exc_info=True)
+            finally:
+                sock.close()
+                self._ready.set()
+
+        self._thread = threading.Thread(target=run, name="northflank-emulator", daemon=True)
+        self._thread.start()
+        if not self._ready.wait(_START_SECONDS) or self._problem:
+            raise EmulatorNotStartedError from self._problem
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """End the server and every container."""
+        if self._server is not None:
+            self._server.should_exit = True
+        if self._thread is not None:
+            self._thread.join(_STOP_SECONDS)
+
+    async def _serve(self, sock: socket.socket) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._api = Api(self._settings, outcomes=self._outcomes, faults=self._faults)
+        self._server = serving.http_server(self._api, self._records)
+        # The socket listens already: from here on a request is at worst a little slow.
+        self._loop.call_soon(self._ready.set)
+        await serving.serve(self._api, self._server, sock)
+
+    def _running(self) -> Api:
+        if self._api is None:
+            raise EmulatorNotStartedError
+        return self._api

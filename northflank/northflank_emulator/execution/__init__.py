@@ -1,0 +1,1 @@
+"""How a container runs: images, processes, scripted outcomes, and who supervises them."""

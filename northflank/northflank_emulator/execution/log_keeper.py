@@ -1,0 +1,49 @@
+"""How the lines of running containers get into the log book, and who is woken by them."""
+
+import asyncio
+from collections.abc import Sequence
+
+from northflank_emulator.execution.container import Sink
+from northflank_emulator.log_book import LogBook, Origin, Written
+
+# When a run's log is full, so much of its beginning makes room for what follows.
+_PRUNED = 0.25
+
+
+class LogKeeper:
+    """Writes lines down, keeps each run's log within its limit, and wakes those who follow."""
+
+    def __init__(self, book: LogBook, characters_per_run: int) -> None:
+        self._book = book
+        self._limit = characters_per_run
+        self._sizes: dict[str, int] = {}
+        self._news = asyncio.Event()
+
+    def sink(self, origin: Origin) -> Sink:
+        """Where the lines of one container go."""
+
+        def keep(lines: Sequence[Written]) -> None:
+            self._book.append(origin, lines)
+            self._prune(origin.run, sum(len(line.text) + 1 for line in lines))
+            self._news.set()
+            self._news = asyncio.Event()
+
+        return keep
+
+    async def news(self, seconds: float) -> None:
+        """Return when there are new lines, or after *seconds*."""
+        try:
+            await asyncio.wait_for(self._news.wait(), seconds)
+        except asyncio.TimeoutError:
+            return
+
+    def forget(self, run: str) -> None:
+        """Stop counting for a run that is over."""
+        self._sizes.pop(run, None)
+
+    def _prune(self, run: str, added: int) -> None:
+        size = self._sizes.get(run, 0) + added
+        if size > self._limit:
+            self._book.forget_oldest(run, _PRUNED)
+            size = self._book.size(run)
+        self._sizes[run] = size

@@ -1,0 +1,70 @@
+"""How much memory and processor time trees of processes use, as /proc tells it."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from northflank_emulator.execution.container import Usage
+
+_PROC = Path("/proc")
+# Fields of /proc/<pid>/stat after the program's name, counted from 0: see proc(5).
+_PARENT, _USER_TIME, _SYSTEM_TIME, _RESIDENT = 1, 11, 12, 21
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Process:
+    parent: int
+    usage: Usage
+
+
+class Meter:
+    """Measures process trees in one pass over /proc; finds nothing where there is none (macOS)."""
+
+    def __init__(self) -> None:
+        self._page = os.sysconf("SC_PAGE_SIZE")
+        self._tick = os.sysconf("SC_CLK_TCK")
+
+    def measure(self, roots: Mapping[str, int]) -> dict[str, Usage]:
+        """What each tree uses, by name; shared pages count in every process that shares them."""
+        if not roots or not _PROC.joinpath("self").is_dir():
+            return {}
+        processes = self._all()
+        children: dict[int, list[int]] = {}
+        for pid, process in processes.items():
+            children.setdefault(process.parent, []).append(pid)
+        return {name: _sum(processes, children, pid) for name, pid in roots.items()}
+
+    def _all(self) -> dict[int, _Process]:
+        found = {}
+        for name in os.listdir(_PROC):  # noqa: PTH208 - hundreds of processes, several times a second
+            if name.isdigit():
+                process = self._read(name)
+                if process is not None:
+                    found[int(name)] = process
+        return found
+
+    def _read(self, pid: str) -> _Process | None:
+        try:
+            text = _PROC.joinpath(pid, "stat").read_text(encoding="latin-1")
+        except OSError:
+            # It ended while we were looking.
+            return None
+        fields = text.rpartition(")")[2].split()
+        seconds = (int(fields[_USER_TIME]) + int(fields[_SYSTEM_TIME])) / self._tick
+        memory = int(fields[_RESIDENT]) * self._page
+        return _Process(
+            parent=int(fields[_PARENT]), usage=Usage(memory_bytes=memory, cpu_seconds=seconds)
+        )
+
+
+def _sum(processes: Mapping[int, _Process], children: Mapping[int, list[int]], root: int) -> Usage:
+    """The whole tree below *root*; the first process itself is ours, not the container's."""
+    memory, seconds = 0, 0.0
+    waiting = list(children.get(root, ()))
+    while waiting:
+        pid = waiting.pop()
+        memory += processes[pid].usage.memory_bytes
+        seconds += processes[pid].usage.cpu_seconds
+        waiting += children.get(pid, ())
+    return Usage(memory_bytes=memory, cpu_seconds=seconds)

@@ -1,0 +1,93 @@
+"""Containers whose outcome is written down beforehand: for tests that need no process."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+from northflank_emulator.clock import Clock
+from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
+from northflank_emulator.log_book import Written
+from northflank_emulator.models import Stream
+
+_TERMINATED = 143
+_KILLED = 137
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """How containers of jobs that match *job* go.
+
+    Args:
+        exit_codes: one per container, in order; the last one repeats.
+        seconds: how long a container runs.
+        lines: what it writes to its standard output.
+        stubborn: whether it ignores SIGTERM.
+    """
+
+    job: str = "*"
+    exit_codes: tuple[int, ...] = (0,)
+    seconds: float = 0.0
+    lines: tuple[str, ...] = ()
+    stubborn: bool = False
+
+
+@dataclass(slots=True)
+class _Count:
+    started: dict[str, int] = field(default_factory=dict)
+
+    def next(self, job: str) -> int:
+        number = self.started.get(job, 0)
+        self.started[job] = number + 1
+        return number
+
+
+class ScriptedExecutor:
+    """Replays outcomes; the first that matches the job's id counts."""
+
+    def __init__(self, outcomes: Iterable[Outcome], clock: Clock) -> None:
+        self._outcomes = (*outcomes, Outcome())
+        self._clock = clock
+        self._count = _Count()
+
+    async def start(self, spec: ContainerSpec, sink: Sink) -> "ScriptedContainer":
+        """Begin the outcome written for this job."""
+        outcome = next(it for it in self._outcomes if fnmatchcase(spec.job, it.job))
+        number = min(self._count.next(spec.job), len(outcome.exit_codes) - 1)
+        now = self._clock.now()
+        sink([Written(at=now, stream=Stream.STDOUT, text=line) for line in outcome.lines])
+        return ScriptedContainer(outcome, outcome.exit_codes[number])
+
+    def usage(self) -> Mapping[str, Usage]:
+        """Nothing is used."""
+        return {}
+
+    def close(self) -> None:
+        """Nothing was kept."""
+
+
+class ScriptedContainer:
+    """A container that is only a matter of time."""
+
+    def __init__(self, outcome: Outcome, exit_code: int) -> None:
+        self._stubborn = outcome.stubborn
+        self._exit: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_later(outcome.seconds, self._end, exit_code)
+
+    async def wait(self) -> Exit:
+        """Its end."""
+        code = await asyncio.shield(self._exit)
+        return Exit(code=code, reason="Error" if code else "Completed")
+
+    def terminate(self) -> None:
+        """End with 143, if it listens."""
+        if not self._stubborn:
+            self._end(_TERMINATED)
+
+    def kill(self) -> None:
+        """End with 137."""
+        self._end(_KILLED)
+
+    def _end(self, code: int) -> None:
+        if not self._exit.done():
+            self._exit.set_result(code)

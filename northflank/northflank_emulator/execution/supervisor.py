@@ -1,0 +1,247 @@
+"""How a run goes: its attempts one after another, its deadline, its abort, and what is recorded."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from northflank_emulator import run_state
+from northflank_emulator.clock import Clock
+from northflank_emulator.execution.container import (
+    Container,
+    ContainerSpec,
+    Executor,
+    Exit,
+    ImagePullError,
+    Usage,
+)
+from northflank_emulator.execution.log_keeper import LogKeeper
+from northflank_emulator.faults import Fault, FaultKind, Faults
+from northflank_emulator.identity import Ids
+from northflank_emulator.job_spec import backoff_limit, deadline_seconds, grace_seconds
+from northflank_emulator.log_book import Origin
+from northflank_emulator.models import ContainerStatus, Ending, Event, Run
+from northflank_emulator.schema import JsonObject
+from northflank_emulator.settings import Pace
+from northflank_emulator.store import Store
+
+_KILLED = 137
+_LONGEST_RETRY_SECONDS = 360.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Surroundings:
+    """What a supervisor works with."""
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    faults: Faults
+    pace: Pace
+    logs: LogKeeper
+    tell: Callable[[Event], None]
+
+
+# Makes the container of a run's next attempt: name in, what to start out.
+Prepare = Callable[[Run, str], ContainerSpec]
+
+
+class Supervisor:
+    """Drives every run that is not over. One per emulator, on its event loop."""
+
+    def __init__(self, around: Surroundings, executor: Executor, prepare: Prepare) -> None:
+        self._around = around
+        self._executor = executor
+        self._prepare = prepare
+        self._driven: dict[str, _Drive] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def begin(self, run: Run) -> None:
+        """Start *run*, which the store has already."""
+        drive = _Drive(self._around, self._executor, self._prepare, run)
+        self._driven[run.id] = drive
+        task = asyncio.create_task(drive.to_the_end(), name=f"run {run.name}")
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(lambda _: self._driven.pop(run.id, None))
+
+    def stop(self, run_id: str, ending: Ending) -> None:
+        """Ask a run to end as *ending*; a run that is over does not mind."""
+        drive = self._driven.get(run_id)
+        if drive is not None:
+            drive.stop(ending)
+
+    def usage(self) -> Mapping[str, Usage]:
+        """What each running container uses, by its name."""
+        return self._executor.usage()
+
+    def idle(self) -> bool:
+        """Whether nothing runs."""
+        return not self._tasks
+
+    async def shut_down(self) -> None:
+        """End every run as lost, and wait until their containers are gone."""
+        for drive in list(self._driven.values()):
+            drive.stop(Ending.LOST)
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+
+class _Drive:
+    """One run on its way."""
+
+    def __init__(
+        self, around: Surroundings, executor: Executor, prepare: Prepare, run: Run
+    ) -> None:
+        self._around = around
+        self._executor = executor
+        self._prepare = prepare
+        self._run = run
+        self._stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
+
+    def stop(self, ending: Ending) -> None:
+        """End the run as *ending*, unless it was stopped before."""
+        if not self._stopped.done():
+            self._stopped.set_result(ending)
+
+    async def to_the_end(self) -> None:
+        """Go through the attempts until one succeeds, none is left, or the run is stopped."""
+        self._tell("job-run:start")
+        deadline = deadline_seconds(self._run.spec)
+        timer = deadline and asyncio.get_running_loop().call_later(
+            deadline, self.stop, Ending.DEADLINE
+        )
+        try:
+            ending = await self._attempts()
+        finally:
+            if timer:
+                timer.cancel()
+        self._save(run_state.concluded(self._run, ending, self._around.clock.now()))
+        self._around.logs.forget(self._run.id)
+        self._tell(_EVENTS[ending])
+
+    async def _attempts(self) -> Ending:
+        for attempt in range(backoff_limit(self._run.spec) + 1):
+            if attempt:
+                pause = min(
+                    self._around.pace.retry * 2 ** min(attempt - 1, 10), _LONGEST_RETRY_SECONDS
+                )
+                await self._pause(pause)
+            if self._stopped.done():
+                return self._stopped.result()
+            exit_ = await self._attempt()
+            if self._stopped.done():
+                return self._stopped.result()
+            if exit_ is not None and exit_.code == 0:
+                return Ending.SUCCEEDED
+        return Ending.FAILED
+
+    async def _attempt(self) -> Exit | None:
+        """One container from its staging to its end; None if it never ran."""
+        name = f"{self._run.name}-{self._around.ids.suffix()}"
+        self._save(run_state.staged(self._run, name, self._around.clock.now()))
+        fault = self._around.faults.of_container(self._run.job)
+        container = await self._start(name, fault)
+        if container is None:
+            self._end(None, "NeverStarted")
+            return None
+        self._move(ContainerStatus.RUNNING)
+        exit_ = await self._watch(container, fault)
+        self._end(exit_.code, exit_.reason)
+        return exit_
+
+    async def _start(self, name: str, fault: Fault | None) -> Container | None:
+        """The container, unless the run is stopped while it waits for its node or its image."""
+        if fault and fault.kind in {FaultKind.NEVER_SCHEDULED, FaultKind.IMAGE_PULL}:
+            await self._stopped_at_last()
+            return None
+        await self._pause(self._around.pace.image_pull)
+        if self._stopped.done():
+            return None
+        self._move(ContainerStatus.STARTING)
+        spec = self._prepare(self._run, name)
+        sink = self._around.logs.sink(
+            Origin(project=self._run.project, job=self._run.job, run=self._run.id, container=name)
+        )
+        try:
+            return await self._executor.start(spec, sink)
+        except ImagePullError:
+            self._move(ContainerStatus.STAGING)
+            await self._stopped_at_last()
+            return None
+
+    async def _watch(self, container: Container, fault: Fault | None) -> Exit:
+        """Wait for the end of a container, or bring it about when the run is stopped."""
+        ended = asyncio.ensure_future(container.wait())
+        struck = asyncio.ensure_future(self._strike(container, fault))
+        await _first(ended, self._stopped)
+        if not ended.done():
+            self._move(ContainerStatus.KILLING)
+            container.terminate()
+            await asyncio.wait({ended}, timeout=self._grace_seconds())
+            container.kill()
+        exit_ = await ended
+        struck.cancel()
+        await asyncio.wait({struck})
+        if not struck.cancelled() and (reason := struck.result()):
+            self._tell(reason)
+            return Exit(code=exit_.code or _KILLED, reason=reason)
+        if exit_.reason == "OOMKilled":
+            self._tell("infrastructure:job:container-crash")
+        return exit_
+
+    async def _strike(self, container: Container, fault: Fault | None) -> str:
+        """Carry out a fault of a container; the event it is reported as, or nothing."""
+        if fault is None or fault.kind not in {FaultKind.CRASH, FaultKind.EVICTION}:
+            return ""
+        await asyncio.sleep(fault.seconds)
+        if fault.kind is FaultKind.CRASH:
+            container.kill()
+            return "infrastructure:job:container-crash"
+        container.terminate()
+        asyncio.get_running_loop().call_later(self._grace_seconds(), container.kill)
+        return "infrastructure:job:container-eviction"
+
+    def _grace_seconds(self) -> float:
+        grace = float(grace_seconds(self._run.spec))
+        if self._stopped.done() and self._stopped.result() is Ending.LOST:
+            return min(grace, self._around.pace.shutdown_grace)
+        return grace
+
+    async def _pause(self, seconds: float) -> None:
+        """Wait, but not longer than until the run is stopped."""
+        if seconds > 0:
+            await asyncio.wait({self._stopped}, timeout=seconds)
+
+    async def _stopped_at_last(self) -> None:
+        await asyncio.wait({self._stopped})
+
+    def _move(self, status: ContainerStatus) -> None:
+        self._save(run_state.moved(self._run, status, self._around.clock.now()))
+
+    def _end(self, code: int | None, reason: str) -> None:
+        self._save(run_state.ended(self._run, code, reason, self._around.clock.now()))
+
+    def _save(self, run: Run) -> None:
+        self._run = run
+        self._around.store.runs.put(run)
+
+    def _tell(self, name: str) -> None:
+        data: JsonObject = {
+            "job": {"id": self._run.job},
+            "run": {"id": self._run.id, "runName": self._run.name},
+        }
+        self._around.tell(Event(name=name, project=self._run.project, data=data))
+
+
+_EVENTS = {
+    Ending.SUCCEEDED: "job-run:success",
+    Ending.FAILED: "job-run:failure",
+    Ending.ABORTED: "job-run:abort",
+    Ending.DEADLINE: "job-run:terminate",
+    Ending.LOST: "job-run:terminate",
+}
+
+
+async def _first(*futures: "asyncio.Future[Any]") -> None:
+    """Return when one of *futures* is done."""
+    await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

@@ -1,0 +1,175 @@
+"""What goes wrong on purpose: which faults are set, and when each of them strikes."""
+
+import random
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import Enum
+from fnmatch import fnmatchcase
+
+from northflank_emulator.schema import (
+    Integer,
+    JsonObject,
+    Nullable,
+    Number,
+    OneOf,
+    Problem,
+    Record,
+    Text,
+    check,
+)
+
+
+class FaultKind(str, Enum):
+    """What can go wrong: with a request (the first six), or with a container."""
+
+    STATUS = "status"
+    LATENCY = "latency"
+    DROP_BEFORE = "drop-before"
+    DROP_AFTER = "drop-after"
+    TRUNCATE = "truncate"
+    RATE_LIMIT = "rate-limit"
+    CRASH = "crash"
+    EVICTION = "eviction"
+    IMAGE_PULL = "image-pull"
+    NEVER_SCHEDULED = "never-scheduled"
+
+    @property
+    def strikes_containers(self) -> bool:
+        """Whether a container meets it, rather than a request."""
+        return self in _OF_CONTAINERS
+
+
+_OF_CONTAINERS = frozenset(
+    {FaultKind.CRASH, FaultKind.EVICTION, FaultKind.IMAGE_PULL, FaultKind.NEVER_SCHEDULED}
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """Something that goes wrong.
+
+    Args:
+        kind: what.
+        route: for requests: a pattern of the operation (`start.job.run`) or of method and path
+            (`POST /v1/projects/*/jobs/*/runs`).
+        job: for containers: a pattern of the job's id.
+        probability: how likely each occasion is hit, from 0 to 1.
+        times: after so many hits the fault is over; None for ever.
+        skip: how many occasions pass unharmed first.
+        status: the status of a `status` fault.
+        seconds: how long `latency` lasts; how long a container runs before `crash`, `eviction`.
+    """
+
+    kind: FaultKind
+    route: str = "*"
+    job: str = "*"
+    probability: float = 1.0
+    times: int | None = None
+    skip: int = 0
+    status: int = 503
+    seconds: float = 0.0
+
+    def document(self) -> JsonObject:
+        """The fault as the control endpoint shows it."""
+        return {
+            "kind": self.kind.value,
+            "route": self.route,
+            "job": self.job,
+            "probability": self.probability,
+            "times": self.times,
+            "skip": self.skip,
+            "status": self.status,
+            "seconds": self.seconds,
+        }
+
+
+_FIELDS = Record(
+    fields={
+        "kind": OneOf(values=tuple(kind.value for kind in FaultKind)),
+        "route": Text(minimum=1),
+        "job": Text(minimum=1),
+        "probability": Number(),
+        "times": Nullable(rule=Integer(minimum=1)),
+        "skip": Integer(minimum=0),
+        "status": Integer(minimum=400, maximum=599),
+        "seconds": Number(),
+    },
+    required=frozenset({"kind"}),
+)
+
+
+def problems(document: object) -> list[Problem]:
+    """What is wrong with a fault in the form of the control endpoint."""
+    return list(check(_FIELDS, document))
+
+
+def parse(document: JsonObject) -> Fault:
+    """The fault a checked document describes."""
+    values = {**document, "kind": FaultKind(document["kind"])}
+    return Fault(**values)  # type: ignore[arg-type]  # the field table has checked every type
+
+
+class Faults:
+    """The faults that are set; the same seed and the same occasions give the same hits."""
+
+    def __init__(self, seed: int | None = None, initial: Iterable[Fault] = ()) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - chance for tests, not for secrets
+        self._set: dict[int, Fault] = {}
+        self._next = 1
+        for fault in initial:
+            self.add(fault)
+
+    def add(self, fault: Fault) -> int:
+        """Set *fault*; returns the number to remove it by."""
+        number, self._next = self._next, self._next + 1
+        self._set[number] = fault
+        return number
+
+    def remove(self, number: int) -> bool:
+        """Whether the fault *number* was set; it is no longer."""
+        return self._set.pop(number, None) is not None
+
+    def clear(self) -> None:
+        """Remove every fault."""
+        self._set.clear()
+
+    def all(self) -> dict[int, Fault]:
+        """Every fault that is set, by its number."""
+        return dict(self._set)
+
+    def of_request(self, operation: str, method: str, path: str) -> list[Fault]:
+        """The faults that strike this request; each counts as a hit."""
+        names = (operation, f"{method} {path}")
+        return self._strike(
+            lambda fault: (
+                not fault.kind.strikes_containers
+                and any(fnmatchcase(name, fault.route) for name in names)
+            )
+        )
+
+    def of_container(self, job: str) -> Fault | None:
+        """The fault that strikes a new container of *job*, if one does."""
+        struck = self._strike(
+            lambda fault: fault.kind.strikes_containers and fnmatchcase(job, fault.job)
+        )
+        return struck[0] if struck else None
+
+    def _strike(self, concerned: Callable[[Fault], bool]) -> list[Fault]:
+        struck = []
+        for number, fault in list(self._set.items()):
+            if not concerned(fault):
+                continue
+            if fault.skip:
+                self._set[number] = replace(fault, skip=fault.skip - 1)
+            elif self._random.random() < fault.probability:
+                struck.append(fault)
+                self._count(number, fault)
+        return struck
+
+    def _count(self, number: int, fault: Fault) -> None:
+        if fault.times is None:
+            return
+        if fault.times <= 1:
+            del self._set[number]
+        else:
+            self._set[number] = replace(fault, times=fault.times - 1)

@@ -1,0 +1,37 @@
+"""How things get their ids: slugs of names, and random ids that a seed makes repeatable."""
+
+import random
+import re
+import uuid
+
+_NOT_SLUG = re.compile(r"[^a-z0-9]+")
+_HEX = "0123456789abcdef"
+
+
+def slug(name: str) -> str:
+    """The derived identifier of *name* ("My App" is `my-app`); unique per project.
+
+    >>> slug("My App")
+    'my-app'
+    """
+    return _NOT_SLUG.sub("-", name.lower()).strip("-")
+
+
+class Ids:
+    """Draws ids; the same seed draws the same ids in the same order."""
+
+    def __init__(self, seed: int | None = None) -> None:
+        # Ids are names, not secrets: a seedable generator is what makes a run repeatable.
+        self._random = random.Random(seed)  # noqa: S311
+
+    def uid(self) -> str:
+        """A UUID, as job runs have."""
+        return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
+
+    def hexadecimal(self, length: int) -> str:
+        """Lower-case hexadecimal digits, as in run names and the ids of builds."""
+        return "".join(self._random.choices(_HEX, k=length))
+
+    def suffix(self, length: int = 5) -> str:
+        """The random end of a container's name, from the letters Kubernetes uses."""
+        return "".join(self._random.choices("bcdfghjklmnpqrstvwxz2456789", k=length))

@@ -1,0 +1,259 @@
+"""The routes of jobs and their runs, containers, logs."""
+
+from northflank_emulator import documents, job_fields
+from northflank_emulator.access import Permission
+from northflank_emulator.domain import jobs, runs
+from northflank_emulator.environment import inherited
+from northflank_emulator.job_spec import part, variables
+from northflank_emulator.models import Job
+from northflank_emulator.schema import JsonObject
+from northflank_emulator.server import log_query
+from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, paged
+
+_P = "/v1/projects/{project}"
+_JOB = f"{_P}/jobs/{{job}}"
+
+
+def _created(call: Call, job: Job, variant: jobs.Variant) -> JsonObject:
+    builds = call.api.store.builds.of((job.project, job.id))
+    show = documents.job_created if variant.only is None else documents.job_created_flat
+    return data(show(job, builds))
+
+
+def _create(call: Call, variant: jobs.Variant) -> JsonObject:
+    return _created(call, call.api.jobs.create(call.params["project"], call.body, variant), variant)
+
+
+def _upsert(call: Call, variant: jobs.Variant) -> JsonObject:
+    return _created(call, call.api.jobs.upsert(call.params["project"], call.body, variant), variant)
+
+
+def _patch(call: Call, variant: jobs.Variant) -> JsonObject:
+    job = call.api.jobs.patch(*_names(call), call.body, variant)
+    return _created(call, job, variant)
+
+
+def _variant_routes(name: str, path: str, variant: jobs.Variant) -> tuple[Route, ...]:
+    return (
+        Route(
+            operation=f"create.{name}",
+            method="POST",
+            path=f"{_P}/{path}",
+            permission=Permission.JOB_CREATE,
+            handler=lambda call: _create(call, variant),
+        ),
+        Route(
+            operation=f"put.{name}",
+            method="PUT",
+            path=f"{_P}/{path}",
+            permission=Permission.JOB_CREATE,
+            handler=lambda call: _upsert(call, variant),
+        ),
+        Route(
+            operation=f"patch.{name}",
+            method="PATCH",
+            path=f"{_P}/{path}/{{job}}",
+            permission=Permission.JOB_UPDATE,
+            handler=lambda call: _patch(call, variant),
+        ),
+    )
+
+
+def _names(call: Call) -> tuple[str, str]:
+    return call.params["project"], call.params["job"]
+
+
+def _list(call: Call) -> JsonObject:
+    page = call.page(call.api.jobs.list(call.params["project"]))
+    return paged("jobs", page, documents.job_listed)
+
+
+def _get(call: Call) -> JsonObject:
+    return data(documents.job_read(call.api.world.job(*_names(call))))
+
+
+def _delete(call: Call) -> JsonObject:
+    call.api.jobs.delete(*_names(call))
+    return nothing()
+
+
+def _pause(call: Call) -> JsonObject:
+    call.api.jobs.pause(*_names(call))
+    return nothing()
+
+
+def _resume(call: Call) -> JsonObject:
+    call.api.jobs.resume(*_names(call), call.body)
+    return nothing()
+
+
+def _suspend(call: Call) -> JsonObject:
+    call.api.jobs.suspend(*_names(call), call.body)
+    return nothing()
+
+
+def _scale(call: Call) -> JsonObject:
+    call.api.jobs.scale(*_names(call), call.body)
+    return nothing()
+
+
+def _settings(call: Call) -> JsonObject:
+    call.api.jobs.update_settings(*_names(call), call.body)
+    return nothing()
+
+
+def _build_source(call: Call) -> JsonObject:
+    call.api.jobs.update_build_source(*_names(call), call.body)
+    return nothing()
+
+
+def _deployment(call: Call) -> JsonObject:
+    job = call.api.world.job(*_names(call))
+    internal = part(job.spec, "deployment", "internal")
+    builds = call.api.store.builds.of((job.project, internal.get("id", job.id)))
+    return data(documents.deployment(job, builds[-1] if builds else None))
+
+
+def _deploy(call: Call) -> JsonObject:
+    call.api.jobs.deploy(*_names(call), call.body)
+    return nothing()
+
+
+def _environment(call: Call) -> JsonObject:
+    """Read what a job's runs will find; `show` leaves out the job's own or the groups' part."""
+    job = call.api.world.job(*_names(call))
+    show = one_of(call, "show", ("this", "inherited", "all"), "this")
+    groups = inherited(call.api.store.secrets.of(job.project), job)
+    own = variables(job.spec, "runtimeEnvironment")
+    shown = {"this": own, "inherited": groups, "all": {**groups, **own}}[show]
+    files = {} if show == "inherited" else part(job.spec, "runtimeFiles")
+    return data({"runtimeEnvironment": dict(shown), "runtimeFiles": files})
+
+
+def _update_environment(call: Call) -> JsonObject:
+    call.api.jobs.update(*_names(call), call.body, job_fields.UPDATE_ENVIRONMENT)
+    return nothing()
+
+
+def _health_checks(call: Call) -> JsonObject:
+    spec = call.api.world.job(*_names(call)).spec
+    return data({"healthChecks": spec.get("healthChecks", [])})
+
+
+def _update_health_checks(call: Call) -> JsonObject:
+    call.api.jobs.update(*_names(call), call.body, job_fields.UPDATE_HEALTH_CHECKS)
+    return nothing()
+
+
+def _start_run(call: Call) -> JsonObject:
+    return data(runs.started(call.api.runs.start(*_names(call), call.body)))
+
+
+def _list_runs(call: Call) -> JsonObject:
+    choices = call.api.settings.choices
+    page = call.page(call.api.runs.list(*_names(call)))
+    return paged("runs", page, lambda run: documents.run(run, choices))
+
+
+def _get_run(call: Call) -> JsonObject:
+    run = call.api.runs.get(*_names(call), call.params["run"])
+    return data(documents.run(run, call.api.settings.choices))
+
+
+def _abort_run(call: Call) -> JsonObject:
+    call.api.runs.abort(*_names(call), call.params["run"])
+    return nothing()
+
+
+def _containers(call: Call) -> JsonObject:
+    """List the containers of one run, or of all the job's runs."""
+    wanted = call.one("runId")
+    found = (
+        [call.api.runs.get(*_names(call), wanted)] if wanted else call.api.runs.list(*_names(call))
+    )
+    containers = [documents.container(it) for run in found for it in run.containers]
+    return data({"containers": list(containers), "runId": wanted or ""})
+
+
+def _logs(call: Call) -> JsonObject:
+    """Find a range of log lines; types other than runtime have none here."""
+    job = call.api.world.job(*_names(call))
+    one_of(call, "queryType", ("range",), "range")
+    query = log_query.of_range(call, call.api.clock.now())
+    if not query.runtime:
+        return data([])
+    book, choices = call.api.store.logs, call.api.settings.choices
+    find = book.first if query.forward else book.last
+    lines = find(job.project, job.id, query.wanted, query.limit)
+    shown = lines if query.forward else lines[::-1]
+    return data([documents.log_line(line, choices) for line in shown])
+
+
+def _route(
+    operation: str, method: str, path: str, permission: Permission, handler: object
+) -> Route:
+    return Route(
+        operation=operation,
+        method=method,
+        path=path,
+        permission=permission,
+        handler=handler,  # type: ignore[arg-type]
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    *_variant_routes("job.manual", "jobs/manual", jobs.MANUAL),
+    *_variant_routes("job.cron", "jobs/cron", jobs.CRON),
+    *_variant_routes("job", "jobs", jobs.GENERAL),
+    _route("list.jobs", "GET", f"{_P}/jobs", Permission.JOB_READ, _list),
+    _route("get.job", "GET", _JOB, Permission.JOB_READ, _get),
+    _route("delete.job", "DELETE", _JOB, Permission.JOB_DELETE, _delete),
+    _route("start.job.run", "POST", f"{_JOB}/runs", Permission.JOB_RUN, _start_run),
+    _route("get.job.runs", "GET", f"{_JOB}/runs", Permission.JOB_READ, _list_runs),
+    _route("get.job.run", "GET", f"{_JOB}/runs/{{run}}", Permission.JOB_READ, _get_run),
+    _route("abort.job.run", "DELETE", f"{_JOB}/runs/{{run}}", Permission.JOB_UPDATE, _abort_run),
+    _route("get.job.containers", "GET", f"{_JOB}/containers", Permission.JOB_OBSERVE, _containers),
+    _route("get.job.logs", "GET", f"{_JOB}/logs", Permission.JOB_LOGS, _logs),
+    _route("pause.job", "POST", f"{_JOB}/pause", Permission.JOB_UPDATE, _pause),
+    _route("resume.job", "POST", f"{_JOB}/resume", Permission.JOB_UPDATE, _resume),
+    _route("suspend.job", "POST", f"{_JOB}/suspend", Permission.JOB_UPDATE, _suspend),
+    _route("scale.job", "POST", f"{_JOB}/scale", Permission.JOB_UPDATE, _scale),
+    _route("update.job.settings", "POST", f"{_JOB}/settings", Permission.JOB_UPDATE, _settings),
+    _route(
+        "update.job.build_source",
+        "POST",
+        f"{_JOB}/build-source",
+        Permission.JOB_UPDATE,
+        _build_source,
+    ),
+    _route("get.job.deployment", "GET", f"{_JOB}/deployment", Permission.JOB_READ, _deployment),
+    _route("update.job.deployment", "POST", f"{_JOB}/deployment", Permission.JOB_UPDATE, _deploy),
+    _route(
+        "get.job.runtime_environment",
+        "GET",
+        f"{_JOB}/runtime-environment",
+        Permission.JOB_SECRETS_READ,
+        _environment,
+    ),
+    _route(
+        "update.job.runtime_environment",
+        "POST",
+        f"{_JOB}/runtime-environment",
+        Permission.JOB_SECRETS_UPDATE,
+        _update_environment,
+    ),
+    _route(
+        "get.job.health_checks",
+        "GET",
+        f"{_JOB}/health-checks",
+        Permission.JOB_READ,
+        _health_checks,
+    ),
+    _route(
+        "update.job.health_checks",
+        "POST",
+        f"{_JOB}/health-checks",
+        Permission.JOB_UPDATE,
+        _update_health_checks,
+    ),
+)

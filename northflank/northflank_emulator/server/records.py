@@ -1,0 +1,86 @@
+"""The requests an emulator was sent: kept to be asserted on, and written to the access log."""
+
+import json
+import logging
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from northflank_emulator.clock import iso
+from northflank_emulator.schema import Json, JsonObject
+
+_log = logging.getLogger("northflank_emulator.access")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedRequest:
+    """A request and how it was answered.
+
+    Args:
+        operation: the route's name (`start.job.run`), "" if none matched.
+        headers: lower-case names; the token is not among them.
+        body: the JSON that was sent, None where there was none.
+        status: what was answered; 0 if the connection was dropped.
+        faults: the kinds of faults that struck.
+        committed: whether the request did what it asks for.
+    """
+
+    number: int
+    at: datetime
+    operation: str
+    method: str
+    path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    body: Json
+    status: int
+    faults: tuple[str, ...]
+    committed: bool
+    seconds: float
+
+    def document(self) -> JsonObject:
+        """The request as the control endpoint shows it."""
+        return {
+            **asdict(self),
+            "at": iso(self.at),
+            "query": [list(pair) for pair in self.query],
+            "headers": dict(self.headers),
+            "faults": list(self.faults),
+        }
+
+
+class Records:
+    """The latest requests, as many as are kept."""
+
+    def __init__(self, most: int) -> None:
+        self._kept: deque[RecordedRequest] = deque(maxlen=most)
+        self._number = 0
+
+    def next_number(self) -> int:
+        """The number of the next request."""
+        self._number += 1
+        return self._number
+
+    def add(self, request: RecordedRequest) -> None:
+        """Keep *request* and log it; bodies, which may hold secrets, are not logged."""
+        self._kept.append(request)
+        line = {
+            "at": iso(request.at),
+            "method": request.method,
+            "path": request.path,
+            "operation": request.operation,
+            "status": request.status,
+            "ms": round(request.seconds * 1000, 1),
+            "client": request.headers.get("user-agent", ""),
+            **({"faults": request.faults} if request.faults else {}),
+        }
+        _log.info("%s", json.dumps(line))
+
+    def all(self) -> tuple[RecordedRequest, ...]:
+        """What is kept, oldest first."""
+        return tuple(self._kept)
+
+    def clear(self) -> None:
+        """Forget what was kept."""
+        self._kept.clear()

@@ -1,0 +1,88 @@
+"""The answers that go out: JSON, errors in their envelope, and the ones that break on purpose."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import Mapping
+
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from northflank_emulator.errors import ApiError
+from northflank_emulator.schema import JsonObject
+
+_JSON = "application/json; charset=utf-8"
+
+
+def answer(document: JsonObject, headers: Mapping[str, str]) -> Response:
+    """A success; the API knows no other status for it than 200."""
+    return Response(encode(document), media_type=_JSON, headers=dict(headers))
+
+
+def failure(error: ApiError, headers: Mapping[str, str]) -> Response:
+    """An error in the API's envelope."""
+    return failure_of(error.status, error.kind, error.message, error.details, headers)
+
+
+def failure_of(
+    status: int,
+    kind: str,
+    message: str,
+    details: Mapping[str, list[str]],
+    headers: Mapping[str, str],
+) -> Response:
+    """An error with any status."""
+    body: JsonObject = {
+        "error": {
+            "status": status,
+            "message": message,
+            "id": f"{kind}-{uuid.uuid4().hex[:12]}",
+            "details": {field: list(problems) for field, problems in details.items()},
+        }
+    }
+    return Response(encode(body), status, media_type=_JSON, headers=dict(headers))
+
+
+def encode(document: JsonObject) -> bytes:
+    """*document* as JSON."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+class DroppedConnection(Response):
+    """No answer: the connection ends instead."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+        """End the connection."""
+        await _hang_up(scope, receive)
+
+
+class TruncatedReply(Response):
+    """Half of an answer that promised to be whole."""
+
+    def __init__(self, whole: Response) -> None:
+        super().__init__(whole.body, whole.status_code)
+        self.raw_headers = whole.raw_headers
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the headers and half of the body, then end the connection."""
+        await send(
+            {
+                "type": "http.response.start",
+                "status": self.status_code,
+                "headers": self.raw_headers,
+            }
+        )
+        half = bytes(self.body)[: len(self.body) // 2]
+        await send({"type": "http.response.body", "body": half, "more_body": True})
+        # Closing, unlike aborting, lets what was written arrive.
+        await _hang_up(scope, receive, politely=True)
+
+
+async def _hang_up(scope: Scope, receive: Receive, *, politely: bool = False) -> None:
+    transport: asyncio.Transport = scope["state"]["transport"]
+    if politely:
+        transport.close()
+    else:
+        transport.abort()
+    while (await receive())["type"] != "http.disconnect":
+        pass

@@ -1,0 +1,148 @@
+"""How a method and a path find their route, in the user and the team form."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import unquote
+
+from northflank_emulator.access import Permission
+from northflank_emulator.api import Api
+from northflank_emulator.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
+from northflank_emulator.paging import Item, Page, PageRequest, cut
+from northflank_emulator.schema import Json, JsonObject
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_TEAM = "/v1/teams/{team}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """A request as a route sees it."""
+
+    api: Api
+    params: Mapping[str, str]
+    query: Sequence[tuple[str, str]] = ()
+    body: Json = field(default_factory=dict)
+
+    def one(self, name: str) -> str | None:
+        """The last value of a query parameter."""
+        values = self.many(name)
+        return values[-1] if values else None
+
+    def many(self, name: str) -> tuple[str, ...]:
+        """Every value of a query parameter that may be repeated."""
+        return tuple(value for key, value in self.query if key == name)
+
+    def page(self, items: Sequence[Item]) -> Page[Item]:
+        """The page of *items* that was asked for."""
+        return cut(
+            items,
+            PageRequest.of(
+                per_page=self.one("per_page"), page=self.one("page"), cursor=self.one("cursor")
+            ),
+        )
+
+
+# Returns the whole body of the answer.
+Handler = Callable[[Call], JsonObject]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One operation of the API, named as in the vendor's SDKs.
+
+    `permission` None means that any token may call it; `public` that none is needed.
+    """
+
+    operation: str
+    method: str
+    path: str
+    handler: Handler
+    permission: Permission | None = None
+    public: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Match:
+    """A route, and what its path's placeholders stand for."""
+
+    route: Route
+    params: Mapping[str, str]
+
+
+class Router:
+    """Finds routes; every one below /v1 also exists below /v1/teams/{team}."""
+
+    def __init__(self, routes: Iterable[Route], teams: Sequence[str]) -> None:
+        self._teams = frozenset(teams)
+        self._compiled = [
+            (pattern, route)
+            for route in routes
+            for pattern in (_compile(route.path), _compile(_TEAM + route.path.removeprefix("/v1")))
+        ]
+
+    def find(self, method: str, path: str) -> Match:
+        """The route for an undecoded *path*.
+
+        Raises:
+            NotFoundError: no route has this path, or the team is unknown.
+            MethodNotAllowedError: one has, with another method.
+        """
+        allowed = []
+        for pattern, route in self._compiled:
+            found = pattern.fullmatch(path)
+            if found is None:
+                continue
+            if route.method == method:
+                params = {name: unquote(value) for name, value in found.groupdict().items()}
+                self._check_team(params)
+                return Match(route=route, params=params)
+            allowed.append(route.method)
+        if allowed:
+            message = (
+                f"{method} is not possible on {path}; possible: {', '.join(sorted(set(allowed)))}"
+            )
+            raise MethodNotAllowedError(message)
+        message = f"Not found: the emulator has no endpoint {method} {path}"
+        raise NotFoundError(message)
+
+    def _check_team(self, params: Mapping[str, str]) -> None:
+        team = params.get("team")
+        if team is not None and self._teams and team not in self._teams:
+            message = f"Not found: there is no team {team!r}"
+            raise NotFoundError(message)
+
+
+def _compile(path: str) -> re.Pattern[str]:
+    return re.compile(_PARAMETER.sub(r"(?P<\1>[^/]+)", path))
+
+
+def data(value: Json) -> JsonObject:
+    """An answer with *value*."""
+    return {"data": value}
+
+
+def paged(name: str, page: Page[Item], show: Callable[[Item], JsonObject]) -> JsonObject:
+    """An answer with one page of a list."""
+    return {"data": {name: [show(item) for item in page.items]}, "pagination": page.document()}
+
+
+def nothing() -> JsonObject:
+    """The answer of calls that return nothing."""
+    return {"data": {}}
+
+
+def one_of(call: Call, name: str, values: Sequence[str], default: str) -> str:
+    """A query parameter that has a closed set of values.
+
+    Raises:
+        InvalidRequestError: it has another one.
+    """
+    value = call.one(name)
+    if value is None:
+        return default
+    if value not in values:
+        problem = f"must be one of {', '.join(values)}"
+        message = f"Invalid query parameter: {name} {problem}"
+        raise InvalidRequestError(message, {name: [problem]})
+    return value

@@ -1,0 +1,85 @@
+"""Serving an emulator: its socket, its HTTP server, its start and its clean end."""
+
+import asyncio
+import socket
+
+import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from northflank_emulator.api import Api
+from northflank_emulator.server.app import application
+from northflank_emulator.server.records import Records
+
+_BACKLOG = 2048
+_METER_SECONDS = 0.25
+
+
+class _Protocol(H11Protocol):
+    """Tells the application its transport, so that a fault can end the connection."""
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a new connection."""
+        super().connection_made(transport)
+        self.app_state = {**self.app_state, "transport": transport}
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A listening socket; port 0 lets the system choose one.
+
+    Raises:
+        OSError: the port is taken, or the host is not ours.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((host, port))
+        sock.listen(_BACKLOG)
+    except OSError:
+        sock.close()
+        raise
+    return sock
+
+
+def base_url(sock: socket.socket) -> str:
+    """Where clients reach the emulator behind *sock*."""
+    host, port = sock.getsockname()[:2]
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
+
+
+def http_server(api: Api, records: Records) -> uvicorn.Server:
+    """The HTTP server for *api*, not started yet."""
+    return uvicorn.Server(
+        uvicorn.Config(
+            application(api, records),
+            loop="asyncio",
+            http=_Protocol,
+            ws="websockets-sansio",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=2,
+        )
+    )
+
+
+async def serve(api: Api, server: uvicorn.Server, sock: socket.socket) -> None:
+    """Serve until the server is told to stop; then end everything that runs."""
+    api.start()
+    meter = asyncio.create_task(_measure(api))
+    try:
+        await server.serve(sockets=[sock])
+    finally:
+        meter.cancel()
+        await asyncio.wait({meter})
+        await api.stop()
+
+
+async def _measure(api: Api) -> None:
+    """Look at what containers use, which also ends those that use too much memory."""
+    while True:
+        await asyncio.sleep(_METER_SECONDS)
+        if not api.supervisor.idle():
+            api.supervisor.usage()

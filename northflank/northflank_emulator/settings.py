@@ -1,0 +1,94 @@
+"""What can be set when an emulator starts, with the answers that are choices of ours."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from northflank_emulator.access import Role
+
+
+class AbortedRun(str, Enum):
+    """What a run shows after it was aborted; the vendor documents neither."""
+
+    FAILED = "failed"
+    RUNNING = "running"
+
+
+class RunOrder(str, Enum):
+    """How the list of runs is ordered; undocumented."""
+
+    NEWEST_FIRST = "newest-first"
+    OLDEST_FIRST = "oldest-first"
+
+
+class RetryAfter(str, Enum):
+    """Whether a 429 has the header `Retry-After`; undocumented."""
+
+    ABSENT = "absent"
+    PRESENT = "present"
+
+
+class LogPrefix(str, Enum):
+    """Which of the two documented prefixes a log line has."""
+
+    STREAM = "stream"
+    TIME_AND_STREAM = "time-and-stream"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choices:
+    """Answers the documentation leaves open. A client must live with all of them."""
+
+    aborted_run: AbortedRun = AbortedRun.FAILED
+    run_order: RunOrder = RunOrder.NEWEST_FIRST
+    retry_after: RetryAfter = RetryAfter.ABSENT
+    log_prefix: LogPrefix = LogPrefix.STREAM
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """How much is kept; what is over is pruned (oldest first) or refused (jobs)."""
+
+    jobs_per_project: int = 2000
+    runs_per_job: int = 1000
+    log_characters_per_run: int = 10_000_000
+    recorded_requests: int = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pace:
+    """How long things take, in seconds."""
+
+    image_pull: float = 0.0
+    retry: float = 1.0
+    build: float = 2.0
+    # A stopping emulator waits less than a job's own grace period.
+    shutdown_grace: float = 5.0
+    webhook_retry: float = 1.0
+    log_tail: float = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Everything an emulator is started with.
+
+    `teams` empty means that every team id is accepted; all teams see the same projects.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    tokens: Mapping[str, Role] = field(default_factory=dict)
+    projects: tuple[str, ...] = ("demo",)
+    teams: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    registries: tuple[str, ...] = ()
+    state_dir: Path | None = None
+    images: Path | None = None
+    image_environment: Mapping[str, str] = field(default_factory=dict)
+    rate_limit: int | None = 1000
+    memory_limits: bool = True
+    seed: int | None = None
+    choices: Choices = field(default_factory=Choices)
+    limits: Limits = field(default_factory=Limits)
+    pace: Pace = field(default_factory=Pace)

@@ -1,0 +1,189 @@
+"""Where state is kept: in memory for reading, in SQLite for the next start."""
+
+import fcntl
+import sqlite3
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from northflank_emulator.log_book import LogBook
+from northflank_emulator.models import (
+    AccountItem,
+    Build,
+    Job,
+    Project,
+    Run,
+    SecretGroup,
+    Webhook,
+)
+from northflank_emulator.paging import Numbered
+
+Thing = TypeVar("Thing", bound=Numbered)
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS things (
+    kind TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, number)
+) WITHOUT ROWID;
+"""
+
+
+class StateInUseError(Exception):
+    """Another emulator has this state directory open."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"{directory}: another emulator is using this state directory. "
+            "Stop it, or give this one a directory of its own (--state-dir)."
+        )
+
+
+class Table(Generic[Thing]):
+    """The things of one kind, by their *key* and by their *owner* (a project, a job)."""
+
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        kind: str,
+        of: type[Thing],
+        key: Callable[[Thing], Hashable],
+        owner: Callable[[Thing], Hashable],
+    ) -> None:
+        self._database = database
+        self._kind = kind
+        self._adapter: TypeAdapter[Thing] = TypeAdapter(of)
+        self._key = key
+        self._owner = owner
+        self._things: dict[Hashable, Thing] = {}
+        self._owned: dict[Hashable, dict[Hashable, Thing]] = {}
+        rows = database.execute(
+            "SELECT body FROM things WHERE kind = ? ORDER BY number", (self._kind,)
+        )
+        for (body,) in rows.fetchall():
+            self._remember(self._adapter.validate_json(body))
+
+    def put(self, thing: Thing) -> Thing:
+        """Keep *thing*, in place of what had its key."""
+        self._remember(thing)
+        body = self._adapter.dump_json(thing).decode()
+        self._database.execute(
+            "INSERT OR REPLACE INTO things VALUES (?, ?, ?)", (self._kind, thing.number, body)
+        )
+        return thing
+
+    def remove(self, thing: Thing) -> None:
+        """Forget *thing*."""
+        key = self._key(thing)
+        self._things.pop(key, None)
+        self._owned.get(self._owner(thing), {}).pop(key, None)
+        self._database.execute(
+            "DELETE FROM things WHERE kind = ? AND number = ?", (self._kind, thing.number)
+        )
+
+    def get(self, key: Hashable) -> Thing | None:
+        """The thing with *key*, if there is one."""
+        return self._things.get(key)
+
+    def of(self, owner: Hashable) -> list[Thing]:
+        """What *owner* has, oldest first."""
+        return list(self._owned.get(owner, {}).values())
+
+    def __iter__(self) -> Iterator[Thing]:
+        return iter(list(self._things.values()))
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def _remember(self, thing: Thing) -> None:
+        key = self._key(thing)
+        self._things[key] = thing
+        self._owned.setdefault(self._owner(thing), {})[key] = thing
+
+
+def _nobody(_: object) -> Hashable:
+    return None
+
+
+def _its_project(thing: Job | SecretGroup) -> Hashable:
+    return thing.project
+
+
+def _its_job(thing: Run | Build) -> Hashable:
+    return (thing.project, thing.job)
+
+
+def _own_id(thing: Project | AccountItem | Webhook) -> Hashable:
+    return thing.id
+
+
+def _in_project(thing: Job | SecretGroup) -> Hashable:
+    return (thing.project, thing.id)
+
+
+def _in_job(thing: Run | Build) -> Hashable:
+    return (thing.project, thing.job, thing.id)
+
+
+class Store:
+    """All state of one emulator; without a directory it ends with the process.
+
+    Not for several threads: one event loop owns it.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        self._lock = _lock(directory) if directory else None
+        database = sqlite3.connect(
+            directory / "state.sqlite" if directory else ":memory:",
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        # WAL without a sync per write outlives the process, which is what is promised.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+        self._database = database
+        self.projects = Table(database, "project", Project, _own_id, _nobody)
+        self.jobs = Table(database, "job", Job, _in_project, _its_project)
+        self.runs = Table(database, "run", Run, _in_job, _its_job)
+        self.builds = Table(database, "build", Build, _in_job, _its_job)
+        self.secrets = Table(database, "secret", SecretGroup, _in_project, _its_project)
+        self.tags = Table(database, "tag", AccountItem, _own_id, _nobody)
+        self.registries = Table(database, "registry", AccountItem, _own_id, _nobody)
+        self.webhooks = Table(database, "webhook", Webhook, _own_id, _nobody)
+        self.logs = LogBook(database)
+        (highest,) = database.execute("SELECT MAX(number) FROM things").fetchone()
+        self._number = highest or 0
+
+    def next_number(self) -> int:
+        """The next place in the order of creation."""
+        self._number += 1
+        return self._number
+
+    def close(self) -> None:
+        """Write everything out and let go of the directory."""
+        self._database.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _lock(directory: Path) -> "_Lock":
+    directory.mkdir(parents=True, exist_ok=True)
+    return _Lock(directory)
+
+
+class _Lock:
+    """Keeps others out of a state directory; the system lifts it when the process ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = (directory / "lock").open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise StateInUseError(directory) from error
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._file.close()
