@@ -1,0 +1,307 @@
+"""A real Prefect server, real workers, a real emulator: each a process of its own, on ports the OS chose."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from northflank_emulator import Emulator
+from northflank_emulator.settings import Settings
+
+BIN = Path(sys.executable).parent
+PATIENCE = 180.0
+AUTH = "flows:S3cret"
+FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+
+FLOWS = '''
+import os
+import sys
+import time
+from pathlib import Path
+
+from prefect import flow, get_run_logger
+
+
+def count(marker: str) -> int:
+    """Leave a trace of this execution; return how many there are."""
+    if marker:
+        with Path(marker).open("a") as trace:
+            trace.write("x")
+    return len(Path(marker).read_text()) if marker else 0
+
+
+@flow
+def hello(marker: str = "", seconds: float = 0.0) -> None:
+    count(marker)
+    get_run_logger().info("hello from the flow")
+    print("printed by the flow", flush=True)
+    time.sleep(seconds)
+
+
+@flow
+def fails(marker: str = "") -> None:
+    count(marker)
+    raise ValueError("the flow's own error")
+
+
+@flow
+def environment(marker: str = "") -> None:
+    with Path(marker).open("w") as trace:
+        for key, value in sorted(os.environ.items()):
+            trace.write(f"{key}={value}\\n")
+
+
+@flow
+def dies(marker: str = "") -> None:
+    """Take the whole container down, as the kernel does when memory is out."""
+    count(marker)
+    print("about to die", flush=True)
+    time.sleep(1)
+    import signal
+
+    me = os.getpid()
+    os.kill(os.getppid(), signal.SIGKILL)
+    os.kill(me, signal.SIGKILL)
+'''
+
+
+def wait_until(happened: Callable[[], Any], what: str, *, patience: float = PATIENCE) -> Any:
+    """Return the first truthy answer of *happened*."""
+    deadline = time.monotonic() + patience
+    while time.monotonic() < deadline:
+        answer = happened()
+        if answer:
+            return answer
+        time.sleep(0.25)
+    pytest.fail(f"waited {patience:.0f} s in vain until {what}")
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@dataclass(frozen=True)
+class Prefect:
+    """A Prefect server, over HTTP."""
+
+    url: str
+    home: Path
+    flows: Path
+    http: httpx.Client
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Environment of a client process: nothing of the developer's own Prefect."""
+        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NORTHFLANK_", "NF_"))}
+        return inherited | {
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_API_URL": self.url,
+            "PREFECT_API_AUTH_STRING": AUTH,
+            "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+            "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
+            "NO_COLOR": "1",
+            "PATH": f"{BIN}:{os.environ['PATH']}",
+        }
+
+    def cli(self, *arguments: str) -> str:
+        done = subprocess.run(
+            [str(BIN / "prefect"), *arguments],
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            timeout=PATIENCE,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+        answer = self.http.post(path, json=body or {})
+        assert answer.is_success, answer.text
+        return answer.json() if answer.content else None
+
+    def deploy(self, flow: str, pool: str, **job_variables: Any) -> UUID:
+        flow_id = self.post("/flows/", {"name": flow})["id"]
+        deployment = self.post(
+            "/deployments/",
+            {
+                "name": f"test-{uuid4().hex[:8]}",
+                "flow_id": flow_id,
+                "work_pool_name": pool,
+                "entrypoint": f"flows.py:{flow}",
+                "pull_steps": [
+                    {"prefect.deployments.steps.set_working_directory": {"directory": str(self.flows)}}
+                ],
+                "job_variables": job_variables,
+                "parameter_openapi_schema": {"type": "object", "properties": {}},
+                "enforce_parameter_schema": False,
+            },
+        )
+        return UUID(deployment["id"])
+
+    def trigger(self, deployment: UUID, *, job_variables: dict[str, Any] | None = None, **parameters: Any) -> UUID:
+        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "job_variables": job_variables}
+        return UUID(self.post(f"/deployments/{deployment}/create_flow_run", body)["id"])
+
+    def flow_run(self, flow_run: UUID) -> dict[str, Any]:
+        return self.http.get(f"/flow_runs/{flow_run}").json()
+
+    def state(self, flow_run: UUID) -> str:
+        return str(self.flow_run(flow_run)["state_type"])
+
+    def states(self, flow_run: UUID) -> list[tuple[str, str]]:
+        seen = self.http.get("/flow_run_states/", params={"flow_run_id": str(flow_run)}).json()
+        return [(it["type"], it["name"]) for it in seen]
+
+    def wait_for(self, flow_run: UUID, *states: str) -> dict[str, Any]:
+        wanted = set(states) or FINAL
+        wait_until(lambda: self.state(flow_run) in wanted, f"{flow_run} is {' or '.join(sorted(wanted))}")
+        return self.flow_run(flow_run)
+
+    def set_state(self, flow_run: UUID, type_: str, name: str) -> None:
+        self.post(f"/flow_runs/{flow_run}/set_state", {"state": {"type": type_, "name": name}})
+
+    def logs(self, flow_run: UUID) -> str:
+        found = self.post("/logs/filter", {"logs": {"flow_run_id": {"any_": [str(flow_run)]}}, "sort": "TIMESTAMP_ASC"})
+        return "\n".join(line["message"] for line in found)
+
+
+@dataclass
+class Process:
+    """A process we started; ended by its own pid."""
+
+    process: subprocess.Popen[bytes]
+    log: Path
+
+    @property
+    def output(self) -> str:
+        return self.log.read_text(errors="replace")
+
+    def stop(self, sent: signal.Signals = signal.SIGTERM, *, patience: float = PATIENCE) -> float:
+        """Send the signal, wait for the end, return how long it took."""
+        began = time.monotonic()
+        if self.process.poll() is None:
+            self.process.send_signal(sent)
+        self.process.wait(patience)
+        return time.monotonic() - began
+
+
+@contextmanager
+def running(command: list[str], env: dict[str, str], log: Path) -> Iterator[Process]:
+    with log.open("wb") as out:
+        process = Process(subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT), log)
+    try:
+        yield process
+    finally:
+        if process.process.poll() is None:
+            process.process.send_signal(signal.SIGTERM)
+            try:
+                process.process.wait(20)
+            except subprocess.TimeoutExpired:
+                process.process.kill()
+                process.process.wait(20)
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    home = tmp_path_factory.mktemp("prefect")
+    (home / "flows.py").write_text(FLOWS)
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/api"
+    user, password = AUTH.split(":")
+    with httpx.Client(base_url=url, auth=(user, password), timeout=60) as http:
+        server = Prefect(url=url, home=home, flows=home, http=http)
+        env = server.environment | {"PREFECT_SERVER_API_AUTH_STRING": AUTH}
+        command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
+        with running(command, env, home / "server.log") as process:
+
+            def is_ready() -> bool:
+                assert process.process.poll() is None, process.output
+                try:
+                    return http.get("/ready").is_success
+                except httpx.TransportError:
+                    return False
+
+            wait_until(is_ready, "the Prefect server answers")
+            yield server
+
+
+@dataclass
+class Pool:
+    """A work pool on an emulator, with workers that can be started and killed."""
+
+    name: str
+    prefect: Prefect
+    emulator: Emulator
+    folder: Path
+    project: str = "demo"
+    started: list[Any] = field(default_factory=list)
+
+    @property
+    def job_variables(self) -> dict[str, Any]:
+        return {"project_id": self.project, "billing_deployment_plan": "nf-compute-200"}
+
+    def environment(self, **extra: str) -> dict[str, str]:
+        return (
+            self.prefect.environment
+            | {
+                "NORTHFLANK_API_TOKEN": self.emulator.token,
+                "NORTHFLANK_API_BASE_URL": self.emulator.base_url,
+                "PREFECT_WORKER_QUERY_SECONDS": "2",
+                "PREFECT_NORTHFLANK_POLL_SECONDS": "1",
+                "PREFECT_NORTHFLANK_FIRST_LOOK_SECONDS": "2",
+                "PREFECT_NORTHFLANK_GRACE_SECONDS": "3",
+                "PREFECT_NORTHFLANK_ADOPT_SECONDS": "3",
+                "PREFECT_NORTHFLANK_SETTLE_SECONDS": "8",
+            }
+            | extra
+        )
+
+    @contextmanager
+    def worker(self, name: str = "first", **extra: str) -> Iterator[Process]:
+        command = [str(BIN / "prefect"), "worker", "start", "--pool", self.name, "--name", f"{self.name}-{name}"]
+        log = self.folder / f"worker-{uuid4().hex[:6]}.log"
+        with running(command, self.environment(**extra), log) as process:
+            yield process
+
+    def deploy(self, flow: str, **job_variables: Any) -> UUID:
+        return self.prefect.deploy(flow, self.name, **self.job_variables | job_variables)
+
+    def api(self, path: str) -> Any:
+        headers = {"Authorization": f"Bearer {self.emulator.token}"}
+        answer = httpx.get(f"{self.emulator.base_url}/v1/projects/{self.project}{path}", headers=headers)
+        assert answer.is_success, answer.text
+        return answer.json()["data"]
+
+    def jobs(self) -> list[str]:
+        return [job["id"] for job in self.api("/jobs?per_page=100")["jobs"]]
+
+    def requests(self, method: str, suffix: str = "") -> list[Any]:
+        return [it for it in self.emulator.requests if it.method == method and it.path.endswith(suffix)]
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    with Emulator(Settings(rate_limit=None)) as running_emulator:
+        yield running_emulator
+
+
+@pytest.fixture
+def pool(prefect: Prefect, emulator: Emulator, tmp_path: Path) -> Pool:
+    name = f"nf-{uuid4().hex[:6]}"
+    prefect.cli("work-pool", "create", "--type", "northflank", name)
+    return Pool(name=name, prefect=prefect, emulator=emulator, folder=tmp_path)

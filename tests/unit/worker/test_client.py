@@ -1,0 +1,173 @@
+"""The client: what is sent, what is repeated, what is never repeated, what errors say."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+
+import httpx
+import pytest
+from prefect_northflank import errors
+from prefect_northflank.api import Project, RunStatus
+from prefect_northflank.budget import Purpose
+
+P = Project(id="demo")
+
+
+def reply(data=None, **kwargs):
+    status = kwargs.pop("status", 200)
+    headers = kwargs.pop("headers", None)
+    return httpx.Response(status, json={"data": data if data is not None else {}} | kwargs, headers=headers)
+
+
+def refusal(status, headers=None):
+    return httpx.Response(status, json={"error": {"status": status, "message": "no"}}, headers=headers)
+
+
+RUN = {"id": "r1", "status": "RUNNING", "concluded": False}
+DROPPED = httpx.RemoteProtocolError("Server disconnected without sending a response.")
+
+
+def test_a_call_carries_the_token_and_goes_below_the_project(client, wire):
+    asyncio.run(client.delete_job(P, "j"))
+
+    assert wire.calls == ["DELETE /v1/projects/demo/jobs/j"]
+    assert wire.sent[0].headers["authorization"] == "Bearer t0ken"
+
+
+def test_a_team_is_part_of_the_path(client, wire):
+    asyncio.run(client.delete_job(Project(id="demo", team="acme"), "j"))
+
+    assert wire.calls == ["DELETE /v1/teams/acme/projects/demo/jobs/j"]
+
+
+@pytest.mark.parametrize("fault", [refusal(503), refusal(500), refusal(429), DROPPED, httpx.ReadTimeout("slow")])
+def test_a_read_is_repeated_after_a_passing_fault(client, wire, fault):
+    wire.answers = [fault, reply(RUN)]
+
+    run = asyncio.run(client.run(P, "j", "r1"))
+
+    assert (run.id, run.status) == ("r1", RunStatus.RUNNING)
+    assert len(wire.sent) == 2
+
+
+@pytest.mark.parametrize("fault", [refusal(503), refusal(502), DROPPED, httpx.ReadTimeout("slow")])
+def test_a_start_that_may_have_happened_is_not_repeated(client, wire, fault):
+    wire.answers = [fault]
+
+    with pytest.raises(errors.NorthflankError):
+        asyncio.run(client.start_run(P, "j", {}))
+
+    assert wire.calls == ["POST /v1/projects/demo/jobs/j/runs"]
+
+
+@pytest.mark.parametrize("fault", [refusal(429), httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")])
+def test_a_start_that_cannot_have_happened_is_repeated(client, wire, fault):
+    wire.answers = [fault, reply({"id": "r1", "runName": "j-1"})]
+
+    run = asyncio.run(client.start_run(P, "j", {}))
+
+    assert run.id == "r1"
+    assert len(wire.sent) == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
+def test_an_error_that_stays_is_raised_at_once_and_says_what_to_do(client, wire, status):
+    wire.answers = [refusal(status)]
+
+    with pytest.raises(errors.ERROR_OF_STATUS[status], match=r"Fix: \w+") as raised:
+        asyncio.run(client.put_job(P, {"name": "j"}))
+
+    assert raised.value.status == status
+    assert "t0ken" not in str(raised.value)
+    assert len(wire.sent) == 1
+
+
+def test_every_error_of_the_api_has_its_own_class_and_remedy():
+    kinds = [
+        kind
+        for _, kind in inspect.getmembers(errors, inspect.isclass)
+        if issubclass(kind, errors.ApiError) and kind is not errors.ApiError
+    ]
+
+    assert set(kinds) == set(errors.ERROR_OF_STATUS.values()) | {errors.ServerFailed}
+    assert all(kind.remedy != errors.ApiError.remedy for kind in kinds)
+
+
+def test_a_rate_limited_start_waits_for_the_reset_the_headers_name(client, wire, time):
+    wire.answers = [refusal(429, {"x-ratelimit-reset": "300"}), reply(RUN)]
+
+    asyncio.run(client.start_run(P, "j", {}))
+
+    assert time.now >= 300
+
+
+def test_being_told_to_wait_is_not_failing(client, wire):
+    wire.answers = [refusal(429, {"retry-after": "1"}) for _ in range(20)] + [reply(RUN)]
+
+    assert asyncio.run(client.start_run(P, "j", {})).id == "r1"
+
+
+def test_monitoring_leaves_the_reserve_to_starts(client, wire):
+    nearly_used_up = {"x-ratelimit-limit": "1000", "x-ratelimit-remaining": "150", "x-ratelimit-reset": "60"}
+    wire.answers = [reply(RUN, headers=nearly_used_up), reply(RUN, headers=nearly_used_up)]
+
+    async def scenario():
+        await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
+        with pytest.raises(errors.NotNow):
+            await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
+        await client.start_run(P, "j", {})
+
+    asyncio.run(scenario())
+
+    assert [call.split()[0] for call in wire.calls] == ["GET", "POST"]
+
+
+def test_pages_are_followed_to_the_last(client, wire):
+    wire.answers = [
+        reply({"runs": [RUN]}, pagination={"hasNextPage": True, "cursor": "c2", "count": 1}),
+        reply({"runs": [RUN | {"id": "r2"}]}, pagination={"hasNextPage": False, "count": 1}),
+    ]
+
+    async def ids():
+        return [run.id async for run in client.runs(P, "j")]
+
+    assert asyncio.run(ids()) == ["r1", "r2"]
+    assert wire.sent[1].url.params["cursor"] == "c2"
+
+
+@pytest.mark.parametrize(
+    ("fields", "concluded"),
+    [
+        ({"status": "RUNNING", "concluded": False}, False),
+        ({"status": "RUNNING", "concluded": True}, True),
+        ({"status": "FAILED"}, True),
+        ({"status": "SUCCESS", "concluded": False}, True),
+        ({"concludedAt": None}, False),
+    ],
+)
+def test_a_run_is_over_when_either_field_says_so(client, wire, fields, concluded):
+    wire.answers = [reply({"id": "r1"} | fields)]
+
+    assert asyncio.run(client.run(P, "j", "r1")).concluded is concluded
+
+
+def test_log_lines_come_in_order_without_the_container_runtimes_prefix(client, wire):
+    wire.answers = [
+        reply(
+            [
+                {"containerId": "c", "log": "2023-04-13T08:18:13.9Z stderr F second", "ts": "2023-04-13T08:18:13Z"},
+                {"containerId": "c", "log": "stdout F first", "ts": "2023-04-13T08:18:12Z"},
+            ]
+        )
+    ]
+
+    lines = asyncio.run(client.log_lines(P, "j", "r1", last=5))
+
+    assert [line.text for line in lines] == ["first", "second"]
+
+
+def test_an_answer_that_is_not_json_counts_as_a_fault_of_the_server(client, wire):
+    wire.answers = [httpx.Response(200, text="<html>"), reply(RUN)]
+
+    assert asyncio.run(client.run(P, "j", "r1")).id == "r1"
