@@ -105,8 +105,29 @@ def run(obj: Any, run_id_file: str | None, **options: Any) -> None:
     """Compile to a temporary file and call its flow."""
     from metaflow_prefect.compiler import run_now
 
-    keywords = {name: options.pop(name) for name in _parameter_keys(obj.flow)}
+    keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
     run_now(obj, keywords, _parsed(options), run_id_file=run_id_file)
+
+
+@prefect.command(help="Run again what an earlier run did not finish, and take over what it did.")  # type: ignore[untyped-decorator]
+@click.argument("step-to-rerun", required=False)  # type: ignore[untyped-decorator]
+@click.option("--origin-run-id", help="The run to resume; the latest of this machine if not given.")  # type: ignore[untyped-decorator]
+@click.option("--run-id-file", help="Write the ID of this run to the file specified.")  # type: ignore[untyped-decorator]
+@_compile_options
+@click.pass_obj  # type: ignore[untyped-decorator]
+@_says_what_is_wrong
+def resume(
+    obj: Any,
+    step_to_rerun: str | None,
+    origin_run_id: str | None,
+    run_id_file: str | None,
+    **options: Any,
+) -> None:
+    """Run with the tasks of another run, made by Metaflow or by us."""
+    from metaflow_prefect.compiler import resume_now
+
+    rerun = frozenset({step_to_rerun} if step_to_rerun else ())
+    resume_now(obj, origin_run_id, rerun, _parsed(options), run_id_file=run_id_file)
 
 
 @prefect.command(help="Register the flow as a deployment, or bring it up to date.")  # type: ignore[untyped-decorator]

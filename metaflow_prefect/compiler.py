@@ -14,8 +14,10 @@ from typing import Any
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import Request, analyze
 from metaflow_prefect.analysis.code import code_files
-from metaflow_prefect.errors import OutputRefused
-from metaflow_prefect.render import entrypoint_name, render, render_standalone
+from metaflow_prefect.errors import InitFailed, OutputRefused
+from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
+from metaflow_prefect.runtime.origin import Origin
+from metaflow_prefect.runtime.origin import read as read_origin
 
 _MARK = "# Compiled by metaflow-prefect-northflank "
 
@@ -72,10 +74,11 @@ def run_now(
     options: CompileOptions,
     *,
     run_id_file: str | None,
+    origin: Origin | None = None,
 ) -> None:
     """Compile to a temporary file and run its flow in this process.
 
-    *values* are the parameters' values by click's key. Exits with code 1 when the run fails.
+    *values* are the parameters' values by name. Exits with code 1 when the run fails.
     """
     from metaflow_prefect.runtime.local_run import run_locally
 
@@ -84,12 +87,54 @@ def run_now(
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
         module = _imported(path)
-        declared = {
-            parameter.name.replace("-", "_").lower(): parameter.keyword
-            for parameter in getattr(module, "PARAMETERS", ())
+        arguments = argument_names(flow)
+        keywords: dict[str, Any] = {
+            arguments[name]: _plain(value) for name, value in values.items()
         }
-        keywords = {declared[key]: _plain(value) for key, value in values.items()}
-        run_locally(getattr(module, entrypoint_name(flow)), keywords, run_id_file=run_id_file)
+        run_locally(
+            getattr(module, entrypoint_name(flow)),
+            keywords,
+            run_id_file=run_id_file,
+            origin=origin,
+        )
+
+
+def resume_now(
+    state: Any,  # Metaflow's CliState
+    origin_run_id: str | None,
+    rerun: frozenset[str],
+    options: CompileOptions,
+    *,
+    run_id_file: str | None,
+) -> None:
+    """Run the flow again, taking over what the run *origin_run_id* (default: the latest) has done.
+
+    Steps in *rerun*, and whatever follows them, are executed again in any case.
+
+    Raises:
+        InitFailed: there is no such run, or no such step.
+    """
+    from metaflow.util import get_latest_run_id
+
+    unknown = sorted(rerun - set(state.graph.nodes))
+    if unknown:
+        raise InitFailed(
+            f"{state.flow.name} has no step {unknown[0]!r}.",
+            fix=f"name one of {', '.join(state.graph.nodes)}",
+        )
+    run_id = origin_run_id or get_latest_run_id(state.echo, state.flow.name)
+    if run_id is None:
+        raise InitFailed(
+            "There is no earlier run of this flow on this machine.",
+            fix="name one with --origin-run-id",
+        )
+    variables = {
+        variable: parameter.name
+        for variable, parameter in state.flow._get_parameters()  # noqa: SLF001  as Metaflow's own deployers do
+        if not parameter.IS_CONFIG_PARAMETER
+    }
+    origin = read_origin(state.flow_datastore, run_id, variables, rerun)
+    run_now(state, origin.parameters, options, run_id_file=run_id_file, origin=origin)
 
 
 def _plain(value: Any) -> Any:

@@ -78,12 +78,17 @@ def _text(value: object) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempt:
-    """One attempt of one task; `input_paths` is Metaflow's compressed list."""
+    """One attempt of one task.
+
+    `input_paths` is Metaflow's compressed list; `clone` is the task of another run to take over
+    instead of executing anything.
+    """
 
     launch: Launch
     step: Step
     number: int
     input_paths: str
+    clone: str | None = None
 
 
 def step(run: RunContext, attempt: Attempt) -> list[str]:
@@ -107,6 +112,8 @@ def step(run: RunContext, attempt: Attempt) -> list[str]:
         words.append("--ubf-context=ubf_control")
     if run.origin_run_id is not None:
         words.append(f"--clone-run-id={run.origin_run_id}")
+    if attempt.clone is not None:
+        words.append(f"--clone-only={attempt.clone}")
     return words
 
 

@@ -174,7 +174,8 @@ class _Schedule:
                 self._session.close()
                 self._settle(self._finished.get())
             self._ready.clear()
-        raise self._session.errors[self._failed[0]]
+        # Without the task's own traceback, which Prefect has logged where it happened.
+        raise self._session.errors[self._failed[0]].with_traceback(None)
 
 
 def _prefect_task(step: Step, session: Session) -> Any:

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from metaflow_prefect.errors import ServerRefused
+from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.session import LaunchOptions
 
 _EMBEDDED_SERVER = {
@@ -41,8 +42,11 @@ def run_locally(
     max_workers: int | None = None,
     tags: tuple[str, ...] = (),
     run_id_file: str | None = None,
+    origin: Origin | None = None,
 ) -> None:
     """Run *flow* to its end in this process; exits with code 1 if the flow run did not complete.
+
+    With *origin*, the successful tasks of that run are taken over instead of being executed.
 
     Raises:
         ServerRefused: a server is configured but does not answer.
@@ -54,7 +58,7 @@ def run_locally(
 
         runner: Any = ThreadPoolTaskRunner(max_workers=max_workers)
         flow = flow.with_options(task_runner=runner)
-    token = OPTIONS.set(LaunchOptions(tags=tags, on_begin=_announce(run_id_file)))
+    token = OPTIONS.set(LaunchOptions(tags=tags, origin=origin, on_begin=_announce(run_id_file)))
     try:
         with _prefect():
             state = flow(**keywords, return_state=True)

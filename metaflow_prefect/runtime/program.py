@@ -46,7 +46,7 @@ class Program:
         Raises:
             StaleGeneratedFile: it is missing, or not the one that was compiled.
         """
-        path = Path(self.location).resolve().parent / self.source
+        path = (Path(self.location).resolve().parent / self.source).resolve()
         if not path.is_file():
             raise StaleGeneratedFile(
                 f"{Path(self.location).name} was compiled from {self.source}, which is not at {path}.",

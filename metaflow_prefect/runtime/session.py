@@ -21,6 +21,7 @@ from metaflow_prefect.runtime.dispatcher import Launch
 from metaflow_prefect.runtime.executors import Command, FreshProcess, StepExecutor, Stream
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.logs import TaskLog
+from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.program import Program
 
 EXIT_DISALLOW_RETRY = 202
@@ -39,7 +40,7 @@ class LaunchOptions:
     """
 
     tags: tuple[str, ...] = ()
-    origin_run_id: str | None = None
+    origin: Origin | None = None
     on_begin: Callable[[str, str], None] | None = None
 
 
@@ -48,6 +49,7 @@ class Session:
     """The mutable state of one execution; tasks use it from their own threads.
 
     `resumes` is True where an earlier execution of the same run has left tasks behind.
+    `origin` is another run whose successful tasks are taken over; `cloned` holds the labels of those.
     `final` holds the labels of tasks that must not be tried again.
     """
 
@@ -56,6 +58,8 @@ class Session:
     datastore: RunDatastore
     executor: StepExecutor
     resumes: bool
+    origin: Origin | None = None
+    cloned: set[str] = field(default_factory=set)
     launches: dict[str, Launch] = field(default_factory=dict)
     records: dict[str, TaskRecord] = field(default_factory=dict)
     errors: dict[str, StepFailed] = field(default_factory=dict)
@@ -81,11 +85,18 @@ class Session:
             run_id=run_id,
             datastore_root=datastore.root,
             tags=(*program.tags, *options.tags),
-            origin_run_id=options.origin_run_id,
+            origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_written(program.config),
         )
         by_name = {step.name: step for step in steps}
-        return cls(context, by_name, datastore, FreshProcess(), resumes=datastore.begun())
+        return cls(
+            context,
+            by_name,
+            datastore,
+            FreshProcess(),
+            resumes=datastore.begun(),
+            origin=options.origin,
+        )
 
     def begin(self, parameters: Mapping[str, object]) -> None:
         """Let Metaflow register the run and store its parameters, unless that is done already.
@@ -122,17 +133,23 @@ class Session:
                 return self._keep(label, record)
             number += self._spent_before(label, launch)
         log = TaskLog()
-        code = self._execute(launch, number, log, show)
+        clone = self._clonable(launch) if number == 0 else None
+        code = self._execute(launch, number, clone, log, show)
         record = self.datastore.record(launch.place, number) if code == 0 else None
         if record is not None:
-            self._save(launch, number, log, code)
+            if clone is not None:
+                # Its logs and its end were cloned with it.
+                self.cloned.add(label)
+            else:
+                self._save(launch, number, log, code)
             return self._keep(label, record)
+        error = self._failure(label, launch, code, log)
         log.note(_how_it_ended(code))
         self._save(launch, number, log, code)
         step = self.steps[launch.place.step]
         if code in (EXIT_DISALLOW_RETRY, 0) or number >= step.task.retries:
             self.final.add(label)
-        raise self._failure(label, launch, code, log)
+        raise error
 
     def close(self) -> None:
         """End whatever is still running; safe to call twice."""
@@ -161,14 +178,32 @@ class Session:
             if ended.returncode != 0:
                 show(f"[exit_hook] Hook {hook!r} failed with exit code {ended.returncode}")
 
+    def _clonable(self, launch: Launch) -> str | None:
+        """Return the task to take over from the origin run; only where every input was taken over too."""
+        if self.origin is None or launch.is_control:
+            return None
+        if not all(parent.label in self.cloned for parent in launch.parents):
+            return None
+        place = launch.place
+        return self.origin.task(place.step, place.indices, place.iteration)
+
     def _execute(
-        self, launch: Launch, number: int, log: TaskLog, show: Callable[[Stream, str], None]
+        self,
+        launch: Launch,
+        number: int,
+        clone: str | None,
+        log: TaskLog,
+        show: Callable[[Stream, str], None],
     ) -> int:
         from metaflow.util import compress_list
 
         step = self.steps[launch.place.step]
         attempt = commands.Attempt(
-            launch=launch, step=step, number=number, input_paths=compress_list(launch.inputs)
+            launch=launch,
+            step=step,
+            number=number,
+            input_paths=compress_list(launch.inputs),
+            clone=clone,
         )
         command = Command(
             words=commands.step(self.context, attempt),
@@ -195,9 +230,9 @@ class Session:
     def _failure(self, label: str, launch: Launch, code: int, log: TaskLog) -> StepFailed:
         lines = "\n".join(f"  {line}" for line in log.tail.splitlines()[-_LAST_LINES:])
         pathspec = f"{self.context.program.flow}/{self.datastore.path(launch.place)}"
+        said = f" Its error output ends with:\n{lines}" if lines else ""
         error = StepFailed(
-            f"Step {launch.place.step} failed ({label}, {pathspec}, exit code {code}). "
-            f"Its error output ends with:\n{lines}"
+            f"Step {launch.place.step} failed ({label}, {pathspec}). {_how_it_ended(code)}{said}"
         )
         self.errors[label] = error
         return error

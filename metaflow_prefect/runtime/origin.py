@@ -1,0 +1,79 @@
+"""The run that a resumed run continues: which of its tasks succeeded, and with which parameters it ran.
+
+It may have been made by Metaflow itself or by us: tasks are matched by their place in the graph
+(step, foreach indices, turn of a recursive switch), never by their ids.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow_prefect.errors import InitFailed
+
+_Place = tuple[str, tuple[int, ...], int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """What can be taken over from an earlier run.
+
+    `tasks` maps the place of each successful task to its pathspec `run/step/task`;
+    `parameters` are the values of the earlier run by parameter name; `rerun` names steps that are
+    executed again although they succeeded.
+    """
+
+    run_id: str
+    tasks: Mapping[_Place, str]
+    parameters: Mapping[str, object]
+    rerun: frozenset[str] = frozenset()
+
+    def task(self, step: str, indices: tuple[int, ...], iteration: int) -> str | None:
+        """Return the pathspec of the task to take over at a place, or None."""
+        return None if step in self.rerun else self.tasks.get((step, indices, iteration))
+
+
+def read(
+    flow_datastore: Any, run_id: str, variables: Mapping[str, str], rerun: frozenset[str]
+) -> Origin:
+    """Read the run *run_id* from Metaflow's datastore.
+
+    *variables* maps the flow's attributes to the names of the parameters they hold.
+
+    Raises:
+        InitFailed: there is no such run, or it has not even stored its parameters.
+    """
+    from metaflow.datastore import TaskDataStoreSet
+
+    names = ["_task_ok", "_foreach_stack", "_iteration_stack"]
+    tasks: dict[_Place, str] = {}
+    parameters: Mapping[str, object] | None = None
+    for task in TaskDataStoreSet(
+        flow_datastore, run_id, prefetch_data_artifacts=names, allow_not_done=True
+    ):
+        if not task.get("_task_ok", default=False):
+            continue
+        step = task.pathspec.split("/")[1]
+        if step == "_parameters":
+            parameters = {
+                name: _sendable(task[variable])
+                for variable, name in variables.items()
+                if variable in task
+            }
+            continue
+        indices = tuple(int(frame.index or 0) for frame in task.get("_foreach_stack", default=()))
+        turns = task.get("_iteration_stack", default=()) or (0,)
+        tasks[step, indices, int(turns[-1])] = task.pathspec
+    if parameters is None:
+        raise InitFailed(
+            f"There is no run {run_id!r} to resume in {flow_datastore.datastore_root}.",
+            fix="name one with --origin-run-id; `python <flow>.py prefect resume` alone takes the latest of this machine",
+        )
+    return Origin(run_id=run_id, tasks=tasks, parameters=parameters, rerun=rerun)
+
+
+def _sendable(value: Any) -> object:
+    descriptor = getattr(value, "descriptor", None)
+    return value if descriptor is None else json.dumps(descriptor)
