@@ -57,4 +57,4 @@ test-pythons: ## the fast tests under each Python that is installed
 	bash tests/pythons.sh
 
 clean: ## remove what the commands above made
-	rm -rf $(VENV) .venvs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .metaflow
+	rm -rf $(VENV) .venvs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .metaflow .demo

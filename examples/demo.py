@@ -1,0 +1,123 @@
+"""`make demo`: run the digits flow through Prefect, with no server to start, and read the result.
+
+All state is kept below `.demo/` in the project: Metaflow's runs, Prefect's database, the card.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from examples.processes import INTERRUPTED, DemoFailed, Processes, exit_on_signals
+
+if TYPE_CHECKING:
+    from metaflow import Run
+
+ROOT = Path(__file__).resolve().parent.parent
+STATE = ROOT / ".demo"
+DATASTORE = STATE / "metaflow"
+FLOW_FILE = Path(__file__).resolve().with_name("digits_flow.py")
+
+_ELSEWHERE = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "METAFLOW_PROFILE")
+"""Settings that would take the demo away from the state below `.demo/`."""
+
+
+def use_local_state(prefect_home: Path) -> None:
+    """Point Metaflow and Prefect, in this process and all it starts, below `.demo/`.
+
+    Call it before the first import of either: both read their settings then.
+    """
+    for name in _ELSEWHERE:
+        os.environ.pop(name, None)
+    for folder in (DATASTORE, prefect_home):
+        folder.mkdir(parents=True, exist_ok=True)
+    os.environ |= {
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(DATASTORE),
+        "METAFLOW_DEFAULT_DATASTORE": "local",
+        "METAFLOW_DEFAULT_METADATA": "local",
+        # Metaflow refuses to run as root, or as nobody, without a name to record.
+        "METAFLOW_USER": "demo",
+        "PREFECT_HOME": str(prefect_home),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+    }
+
+
+def read_back(pathspec: str) -> None:
+    """Print what the finished run *pathspec* found, read with the Metaflow client.
+
+    Raises:
+        DemoFailed: Metaflow has no such run, or it did not finish.
+    """
+    from metaflow import Run, namespace
+    from metaflow.exception import MetaflowException
+
+    namespace(None)
+    try:
+        run = Run(pathspec)
+    except MetaflowException as error:
+        msg = f"Metaflow has no run {pathspec} below {DATASTORE}: {error}"
+        raise DemoFailed(msg) from error
+    if not run.successful:
+        msg = f"Metaflow has not recorded {pathspec} as successful"
+        raise DemoFailed(msg)
+    print(f"\nread back from Metaflow's run {pathspec}:")
+    print(f"  best score  {run.data.best_score:.4f}")
+    print(f"  with        {run.data.best_params}")
+    print(f"  model       {run.data.model}")
+    print(f"  card        {_save_card(run)}")
+
+
+def client_snippet(pathspec: str) -> str:
+    """Return the command that opens the run *pathspec* in Python."""
+    python = Path(sys.executable)
+    code = f"from metaflow import Run, namespace; namespace(None); print(Run('{pathspec}').data.best_params)"
+    return f'METAFLOW_DATASTORE_SYSROOT_LOCAL={DATASTORE} {python} -c "{code}"'
+
+
+def _save_card(run: Run) -> Path:
+    from metaflow.cards import get_cards
+
+    page = STATE / "digits-card.html"
+    page.write_text(get_cards(run["evaluate"].task)[0].get(), encoding="utf-8")
+    return page
+
+
+def _run_flow() -> str:
+    """Run the flow and return the pathspec of its Metaflow run."""
+    run_id_file = STATE / "run-id"
+    run_id_file.unlink(missing_ok=True)
+    with Processes() as processes:
+        processes.run(
+            "digits_flow.py prefect run",
+            [sys.executable, FLOW_FILE, "prefect", "run", "--run-id-file", run_id_file],
+        )
+    return f"DigitsFlow/{run_id_file.read_text(encoding='utf-8').strip()}"
+
+
+def main() -> int:
+    """Run the demo; return its exit code."""
+    prefect_home = STATE / "prefect"
+    use_local_state(prefect_home)
+    try:
+        with exit_on_signals():
+            pathspec = _run_flow()
+            read_back(pathspec)
+    except DemoFailed as error:
+        print(f"demo failed: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("demo interrupted", file=sys.stderr)
+        return INTERRUPTED
+    flow_run_id = pathspec.rpartition("/prefect-")[2]
+    prefect = Path(sys.executable).with_name("prefect")
+    print("\nlook at it again:")
+    print(f"  Metaflow's run   {client_snippet(pathspec)}")
+    print(f"  Prefect's pages  PREFECT_HOME={prefect_home} {prefect} server start")
+    print(f"                   then open http://127.0.0.1:4200/runs/flow-run/{flow_run_id}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

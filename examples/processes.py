@@ -1,0 +1,144 @@
+"""Processes the demos start: each in a group of its own, so that stopping it stops all it started.
+
+POSIX only. Whoever starts processes does it in a `Processes` block; leaving it, whatever the reason,
+ends them in reverse order.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import TypeVar
+
+from typing_extensions import Self
+
+INTERRUPTED = 130
+"""Exit code of a command that was interrupted (128 + SIGINT)."""
+
+_GRACE_SECONDS = 30.0
+_POLL_SECONDS = 0.2
+
+_Found = TypeVar("_Found")
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the message says why and where to look."""
+
+
+class Processes:
+    """The processes that run, in the order they were started."""
+
+    def __init__(self) -> None:
+        self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        # A second Ctrl-C must not leave half of them behind; each wait below is bounded.
+        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+        try:
+            while self._running:
+                name, process = self._running.pop()
+                _end(name, process)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def start(
+        self, name: str, command: Sequence[str | Path], *, log: Path | None = None
+    ) -> subprocess.Popen[bytes]:
+        """Start *command*; its output goes to the file *log*, or to ours where there is none."""
+        with contextlib.ExitStack() as files:
+            output = files.enter_context(log.open("wb")) if log else None
+            process = subprocess.Popen(
+                [str(word) for word in command],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                start_new_session=True,
+            )
+        self._running.append((name, process))
+        return process
+
+    def run(self, name: str, command: Sequence[str | Path]) -> None:
+        """Run *command* to its end, its output with ours.
+
+        Raises:
+            DemoFailed: it ended with another exit code than 0.
+        """
+        process = self.start(name, command)
+        code = process.wait()
+        self._running.remove((name, process))
+        if code != 0:
+            msg = f"{name} ended with exit code {code}; its output above says why"
+            raise DemoFailed(msg)
+
+
+def wait_for(
+    what: str,
+    look: Callable[[], _Found | None],
+    *,
+    process: subprocess.Popen[bytes],
+    log: Path,
+    patience_seconds: float = 120.0,
+) -> _Found:
+    """Call *look* until it finds something; give up when *process* ends or patience does.
+
+    Raises:
+        DemoFailed: it did not come; the message ends with the last lines of *log*.
+    """
+    end = time.monotonic() + patience_seconds
+    while True:
+        found = look()
+        if found is not None:
+            return found
+        if process.poll() is not None:
+            reason = f"its process ended with exit code {process.returncode}"
+        elif time.monotonic() > end:
+            reason = f"nothing for {patience_seconds:.0f} s"
+        else:
+            time.sleep(_POLL_SECONDS)
+            continue
+        last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+        msg = f"{what} did not come up: {reason}. The end of {log}:\n{last}"
+        raise DemoFailed(msg)
+
+
+@contextlib.contextmanager
+def exit_on_signals() -> Iterator[None]:
+    """Make SIGTERM and SIGHUP leave by way of the `with` blocks, as Ctrl-C does."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _end(name: str, process: subprocess.Popen[bytes]) -> None:
+    """Ask *process* to stop, then make its whole group stop."""
+    if process.poll() is None:
+        print(f"stopping {name} (pid {process.pid})", flush=True)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+    # The group outlives its leader where a child did not hear of the end.
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
