@@ -1,24 +1,30 @@
 """The emulator as a whole, without HTTP: its state, its resources, and what runs."""
 
+import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from northflank_emulator import resource_fields, run_state
 from northflank_emulator.clock import Clock, SystemClock
 from northflank_emulator.domain.account import AccountItems
+from northflank_emulator.domain.builds import Builds
 from northflank_emulator.domain.jobs import Jobs
 from northflank_emulator.domain.projects import Projects
 from northflank_emulator.domain.runs import Hands, Runs
+from northflank_emulator.domain.schedule import Schedule, ScheduleHands
 from northflank_emulator.domain.secrets import Secrets
+from northflank_emulator.domain.webhooks import Webhooks
 from northflank_emulator.domain.world import World
 from northflank_emulator.execution import images
+from northflank_emulator.execution.deliveries import DeliveryReport, Outbox
 from northflank_emulator.execution.log_keeper import LogKeeper
+from northflank_emulator.execution.metrics import MetricBook
 from northflank_emulator.execution.process import ProcessExecutor
 from northflank_emulator.execution.scripted import Outcome, ScriptedExecutor
 from northflank_emulator.execution.supervisor import Supervisor, Surroundings
 from northflank_emulator.faults import Fault, Faults
 from northflank_emulator.identity import Ids
-from northflank_emulator.models import Ending, Event, Run
+from northflank_emulator.models import Ending, Event, Job, Run
 from northflank_emulator.settings import Settings
 from northflank_emulator.store import Store
 
@@ -41,8 +47,14 @@ class Api:
         self.store = Store(settings.state_dir)
         self.faults = Faults(settings.seed, faults)
         ids = Ids(settings.seed)
+        self.metrics = MetricBook()
         self.world = World(
-            store=self.store, clock=self.clock, ids=ids, settings=settings, tell=self._tell
+            store=self.store,
+            clock=self.clock,
+            ids=ids,
+            settings=settings,
+            tell=self._tell,
+            later=_later,
         )
         self.log_keeper = LogKeeper(self.store.logs, settings.limits.log_characters_per_run)
         self._executor = (
@@ -63,6 +75,18 @@ class Api:
             ),
             self._executor,
             self.runs.prepare,
+        )
+        self.builds = Builds(self.world)
+        self.webhooks = Webhooks(self.world)
+        self._outbox = Outbox(
+            self.store,
+            ids,
+            settings.pace.webhook_retry,
+            DeliveryReport(
+                delivered=self.webhooks.delivered,
+                failed=self.webhooks.failed,
+                disable=self.webhooks.disable,
+            ),
         )
         self.projects = Projects(self.world)
         self.jobs = Jobs(self.world, self.runs.stop_all)
@@ -90,6 +114,7 @@ class Api:
             self.tags.ensure(tag)
         for registry in self.settings.registries:
             self.registries.ensure(registry)
+        self.builds.abandon()
         for run in self.store.runs:
             if run.conclusion is None:
                 self.store.runs.put(run_state.lost(run, self.clock.now()))
@@ -97,6 +122,7 @@ class Api:
     async def stop(self) -> None:
         """End every run and close the state."""
         await self.supervisor.shut_down()
+        await self._outbox.close()
         self._executor.close()
         self.store.close()
 
@@ -106,8 +132,30 @@ class Api:
     def _stop(self, run_id: str, ending: Ending) -> None:
         self.supervisor.stop(run_id, ending)
 
+    def measure(self) -> None:
+        """Look at what containers use, which also ends those that use too much memory."""
+        if not self.supervisor.idle():
+            self.metrics.record(self.supervisor.usage(), self.clock.now())
+
+    def schedule(self) -> Schedule:
+        """The schedule of the cron jobs, from now on."""
+
+        def start(job: Job) -> Run:
+            return self.runs.start(job.project, job.id, {}, scheduled=True)
+
+        def stop(run: Run) -> None:
+            self.runs.abort(run.project, run.job, run.id)
+
+        return Schedule(self.store, ScheduleHands(start=start, stop=stop), self.clock.now())
+
     def _tell(self, event: Event) -> None:
         _log.debug("event %s in %s", event.name, event.project)
+        for webhook in self.webhooks.subscribers(event):
+            self._outbox.post(webhook, event)
+
+
+def _later(seconds: float, action: Callable[[], None]) -> None:
+    asyncio.get_running_loop().call_later(seconds, action)
 
 
 def _process_executor(settings: Settings, clock: Clock) -> ProcessExecutor:

@@ -55,7 +55,7 @@ class AccountItems:
             raise not_found(self.what, key)
         return found
 
-    def list(self) -> list[AccountItem]:
+    def all(self) -> list[AccountItem]:
         """Every item, oldest first."""
         return list(self.table)
 

@@ -98,7 +98,7 @@ class Jobs:
             raise InvalidRequestError(message)
         return self._change(job, self._checked(job_spec.patched(job.spec, patch)))
 
-    def list(self, project: str) -> list[Job]:
+    def all(self, project: str) -> list[Job]:
         """The jobs of a project, oldest first."""
         self._world.project(project)
         return self._world.store.jobs.of(project)

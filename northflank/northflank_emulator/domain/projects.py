@@ -41,7 +41,7 @@ class Projects:
             return self._add(accepted)
         return self._world.store.projects.put(replace(old, spec={**old.spec, **_spec(accepted)}))
 
-    def list(self) -> list[Project]:
+    def all(self) -> list[Project]:
         """Every project, oldest first."""
         return list(self._world.store.projects)
 

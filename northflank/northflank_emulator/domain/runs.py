@@ -75,7 +75,7 @@ class Runs:
             raise not_found("run", key, f"job {job!r}")
         return found
 
-    def list(self, project: str, job: str) -> list[Run]:
+    def all(self, project: str, job: str) -> list[Run]:
         """The runs of a job in the order that was chosen."""
         self._world.job(project, job)
         runs = self._world.store.runs.of((project, job))

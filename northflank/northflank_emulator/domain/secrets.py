@@ -55,7 +55,7 @@ class Secrets:
             raise not_found("secret", key, f"project {project!r}")
         return found
 
-    def list(self, project: str) -> list[SecretGroup]:
+    def all(self, project: str) -> list[SecretGroup]:
         """The secret groups of a project, oldest first."""
         self._world.project(project)
         return self._world.store.secrets.of(project)

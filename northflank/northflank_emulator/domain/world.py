@@ -18,13 +18,17 @@ _SHOWN_PROBLEMS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
-    """The state and the surroundings of one emulator."""
+    """The state and the surroundings of one emulator.
+
+    `tell` is whom events are told; `later` does something after so many seconds.
+    """
 
     store: Store
     clock: Clock
     ids: Ids
     settings: Settings
     tell: Callable[[Event], None]
+    later: Callable[[float, Callable[[], None]], None]
 
     def project(self, key: str) -> Project:
         """The project *key*.

@@ -80,7 +80,7 @@ class ProcessExecutor:
         measured = self._meter.measure({name: it.pid for name, it in self._running.items()})
         if self._memory_limits:
             for name, usage in measured.items():
-                self._running[name].check_memory(usage.memory_bytes)
+                self._running[name].check_memory(usage.memory_bytes, self._meter)
         return measured
 
     def close(self) -> None:
@@ -136,9 +136,12 @@ class ProcessContainer:
         """SIGKILL to everything in the container."""
         self._tell(b"KILL\n")
 
-    def check_memory(self, used_bytes: int) -> None:
+    def check_memory(self, used_bytes: int, meter: Meter) -> None:
         """Kill the container if it uses more than its plan gives it."""
-        if self._memory_bytes is not None and used_bytes > self._memory_bytes:
+        limit = self._memory_bytes
+        if limit is None or used_bytes <= limit or self._out_of_memory:
+            return
+        if meter.proportional_bytes(self.pid) > limit:
             self._out_of_memory = True
             self.kill()
 

@@ -17,12 +17,12 @@ _SECRET = f"{_P}/secrets/{{secret}}"
 
 
 def _list_projects(call: Call) -> JsonObject:
-    return paged("projects", call.page(call.api.projects.list()), documents.project_listed)
+    return paged("projects", call.page(call.api.projects.all()), documents.project_listed)
 
 
 def _get_project(call: Call) -> JsonObject:
     project = call.api.world.project(call.params["project"])
-    return data(documents.project_read(project, call.api.jobs.list(project.id)))
+    return data(documents.project_read(project, call.api.jobs.all(project.id)))
 
 
 def _create_project(call: Call) -> JsonObject:
@@ -31,7 +31,7 @@ def _create_project(call: Call) -> JsonObject:
 
 def _upsert_project(call: Call) -> JsonObject:
     project = call.api.projects.upsert(call.body)
-    return data(documents.project_read(project, call.api.jobs.list(project.id)))
+    return data(documents.project_read(project, call.api.jobs.all(project.id)))
 
 
 def _delete_project(call: Call) -> JsonObject:
@@ -50,7 +50,7 @@ def _upsert_secret(call: Call) -> JsonObject:
 
 
 def _list_secrets(call: Call) -> JsonObject:
-    page = call.page(call.api.secrets.list(call.params["project"]))
+    page = call.page(call.api.secrets.all(call.params["project"]))
     return paged("secrets", page, documents.secret_listed)
 
 
@@ -129,7 +129,7 @@ def _item_routes(
             "GET",
             path,
             read,
-            lambda call: paged(f"{what}s", call.page(items(call.api).list()), show),
+            lambda call: paged(f"{what}s", call.page(items(call.api).all()), show),
         ),
         _route(
             f"add.{what}",

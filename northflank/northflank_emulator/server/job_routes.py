@@ -64,7 +64,7 @@ def _names(call: Call) -> tuple[str, str]:
 
 
 def _list(call: Call) -> JsonObject:
-    page = call.page(call.api.jobs.list(call.params["project"]))
+    page = call.page(call.api.jobs.all(call.params["project"]))
     return paged("jobs", page, documents.job_listed)
 
 
@@ -151,7 +151,7 @@ def _start_run(call: Call) -> JsonObject:
 
 def _list_runs(call: Call) -> JsonObject:
     choices = call.api.settings.choices
-    page = call.page(call.api.runs.list(*_names(call)))
+    page = call.page(call.api.runs.all(*_names(call)))
     return paged("runs", page, lambda run: documents.run(run, choices))
 
 
@@ -169,7 +169,7 @@ def _containers(call: Call) -> JsonObject:
     """List the containers of one run, or of all the job's runs."""
     wanted = call.one("runId")
     found = (
-        [call.api.runs.get(*_names(call), wanted)] if wanted else call.api.runs.list(*_names(call))
+        [call.api.runs.get(*_names(call), wanted)] if wanted else call.api.runs.all(*_names(call))
     )
     containers = [documents.container(it) for run in found for it in run.containers]
     return data({"containers": list(containers), "runId": wanted or ""})

@@ -11,7 +11,7 @@ from northflank_emulator.server.app import application
 from northflank_emulator.server.records import Records
 
 _BACKLOG = 2048
-_METER_SECONDS = 0.25
+_ROUND_SECONDS = 0.25
 
 
 class _Protocol(H11Protocol):
@@ -68,18 +68,19 @@ def http_server(api: Api, records: Records) -> uvicorn.Server:
 async def serve(api: Api, server: uvicorn.Server, sock: socket.socket) -> None:
     """Serve until the server is told to stop; then end everything that runs."""
     api.start()
-    meter = asyncio.create_task(_measure(api))
+    rounds = asyncio.create_task(_rounds(api))
     try:
         await server.serve(sockets=[sock])
     finally:
-        meter.cancel()
-        await asyncio.wait({meter})
+        rounds.cancel()
+        await asyncio.wait({rounds})
         await api.stop()
 
 
-async def _measure(api: Api) -> None:
-    """Look at what containers use, which also ends those that use too much memory."""
+async def _rounds(api: Api) -> None:
+    """Look again and again at what containers use, and at what the schedule asks for."""
+    schedule = api.schedule()
     while True:
-        await asyncio.sleep(_METER_SECONDS)
-        if not api.supervisor.idle():
-            api.supervisor.usage()
+        await asyncio.sleep(_ROUND_SECONDS)
+        api.measure()
+        schedule.tick(api.clock.now())

@@ -1,0 +1,66 @@
+"""When cron jobs are due, and what becomes of runs that are still going on then."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from cronsim import CronSim
+
+from northflank_emulator.errors import ApiError
+from northflank_emulator.job_spec import part
+from northflank_emulator.models import Job, JobType, Run
+from northflank_emulator.store import Store
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleHands:
+    """What starts a job's scheduled run, and what stops a run."""
+
+    start: Callable[[Job], Run]
+    stop: Callable[[Run], None]
+
+
+class Schedule:
+    """Starts the runs of cron jobs; times are UTC, to the minute."""
+
+    def __init__(self, store: Store, hands: ScheduleHands, now: datetime) -> None:
+        self._store = store
+        self._hands = hands
+        self._looked_at = now
+
+    def tick(self, now: datetime) -> None:
+        """Start what has become due since the last tick: one run per job, however long that was."""
+        since, self._looked_at = self._looked_at, now
+        for job in self._store.jobs:
+            if _is_due(job, max(since, job.created_at), now):
+                self._fire(job)
+
+    def _fire(self, job: Job) -> None:
+        """Start a run, unless the job's policy says otherwise; manual runs do not count."""
+        active = [
+            run
+            for run in self._store.runs.of((job.project, job.id))
+            if run.scheduled and run.conclusion is None
+        ]
+        match part(job.spec, "settings", "cron").get("concurrencyPolicy", "allow"):
+            case "forbid" if active:
+                return
+            case "replace":
+                for run in active:
+                    self._hands.stop(run)
+            case _:
+                pass
+        try:
+            self._hands.start(job)
+        except ApiError:
+            # A job without an image or a build cannot run; nobody waits for the answer here.
+            return
+
+
+def _is_due(job: Job, since: datetime, now: datetime) -> bool:
+    schedule = part(job.spec, "settings", "cron").get("schedule")
+    if job.type is not JobType.CRON or job.suspended or job.paused:
+        return False
+    if not isinstance(schedule, str):
+        return False
+    return next(CronSim(schedule, since), now.max.replace(tzinfo=now.tzinfo)) <= now

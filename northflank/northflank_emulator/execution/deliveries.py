@@ -1,0 +1,102 @@
+"""How events reach webhooks: one after another per webhook, retried, given up after some tries."""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import httpx
+
+from northflank_emulator.identity import Ids
+from northflank_emulator.models import Event, Project, Webhook
+from northflank_emulator.schema import JsonObject
+from northflank_emulator.store import Store
+
+_log = logging.getLogger(__name__)
+_TRIES = 3
+_TIMEOUT_SECONDS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliveryReport:
+    """Whom the outbox tells how a delivery went, by the webhook's id."""
+
+    delivered: Callable[[str], None]
+    failed: Callable[[str], None]
+    disable: Callable[[str], None]
+
+
+class Outbox:
+    """Where events wait for their delivery. Needs the running event loop."""
+
+    def __init__(
+        self, store: Store, ids: Ids, retry_seconds: float, report: DeliveryReport
+    ) -> None:
+        self._store = store
+        self._ids = ids
+        self._retry_seconds = retry_seconds
+        self._report = report
+        self._queues: dict[str, asyncio.Queue[Event]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def post(self, webhook: Webhook, event: Event) -> None:
+        """Deliver *event* to *webhook* when what it was sent before is through."""
+        queue = self._queues.get(webhook.id)
+        if queue is None:
+            queue = self._queues[webhook.id] = asyncio.Queue()
+            task = asyncio.create_task(self._work(webhook.id, queue))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+        queue.put_nowait(event)
+
+    async def close(self) -> None:
+        """Give up what was not delivered."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _work(self, key: str, queue: "asyncio.Queue[Event]") -> None:
+        async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
+            while True:
+                event = await queue.get()
+                webhook = self._store.webhooks.get(key)
+                if webhook is not None and not webhook.disabled:
+                    await self._deliver(client, webhook, event)
+
+    async def _deliver(self, client: httpx.AsyncClient, webhook: Webhook, event: Event) -> None:
+        """Try a few times; a webhook that takes none of them is disabled."""
+        headers = {
+            "X-Northflank-Notification-Integration-Id": webhook.id,
+            "X-Northflank-Notification-Integration-Name": webhook.name,
+            "X-Northflank-Notification-Integration-Token": str(webhook.spec.get("secret", "")),
+            "X-Northflank-Notification-Event-Id": self._ids.hexadecimal(24),
+            "X-Northflank-Notification-Event-Type": event.name,
+        }
+        for attempt in range(_TRIES):
+            if attempt:
+                await asyncio.sleep(self._retry_seconds * 2 ** (attempt - 1))
+            if await _sent(client, str(webhook.spec["webhook"]), self._payload(event), headers):
+                self._report.delivered(webhook.id)
+                return
+            self._report.failed(webhook.id)
+        self._report.disable(webhook.id)
+        _log.warning("webhook %s: %s tries failed; it is disabled now", webhook.name, _TRIES)
+
+    def _payload(self, event: Event) -> JsonObject:
+        project: Project | None = self._store.projects.get(event.project)
+        name = project.name if project else event.project
+        return {
+            "event": event.name,
+            "data": {**event.data, "project": {"id": event.project, "name": name}},
+        }
+
+
+async def _sent(
+    client: httpx.AsyncClient, url: str, payload: JsonObject, headers: dict[str, str]
+) -> bool:
+    try:
+        response = await client.post(url, json=payload, headers=headers)
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
+        _log.info("webhook %s: %s", url, error)
+        return False
+    return response.is_success

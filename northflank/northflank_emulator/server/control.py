@@ -1,0 +1,97 @@
+"""The control endpoint, outside /v1: set and remove faults, read and forget recorded requests."""
+
+import json
+from collections.abc import Awaitable, Callable
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from northflank_emulator import faults
+from northflank_emulator.api import Api
+from northflank_emulator.domain.world import invalid
+from northflank_emulator.errors import ApiError, InvalidRequestError, UnauthorizedError, not_found
+from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.server import reply
+from northflank_emulator.server.records import Records
+
+_Action = Callable[[Request], Awaitable[JsonObject]]
+
+
+def control_routes(api: Api, records: Records) -> list[Route]:
+    """The routes below /_emulator; all but `health` need one of the API's tokens."""
+    control = _Control(api, records)
+    actions: tuple[tuple[str, str, _Action], ...] = (
+        ("GET", "/faults", control.list_faults),
+        ("POST", "/faults", control.add_fault),
+        ("DELETE", "/faults", control.clear_faults),
+        ("DELETE", "/faults/{number:int}", control.remove_fault),
+        ("GET", "/requests", control.list_requests),
+        ("DELETE", "/requests", control.forget_requests),
+    )
+    guarded = [
+        Route(f"/_emulator{path}", _guarded(api, action), methods=[method])
+        for method, path, action in actions
+    ]
+    return [*guarded, Route("/_emulator/health", _health)]
+
+
+class _Control:
+    def __init__(self, api: Api, records: Records) -> None:
+        self._api = api
+        self._records = records
+
+    async def list_faults(self, _: Request) -> JsonObject:
+        """Show every fault that is set, by its number."""
+        return {str(number): it.document() for number, it in self._api.faults.all().items()}
+
+    async def add_fault(self, request: Request) -> JsonObject:
+        """Set a fault."""
+        try:
+            document: Json = json.loads(await request.body())
+        except ValueError as error:
+            message = f"Invalid request body: it is not JSON ({error})"
+            raise InvalidRequestError(message) from error
+        problems = faults.problems(document)
+        if problems or not isinstance(document, dict):
+            raise invalid(problems)
+        return {"number": self._api.faults.add(faults.parse(document))}
+
+    async def clear_faults(self, _: Request) -> JsonObject:
+        """Remove every fault."""
+        self._api.faults.clear()
+        return {}
+
+    async def remove_fault(self, request: Request) -> JsonObject:
+        """Remove one fault."""
+        number = request.path_params["number"]
+        if not self._api.faults.remove(number):
+            raise not_found("fault", str(number))
+        return {}
+
+    async def list_requests(self, _: Request) -> JsonObject:
+        """Show the recorded requests."""
+        return {"requests": [request.document() for request in self._records.all()]}
+
+    async def forget_requests(self, _: Request) -> JsonObject:
+        """Begin a new record."""
+        self._records.clear()
+        return {}
+
+
+def _guarded(api: Api, action: _Action) -> Callable[[Request], Awaitable[Response]]:
+    async def serve(request: Request) -> Response:
+        _, _, token = request.headers.get("authorization", "").partition(" ")
+        try:
+            if token not in api.settings.tokens:
+                message = "Unauthorized: the API token is missing or not valid"
+                raise UnauthorizedError(message)
+            return reply.answer({"data": await action(request)}, {})
+        except ApiError as error:
+            return reply.failure(error, {})
+
+    return serve
+
+
+async def _health(_: Request) -> Response:
+    return reply.answer({"data": {"status": "ok"}}, {})

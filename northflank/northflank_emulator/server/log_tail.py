@@ -1,0 +1,140 @@
+"""Log tails: a WebSocket that authenticates in its first message and then sends lines as they come.
+
+Protocol (observed with the vendor's Python and JavaScript clients):
+client `{"type":"init","data":{"auth":{"type":"apiToken","apiToken":…}}}`, server
+`{"type":"init","data":{"auth":"successful"}}`, then `{"type":"log-lines","data":[…]}`.
+"""
+
+import asyncio
+import json
+from dataclasses import dataclass, replace
+
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from northflank_emulator import documents
+from northflank_emulator.access import Permission
+from northflank_emulator.api import Api
+from northflank_emulator.errors import ApiError, ForbiddenError, UnauthorizedError
+from northflank_emulator.models import LogLine, Run
+from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.server import log_query
+from northflank_emulator.server.routing import Call
+
+_BATCH_CHARACTERS = 32_700
+_INIT_SECONDS = 30
+_NORMAL_END = 1000
+_REFUSED = 1008
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Tail:
+    """What one client follows."""
+
+    project: str
+    job: str
+    query: log_query.LogQuery
+
+
+class LogTail:
+    """Serves the log tails of one API."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+
+    async def __call__(self, socket: WebSocket) -> None:
+        """Serve one tail until its run is over, or the client leaves."""
+        await socket.accept()
+        try:
+            await self._converse(socket)
+        except WebSocketDisconnect:
+            return
+
+    async def _converse(self, socket: WebSocket) -> None:
+        try:
+            query = await self._open(socket)
+        except ApiError as error:
+            # A first message without "auth": "successful" is how a client learns of a refusal.
+            await socket.send_json({"type": "error", "data": {"message": error.message}})
+            await socket.close(_REFUSED)
+            return
+        await socket.send_json({"type": "init", "data": {"auth": "successful"}})
+        leaving = asyncio.create_task(_left(socket))
+        following = asyncio.create_task(self._follow(socket, query))
+        await asyncio.wait({leaving, following}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (leaving, following):
+            task.cancel()
+        await asyncio.gather(leaving, following, return_exceptions=True)
+
+    async def _open(self, socket: WebSocket) -> _Tail:
+        try:
+            first: Json = json.loads(await asyncio.wait_for(socket.receive_text(), _INIT_SECONDS))
+        except (ValueError, KeyError, asyncio.TimeoutError) as error:
+            message = "Unauthorized: the first message must be the init message"
+            raise UnauthorizedError(message) from error
+        role = self._api.settings.tokens.get(_token(first))
+        if role is None:
+            message = "Unauthorized: the API token is missing or not valid"
+            raise UnauthorizedError(message)
+        if Permission.JOB_LOGS not in role.permissions:
+            message = f"Forbidden: the token's role lacks {Permission.JOB_LOGS.value!r}"
+            raise ForbiddenError(message)
+        call = Call(
+            api=self._api,
+            params=socket.path_params,
+            query=socket.query_params.multi_items(),
+        )
+        job = self._api.world.job(call.params["project"], call.params["job"])
+        query = log_query.of_tail(call, self._api.clock.now())
+        if query.wanted.run is not None:
+            self._api.runs.get(job.project, job.id, query.wanted.run)
+        return _Tail(project=job.project, job=job.id, query=query)
+
+    async def _follow(self, socket: WebSocket, tail: _Tail) -> None:
+        """Send what there is, then what comes; the end of a run that was named is the end."""
+        book, wanted = self._api.store.logs, tail.query.wanted
+        seen = book.newest_number()
+        lines = book.last(tail.project, tail.job, wanted, tail.query.limit)
+        while True:
+            over = self._is_over(tail)
+            if tail.query.runtime:
+                await self._send(socket, lines)
+            if lines:
+                seen = max(seen, lines[-1].number)
+            if not lines and over:
+                await socket.close(_NORMAL_END)
+                return
+            if not over:
+                await self._api.log_keeper.news(self._api.settings.pace.log_tail)
+            lines = book.first(tail.project, tail.job, replace(wanted, after=seen), 10_000)
+
+    def _is_over(self, tail: _Tail) -> bool:
+        run_id = tail.query.wanted.run
+        if run_id is None:
+            return self._api.store.jobs.get((tail.project, tail.job)) is None
+        run: Run | None = self._api.store.runs.get((tail.project, tail.job, run_id))
+        return run is None or run.conclusion is not None
+
+    async def _send(self, socket: WebSocket, lines: list[LogLine]) -> None:
+        batch: list[JsonObject] = []
+        size = 0
+        for line in lines:
+            if batch and size + len(line.text) > _BATCH_CHARACTERS:
+                await socket.send_json({"type": "log-lines", "data": batch})
+                batch, size = [], 0
+            batch.append(documents.log_line(line, self._api.settings.choices))
+            size += len(line.text)
+        if batch:
+            await socket.send_json({"type": "log-lines", "data": batch})
+
+
+async def _left(socket: WebSocket) -> None:
+    """Return when the client has gone; it has nothing more to say before."""
+    while (await socket.receive())["type"] != "websocket.disconnect":
+        pass
+
+
+def _token(first: Json) -> str:
+    found: Json = first
+    for name in ("data", "auth", "apiToken"):
+        found = found.get(name) if isinstance(found, dict) else None
+    return found if isinstance(found, str) else ""

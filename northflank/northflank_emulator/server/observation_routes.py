@@ -1,0 +1,169 @@
+"""The routes that show how jobs do: metrics, builds, and who is notified."""
+
+from northflank_emulator import documents
+from northflank_emulator.access import Permission
+from northflank_emulator.clock import iso, parse
+from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.execution.metrics import Sample
+from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.server.routing import Call, Handler, Route, data, nothing, one_of, paged
+
+_JOB = "/v1/projects/{project}/jobs/{job}"
+_BUILD = f"{_JOB}/build/{{build}}"
+_NOTIFICATIONS = "/v1/integrations/notifications"
+_NOTIFICATION = f"{_NOTIFICATIONS}/{{notification}}"
+_MEGABYTE = 1_000_000
+# The measured ones; the others are known to the API but always empty here.
+_UNITS = {"cpu": "vCPU", "memory": "MB"}
+_METRICS = (
+    *_UNITS,
+    "networkIngress",
+    "networkEgress",
+    "tcpConnectionsOpen",
+    "diskUsage",
+    "requests",
+    "http4xxResponses",
+    "http5xxResponses",
+    "bandwidth",
+    "bandwidthVolume",
+)
+
+
+def _names(call: Call) -> tuple[str, str]:
+    return call.params["project"], call.params["job"]
+
+
+def _metrics(call: Call) -> JsonObject:
+    """Show what a job's containers used, per metric and container."""
+    kind = one_of(call, "queryType", ("range", "single"), "range")
+    wanted = call.many("metricTypes") or ("cpu", "memory")
+    for unknown in (it for it in wanted if it not in _METRICS):
+        problem = f"{unknown!r} is none of {', '.join(_METRICS)}"
+        message = f"Invalid query parameter: metricTypes {problem}"
+        raise InvalidRequestError(message, {"metricTypes": [problem]})
+    run_id, only = call.one("runId"), call.many("containerName")
+    runs = (
+        [call.api.runs.get(*_names(call), run_id)] if run_id else call.api.runs.all(*_names(call))
+    )
+    names = [it.name for run in runs for it in run.containers if not only or it.name in only]
+    return data({metric: _metric(call, metric, names, kind) for metric in wanted})
+
+
+def _metric(call: Call, metric: str, containers: list[str], kind: str) -> JsonObject:
+    values: list[Json] = []
+    for name in containers:
+        samples = [it for it in call.api.metrics.of(name) if _in_range(call, it)]
+        chosen = samples[-1:] if kind == "single" else samples
+        if metric in _UNITS and chosen:
+            points: list[Json] = [{"value": _value(metric, it), "ts": iso(it.at)} for it in chosen]
+            values.append({"metadata": {"containerId": name}, "data": points})
+    info: JsonObject = {
+        "metricId": metric,
+        "metricUnit": _UNITS.get(metric, ""),
+        "metricResolution": 1,
+    }
+    return {"metricInfo": info, "values": values}
+
+
+def _value(metric: str, sample: Sample) -> float:
+    return sample.vcpu if metric == "cpu" else round(sample.memory_bytes / _MEGABYTE, 3)
+
+
+def _in_range(call: Call, sample: Sample) -> bool:
+    start, end = call.one("startTime"), call.one("endTime")
+    try:
+        return not (
+            (start is not None and sample.at < parse(start))
+            or (end is not None and sample.at > parse(end))
+        )
+    except ValueError as error:
+        message = "Invalid query parameter: startTime and endTime must be ISO 8601 times"
+        raise InvalidRequestError(message) from error
+
+
+def _start_build(call: Call) -> JsonObject:
+    return data(documents.build(call.api.builds.start(*_names(call), call.body)))
+
+
+def _list_builds(call: Call) -> JsonObject:
+    return paged("builds", call.page(call.api.builds.all(*_names(call))), documents.build)
+
+
+def _get_build(call: Call) -> JsonObject:
+    return data(documents.build(call.api.builds.get(*_names(call), call.params["build"])))
+
+
+def _abort_build(call: Call) -> JsonObject:
+    call.api.builds.abort(*_names(call), call.params["build"])
+    return nothing()
+
+
+def _create_notification(call: Call) -> JsonObject:
+    return data(documents.webhook(call.api.webhooks.create(call.body)))
+
+
+def _list_notifications(call: Call) -> JsonObject:
+    page = call.page(call.api.webhooks.all())
+    return paged("notificationIntegrations", page, documents.webhook)
+
+
+def _get_notification(call: Call) -> JsonObject:
+    return data(documents.webhook(call.api.webhooks.get(call.params["notification"])))
+
+
+def _update_notification(call: Call) -> JsonObject:
+    webhook = call.api.webhooks.update(call.params["notification"], call.body)
+    return data(documents.webhook(webhook))
+
+
+def _delete_notification(call: Call) -> JsonObject:
+    call.api.webhooks.delete(call.params["notification"])
+    return nothing()
+
+
+def _route(
+    operation: str, method: str, path: str, permission: Permission, handler: Handler
+) -> Route:
+    return Route(
+        operation=operation, method=method, path=path, permission=permission, handler=handler
+    )
+
+
+ROUTES: tuple[Route, ...] = (
+    _route("get.job.metrics", "GET", f"{_JOB}/metrics", Permission.JOB_OBSERVE, _metrics),
+    _route("start.job.build", "POST", f"{_JOB}/build", Permission.JOB_UPDATE, _start_build),
+    _route("get.job.builds", "GET", f"{_JOB}/build", Permission.JOB_READ, _list_builds),
+    _route("get.job.build", "GET", _BUILD, Permission.JOB_READ, _get_build),
+    _route("abort.job.build", "DELETE", _BUILD, Permission.JOB_UPDATE, _abort_build),
+    _route(
+        "create.notification",
+        "POST",
+        _NOTIFICATIONS,
+        Permission.NOTIFICATION_CREATE,
+        _create_notification,
+    ),
+    _route(
+        "list.notifications",
+        "GET",
+        _NOTIFICATIONS,
+        Permission.NOTIFICATION_READ,
+        _list_notifications,
+    ),
+    _route(
+        "get.notification", "GET", _NOTIFICATION, Permission.NOTIFICATION_READ, _get_notification
+    ),
+    _route(
+        "update.notification",
+        "POST",
+        _NOTIFICATION,
+        Permission.NOTIFICATION_UPDATE,
+        _update_notification,
+    ),
+    _route(
+        "delete.notification",
+        "DELETE",
+        _NOTIFICATION,
+        Permission.NOTIFICATION_DELETE,
+        _delete_notification,
+    ),
+)
