@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import quote, urlsplit, urlunsplit
 
 from metaflow_prefect.headless.settings import (
+    Postgres,
     PostgresManagement,
     Settings,
     StorageType,
@@ -72,14 +73,22 @@ def choose(settings: Settings, surroundings: Surroundings) -> DatabaseKind:
         return DatabaseKind.URL
     if storage.type is StorageType.SQLITE:
         return DatabaseKind.SQLITE
-    if storage.postgres.management is PostgresManagement.MANAGED or surroundings.cluster_exists:
-        return DatabaseKind.MANAGED
-    elsewhere = not is_loopback(storage.postgres.host)
-    if storage.postgres.management is PostgresManagement.EXTERNAL or elsewhere:
-        return DatabaseKind.PG_VARIABLES
-    if surroundings.postgres_answers or surroundings.binaries is None:
-        return DatabaseKind.PG_VARIABLES
-    return DatabaseKind.MANAGED
+    return (
+        DatabaseKind.MANAGED
+        if _wants_cluster(storage.postgres, surroundings)
+        else DatabaseKind.PG_VARIABLES
+    )
+
+
+def _wants_cluster(postgres: Postgres, surroundings: Surroundings) -> bool:
+    match postgres.management:
+        case PostgresManagement.MANAGED:
+            return True
+        case PostgresManagement.EXTERNAL:
+            return False
+        case PostgresManagement.AUTO:
+            installed = surroundings.binaries is not None and not surroundings.postgres_answers
+            return is_loopback(postgres.host) and (surroundings.cluster_exists or installed)
 
 
 def sqlite(path: Path) -> Database:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import fnmatch
+import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from metaflow_prefect.headless.database import Database
 from metaflow_prefect.headless.settings import Settings
@@ -13,16 +16,13 @@ from metaflow_prefect.headless.variables import OWN_NAMES, VARIABLES
 #: Marks every process of a stack, and those its jobs start, with the stack's PREFECT_HOME.
 MARKER = "PREFECT_HEADLESS_STACK"
 
-#: Task runs arrive as events and are written one at a time by default. In batches, the lag until
-#: they are all visible fell from 15.2 s to 0.7 s for 600 task runs on SQLite (Prefect 3.8.8).
+#: Task runs arrive as events and are written one at a time by default; in batches they are all
+#: visible many times sooner (see docs/headless.md). The interval must not be below 1: Prefect 3.8.8
+#: cuts it to whole seconds (`flush_every=int(…)`), and 0 keeps a core busy for ever.
 RECORDER = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.5",
-}
-EPHEMERAL_RECORDER = {
-    **RECORDER,
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "0.2",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
 #: The defaults, 5 connections and 10 more, time out when many flow runs start at once
 #: (PrefectHQ/prefect#22314, #21225).
@@ -81,6 +81,7 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
         **PRIVACY,
         **(POSTGRES_POOL if database.is_postgres else {}),
         **_without_translated(given),
+        "PATH": _search_path(settings),
         "PREFECT_HOME": str(settings.home),
         "PREFECT_API_URL": settings.api_url,
         "PREFECT_SERVER_API_HOST": settings.server.host,
@@ -118,6 +119,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
         **HEARTBEAT,
         **given,
         **client_settings(settings, access),
+        "PATH": _search_path(settings),
         "PREFECT_WORKER_QUERY_SECONDS": f"{settings.workers.query_seconds:g}",
         "PREFECT_WORKER_WEBSERVER_HOST": given.get("PREFECT_WORKER_WEBSERVER_HOST", "127.0.0.1"),
         "PREFECT_WORKER_WEBSERVER_PORT": str(health_port),
@@ -169,7 +171,12 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
     """What `env --export` sets: the client's settings and the names the documentation uses."""
     postgres = settings.storage.postgres
     environment = {
-        **(ephemeral_settings(settings) if settings.ephemeral else client_settings(settings, access)),
+        "PATH": _search_path(settings),
+        **(
+            ephemeral_settings(settings)
+            if settings.ephemeral
+            else client_settings(settings, access)
+        ),
         "PREFECT_UI_API_URL": settings.ui_api_url,
         "PREFECT_FLOWS_DIR": str(settings.flows_directory),
         "PREFECT_STORAGE_DIR": str(settings.storage_directory),
@@ -201,15 +208,13 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(settings.storage_directory),
-        **EPHEMERAL_RECORDER,
+        **RECORDER,
         **PRIVACY,
         **_logging(settings),
     }
 
 
-def for_command(
-    settings: Settings, access: Access, environ: Mapping[str, str]
-) -> dict[str, str]:
+def for_command(settings: Settings, access: Access, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of `run CMD`: the user's own, plus the client's settings."""
     kept = {name: text for name, text in environ.items() if name not in NEVER}
     if settings.ephemeral:
@@ -223,6 +228,13 @@ def withheld(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
     if settings.ephemeral:
         names.add("PREFECT_API_URL")
     return tuple(sorted(name for name in names if name in environ))
+
+
+def _search_path(settings: Settings) -> str:
+    """PATH with the programs of this Python first: `python` and `prefect` must be the stack's."""
+    given = (settings.sources.get("PATH") or os.defpath).split(os.pathsep)
+    ours = str(Path(sys.executable).parent)
+    return os.pathsep.join([ours, *(folder for folder in given if folder != ours)])
 
 
 def _logging(settings: Settings) -> dict[str, str]:

@@ -39,6 +39,7 @@ def become_supervisor(configuration: str, *, die_with_parent: bool) -> None:
     Both settings are kept across exec; where the system has no `prctl` (macOS) nothing is lost
     but the adoption of orphans.
     """
+    os.umask(0o077)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)

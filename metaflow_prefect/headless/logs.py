@@ -76,9 +76,7 @@ class LogPump:
     """Copies the lines of several log files to one output, each with its service's name."""
 
     def __init__(self, files: Mapping[str, Path], write: Callable[[str], None]) -> None:
-        self._followers = {
-            name: Follower(path, from_start=False) for name, path in files.items()
-        }
+        self._followers = {name: Follower(path, from_start=False) for name, path in files.items()}
         self._write = write
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-pump", daemon=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+from typing_extensions import Self
 
 from metaflow_prefect.headless.environment import ZOMBIE_SECONDS
 
@@ -37,7 +38,7 @@ class ServerApi:
             trust_env=False,
         )
 
-    def __enter__(self) -> ServerApi:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -89,7 +90,9 @@ class ServerApi:
 def answers(url: str, *, timeout_seconds: float = 5) -> bool:
     """Whether *url* answers 200."""
     try:
-        return httpx.get(url, timeout=timeout_seconds, trust_env=False).status_code == httpx.codes.OK
+        return (
+            httpx.get(url, timeout=timeout_seconds, trust_env=False).status_code == httpx.codes.OK
+        )
     except UNREACHABLE:
         return False
 

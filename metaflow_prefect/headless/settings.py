@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -13,6 +13,9 @@ from metaflow_prefect.headless.errors import SettingsRefused
 from metaflow_prefect.headless.parsing import Reader
 from metaflow_prefect.headless.sources import Origin, Sources
 from metaflow_prefect.headless.variables import OWN_NAMES, VARIABLES
+
+#: PREFECT__… are set by Prefect itself inside flow runs; the others belong to prefect-redis.
+READ_ELSEWHERE = ("PREFECT__", "PREFECT_REDIS_")
 
 
 class StorageType(str, Enum):
@@ -115,6 +118,10 @@ class Settings:
     emulator_port: int
     findings: tuple[str, ...]
     sources: Sources
+
+    def as_running(self, *, api_url: str, ui_api_url: str) -> Settings:
+        """These settings with the addresses of a stack that runs already."""
+        return replace(self, api_url=api_url, ui_api_url=ui_api_url)
 
 
 def is_loopback(host: str) -> bool:
@@ -302,8 +309,9 @@ def _unknown_names(sources: Sources, known: frozenset[str] | None) -> list[str]:
     ours = {name for variable in VARIABLES for name in variable.names} | OWN_NAMES
     found = []
     for name in sorted(sources.merged()):
-        # PREFECT__… are set by Prefect itself inside flow runs.
-        if not name.startswith("PREFECT_") or name.startswith("PREFECT__") or name in ours | known:
+        if not name.startswith("PREFECT_") or name in ours | known:
+            continue
+        if name.startswith(READ_ELSEWHERE):
             continue
         near = difflib.get_close_matches(name, ours | known, n=1, cutoff=0.8)
         hint = f"; did you mean {near[0]}?" if near else ""

@@ -43,9 +43,9 @@ def configuration(layout: Layout, every: tuple[Service, ...]) -> str:
         for option, text in options.items():
             # supervisor expands %(…)s in every value.
             parser.set(section, option, text.replace("%", "%%"))
-    text = io.StringIO()
-    parser.write(text)
-    return text.getvalue()
+    written = io.StringIO()
+    parser.write(written)
+    return written.getvalue()
 
 
 def _program(layout: Layout, service: Service) -> dict[str, str]:

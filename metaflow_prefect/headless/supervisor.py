@@ -102,7 +102,7 @@ class Supervisor:
             if error.faultCode != fault:
                 raise
 
-    def _call(self, method: str, *arguments: object) -> Any:  # noqa: ANN401 -- XML-RPC answers are untyped
+    def _call(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport("", "", f"unix://{self._layout.socket}")
         with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             target = proxy

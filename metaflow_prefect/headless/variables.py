@@ -115,10 +115,15 @@ VARIABLES: tuple[Variable, ...] = (
     Variable(
         name="PREFECT_HEADLESS_POSTGRES_DIR",
         meaning="Directory of the managed cluster",
-        default_is="`$PREFECT_HOME/postgres`; as root `/var/lib/prefect-headless/…` if the "
-        "`postgres` user cannot reach it",
+        default_is="`$PREFECT_HOME/postgres`; as root, whose files the `postgres` user "
+        "cannot reach, `/var/lib/prefect-headless/…`",
     ),
-    Variable(name="PGUSER", native=("PREFECT_SERVER_DATABASE_USER", "PREFECT_API_DATABASE_USER"), default="pguser", meaning="PostgreSQL user"),
+    Variable(
+        name="PGUSER",
+        native=("PREFECT_SERVER_DATABASE_USER", "PREFECT_API_DATABASE_USER"),
+        default="pguser",
+        meaning="PostgreSQL user",
+    ),
     Variable(
         name="PGPASSWORD",
         native=("PREFECT_SERVER_DATABASE_PASSWORD", "PREFECT_API_DATABASE_PASSWORD"),
@@ -129,13 +134,26 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         name="PGHOSTADDR",
-        native=("PREFECT_SERVER_DATABASE_HOST", "PREFECT_API_DATABASE_HOST", "PGHOSTADDR", "PGHOST"),
+        native=(
+            "PREFECT_SERVER_DATABASE_HOST",
+            "PREFECT_API_DATABASE_HOST",
+            "PGHOSTADDR",
+            "PGHOST",
+        ),
         default="127.0.0.1",
         meaning="PostgreSQL host; a name may also be given as `PGHOST`",
     ),
-    Variable(name="PGPORT", native=("PREFECT_SERVER_DATABASE_PORT", "PREFECT_API_DATABASE_PORT"), default="15432", meaning="PostgreSQL port"),
     Variable(
-        name="PGDATABASE", native=("PREFECT_SERVER_DATABASE_NAME", "PREFECT_API_DATABASE_NAME"), default="prefect", meaning="PostgreSQL database, created if missing"
+        name="PGPORT",
+        native=("PREFECT_SERVER_DATABASE_PORT", "PREFECT_API_DATABASE_PORT"),
+        default="15432",
+        meaning="PostgreSQL port",
+    ),
+    Variable(
+        name="PGDATABASE",
+        native=("PREFECT_SERVER_DATABASE_NAME", "PREFECT_API_DATABASE_NAME"),
+        default="prefect",
+        meaning="PostgreSQL database, created if missing",
     ),
     Variable(
         name="PGPASSFILE",

@@ -1,0 +1,286 @@
+"""The command line `prefect-headless`: options in, exit code out; nothing is decided here."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar
+
+import click
+
+from metaflow_prefect.headless import access, environment, examples, report, stack
+from metaflow_prefect.headless.errors import HeadlessError, NotRunning
+from metaflow_prefect.headless.health import Health, examine
+from metaflow_prefect.headless.layout import Layout
+from metaflow_prefect.headless.loading import load_checked_settings, load_settings
+from metaflow_prefect.headless.logs import Follower, last_lines
+from metaflow_prefect.headless.record import Record, load_record
+from metaflow_prefect.headless.services import resolve_name
+from metaflow_prefect.headless.settings import Settings
+from metaflow_prefect.headless.supervisor import Supervisor
+from metaflow_prefect.headless.up import UpOptions, Voice
+from metaflow_prefect.headless.up import up as bring_up
+from metaflow_prefect.version import VERSION
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+FAILED = 1
+
+
+def speaks_plainly(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Our errors end the program with their words on stderr instead of a traceback."""
+
+    @wraps(command)
+    def wrapped(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
+        try:
+            return command(*arguments, **options)
+        except HeadlessError as error:
+            click.echo(f"{error.headline}: {error}", err=True)
+            sys.exit(FAILED)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(VERSION, prog_name="prefect-headless")
+def main() -> None:
+    """A Prefect server, its workers and its database, configured by environment variables.
+
+    Variables are read from the environment and from `.env` in the working directory.
+    """
+
+
+@main.command()
+@click.option("-d", "--detach", is_flag=True, help="Return when the stack is healthy.")
+@click.option(
+    "--wait",
+    "wait_seconds",
+    type=float,
+    default=180,
+    show_default=True,
+    metavar="S",
+    help="Give up if the stack is not healthy after S seconds.",
+)
+@click.option("--no-worker", is_flag=True, help="Start no worker.")
+@click.option("--no-server", is_flag=True, help="Workers only, for the server at PREFECT_API_URL.")
+@speaks_plainly
+def up(*, detach: bool, wait_seconds: float, no_worker: bool, no_server: bool) -> None:
+    """Start the stack; in the foreground with the logs on stdout, unless -d."""
+    settings = load_checked_settings()
+    if settings.ephemeral:
+        click.echo(
+            "PREFECT_EPHEMERAL=1: no server is started; "
+            "`prefect-headless run python my_flow.py` starts one for as long as the program runs"
+        )
+        return
+    quiet = settings.quiet
+    voice = Voice(
+        say=lambda text: None if quiet else click.echo(text, err=True),
+        warn=lambda text: click.secho(f"WARNING: {text}", err=True, fg="yellow"),
+    )
+    options = UpOptions(
+        detach=detach,
+        wait_seconds=wait_seconds,
+        with_worker=not no_worker,
+        with_server=not no_server,
+    )
+    record = bring_up(settings, options, voice)
+    if detach and not quiet:
+        click.echo(report.welcome(settings, record))
+
+
+@main.command()
+@speaks_plainly
+def down() -> None:
+    """Stop every process of the stack, running flow runs included."""
+    layout = Layout(home=load_settings().home)
+    ran = Supervisor(layout).pid() is not None
+    left_over = stack.take_down(layout)
+    if left_over:
+        click.echo(f"ended {left_over} processes of flow runs")
+    click.echo("stopped" if ran or left_over else "nothing was running")
+
+
+@main.command()
+@click.argument("service", required=False)
+@speaks_plainly
+def restart(service: str | None) -> None:
+    """Restart one service, or all, with the settings they were started with."""
+    supervisor = _running()
+    for name in _chosen(supervisor, service):
+        supervisor.stop(name)
+    for name in reversed(_chosen(supervisor, service)):
+        supervisor.start(name)
+    click.echo(f"restarted {service or 'all services'}")
+
+
+@main.command()
+@click.argument("service")
+@speaks_plainly
+def start(service: str) -> None:
+    """Start a service that was stopped."""
+    supervisor = _running()
+    for name in _chosen(supervisor, service):
+        supervisor.start(name)
+        click.echo(f"started {name}")
+
+
+@main.command()
+@click.argument("service")
+@speaks_plainly
+def stop(service: str) -> None:
+    """Stop a service until `start`."""
+    supervisor = _running()
+    for name in _chosen(supervisor, service):
+        supervisor.stop(name)
+        click.echo(f"stopped {name}")
+
+
+@main.command()
+@click.argument("service", required=False)
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@speaks_plainly
+def status(*, service: str | None, as_json: bool) -> None:
+    """Health of services, database, workers and queue; exit code 0 healthy, 1 not, 3 not running.
+
+    With the name of a SERVICE the exit code is about that one only.
+    """
+    settings = load_settings()
+    layout = Layout(home=settings.home)
+    record, health = _health(settings, layout)
+    click.echo(
+        report.status_json(record, health) if as_json else report.status_text(record, health)
+    )
+    if service is not None and health.services:
+        name = _chosen(Supervisor(layout), service)[0]
+        sys.exit(0 if all(item.healthy for item in health.services if item.name == name) else 1)
+    sys.exit(health.verdict.exit_code)
+
+
+@main.command()
+@click.argument("service", required=False)
+@click.option("-f", "--follow", is_flag=True, help="Go on printing until interrupted.")
+@click.option("-n", "--lines", type=int, default=50, show_default=True, help="Lines to begin with.")
+@speaks_plainly
+def logs(*, service: str | None, follow: bool, lines: int) -> None:
+    """The log of one service, or of all; also of a stack that does not run any more."""
+    layout = Layout(home=load_settings().home)
+    known = tuple(sorted(path.stem for path in layout.logs.glob("*.log")))
+    name = None if service is None else resolve_name(service, known)
+    if not known or (service is not None and name is None):
+        raise NotRunning(
+            f"there is no log of {service or 'any service'} in {layout.logs}",
+            fix=f"choose one of {', '.join(known)}" if known else "start the stack",
+        )
+    chosen = known if name is None else (name,)
+    followers = {each: Follower(layout.log(each), from_start=False) for each in chosen}
+    for each, follower in followers.items():
+        prefix = f"{each} | " if len(chosen) > 1 else ""
+        for line in last_lines(layout.log(each), lines):
+            click.echo(prefix + line)
+        list(follower.new_lines())
+    while follow:
+        for each, follower in followers.items():
+            for line in follower.new_lines():
+                click.echo(f"{each} | {line}" if len(chosen) > 1 else line)
+        time.sleep(0.2)
+
+
+@main.command()
+@click.option("--json", "as_json", is_flag=True, help="For programs.")
+@speaks_plainly
+def info(*, as_json: bool) -> None:
+    """The configuration, where each value comes from, and what is wrong with it."""
+    settings = load_checked_settings()
+    layout = Layout(home=settings.home)
+    record = load_record(layout) if Supervisor(layout).pid() is not None else None
+    click.echo(
+        report.info_json(settings, record) if as_json else report.info_text(settings, record)
+    )
+
+
+@main.command()
+@click.option("--export", "as_export", is_flag=True, help="Lines for a shell's eval, with secrets.")
+@click.option("--json", "as_json", is_flag=True, help="For programs, with secrets.")
+@speaks_plainly
+def env(*, as_export: bool, as_json: bool) -> None:
+    """The variables a client of this stack needs."""
+    settings, client = _client()
+    variables = environment.for_shell(settings, client)
+    if as_json:
+        click.echo(report.as_json(variables))
+    elif as_export:
+        unset = environment.withheld(settings, os.environ)
+        click.echo(report.exports(variables, unset))
+    else:
+        click.echo(report.listing(variables))
+
+
+@main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@speaks_plainly
+def run(command: tuple[str, ...]) -> None:
+    """Run COMMAND with the variables of this stack."""
+    settings, client = _client()
+    variables = environment.for_command(settings, client, os.environ)
+    examples.install(settings.flows_directory)
+    program = shutil.which(command[0], path=variables.get("PATH"))
+    if program is None:
+        raise HeadlessError(f"there is no program {command[0]!r}", fix="check PATH")
+    os.execve(program, command, variables)  # noqa: S606 -- `run` becomes the command
+
+
+@main.command()
+@click.argument("name", required=False)
+@speaks_plainly
+def example(name: str | None) -> None:
+    """Print an example flow, or their names and where they are."""
+    if name is not None:
+        click.echo(examples.text(name), nl=False)
+        return
+    for path in examples.install(load_settings().flows_directory):
+        click.echo(path)
+
+
+def _client() -> tuple[Settings, environment.Access]:
+    """The settings as the running stack has them (its port may be another), and its secrets."""
+    settings = load_settings()
+    layout = Layout(home=settings.home)
+    record = load_record(layout)
+    if record is not None and Supervisor(layout).pid() is not None:
+        settings = settings.as_running(api_url=record.api_url, ui_api_url=record.ui_api_url)
+    return settings, access.of_running(settings, layout)
+
+
+def _health(settings: Settings, layout: Layout) -> tuple[Record | None, Health]:
+    record = load_record(layout)
+    processes = Supervisor(layout).processes() if record is not None else ()
+    auth_string = access.of_running(settings, layout).auth_string
+    return record, examine(record, processes, auth_string)
+
+
+def _running() -> Supervisor:
+    return stack.require_running(Layout(home=load_settings().home))
+
+
+def _chosen(supervisor: Supervisor, service: str | None) -> tuple[str, ...]:
+    """Names of the services meant; all of them, last started first, if none is named."""
+    known = tuple(item.name for item in supervisor.processes())
+    if service is None:
+        return tuple(reversed(known))
+    name = resolve_name(service, known)
+    if name is None:
+        raise NotRunning(
+            f"there is no service {service!r}", fix=f"choose one of {', '.join(known)}"
+        )
+    return (name,)
+
+
+def info_main() -> None:
+    """`prefect-info` is `prefect-headless info`."""
+    main(args=["info", *sys.argv[1:]], prog_name="prefect-info")

@@ -1,0 +1,141 @@
+"""Talks to a PostgreSQL server: is it there, does it let us in, has it what Prefect needs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from enum import Enum
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from metaflow_prefect.headless.database import Database
+
+#: Reasons that may pass by waiting: the server is not there yet or is starting up.
+NOT_YET = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
+ATTEMPT_SECONDS = 5
+
+
+class Outcome(str, Enum):
+    """What came of trying a database."""
+
+    READY = "ready"
+    UNREACHABLE = "unreachable"
+    NO_DATABASE = "no database"
+    REFUSED = "refused"
+    UNFIT = "unfit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """An outcome and the sentence that explains it."""
+
+    outcome: Outcome
+    reason: str = ""
+    fix: str = ""
+
+
+def wait_for(database: Database, *, patience_seconds: float) -> Trial:
+    """Try *database* until it answers, for at most *patience_seconds* while nothing listens."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        trial = asyncio.run(_try(database))
+        if trial.outcome is not Outcome.UNREACHABLE or time.monotonic() >= deadline:
+            return trial
+        time.sleep(0.3)
+
+
+def create_database(database: Database) -> Trial:
+    """Create the database that *database* names, in the same server; then try it."""
+    return asyncio.run(_create_then_try(database))
+
+
+async def _create_then_try(database: Database) -> Trial:
+    url = make_url(database.url)
+    name = (url.database or "").replace('"', '""')
+    try:
+        await _execute(url.set(database="postgres"), f'CREATE DATABASE "{name}"')
+    except asyncpg.InvalidCatalogNameError:
+        pass  # some servers have no database `postgres`; the trial below says what is missing
+    except (SQLAlchemyError, asyncpg.PostgresError) as error:
+        if "already exists" not in str(error):
+            return Trial(
+                outcome=Outcome.REFUSED,
+                reason=f"the database {url.database!r} does not exist and {url.username!r} may "
+                f"not create it ({_first_line(error)})",
+                fix=f"create it as a superuser: createdb --owner {url.username} {url.database}",
+            )
+    return await _try(database)
+
+
+async def _try(database: Database) -> Trial:
+    url = make_url(database.url)
+    try:
+        return await asyncio.wait_for(_inspect(url), ATTEMPT_SECONDS)
+    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
+        return Trial(
+            outcome=Outcome.REFUSED,
+            reason=f"PostgreSQL at {url.host}:{url.port} refuses the password of {url.username!r}",
+            fix="correct PGUSER and PGPASSWORD, or the database URL",
+        )
+    except asyncpg.InvalidCatalogNameError:
+        return Trial(outcome=Outcome.NO_DATABASE, reason=f"there is no database {url.database!r}")
+    except NOT_YET as error:
+        return Trial(
+            outcome=Outcome.UNREACHABLE,
+            reason=f"PostgreSQL at {url.host}:{url.port} does not answer ({_first_line(error)})",
+            fix="start it, or correct the address",
+        )
+    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        return Trial(
+            outcome=Outcome.REFUSED,
+            reason=f"PostgreSQL at {url.host}:{url.port} refuses us ({_first_line(error)})",
+            fix="see the server's log",
+        )
+
+
+async def _inspect(url: URL) -> Trial:
+    """What Prefect's migrations need, asked before they fail half way."""
+    question = """
+        SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'),
+               EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'),
+               has_database_privilege(current_database(), 'CREATE'),
+               coalesce(has_schema_privilege('public', 'CREATE'), false)
+    """
+    installed, available, may_extend, may_create = await _execute(url, question)
+    if not installed and not available:
+        return Trial(
+            outcome=Outcome.UNFIT,
+            reason="the extension pg_trgm, which Prefect needs, is not installed on the server",
+            fix="install PostgreSQL's contrib package (Debian: postgresql-contrib)",
+        )
+    if (not installed and not may_extend) or not may_create:
+        return Trial(
+            outcome=Outcome.UNFIT,
+            reason=f"the role {url.username!r} may not create tables and the extension pg_trgm "
+            f"in {url.database!r}",
+            fix=f'as a superuser: ALTER DATABASE "{url.database}" OWNER TO "{url.username}"',
+        )
+    return Trial(outcome=Outcome.READY)
+
+
+async def _execute(url: URL, statement: str) -> tuple[bool, ...]:
+    """The only row of *statement*, run outside a transaction, on a connection of its own."""
+    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        connection: AsyncConnection
+        async with engine.connect() as connection:
+            result = await connection.execute(text(statement))
+            return tuple(result.one()) if result.returns_rows else ()
+    finally:
+        await engine.dispose()
+
+
+def _first_line(error: BaseException) -> str:
+    words = str(error).strip() or type(error).__name__
+    return words.splitlines()[0]

@@ -1,0 +1,178 @@
+"""How settings, records and health are shown: as lines for people, as JSON for programs."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from collections.abc import Mapping
+from dataclasses import asdict
+
+from metaflow_prefect.headless.database import without_password
+from metaflow_prefect.headless.health import Health, ServiceHealth
+from metaflow_prefect.headless.record import Record
+from metaflow_prefect.headless.settings import Settings
+from metaflow_prefect.headless.sources import MASK, Origin, Value
+from metaflow_prefect.headless.variables import VARIABLES, Variable
+from metaflow_prefect.version import VERSION
+
+
+def settings_rows(settings: Settings) -> list[dict[str, str]]:
+    """One row for each variable: the value in force, masked if secret, and where it is from."""
+    return [_row(variable, settings.sources.value(variable)) for variable in VARIABLES]
+
+
+def info_json(settings: Settings, record: Record | None) -> str:
+    """Everything `info` knows, for programs."""
+    return json.dumps(
+        {
+            "version": VERSION,
+            "home": str(settings.home),
+            "api_url": settings.api_url,
+            "ui_api_url": settings.ui_api_url,
+            "flows_directory": str(settings.flows_directory),
+            "storage_directory": str(settings.storage_directory),
+            "ui_static_directory": str(settings.server.ui_static_directory),
+            "settings": settings_rows(settings),
+            "findings": settings.findings,
+            "running": asdict(record) if record else None,
+        },
+        indent=2,
+    )
+
+
+def info_text(settings: Settings, record: Record | None) -> str:
+    """What `info` prints."""
+    lines = [
+        f"prefect-headless {VERSION}",
+        f"  home     {settings.home}",
+        f"  api      {record.api_url if record else settings.api_url}",
+        f"  ui       {record.ui_url if record else 'not running'}",
+        f"  ui api   {record.ui_api_url if record else settings.ui_api_url}",
+        f"  flows    {settings.flows_directory}",
+        f"  storage  {settings.storage_directory}",
+        f"  database {record.storage if record else _wanted_storage(settings)}",
+        f"  pool     {settings.workers.pool} ({settings.workers.type})",
+        f"  services {', '.join(record.services) if record else 'none (not running)'}",
+        "",
+        "settings:",
+    ]
+    lines += [
+        f"  {row['name']}={row['value']}  [{row['origin']}]"
+        for row in settings_rows(settings)
+        if row["origin"] != Origin.DEFAULT.value or row["value"]
+    ]
+    findings = record.findings if record else settings.findings
+    lines += ["", "warnings:", *(f"  {finding}" for finding in findings)] if findings else []
+    return "\n".join(lines)
+
+
+def status_json(record: Record | None, health: Health) -> str:
+    """Everything `status` knows, for programs and probes."""
+    return json.dumps(
+        {
+            "verdict": health.verdict.value,
+            "api": health.api,
+            "database": {
+                "healthy": health.database,
+                "address": record.storage if record else None,
+                "kind": record.storage_kind if record else None,
+            },
+            "services": [asdict(service) for service in health.services],
+            "workers_online": health.online_workers,
+            "queue": asdict(health.queue) if health.queue else None,
+            "api_url": record.api_url if record else None,
+            "ui_url": record.ui_url if record else None,
+            "emulator_url": record.emulator_url if record else None,
+            "problems": health.problems,
+            "warnings": record.findings if record else (),
+        },
+        indent=2,
+    )
+
+
+def status_text(record: Record | None, health: Health) -> str:
+    """What `status` prints."""
+    lines = [f"stack     {health.verdict.value}"]
+    if record is not None and health.services:
+        lines += [
+            f"api       {_well(good=health.api)}  {record.api_url}",
+            f"database  {_well(good=health.database)}  {record.storage}",
+            *(_service_line(service) for service in health.services),
+        ]
+        if health.queue is not None:
+            lines.append(
+                f"queue     {health.queue.scheduled} scheduled ({health.queue.late} late), "
+                f"{health.queue.pending} pending, {health.queue.running} running"
+            )
+        lines += [f"WARNING   {finding}" for finding in record.findings]
+    lines += [f"PROBLEM   {problem}" for problem in health.problems]
+    return "\n".join(lines)
+
+
+def as_json(environment: Mapping[str, str]) -> str:
+    """The client's variables for programs, with secrets."""
+    return json.dumps(dict(sorted(environment.items())), indent=2)
+
+
+def exports(environment: Mapping[str, str], unset: tuple[str, ...]) -> str:
+    """Lines for a shell's `eval`."""
+    lines = [f"unset {name}" for name in unset]
+    lines += [f"export {name}={shlex.quote(text)}" for name, text in sorted(environment.items())]
+    return "\n".join(lines)
+
+
+def listing(environment: Mapping[str, str]) -> str:
+    """The client's variables for people to read: secrets masked."""
+    secret = {name for variable in VARIABLES if variable.secret for name in variable.names}
+    return "\n".join(
+        f"{name}={MASK if name in secret else text}" for name, text in sorted(environment.items())
+    )
+
+
+def welcome(settings: Settings, record: Record) -> str:
+    """The message after `up`, unless PREFECT_QUIET=1."""
+    lines = [
+        "Prefect is running (headless):",
+        f"  UI        {record.ui_url}",
+        f"  API       {record.api_url}",
+        f"  database  {record.storage}",
+        f"  pool      {record.pool} ({record.pool_type})",
+        f"  services  {', '.join(record.services)}",
+        f"  logs      {settings.home}/logs",
+        '  in your shell: eval "$(prefect-headless env --export)"',
+    ]
+    return "\n".join(lines)
+
+
+def _row(variable: Variable, value: Value) -> dict[str, str]:
+    text = value.text or ""
+    if variable.secret and value.origin is not Origin.DEFAULT:
+        text = without_password(text) if "://" in text else MASK
+    elif variable.secret:
+        text = ""
+    return {
+        "name": value.name,
+        "value": text,
+        "origin": value.origin.value,
+        "meaning": variable.meaning,
+        "default": variable.default_is or variable.default or "",
+    }
+
+
+def _wanted_storage(settings: Settings) -> str:
+    if settings.storage.url:
+        return without_password(settings.storage.url)
+    return settings.storage.type.value
+
+
+def _service_line(service: ServiceHealth) -> str:
+    since = "" if service.uptime_seconds is None else f"for {service.uptime_seconds} s"
+    pid = f"pid {service.pid}" if service.pid else service.note
+    return (
+        f"{service.name:<9} {_well(good=service.healthy)}  "
+        f"{service.state.value.lower()} {since} {pid}"
+    )
+
+
+def _well(*, good: bool) -> str:
+    return "ok " if good else "BAD"

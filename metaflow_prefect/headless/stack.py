@@ -1,0 +1,191 @@
+"""Starts, watches and stops a stack; every decision was made before, in values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from fcntl import LOCK_EX, LOCK_NB, flock
+
+import httpx
+
+from metaflow_prefect.headless import processes, storage
+from metaflow_prefect.headless.errors import (
+    NotRunning,
+    SettingsRefused,
+    StackFailed,
+    StorageRefused,
+)
+from metaflow_prefect.headless.layout import Layout
+from metaflow_prefect.headless.logs import last_lines
+from metaflow_prefect.headless.postgres import Outcome
+from metaflow_prefect.headless.record import forget
+from metaflow_prefect.headless.server_api import ServerApi, answers
+from metaflow_prefect.headless.services import Order, Plan, Service
+from metaflow_prefect.headless.supervisor import State, Supervisor
+
+CLUSTER_PATIENCE_SECONDS = 60
+STOP_PATIENCE_SECONDS = 90
+GRACE_SECONDS = 5
+TAIL_LINES = 15
+
+
+@contextmanager
+def starting(layout: Layout) -> Iterator[None]:
+    """Hold the lock that keeps two starts of the same stack apart.
+
+    Raises:
+        StackFailed: another start is under way.
+    """
+    with layout.lock.open("w") as file:
+        try:
+            flock(file, LOCK_EX | LOCK_NB)
+        except OSError as error:
+            raise StackFailed(
+                f"another `up` of {layout.home} is under way", fix="wait for it"
+            ) from error
+        yield
+
+
+def bring_up(
+    plan: Plan,
+    every: tuple[Service, ...],
+    *,
+    patience_seconds: float,
+    say: Callable[[str], None],
+) -> None:
+    """Start the services of a running supervisor in order and return when all are healthy.
+
+    Raises:
+        StackFailed: a service gave up or was not healthy in time.
+        StorageRefused: the managed cluster does not let us in.
+        SettingsRefused: the work pool exists with another type.
+    """
+    supervisor = Supervisor(plan.layout)
+    deadline = time.monotonic() + patience_seconds
+    for service in every:
+        if service.order is Order.DATABASE:
+            supervisor.start(service.name)
+            _await_cluster(plan, supervisor)
+    # The others wait for each other by themselves; together they are up in half the time.
+    for service in every:
+        supervisor.start(service.name)
+    for service in every:
+        _await(plan.layout, supervisor, service, deadline)
+        if service.order is Order.SERVER:
+            say(f"server is ready at {plan.settings.server.local_url}")
+            _furnish(plan)
+
+
+def _await_cluster(plan: Plan, supervisor: Supervisor) -> None:
+    deadline = time.monotonic() + CLUSTER_PATIENCE_SECONDS
+    while True:
+        trial = storage.make_ready(plan.database, patience_seconds=0)
+        if trial.outcome is Outcome.READY:
+            return
+        if trial.outcome is not Outcome.UNREACHABLE:
+            raise StorageRefused(f"the managed cluster: {trial.reason}", fix=trial.fix)
+        _fail_if_given_up(plan.layout, supervisor, "postgres")
+        if time.monotonic() > deadline:
+            raise _failure(plan.layout, "postgres", "did not answer in time")
+        time.sleep(0.1)
+
+
+def _await(layout: Layout, supervisor: Supervisor, service: Service, deadline: float) -> None:
+    while not _is_healthy(supervisor, service):
+        _fail_if_given_up(layout, supervisor, service.name)
+        if time.monotonic() > deadline:
+            raise _failure(layout, service.name, "was not healthy in time")
+        time.sleep(0.2)
+
+
+def _is_healthy(supervisor: Supervisor, service: Service) -> bool:
+    states = {process.name: process.state for process in supervisor.processes()}
+    if not states.get(service.name, State.UNKNOWN).has_process:
+        return False
+    return service.health_url is None or answers(service.health_url)
+
+
+def _fail_if_given_up(layout: Layout, supervisor: Supervisor, name: str) -> None:
+    found = supervisor.processes()
+    if not found:
+        raise _failure(layout, "supervisord", "ended")
+    gone = next((process for process in found if process.state is State.FATAL), None)
+    if gone is not None and gone.name:
+        raise _failure(layout, gone.name, f"was given up while {name} was awaited")
+
+
+def given_up(layout: Layout) -> StackFailed | None:
+    """The error that says which service was given up, None while all are tried."""
+    fatal = [item.name for item in Supervisor(layout).processes() if item.state is State.FATAL]
+    return _failure(layout, fatal[0], "was given up") if fatal else None
+
+
+def _failure(layout: Layout, name: str, what: str) -> StackFailed:
+    tail = "\n".join(f"  {line}" for line in last_lines(layout.log(name), TAIL_LINES))
+    return StackFailed(f"{name} {what}; its log ends:\n{tail}", fix=f"see {layout.log(name)}")
+
+
+def _furnish(plan: Plan) -> None:
+    """What the server should know before the first run: the automation, and no wrong pool."""
+    settings = plan.settings
+    try:
+        with ServerApi(settings.server.local_url, plan.access.auth_string) as api:
+            if settings.crash_zombies:
+                api.ensure_zombie_automation()
+            if plan.worker_ports:
+                _check_pool(api, settings.workers.pool, settings.workers.type)
+    except httpx.HTTPError as error:
+        raise StackFailed(
+            f"the server is ready but refused a request: {error}",
+            fix=f"see {plan.layout.log('server')}",
+        ) from error
+
+
+def _check_pool(api: ServerApi, pool: str, wanted: str) -> None:
+    found = api.pool_type(pool)
+    if found is not None and found != wanted:
+        problem = (
+            f"PREFECT_WORKER_POOL_TYPE={wanted}, but the work pool {pool!r} exists with type "
+            f"{found!r}: set the type to {found}, or choose another PREFECT_WORKER_POOL_NAME"
+        )
+        raise SettingsRefused((problem,))
+
+
+def take_down(layout: Layout) -> int:
+    """Stop every process of the stack at *layout*; how many flow-run processes were left over.
+
+    Raises:
+        StackFailed: a process survived even force.
+    """
+    supervisor = Supervisor(layout)
+    pid = supervisor.pid()
+    if pid is not None:
+        supervisor.shut_down()
+        if not processes.wait_until_gone((pid,), patience_seconds=STOP_PATIENCE_SECONDS):
+            processes.end(layout.home, grace_seconds=GRACE_SECONDS)
+    left_over = processes.end(layout.home, grace_seconds=GRACE_SECONDS)
+    remaining = processes.of_stack(layout.home)
+    if remaining:
+        raise StackFailed(
+            f"processes {', '.join(map(str, remaining))} of the stack do not end",
+            fix="end them yourself",
+        )
+    for path in (layout.record, layout.socket, layout.pid_file, layout.configuration):
+        forget(path)
+    return left_over
+
+
+def require_running(layout: Layout) -> Supervisor:
+    """The supervisor of the stack at *layout*.
+
+    Raises:
+        NotRunning: there is none.
+    """
+    supervisor = Supervisor(layout)
+    if supervisor.pid() is None:
+        raise NotRunning(
+            f"no stack runs at PREFECT_HOME={layout.home}",
+            fix="start one with `prefect-headless up -d`, or set PREFECT_HOME to the one you mean",
+        )
+    return supervisor

@@ -1,0 +1,254 @@
+"""`up`: from settings to a running stack, in the foreground of a container or in the background."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from types import FrameType
+
+from metaflow_prefect.headless import access, database, examples, processes, stack, storage
+from metaflow_prefect.headless.environment import Access
+from metaflow_prefect.headless.errors import StackFailed
+from metaflow_prefect.headless.layout import Layout, prepare, write_private
+from metaflow_prefect.headless.logs import LogPump
+from metaflow_prefect.headless.ports import free_port, require_free
+from metaflow_prefect.headless.record import Record, last_storage
+from metaflow_prefect.headless.secret_files import kept_secret
+from metaflow_prefect.headless.services import Plan, Service, services
+from metaflow_prefect.headless.settings import Settings
+from metaflow_prefect.headless.storage import Provision
+from metaflow_prefect.headless.supervision import configuration
+from metaflow_prefect.headless.supervisor import Supervisor, start_supervisor
+from metaflow_prefect.version import VERSION
+
+SUPERVISOR_PATIENCE_SECONDS = 20
+WATCH_EVERY_SECONDS = 1.0
+LOOPBACK = "127.0.0.1"
+
+
+class Stopped(Exception):
+    """Somebody asked the foreground stack to stop (SIGTERM, Ctrl-C)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpOptions:
+    """How `up` was called."""
+
+    detach: bool
+    wait_seconds: float
+    with_worker: bool
+    with_server: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Voice:
+    """Where the user is spoken to: `say` for progress, `warn` for what must not be missed."""
+
+    say: Callable[[str], None]
+    warn: Callable[[str], None]
+
+
+def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
+    """Start a stack; in the foreground, return when it was stopped from outside.
+
+    Whatever happens on the way, a stack that did not become healthy leaves no process.
+
+    Raises:
+        HeadlessError: with the reason and what to do.
+    """
+    os.umask(0o077)
+    layout = Layout(home=settings.home)
+    further = (settings.flows_directory, settings.storage_directory)
+    prepare(layout, settings.server.ui_static_directory, *further)
+    examples.install(settings.flows_directory)
+    if Supervisor(layout).pid() is not None:
+        raise StackFailed(
+            f"a stack runs already at PREFECT_HOME={layout.home}",
+            fix="`prefect-headless status` shows it, `prefect-headless down` ends it",
+        )
+    with stack.starting(layout):
+        _sweep(layout, voice)
+        settings = with_free_port(settings)
+        plan, record = make_plan(settings, layout, options, voice)
+        with _stoppable(), _supervised(plan, record, options) as (supervisor, every):
+            pump = _pump(layout, every, options)
+            try:
+                stack.bring_up(plan, every, patience_seconds=options.wait_seconds, say=voice.say)
+                voice.say(f"the stack is up: {record.ui_url}")
+                if not options.detach:
+                    _watch(layout, supervisor)
+            except Stopped:
+                voice.say("stopping")
+                stack.take_down(layout)
+            except BaseException:
+                # Whatever it was, also Ctrl-C: a half-started stack must not stay behind.
+                stack.take_down(layout)
+                raise
+            finally:
+                if pump is not None:
+                    pump.stop()
+    return record
+
+
+def with_free_port(settings: Settings) -> Settings:
+    """*settings* with a port chosen for the server if the user left that to us (port 0)."""
+    if settings.server.port != 0:
+        return settings
+    server = replace(settings.server, port=free_port(settings.server.host))
+    chosen = {
+        name: getattr(settings, name).replace(
+            f":0{server.base_path}", f":{server.port}{server.base_path}"
+        )
+        for name in ("api_url", "ui_api_url")
+    }
+    return replace(settings, server=server, **chosen)
+
+
+def make_plan(
+    settings: Settings, layout: Layout, options: UpOptions, voice: Voice
+) -> tuple[Plan, Record]:
+    """Check and make everything a start needs: what is started, and what is written down of it."""
+    server = settings.server
+    if options.with_server:
+        require_free(server.host, server.port, what="the server", setting="PREFECT_SERVER_PORT")
+        provision = storage.provide(settings, layout, say=voice.say)
+    else:
+        provision = Provision(database=database.sqlite(layout.database))
+    auth_string, auth_note = access.provide(settings, layout)
+    emulator_port = settings.emulator_port or free_port(LOOPBACK)
+    count = settings.workers.count if options.with_worker else 0
+    plan = Plan(
+        settings=settings,
+        layout=layout,
+        database=provision.database,
+        access=Access(
+            auth_string=auth_string,
+            emulator_url=f"http://{LOOPBACK}:{emulator_port}" if settings.emulator else None,
+            emulator_token=kept_secret(layout.emulator_token) if settings.emulator else None,
+        ),
+        cluster=provision.cluster,
+        with_server=options.with_server,
+        worker_ports=tuple(_worker_ports(settings, count)),
+        host_name=socket.gethostname(),
+        emulator_port=emulator_port,
+    )
+    switched = database.switch_warning(last_storage(layout), provision.database)
+    notes = (provision.warning, auth_note, switched)
+    findings = (*settings.findings, *(note for note in notes if note))
+    for finding in findings:
+        voice.warn(finding)
+    return plan, _record(plan, findings)
+
+
+def _worker_ports(settings: Settings, count: int) -> Iterator[int]:
+    """A port for each worker's health probe: the user's and those after it, or free ones."""
+    given = settings.sources.get("PREFECT_WORKER_WEBSERVER_PORT")
+    for index in range(count):
+        yield int(given) + index if given else free_port(LOOPBACK)
+
+
+def _record(plan: Plan, findings: tuple[str, ...]) -> Record:
+    settings = plan.settings
+    every = services(plan)
+    root = settings.server.local_url.removesuffix(settings.server.base_path)
+    serve_base = settings.sources.get("PREFECT_SERVER_UI_SERVE_BASE") or ""
+    return Record(
+        version=VERSION,
+        supervisor_pid=0,
+        started_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        services=tuple(service.name for service in every),
+        api_url=settings.api_url,
+        local_url=settings.server.local_url if plan.with_server else settings.api_url,
+        ui_url=root + serve_base,
+        ui_api_url=settings.ui_api_url,
+        storage=plan.database.label,
+        storage_kind=plan.database.kind.value,
+        pool=settings.workers.pool,
+        pool_type=settings.workers.type,
+        authenticated=plan.access.auth_string is not None,
+        health_urls={service.name: service.health_url for service in every if service.health_url},
+        emulator_url=plan.access.emulator_url,
+        findings=findings,
+    )
+
+
+@contextmanager
+def _supervised(
+    plan: Plan, record: Record, options: UpOptions
+) -> Iterator[tuple[subprocess.Popen[bytes], tuple[Service, ...]]]:
+    every = services(plan)
+    layout = plan.layout
+    write_private(layout.configuration, configuration(layout, every))
+    supervisor = start_supervisor(
+        layout,
+        every,
+        die_with_parent=not options.detach,
+        patience_seconds=SUPERVISOR_PATIENCE_SECONDS,
+    )
+    replace(record, supervisor_pid=supervisor.pid).save(layout)
+    if plan.with_server:
+        write_private(layout.last_storage, plan.database.label + "\n")
+    yield supervisor, every
+
+
+def _sweep(layout: Layout, voice: Voice) -> None:
+    """End what a stack left behind whose supervisor was killed: it would hold our ports."""
+    ended = processes.end(layout.home, grace_seconds=stack.GRACE_SECONDS)
+    if ended:
+        voice.warn(f"ended {ended} processes of an earlier stack that lost its supervisor")
+
+
+def _pump(layout: Layout, every: tuple[Service, ...], options: UpOptions) -> LogPump | None:
+    if options.detach:
+        return None
+
+    def write(line: str) -> None:
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+    names = ("supervisord", *(service.name for service in every))
+    pump = LogPump({name: layout.log(name) for name in names}, write)
+    pump.start()
+    return pump
+
+
+def _watch(layout: Layout, supervisor: subprocess.Popen[bytes]) -> None:
+    """Return when the supervisor has ended by itself (`down` from another shell).
+
+    Raises:
+        StackFailed: a service was given up, or the supervisor was killed.
+    """
+    while supervisor.poll() is None:
+        failure = stack.given_up(layout)
+        if failure is not None:
+            raise failure
+        time.sleep(WATCH_EVERY_SECONDS)
+    if supervisor.returncode != 0:
+        raise StackFailed(
+            f"the supervisor ended with {supervisor.returncode}",
+            fix=f"see {layout.log('supervisord')}",
+        )
+
+
+@contextmanager
+def _stoppable() -> Iterator[None]:
+    """SIGTERM and SIGINT become `Stopped`, so that everything is stopped on the way out."""
+
+    def stop(number: int, _frame: FrameType | None) -> None:
+        signal.signal(number, signal.SIG_IGN)
+        raise Stopped
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
