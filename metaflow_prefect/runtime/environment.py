@@ -66,7 +66,7 @@ def _print_variables(flow: Any, options: list[str]) -> None:
         sys.stdout.write(f"\n{_MARK}{json.dumps(found)}\n")
         sys.stdout.flush()
 
-    cli.start.add_command(variables)
+    cli.cli.add_command(variables)
     cli.main(flow, args=[*options, "environment-variables"])
 
 
