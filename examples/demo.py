@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".demo"
-DATASTORE = STATE / "metaflow"
 FLOW_FILE = Path(__file__).resolve().with_name("digits_flow.py")
 
 _ELSEWHERE = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "METAFLOW_PROFILE")
@@ -27,14 +26,17 @@ _ELSEWHERE = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "METAFLOW
 def use_local_state(prefect_home: Path) -> None:
     """Point Metaflow and Prefect, in this process and all it starts, below `.demo/`.
 
-    Call it before the first import of either: both read their settings then.
+    Call it before the first import of either: both read their settings then. It goes there, too:
+    Metaflow looks for local cards from the working directory upwards, whatever its settings say
+    (plugins/cards/card_datastore.py, get_storage_root).
     """
     for name in _ELSEWHERE:
         os.environ.pop(name, None)
-    for folder in (DATASTORE, prefect_home):
+    for folder in (STATE / ".metaflow", prefect_home):
         folder.mkdir(parents=True, exist_ok=True)
+    os.chdir(STATE)
     os.environ |= {
-        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(DATASTORE),
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(STATE),
         "METAFLOW_DEFAULT_DATASTORE": "local",
         "METAFLOW_DEFAULT_METADATA": "local",
         # Metaflow refuses to run as root, or as nobody, without a name to record.
@@ -44,7 +46,7 @@ def use_local_state(prefect_home: Path) -> None:
     }
 
 
-def read_back(pathspec: str) -> None:
+def read_back(pathspec: str) -> Run:
     """Print what the finished run *pathspec* found, read with the Metaflow client.
 
     Raises:
@@ -57,7 +59,7 @@ def read_back(pathspec: str) -> None:
     try:
         run = Run(pathspec)
     except MetaflowException as error:
-        msg = f"Metaflow has no run {pathspec} below {DATASTORE}: {error}"
+        msg = f"Metaflow has no run {pathspec} below {STATE}: {error}"
         raise DemoFailed(msg) from error
     if not run.successful:
         msg = f"Metaflow has not recorded {pathspec} as successful"
@@ -66,21 +68,30 @@ def read_back(pathspec: str) -> None:
     print(f"  best score  {run.data.best_score:.4f}")
     print(f"  with        {run.data.best_params}")
     print(f"  model       {run.data.model}")
-    print(f"  card        {_save_card(run)}")
+    return run
 
 
 def client_snippet(pathspec: str) -> str:
     """Return the command that opens the run *pathspec* in Python."""
-    python = Path(sys.executable)
-    code = f"from metaflow import Run, namespace; namespace(None); print(Run('{pathspec}').data.best_params)"
-    return f'METAFLOW_DATASTORE_SYSROOT_LOCAL={DATASTORE} {python} -c "{code}"'
+    code = (
+        "from metaflow import Run, namespace; namespace(None); "
+        f"print(Run('{pathspec}').data.best_params)"
+    )
+    return f'cd {STATE} && {sys.executable} -c "{code}"'
 
 
 def _save_card(run: Run) -> Path:
+    """Write the card of *run* as a page; raise `DemoFailed` where it has none."""
     from metaflow.cards import get_cards
+    from metaflow.exception import MetaflowException
 
     page = STATE / "digits-card.html"
-    page.write_text(get_cards(run["evaluate"].task)[0].get(), encoding="utf-8")
+    try:
+        cards = get_cards(run["evaluate"].task)
+    except MetaflowException as error:
+        msg = f"the step `evaluate` left no card: {error}"
+        raise DemoFailed(msg) from error
+    page.write_text(cards[0].get(), encoding="utf-8")
     return page
 
 
@@ -103,7 +114,8 @@ def main() -> int:
     try:
         with exit_on_signals():
             pathspec = _run_flow()
-            read_back(pathspec)
+            run = read_back(pathspec)
+            print(f"  card        {_save_card(run)}")
     except DemoFailed as error:
         print(f"demo failed: {error}", file=sys.stderr)
         return 1
