@@ -114,6 +114,35 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A parameter that takes its value from a field of an event's payload."""
+
+    parameter: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trigger:
+    """One event that starts the deployed flow: @trigger, or the end of a run (@trigger_on_finish).
+
+    `flow` is the flow whose runs emit it, or None for an event that somebody publishes.
+    """
+
+    event: str
+    flow: str | None = None
+    fields: tuple[Field, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Triggers:
+    """The events a deployed flow waits for: all of them, or any; within a time, or whenever they come."""
+
+    events: tuple[Trigger, ...]
+    is_any: bool = False
+    within_seconds: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """@project as Metaflow resolves it: `flow_name` is `project.branch.Flow`."""
 
@@ -164,6 +193,7 @@ class Flow:
     end: str
     parameters: tuple[Parameter, ...] = ()
     schedule: Schedule | None = None
+    triggers: Triggers | None = None
     project: Project | None = None
     exit_hooks: ExitHooks = ExitHooks()
     tags: tuple[str, ...] = ()

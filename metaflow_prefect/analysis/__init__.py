@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import decorators, graph, parameters, support
+from metaflow_prefect.analysis import decorators, events, graph, parameters, support
 from metaflow_prefect.errors import Finding, UnsupportedFlow
 
 __all__ = ["Request", "analyze"]
@@ -43,11 +43,13 @@ def analyze(state: Any, request: Request) -> ir.Flow:
     flow_decorators = _flow_decorators(state.flow)
     found_parameters, bad_parameters = parameters.parameters(state.flow)
     schedule, bad_schedule = decorators.schedule(flow_decorators)
+    triggers, bad_triggers = events.triggers(flow_decorators, current, found_parameters)
     findings = (
         *support.findings(state.graph, flow_decorators),
         *_environment_findings(state.environment.TYPE),
         *bad_parameters,
         *bad_schedule,
+        *bad_triggers,
         *_unscheduled(schedule, found_parameters),
     )
     if findings:
@@ -60,6 +62,7 @@ def analyze(state: Any, request: Request) -> ir.Flow:
         end=state.graph.end_step,
         parameters=found_parameters,
         schedule=schedule,
+        triggers=triggers,
         project=decorators.project(flow_decorators, current),
         exit_hooks=_exit_hooks(flow_decorators),
         tags=request.tags,
@@ -128,14 +131,20 @@ def _options(state: Any, flow_decorators: tuple[Any, ...]) -> tuple[str, ...]:
             options.append(f"--{name}={chosen}")
     for decorator in flow_decorators:
         for name, value in decorator.get_top_level_options():
-            if value is True:
-                options.append(f"--{name}")
-            elif value not in (None, False):
-                options.append(f"--{name}={value}")
+            options.extend(_as_options(name, value))
     options.extend(f"--with={spec}" for spec in _added_decorators(state.graph))
     for name in _configs(state.flow):
         options.extend(("--config-value", name, f"kv.{name}"))
     return tuple(options)
+
+
+def _as_options(name: str, value: Any) -> tuple[str, ...]:
+    if value is None or value is False:
+        return ()
+    if value is True:
+        return (f"--{name}",)
+    values = value if isinstance(value, (list, tuple)) else (value,)
+    return tuple(f"--{name}={item}" for item in values)
 
 
 def _added_decorators(flow_graph: Any) -> tuple[str, ...]:

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from metaflow_prefect import ir
 from metaflow_prefect.render.environment import environment
 from metaflow_prefect.render.payload import payload
-from metaflow_prefect.render.view import argument_names, entrypoint_name, view
+from metaflow_prefect.render.view import TRIGGERED_BY, argument_names, entrypoint_name, view
 
-__all__ = ["argument_names", "entrypoint_name", "render", "render_standalone"]
+__all__ = ["TRIGGERED_BY", "argument_names", "entrypoint_name", "render", "render_standalone"]
 
 
 def render(flow: ir.Flow) -> str:

@@ -19,7 +19,10 @@ _FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolT
                 "check_api", "execute", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
                 "pathlib", "shutil", "sys", "tempfile", "zipfile")  # fmt: skip
 
-_USED_IN_FLOW_BODY = ("PROGRAM", "STEPS", "execute", "return_state", "wait_for")
+TRIGGERED_BY = "triggered_by"
+"""The argument in which a deployment's automations tell a run what started it."""
+
+_USED_IN_FLOW_BODY = ("PROGRAM", "STEPS", "execute", "return_state", "wait_for", TRIGGERED_BY)
 """Names that an argument of the flow function must not hide; the last two are Prefect's own."""
 
 _ALWAYS_IMPORTED = frozenset({"Program", "Step", "check_api", "execute", "main", "run_step"})
@@ -99,6 +102,8 @@ class FileView:
     def typing_names(self) -> tuple[str, ...]:
         """What the file imports of typing."""
         annotations = " ".join(parameter.annotation for parameter in self.parameters)
+        if self.flow.triggers is not None:
+            annotations += " Any"
         return tuple(name for name in ("Any", "Literal") if name in annotations)
 
 
@@ -145,6 +150,7 @@ def _program(flow: ir.Flow, *, is_standalone: bool) -> tuple[Option, ...]:
     environment = flow.backends.environment
     return _given(
         Option("flow", flow.name),
+        Option("project_flow", flow.project.flow_name if flow.project else None),
         Option("source", name if is_standalone else flow.source.file),
         Option("sha256", flow.source.sha256),
         Option("metadata", flow.backends.metadata),

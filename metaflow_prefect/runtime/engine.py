@@ -12,13 +12,14 @@ from typing import Any
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import StepFailed
-from metaflow_prefect.runtime import report
+from metaflow_prefect.runtime import events, report
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
-from metaflow_prefect.runtime.graph import Step
+from metaflow_prefect.runtime.graph import End, Step
 from metaflow_prefect.runtime.local_run import drain, is_embedded
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.session import LaunchOptions, Session
+from metaflow_prefect.runtime.suspension import Suspension
 
 _TIMEOUT_GRACE_SECONDS = 60
 """@timeout is enforced inside the step, as under Metaflow, so that @catch and the logs see it.
@@ -38,24 +39,35 @@ OPTIONS: ContextVar[LaunchOptions] = ContextVar("metaflow_prefect_options", defa
 """Set by whoever calls the flow function in this process; a deployed run has none."""
 
 
-def execute(program: Program, steps: tuple[Step, ...], parameters: Mapping[str, object]) -> None:
+def execute(
+    program: Program,
+    steps: tuple[Step, ...],
+    parameters: Mapping[str, object],
+    triggered_by: list[dict[str, Any]] | None = None,
+) -> None:
     """Execute the whole flow; called from the generated flow function.
 
+    *triggered_by* lists the events that started the run, where a deployment's automation did.
+
     Raises:
+        Pause: somebody suspended the flow run; it goes on when it is executed again.
         StepFailed: a step failed for good.
         InitFailed: Metaflow refused to begin the run.
     """
     from prefect.context import FlowRunContext
+    from prefect.exceptions import Pause
 
     context = FlowRunContext.get()
     assert context is not None  # noqa: S101  only ever called inside a flow run
     assert context.flow_run is not None  # noqa: S101
+    program = events.triggered(program, triggered_by)
     run_id = names.run_id(context.flow_run.id)
     options = OPTIONS.get()
     session = Session.open(program, steps, run_id, options)
-    schedule = _Schedule(session, steps, getattr(context.task_runner, "_max_workers", 1))
+    workers = getattr(context.task_runner, "_max_workers", 1)
+    schedule = _Schedule(session, steps, workers, Suspension(context.flow_run))
     token = _SESSION.set(session)
-    is_successful = False
+    is_successful, is_over = False, True
     try:
         report.run_begins(program.flow, run_id, session.resumes)
         if options.on_begin is not None:
@@ -63,9 +75,13 @@ def execute(program: Program, steps: tuple[Step, ...], parameters: Mapping[str, 
         session.begin(parameters)
         schedule.run()
         is_successful = True
+    except Pause:
+        is_over = False
+        raise
     finally:
         session.close()
-        session.run_exit_hooks(is_successful=is_successful, show=report.exit_hook_says)
+        if is_over:
+            session.run_exit_hooks(is_successful=is_successful, show=report.exit_hook_says)
         session.dispose()
         _SESSION.reset(token)
         if is_embedded():
@@ -88,6 +104,8 @@ def run_step(label: str) -> None:
     number = max(context.task_run.run_count, 1) - 1
     record = session.attempt(label, number, _show(logger))
     report.task_is_done(session, label, record, logger)
+    is_last = isinstance(session.steps[context.task.name].then, End)
+    events.step_finished(session.context.program, record.outcome.path, is_last=is_last)
 
 
 def _show(logger: Any) -> Callable[[Stream, str], None]:
@@ -101,9 +119,12 @@ def _show(logger: Any) -> Callable[[Stream, str], None]:
 class _Schedule:
     """The loop between the dispatcher and Prefect's task runner; lives in the flow's own thread."""
 
-    def __init__(self, session: Session, steps: tuple[Step, ...], workers: int) -> None:
+    def __init__(
+        self, session: Session, steps: tuple[Step, ...], workers: int, suspension: Suspension
+    ) -> None:
         self._session = session
         self._workers = workers
+        self._suspension = suspension
         self._dispatcher = Dispatcher(steps)
         self._tasks = {step.name: _prefect_task(step, session) for step in steps}
         self._ready: deque[Launch] = deque()
@@ -117,10 +138,14 @@ class _Schedule:
         """Run until nothing is left to do.
 
         Raises:
+            Pause: the flow run was suspended, and the tasks that were running are done.
             StepFailed: a task failed for good; the others were given a moment, then ended.
         """
         self._ready.append(self._dispatcher.begin(self._session.datastore.parameters_path()))
         while self._ready or self._running:
+            suspended = self._suspension.state() if self._ready else None
+            if suspended is not None:
+                self._stop_for_now(suspended)
             self._submit_what_fits()
             self._settle(self._finished.get())
             if self._failed:
@@ -128,6 +153,20 @@ class _Schedule:
         if not self._dispatcher.is_complete:
             message = "The flow stopped before its last step: a join did not get all of its inputs."
             raise StepFailed(message)
+
+    def _stop_for_now(self, state: Any) -> None:
+        """Let running tasks finish and leave the rest to a later execution of this flow run.
+
+        Raises:
+            Pause: always, unless one of those tasks fails.
+        """
+        from prefect.exceptions import Pause
+
+        while self._running:
+            self._settle(self._finished.get())
+        if not self._failed:
+            raise Pause(state=state)
+        self._wind_down()
 
     def _submit_what_fits(self) -> None:
         while self._ready and len(self._running) < self._workers:

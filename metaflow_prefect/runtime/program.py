@@ -17,6 +17,7 @@ RUNTIME_API = 1
 class Program:
     """The Metaflow program behind a generated file.
 
+    `project_flow` is the flow's name under @project: `project.branch.Flow`.
     `source` is the flow's file, relative to the generated file; `sha256` is of its bytes.
     `options` are Metaflow's top-level options, given to every command of the run.
     `datastore_root` is given only where the user chose one. `tags` go on the Metaflow run.
@@ -30,6 +31,7 @@ class Program:
     sha256: str
     metadata: str
     datastore: str
+    project_flow: str | None = None
     environment: str = "local"
     datastore_root: str | None = None
     options: tuple[str, ...] = ()

@@ -25,6 +25,7 @@ check_api(1)
 
 PROGRAM = Program(
     flow="NightlyProjectFlow",
+    project_flow="shop.user.tester.NightlyProjectFlow",
     source="nightly_project_flow.py",
     sha256="8c30673d1508ee03d9618f16b8491d11feb36448bc7bfc9f73bb592aaf2efa75",
     metadata="local",
