@@ -44,6 +44,7 @@ class Api:
     ) -> None:
         self.settings = settings
         self.clock = clock or SystemClock()
+        self.started_at = self.clock.now()
         self.store = Store(settings.state_dir)
         self.faults = Faults(settings.seed, faults)
         ids = Ids(settings.seed)

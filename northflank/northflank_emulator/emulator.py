@@ -9,7 +9,6 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
 
-import uvicorn
 from typing_extensions import Self
 
 from northflank_emulator.access import Role
@@ -61,7 +60,7 @@ class Emulator:
         self._ready = threading.Event()
         self._problem: BaseException | None = None
         self._api: Api | None = None
-        self._server: uvicorn.Server | None = None
+        self._server: serving.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self.base_url = ""
 
@@ -121,8 +120,8 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         """End the server and every container."""
-        if self._server is not None:
-            self._server.should_exit = True
+        if self._server is not None and self._loop is not None and self._loop.is_running():
+            self._loop.call_soon_threadsafe(self._server.stop)
         if self._thread is not None:
             self._thread.join(_STOP_SECONDS)
 

@@ -4,11 +4,16 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any
+
+import tomli
 
 from northflank_emulator.clock import Clock
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
 from northflank_emulator.log_book import Written
 from northflank_emulator.models import Stream
+from northflank_emulator.schema import Flag, Integer, ListOf, Number, Record, Text, check
 
 _TERMINATED = 143
 _KILLED = 137
@@ -30,6 +35,45 @@ class Outcome:
     seconds: float = 0.0
     lines: tuple[str, ...] = ()
     stubborn: bool = False
+
+
+_FIELDS = Record(
+    fields={
+        "job": Text(minimum=1),
+        "exit_codes": ListOf(item=Integer(minimum=0, maximum=255)),
+        "seconds": Number(),
+        "lines": ListOf(item=Text()),
+        "stubborn": Flag(),
+    }
+)
+
+
+class InvalidScriptError(Exception):
+    """The script does not say what it should."""
+
+    def __init__(self, path: Path, problem: str) -> None:
+        super().__init__(f"{path}: {problem}. Each [[outcome]] has {', '.join(_FIELDS.fields)}.")
+
+
+def read_outcomes(path: Path) -> list[Outcome]:
+    """The outcomes of a TOML file: a list of tables `[[outcome]]`.
+
+    Raises:
+        InvalidScriptError: the file is missing or says something else.
+    """
+    try:
+        entries = tomli.loads(path.read_text(encoding="utf-8")).get("outcome", [])
+    except (OSError, ValueError) as error:
+        raise InvalidScriptError(path, f"it cannot be read ({error})") from error
+    problems = list(check(ListOf(item=_FIELDS), entries))
+    if problems:
+        raise InvalidScriptError(path, f"{problems[0].path} {problems[0].message}")
+    return [_outcome(entry) for entry in entries]
+
+
+def _outcome(entry: Mapping[str, Any]) -> Outcome:
+    lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
+    return Outcome(**{**entry, **lists})
 
 
 @dataclass(slots=True)

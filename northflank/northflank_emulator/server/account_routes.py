@@ -86,7 +86,6 @@ def _regions(_: Call) -> JsonObject:
 
 
 def _auth(call: Call) -> JsonObject:
-    created = call.api.world.project(call.api.settings.projects[0]).created_at
     return data(
         {
             "id": "emulator",
@@ -95,7 +94,7 @@ def _auth(call: Call) -> JsonObject:
             "entityType": "team",
             "entityId": "emulator",
             "entityUid": "emulator",
-            "createdAt": iso(created),
+            "createdAt": iso(call.api.started_at),
         }
     )
 

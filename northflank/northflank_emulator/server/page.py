@@ -1,7 +1,10 @@
 """The page for people: projects, jobs, runs and their logs, rendered on the server."""
 
+import base64
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from ipaddress import ip_address
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,7 +17,9 @@ from northflank_emulator.api import Api
 from northflank_emulator.log_book import LineFilter
 from northflank_emulator.models import Ending, Job, LogLine, Run
 
+_Show = Callable[[Request], Awaitable[Response]]
 _HERE = Path(__file__).parent
+_SHOWN_JOBS = 100
 _SHOWN_RUNS = 10
 _SHOWN_LINES = 2000
 # Nothing but our own style sheet: a job's log is shown as text, whatever is in it.
@@ -56,10 +61,35 @@ def page_routes(api: Api) -> list[Route]:
     """The overview, one page per run, and the style sheet."""
     page = _Page(api)
     return [
-        Route("/", page.overview),
-        Route("/runs/{project}/{job}/{run}", page.run),
+        Route("/", _near_or_known(api, page.overview)),
+        Route("/runs/{project}/{job}/{run}", _near_or_known(api, page.run)),
         Route("/page.css", _style),
     ]
+
+
+def _near_or_known(api: Api, show: _Show) -> _Show:
+    """Let this machine look at *show*; others need a token, as the password their browser asks for."""
+
+    async def guarded(request: Request) -> Response:
+        near = request.client is not None and ip_address(request.client.host).is_loopback
+        if near or _password(request) in api.settings.tokens:
+            return await show(request)
+        return Response(
+            "The password is one of the emulator's API tokens.",
+            status_code=401,
+            headers={"www-authenticate": 'Basic realm="northflank-emulator"'},
+        )
+
+    return guarded
+
+
+def _password(request: Request) -> str:
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        user_and_password = base64.b64decode(encoded).decode()
+    except ValueError:
+        return ""
+    return user_and_password.partition(":")[2] if scheme.lower() == "basic" else ""
 
 
 class _Page:
@@ -73,8 +103,9 @@ class _Page:
         """Show every project with its jobs and their latest runs."""
         now = self._api.clock.now()
         projects = [
-            (project, [self._job_row(job, now) for job in self._api.store.jobs.of(project.id)])
+            (project, [self._job_row(job, now) for job in jobs[: -_SHOWN_JOBS - 1 : -1]], len(jobs))
             for project in self._api.store.projects
+            for jobs in [self._api.store.jobs.of(project.id)]
         ]
         return self._render(
             "overview.jinja",

@@ -2,6 +2,8 @@
 
 import asyncio
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -21,6 +23,20 @@ class _Protocol(H11Protocol):
         """Take a new connection."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
+
+
+class Server(uvicorn.Server):
+    """Leaves signals alone: uvicorn would let them end the process before its containers."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+    def stop(self) -> None:
+        """Stop serving; the second time, without waiting for open connections."""
+        self.force_exit = self.should_exit
+        self.should_exit = True
 
 
 def listen(host: str, port: int) -> socket.socket:
@@ -48,9 +64,9 @@ def base_url(sock: socket.socket) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def http_server(api: Api, records: Records) -> uvicorn.Server:
+def http_server(api: Api, records: Records) -> Server:
     """The HTTP server for *api*, not started yet."""
-    return uvicorn.Server(
+    return Server(
         uvicorn.Config(
             application(api, records),
             loop="asyncio",
@@ -65,7 +81,7 @@ def http_server(api: Api, records: Records) -> uvicorn.Server:
     )
 
 
-async def serve(api: Api, server: uvicorn.Server, sock: socket.socket) -> None:
+async def serve(api: Api, server: Server, sock: socket.socket) -> None:
     """Serve until the server is told to stop; then end everything that runs."""
     api.start()
     rounds = asyncio.create_task(_rounds(api))
