@@ -12,10 +12,19 @@ from typing import ParamSpec, TypeVar
 
 import click
 
-from metaflow_prefect.headless import access, environment, examples, report, stack
+from metaflow_prefect.headless import (
+    access,
+    environment,
+    examples,
+    migrations,
+    report,
+    stack,
+    storage,
+)
+from metaflow_prefect.headless.doctor import examine as diagnose
 from metaflow_prefect.headless.errors import HeadlessError, NotRunning
 from metaflow_prefect.headless.health import Health, examine
-from metaflow_prefect.headless.layout import Layout
+from metaflow_prefect.headless.layout import Layout, prepare
 from metaflow_prefect.headless.loading import load_checked_settings, load_settings
 from metaflow_prefect.headless.logs import Follower, last_lines
 from metaflow_prefect.headless.record import Record, load_record
@@ -233,6 +242,44 @@ def run(command: tuple[str, ...]) -> None:
     if program is None:
         raise HeadlessError(f"there is no program {command[0]!r}", fix="check PATH")
     os.execve(program, command, variables)  # noqa: S606 -- `run` becomes the command
+
+
+@main.group()
+def db() -> None:
+    """The database of the settings in force."""
+
+
+@db.command()
+@speaks_plainly
+def check() -> None:
+    """Connect to the database and say whether it can be used."""
+    settings = load_settings()
+    click.echo(migrations.check(storage.current(settings, Layout(home=settings.home))))
+
+
+@db.command()
+@speaks_plainly
+def upgrade() -> None:
+    """Create or upgrade the tables."""
+    settings = load_settings()
+    layout = Layout(home=settings.home)
+    prepare(layout)
+    migrations.upgrade(settings, storage.current(settings, layout))
+
+
+@main.command()
+@speaks_plainly
+def doctor() -> None:
+    """Check everything a start needs; exit code 1 if something is wrong."""
+    wrong = 0
+    for found in diagnose(load_checked_settings()):
+        click.echo(
+            f"{'BAD' if found.problem else 'ok '} {found.name:<9} {found.problem or found.detail}"
+        )
+        if found.problem:
+            wrong += 1
+            click.echo(f"    fix: {found.fix}")
+    sys.exit(1 if wrong else 0)
 
 
 @main.command()

@@ -139,7 +139,8 @@ def for_emulator(settings: Settings, access: Access) -> dict[str, str]:
     environment = {
         name: text for name, text in settings.sources.merged().items() if _matches(name, JOB_NAMES)
     }
-    environment["NORTHFLANK_EMULATOR_TOKEN"] = access.emulator_token or ""
+    environment["PATH"] = _search_path(settings)
+    environment["NORTHFLANK_API_TOKEN"] = access.emulator_token or ""
     environment[MARKER] = str(settings.home)
     return environment
 

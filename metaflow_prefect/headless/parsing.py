@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -78,6 +79,19 @@ class Reader:
             self._refuse(value, f"is not one of {', '.join(sorted(members))}")
             return next(iter(kind))
         return members[text]
+
+    def mapping(self, name: str) -> dict[str, object]:
+        """A JSON object, empty if not set."""
+        value = self.value(name)
+        try:
+            found = json.loads(value.text or "{}")
+        except json.JSONDecodeError as error:
+            self._refuse(value, f"is not JSON ({error})")
+            return {}
+        if not isinstance(found, dict):
+            self._refuse(value, "is not a JSON object")
+            return {}
+        return found
 
     def path(self, name: str, default: Path) -> Path:
         """A path with `~` expanded, absolute."""

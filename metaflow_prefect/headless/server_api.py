@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,15 @@ class Queue:
     late: int
     pending: int
     running: int
+
+
+class UnknownVariables(Exception):
+    """Job variables that the pool's template does not have."""
+
+    def __init__(self, unknown: list[str], known: list[str]) -> None:
+        self.unknown = unknown
+        self.known = known
+        super().__init__(f"{unknown} not among {known}")
 
 
 class ServerApi:
@@ -50,6 +60,23 @@ class ServerApi:
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
         return str(answer.raise_for_status().json()["type"])
+
+    def set_job_variables(self, pool: str, defaults: Mapping[str, object]) -> None:
+        """Make *defaults* the defaults of the job variables of *pool*.
+
+        Raises:
+            UnknownVariables: the pool's template has no such variable.
+        """
+        found = self._client.get(f"/work_pools/{pool}").raise_for_status().json()
+        template = found["base_job_template"]
+        known = template.get("variables", {}).get("properties", {})
+        unknown = sorted(set(defaults) - set(known))
+        if unknown:
+            raise UnknownVariables(unknown, sorted(known))
+        for name, text in defaults.items():
+            known[name]["default"] = text
+        changed = {"base_job_template": template}
+        self._client.patch(f"/work_pools/{pool}", json=changed).raise_for_status()
 
     def online_workers(self, pool: str) -> tuple[str, ...]:
         """Names of the workers of *pool* that have been heard lately."""

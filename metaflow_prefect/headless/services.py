@@ -47,6 +47,7 @@ class Service:
     stop_seconds: int = 30
     user: str | None = None
     health_url: str | None = None
+    keep_stdout: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,7 +167,7 @@ def _emulator(plan: Plan) -> Service:
     return Service(
         name="emulator",
         command=(
-            *(sys.executable, "-m", "northflank_emulator"),
+            *(sys.executable, "-m", "northflank_emulator.cli"),
             *("--port", str(plan.emulator_port)),
             *("--state-dir", str(plan.layout.emulator_state)),
         ),
@@ -174,7 +175,9 @@ def _emulator(plan: Plan) -> Service:
         environment=environment.for_emulator(plan.settings, plan.access),
         directory=plan.layout.work,
         settle_seconds=2,
-        health_url=None,
+        health_url=f"{plan.access.emulator_url}/_emulator/health",
+        # Its first lines show the token.
+        keep_stdout=False,
     )
 
 

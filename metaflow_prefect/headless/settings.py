@@ -18,6 +18,10 @@ from metaflow_prefect.headless.variables import OWN_NAMES, VARIABLES
 READ_ELSEWHERE = ("PREFECT__", "PREFECT_REDIS_")
 
 
+#: The project the emulator has from the start.
+EMULATED_PROJECT = "demo"
+
+
 class StorageType(str, Enum):
     """PREFECT_STORAGE_TYPE."""
 
@@ -94,6 +98,7 @@ class Workers:
     query_seconds: float
     count: int
     environment: tuple[str, ...]
+    variables: dict[str, object]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,7 +259,16 @@ def _workers(reader: Reader) -> Workers:
         query_seconds=reader.number("PREFECT_WORKER_QUERY_SECONDS", least=0.1),
         count=reader.whole("PREFECT_WORKER_COUNT", least=0),
         environment=tuple(names),
+        variables=_job_variables(reader),
     )
+
+
+def _job_variables(reader: Reader) -> dict[str, object]:
+    given = reader.mapping("PREFECT_WORKER_POOL_VARIABLES")
+    emulated = reader.flag("PREFECT_HEADLESS_EMULATOR")
+    if not given and emulated and reader.text("PREFECT_WORKER_POOL_TYPE") == "northflank":
+        return {"project_id": EMULATED_PROJECT}
+    return given
 
 
 def _findings(

@@ -20,7 +20,7 @@ from metaflow_prefect.headless.layout import Layout
 from metaflow_prefect.headless.logs import last_lines
 from metaflow_prefect.headless.postgres import Outcome
 from metaflow_prefect.headless.record import forget
-from metaflow_prefect.headless.server_api import ServerApi, answers
+from metaflow_prefect.headless.server_api import ServerApi, UnknownVariables, answers
 from metaflow_prefect.headless.services import Order, Plan, Service
 from metaflow_prefect.headless.supervisor import State, Supervisor
 
@@ -75,6 +75,8 @@ def bring_up(
         if service.order is Order.SERVER:
             say(f"server is ready at {plan.settings.server.local_url}")
             _furnish(plan)
+    if plan.worker_ports:
+        _await_workers(plan, supervisor, deadline)
 
 
 def _await_cluster(plan: Plan, supervisor: Supervisor) -> None:
@@ -129,15 +131,45 @@ def _failure(layout: Layout, name: str, what: str) -> StackFailed:
 def _furnish(plan: Plan) -> None:
     """What the server should know before the first run: the automation, and no wrong pool."""
     settings = plan.settings
+    with _api(plan) as api:
+        if settings.crash_zombies:
+            api.ensure_zombie_automation()
+        if plan.worker_ports:
+            _check_pool(api, settings.workers.pool, settings.workers.type)
+
+
+def _await_workers(plan: Plan, supervisor: Supervisor, deadline: float) -> None:
+    """Return when every worker polls its pool; then set the defaults of the job variables."""
+    workers = plan.settings.workers
+    wanted = {f"{plan.host_name}-{index}" for index in range(1, len(plan.worker_ports) + 1)}
+    with _api(plan) as api:
+        while not wanted <= set(api.online_workers(workers.pool)):
+            _fail_if_given_up(plan.layout, supervisor, "worker")
+            if time.monotonic() > deadline:
+                raise _failure(plan.layout, "worker", "did not reach the server in time")
+            time.sleep(0.2)
+        if not workers.variables:
+            return
+        try:
+            api.set_job_variables(workers.pool, workers.variables)
+        except UnknownVariables as error:
+            problem = (
+                f"PREFECT_WORKER_POOL_VARIABLES: the pool {workers.pool!r} has no job variable "
+                f"{', '.join(error.unknown)}; it has {', '.join(error.known)}"
+            )
+            raise SettingsRefused((problem,)) from error
+
+
+@contextmanager
+def _api(plan: Plan) -> Iterator[ServerApi]:
+    """The server's API; its refusal becomes an error of ours."""
+    server = plan.settings.server.local_url if plan.with_server else plan.settings.api_url
     try:
-        with ServerApi(settings.server.local_url, plan.access.auth_string) as api:
-            if settings.crash_zombies:
-                api.ensure_zombie_automation()
-            if plan.worker_ports:
-                _check_pool(api, settings.workers.pool, settings.workers.type)
+        with ServerApi(server, plan.access.auth_string) as api:
+            yield api
     except httpx.HTTPError as error:
         raise StackFailed(
-            f"the server is ready but refused a request: {error}",
+            f"the server at {server} refused a request: {error}",
             fix=f"see {plan.layout.log('server')}",
         ) from error
 

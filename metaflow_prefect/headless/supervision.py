@@ -64,10 +64,19 @@ def _program(layout: Layout, service: Service) -> dict[str, str]:
         # PostgreSQL's children must hear from their postmaster, not from us.
         "stopasgroup": str(service.user is None and service.stop_signal == "TERM").lower(),
         "killasgroup": "true",
-        "redirect_stderr": "true",
         # Databases and logs are private; what a user's flow writes is the user's business.
         "umask": "022" if service.order is Order.WORKER else "077",
-        "stdout_logfile": str(layout.log(service.name)),
-        "stdout_logfile_maxbytes": ROTATE_AT,
-        "stdout_logfile_backups": str(KEEP_ROTATED),
+        **_log(layout, service),
     }
+
+
+def _log(layout: Layout, service: Service) -> dict[str, str]:
+    kept = "stdout" if service.keep_stdout else "stderr"
+    options = {
+        f"{kept}_logfile": str(layout.log(service.name)),
+        f"{kept}_logfile_maxbytes": ROTATE_AT,
+        f"{kept}_logfile_backups": str(KEEP_ROTATED),
+    }
+    return options | (
+        {"redirect_stderr": "true"} if service.keep_stdout else {"stdout_logfile": "NONE"}
+    )

@@ -20,7 +20,7 @@ from metaflow_prefect.headless.errors import StackFailed
 from metaflow_prefect.headless.layout import Layout, prepare, write_private
 from metaflow_prefect.headless.logs import LogPump
 from metaflow_prefect.headless.ports import free_port, require_free
-from metaflow_prefect.headless.record import Record, last_storage
+from metaflow_prefect.headless.record import Record, last_storage, load_record
 from metaflow_prefect.headless.secret_files import kept_secret
 from metaflow_prefect.headless.services import Plan, Service, services
 from metaflow_prefect.headless.settings import Settings
@@ -70,6 +70,10 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
     prepare(layout, settings.server.ui_static_directory, *further)
     examples.install(settings.flows_directory)
     if Supervisor(layout).pid() is not None:
+        known = load_record(layout)
+        if options.detach and known is not None:
+            voice.say("the stack runs already; `down` and `up` again to change its settings")
+            return known
         raise StackFailed(
             f"a stack runs already at PREFECT_HOME={layout.home}",
             fix="`prefect-headless status` shows it, `prefect-headless down` ends it",

@@ -166,6 +166,12 @@ VARIABLES: tuple[Variable, ...] = (
         meaning="Worker type, e.g. `process` or `northflank`; the pool is created if missing",
     ),
     Variable(
+        name="PREFECT_WORKER_POOL_VARIABLES",
+        default="",
+        default_is='none; `{"project_id": "demo"}` for a `northflank` pool with the emulator',
+        meaning="JSON object: defaults of the pool's job variables, set at each start",
+    ),
+    Variable(
         name="PREFECT_WORKER_LIMIT", default="10", meaning="Concurrent flow runs of each worker"
     ),
     Variable(

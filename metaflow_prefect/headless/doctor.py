@@ -1,0 +1,131 @@
+"""Looks for everything that would keep a stack from working, and says what to do about it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from metaflow_prefect.headless import postgres, storage
+from metaflow_prefect.headless.database import Database, DatabaseKind
+from metaflow_prefect.headless.errors import HeadlessError
+from metaflow_prefect.headless.layout import Layout, prepare
+from metaflow_prefect.headless.ports import require_free
+from metaflow_prefect.headless.postgres import Outcome
+from metaflow_prefect.headless.settings import Settings
+from metaflow_prefect.headless.supervisor import Supervisor
+
+#: Run by the Python that will run the services; the server's own import is what FastAPI breaks.
+IMPORTS_SERVER = "import prefect.server.api.server"
+FINDS_WORKER = """
+import sys
+from prefect.plugins import load_prefect_collections
+from prefect.workers.base import BaseWorker
+import prefect.workers
+load_prefect_collections()
+found = BaseWorker.get_worker_class_from_type(sys.argv[1])
+sys.exit(0 if found else f"known types: {', '.join(sorted(BaseWorker.get_all_available_worker_types()))}")
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """One question and its answer; `problem` is empty if all is well."""
+
+    name: str
+    detail: str = ""
+    problem: str = ""
+    fix: str = ""
+
+
+def examine(settings: Settings) -> Iterator[Check]:
+    """Every check, one after the other; those that start Python take a few seconds."""
+    layout = Layout(home=settings.home)
+    running = Supervisor(layout).pid() is not None
+    yield _settings(settings)
+    yield _tried("home", str(layout.home), lambda: prepare(layout))
+    yield _server_import()
+    yield _worker_type(settings)
+    if running:
+        yield Check(name="port", detail=f"{settings.server.port} (the stack is running)")
+    else:
+        yield _port(settings)
+        yield _database(storage.current(settings, layout), layout)
+
+
+def _settings(settings: Settings) -> Check:
+    if settings.findings:
+        return Check(
+            name="settings",
+            problem="; ".join(settings.findings),
+            fix="correct or remove these variables",
+        )
+    return Check(name="settings", detail="no unknown or contradictory variable")
+
+
+def _tried(name: str, detail: str, attempt: Callable[[], None]) -> Check:
+    try:
+        attempt()
+    except HeadlessError as error:
+        return Check(name=name, problem=error.problem, fix=error.fix)
+    return Check(name=name, detail=detail)
+
+
+def _port(settings: Settings) -> Check:
+    server = settings.server
+    if server.port == 0:
+        return Check(name="port", detail="any free one")
+    return _tried(
+        "port",
+        f"{server.host}:{server.port} is free",
+        lambda: require_free(
+            server.host, server.port, what="the server", setting="PREFECT_SERVER_PORT"
+        ),
+    )
+
+
+def _server_import() -> Check:
+    done = _python(IMPORTS_SERVER)
+    if done.returncode == 0:
+        return Check(name="prefect", detail="the server can be imported")
+    return Check(
+        name="prefect",
+        problem=f"Prefect's server cannot be imported: {_last_line(done.stderr)}",
+        fix='pip install "fastapi>=0.139,<0.151" (newer ones break Prefect 3.8), or reinstall Prefect',
+    )
+
+
+def _worker_type(settings: Settings) -> Check:
+    kind = settings.workers.type
+    done = _python(FINDS_WORKER, kind)
+    if done.returncode == 0:
+        return Check(name="worker", detail=f"type {kind!r} is installed")
+    return Check(
+        name="worker",
+        problem=f"there is no worker type {kind!r} ({_last_line(done.stderr)})",
+        fix="install the package that brings it, or correct PREFECT_WORKER_POOL_TYPE",
+    )
+
+
+def _database(chosen: Database, layout: Layout) -> Check:
+    if not chosen.is_postgres:
+        return Check(name="database", detail=f"{chosen.label}")
+    if chosen.kind is DatabaseKind.MANAGED:
+        where = f"PostgreSQL managed by the stack, {chosen.label}"
+        return Check(name="database", detail=f"{where} (log: {layout.log('postgres')})")
+    trial = postgres.wait_for(chosen, patience_seconds=0)
+    if trial.outcome in {Outcome.READY, Outcome.NO_DATABASE}:
+        return Check(name="database", detail=chosen.label)
+    return Check(name="database", problem=trial.reason, fix=trial.fix)
+
+
+def _python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        (sys.executable, "-c", program, *arguments), capture_output=True, text=True, check=False
+    )
+
+
+def _last_line(text: str) -> str:
+    lines = text.strip().splitlines()
+    return lines[-1] if lines else "no reason given"

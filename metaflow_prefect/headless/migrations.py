@@ -1,0 +1,65 @@
+"""`db check` and `db upgrade`: is the database usable, and are its tables up to date."""
+
+from __future__ import annotations
+
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+
+from metaflow_prefect.headless import environment, postgres
+from metaflow_prefect.headless.database import Database
+from metaflow_prefect.headless.environment import Access
+from metaflow_prefect.headless.errors import StorageRefused
+from metaflow_prefect.headless.postgres import Outcome
+from metaflow_prefect.headless.settings import Settings
+
+
+def check(database: Database) -> str:
+    """One sentence about *database*.
+
+    Raises:
+        StorageRefused: it cannot be used.
+    """
+    if database.is_postgres:
+        trial = postgres.wait_for(database, patience_seconds=0)
+        if trial.outcome is Outcome.READY:
+            return f"ok: {database.label}"
+        raise StorageRefused(trial.reason, fix=trial.fix or "`prefect-headless up` creates it")
+    return _check_sqlite(database)
+
+
+def upgrade(settings: Settings, database: Database) -> None:
+    """Bring the tables to the version of the installed Prefect.
+
+    Raises:
+        StorageRefused: Prefect's migration failed; its own output says why.
+    """
+    done = subprocess.run(
+        (sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"),
+        env=environment.for_server(settings, Access(auth_string=None), database),
+        check=False,
+    )
+    if done.returncode != 0:
+        raise StorageRefused(
+            f"the tables of {database.label} could not be upgraded",
+            fix="see the lines above; stop the stack first if it runs",
+        )
+
+
+def _check_sqlite(database: Database) -> str:
+    path = database.sqlite_file
+    if not path.exists():
+        return f"ok: {path} will be created by the first `up`"
+    try:
+        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+            (state,) = connection.execute("PRAGMA quick_check").fetchone()
+            versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
+    except sqlite3.Error as error:
+        raise StorageRefused(
+            f"{path} cannot be read: {error}",
+            fix="`prefect-headless db upgrade` creates missing tables; restore a damaged file",
+        ) from error
+    if state != "ok":
+        raise StorageRefused(f"{path} is damaged: {state}", fix="restore it from a copy")
+    return f"ok: {path}, tables at version {versions[0][0] if versions else 'none'}"
