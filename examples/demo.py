@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".demo"
 FLOW_FILE = Path(__file__).resolve().with_name("digits_flow.py")
 
-_ELSEWHERE = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_PROFILE", "METAFLOW_PROFILE")
-"""Settings that would take the demo away from the state below `.demo/`."""
+_FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_")
+"""Settings of whoever runs the demo; they could take it away from the state below `.demo/`."""
 
 
 def use_local_state(prefect_home: Path) -> None:
@@ -30,8 +31,9 @@ def use_local_state(prefect_home: Path) -> None:
     Metaflow looks for local cards from the working directory upwards, whatever its settings say
     (plugins/cards/card_datastore.py, get_storage_root).
     """
-    for name in _ELSEWHERE:
-        os.environ.pop(name, None)
+    for name in list(os.environ):
+        if name.startswith(_FOREIGN):
+            del os.environ[name]
     for folder in (STATE / ".metaflow", prefect_home):
         folder.mkdir(parents=True, exist_ok=True)
     os.chdir(STATE)
@@ -107,29 +109,35 @@ def _run_flow() -> str:
     return f"DigitsFlow/{run_id_file.read_text(encoding='utf-8').strip()}"
 
 
-def main() -> int:
-    """Run the demo; return its exit code."""
-    prefect_home = STATE / "prefect"
-    use_local_state(prefect_home)
+def exit_code_of(demo: Callable[[], None]) -> int:
+    """Call *demo*; say what went wrong if something did, and return the exit code for it."""
+    # What we print must not come after what the processes print later.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a text stream here
     try:
         with exit_on_signals():
-            pathspec = _run_flow()
-            run = read_back(pathspec)
-            print(f"  card        {_save_card(run)}")
+            demo()
     except DemoFailed as error:
         print(f"demo failed: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("demo interrupted", file=sys.stderr)
         return INTERRUPTED
+    return 0
+
+
+def _demo() -> None:
+    prefect_home = STATE / "prefect"
+    use_local_state(prefect_home)
+    pathspec = _run_flow()
+    run = read_back(pathspec)
+    print(f"  card        {_save_card(run)}")
     flow_run_id = pathspec.rpartition("/prefect-")[2]
     prefect = Path(sys.executable).with_name("prefect")
     print("\nlook at it again:")
     print(f"  Metaflow's run   {client_snippet(pathspec)}")
     print(f"  Prefect's pages  PREFECT_HOME={prefect_home} {prefect} server start")
     print(f"                   then open http://127.0.0.1:4200/runs/flow-run/{flow_run_id}")
-    return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(exit_code_of(_demo))

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from typing_extensions import Self
 
@@ -26,6 +26,8 @@ _GRACE_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 
 _Found = TypeVar("_Found")
+
+Command: TypeAlias = "Sequence[str | Path]"
 
 
 class DemoFailed(Exception):
@@ -57,7 +59,7 @@ class Processes:
             signal.signal(signal.SIGINT, before)
 
     def start(
-        self, name: str, command: Sequence[str | Path], *, log: Path | None = None
+        self, name: str, command: Command, *, log: Path | None = None
     ) -> subprocess.Popen[bytes]:
         """Start *command*; its output goes to the file *log*, or to ours where there is none."""
         with contextlib.ExitStack() as files:
@@ -72,7 +74,7 @@ class Processes:
         self._running.append((name, process))
         return process
 
-    def run(self, name: str, command: Sequence[str | Path]) -> None:
+    def run(self, name: str, command: Command) -> None:
         """Run *command* to its end, its output with ours.
 
         Raises:
