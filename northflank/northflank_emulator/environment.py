@@ -7,26 +7,29 @@ from northflank_emulator.job_spec import part, variables, whole
 from northflank_emulator.models import Job, SecretGroup
 from northflank_emulator.schema import JsonObject
 
+# The types of secret groups that a container's environment, or a build, takes from.
+RUNTIME = frozenset({"environment", "environment-arguments"})
+BUILD = frozenset({"arguments", "environment-arguments"})
 _TEMPLATE = re.compile(r"\$\{([^${}]+)\}")
 _RANDOM_SECRET = re.compile(r"fn\.randomSecret\((\d{1,3})\)")
-_MAXIMUM_EXPANDED = 1_000_000
+_MAXIMUM_REPLACEMENTS = 10_000
 
 
 def applies(group: SecretGroup, job: Job) -> bool:
     """Whether *job* inherits *group*: an unrestricted group goes to every job of its project."""
-    if group.spec.get("secretType") == "arguments":
-        return False
     restrictions = part(group.spec, "restrictions")
     if not restrictions.get("restricted"):
         return True
     return _named(restrictions, job) or _tagged(restrictions, job)
 
 
-def inherited(groups: Iterable[SecretGroup], job: Job) -> dict[str, str]:
+def inherited(
+    groups: Iterable[SecretGroup], job: Job, kinds: frozenset[str] = RUNTIME
+) -> dict[str, str]:
     """The variables *job* gets from secret groups; where two collide, the higher priority wins."""
     merged: dict[str, str] = {}
     for group in sorted(groups, key=_priority):
-        if applies(group, job):
+        if group.spec.get("secretType") in kinds and applies(group, job):
             merged.update(variables(group.spec, "secrets", "variables"))
     return merged
 
@@ -42,7 +45,8 @@ def container_variables(
     The platform's variables are what they are, whatever the job says.
     """
     merged = {**groups, **own}
-    return {**_expanded(merged, random_secret), **platform}
+    expansion = _Expansion(merged, random_secret)
+    return {**{name: expansion.of(name) for name in merged}, **platform}
 
 
 def _named(restrictions: JsonObject, job: Job) -> bool:
@@ -63,23 +67,33 @@ def _priority(group: SecretGroup) -> tuple[int, int]:
     return (whole(group.spec.get("priority"), 0), group.number)
 
 
-def _expanded(merged: Mapping[str, str], random_secret: Callable[[int], str]) -> dict[str, str]:
-    """*merged* with `${NAME}` and `${fn.randomSecret(n)}` replaced; unknown names stay as they are.
+class _Expansion:
+    """Replaces `${NAME}` and `${fn.randomSecret(n)}`; unknown names stay as they are.
 
-    A name that leads back to itself stays too.
+    So does a name that leads back to itself, and what is left when the work gets out of hand: a few
+    variables that name each other twice would otherwise grow without end.
     """
 
-    def expand(text: str, seen: frozenset[str]) -> str:
-        def value_of(match: re.Match[str]) -> str:
-            name = match.group(1)
-            function = _RANDOM_SECRET.fullmatch(name)
-            if function:
-                return random_secret(int(function.group(1)))
-            if name not in merged or name in seen:
-                return match.group(0)
-            return expand(merged[name], seen | {name})
+    def __init__(self, merged: Mapping[str, str], random_secret: Callable[[int], str]) -> None:
+        self._merged = merged
+        self._random_secret = random_secret
+        self._left = _MAXIMUM_REPLACEMENTS
 
-        expanded = _TEMPLATE.sub(value_of, text)
-        return expanded if len(expanded) <= _MAXIMUM_EXPANDED else text
+    def of(self, name: str) -> str:
+        """The value of the variable *name*, expanded."""
+        return self._expand(self._merged[name], frozenset({name}))
 
-    return {name: expand(value, frozenset({name})) for name, value in merged.items()}
+    def _expand(self, text: str, seen: frozenset[str]) -> str:
+        return _TEMPLATE.sub(lambda match: self._value(match, seen), text)
+
+    def _value(self, match: re.Match[str], seen: frozenset[str]) -> str:
+        name = match.group(1)
+        self._left -= 1
+        if self._left < 0:
+            return match.group(0)
+        function = _RANDOM_SECRET.fullmatch(name)
+        if function:
+            return self._random_secret(int(function.group(1)))
+        if name not in self._merged or name in seen:
+            return match.group(0)
+        return self._expand(self._merged[name], seen | {name})

@@ -128,6 +128,7 @@ class Gate:
             params=match.params,
             query=request.query_params.multi_items(),
             body=passage.body,
+            role=role,
         )
         document = match.route.handler(call)
         passage.committed = True

@@ -3,7 +3,7 @@
 from northflank_emulator import documents, job_fields
 from northflank_emulator.access import Permission
 from northflank_emulator.domain import jobs, runs
-from northflank_emulator.environment import inherited
+from northflank_emulator.environment import BUILD, RUNTIME, inherited
 from northflank_emulator.job_spec import part, variables
 from northflank_emulator.models import Job
 from northflank_emulator.schema import JsonObject
@@ -119,15 +119,54 @@ def _deploy(call: Call) -> JsonObject:
     return nothing()
 
 
-def _environment(call: Call) -> JsonObject:
-    """Read what a job's runs will find; `show` leaves out the job's own or the groups' part."""
+def _inherited(call: Call, job: Job, kinds: frozenset[str]) -> dict[str, str]:
+    """What secret groups give *job*; nothing, where the caller may not read secret groups."""
+    if not call.may(Permission.SECRET_READ):
+        return {}
+    return inherited(call.api.store.secrets.of(job.project), job, kinds)
+
+
+def _variables(call: Call, field: str, files: str, kinds: frozenset[str]) -> JsonObject:
+    """Read a job's variables; `show` leaves out the job's own or the groups' part."""
     job = call.api.world.job(*_names(call))
     show = one_of(call, "show", ("this", "inherited", "all"), "this")
-    groups = inherited(call.api.store.secrets.of(job.project), job)
-    own = variables(job.spec, "runtimeEnvironment")
-    shown = {"this": own, "inherited": groups, "all": {**groups, **own}}[show]
-    files = {} if show == "inherited" else part(job.spec, "runtimeFiles")
-    return data({"runtimeEnvironment": dict(shown), "runtimeFiles": files})
+    groups = _inherited(call, job, kinds) if show != "this" else {}
+    own = variables(job.spec, field) if show != "inherited" else {}
+    shown_files = part(job.spec, files) if show != "inherited" else {}
+    return data({field: {**groups, **own}, files: shown_files})
+
+
+def _environment(call: Call) -> JsonObject:
+    return _variables(call, "runtimeEnvironment", "runtimeFiles", RUNTIME)
+
+
+def _build_arguments(call: Call) -> JsonObject:
+    return _variables(call, "buildArguments", "buildFiles", BUILD)
+
+
+def _details(call: Call, field: str, files: str, kinds: frozenset[str]) -> JsonObject:
+    """Read a job's variables with where each comes from."""
+    job = call.api.world.job(*_names(call))
+    shown: JsonObject = {
+        name: {"value": value, "inheritedFrom": [], "inherited": True}
+        for name, value in _inherited(call, job, kinds).items()
+    }
+    for name, value in variables(job.spec, field).items():
+        shown[name] = {"value": value, "inheritedFrom": [], "inherited": False}
+    return data({field: shown, files: part(job.spec, files)})
+
+
+def _environment_details(call: Call) -> JsonObject:
+    return _details(call, "runtimeEnvironment", "runtimeFiles", RUNTIME)
+
+
+def _build_argument_details(call: Call) -> JsonObject:
+    return _details(call, "buildArguments", "buildFiles", BUILD)
+
+
+def _update_build_arguments(call: Call) -> JsonObject:
+    call.api.jobs.update(*_names(call), call.body, job_fields.UPDATE_BUILD_ARGUMENTS)
+    return nothing()
 
 
 def _update_environment(call: Call) -> JsonObject:
@@ -234,6 +273,34 @@ ROUTES: tuple[Route, ...] = (
         f"{_JOB}/runtime-environment",
         Permission.JOB_SECRETS_READ,
         _environment,
+    ),
+    _route(
+        "get.job.runtime_environment_details",
+        "GET",
+        f"{_JOB}/runtime-environment/details",
+        Permission.JOB_SECRETS_READ,
+        _environment_details,
+    ),
+    _route(
+        "get.job.build_arguments",
+        "GET",
+        f"{_JOB}/build-arguments",
+        Permission.JOB_SECRETS_READ,
+        _build_arguments,
+    ),
+    _route(
+        "get.job.build_argument_details",
+        "GET",
+        f"{_JOB}/build-arguments/details",
+        Permission.JOB_SECRETS_READ,
+        _build_argument_details,
+    ),
+    _route(
+        "update.job.build_arguments",
+        "POST",
+        f"{_JOB}/build-arguments",
+        Permission.JOB_SECRETS_UPDATE,
+        _update_build_arguments,
     ),
     _route(
         "update.job.runtime_environment",

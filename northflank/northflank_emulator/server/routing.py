@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from northflank_emulator.access import Permission
+from northflank_emulator.access import Permission, Role
 from northflank_emulator.api import Api
 from northflank_emulator.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
 from northflank_emulator.paging import Item, Page, PageRequest, cut
@@ -23,6 +23,11 @@ class Call:
     params: Mapping[str, str]
     query: Sequence[tuple[str, str]] = ()
     body: Json = field(default_factory=dict)
+    role: Role | None = None
+
+    def may(self, permission: Permission) -> bool:
+        """Whether the caller has *permission*, for what is shown to some callers only."""
+        return self.role is not None and permission in self.role.permissions
 
     def one(self, name: str) -> str | None:
         """The last value of a query parameter."""
