@@ -66,7 +66,7 @@ def examine(
     services = tuple(_service(record, process) for process in processes)
     problems = [
         f"{service.name} is {service.state.value.lower()}: {service.note}"
-        if service.state is not State.RUNNING
+        if service.state is not State.RUNNING and service.note
         else f"{service.name} runs but is not healthy"
         for service in services
         if not service.healthy

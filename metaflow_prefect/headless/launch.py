@@ -11,12 +11,15 @@ before every service.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import json
 import os
 import pwd
 import signal
+import socket
 import sys
+import time
 
 SERVICES = "PREFECT_HEADLESS_SERVICES"
 
@@ -29,6 +32,8 @@ def become_service(name: str) -> None:
     service = json.loads(os.environ[SERVICES])[name]
     if service["user"]:
         _become_user(service["user"])
+    if service["wait_for"]:
+        _wait_for(*service["wait_for"])
     command = service["command"]
     os.execve(command[0], command, service["environment"])  # noqa: S606 -- replacing is the point
 
@@ -47,6 +52,15 @@ def become_supervisor(configuration: str, *, die_with_parent: bool) -> None:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", configuration]
     os.execv(command[0], command)  # noqa: S606 -- replacing is the point
+
+
+def _wait_for(host: str, port: int) -> None:
+    """Return when something accepts connections there; the supervisor may end us while we wait."""
+    while True:
+        with contextlib.suppress(OSError):
+            socket.create_connection((host, port), timeout=5).close()
+            return
+        time.sleep(0.2)
 
 
 def _become_user(name: str) -> None:

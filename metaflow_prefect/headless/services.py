@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from metaflow_prefect.headless import environment
 from metaflow_prefect.headless.database import Database
@@ -35,7 +36,11 @@ class Order(int, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Service:
-    """One supervised program; `environment` is all it sees, `user` whom it runs as (None: us)."""
+    """One supervised program.
+
+    `environment` is all it sees, `user` whom it runs as (None: us), `wait_for` the host and port
+    that must accept connections before it begins.
+    """
 
     name: str
     command: tuple[str, ...]
@@ -48,6 +53,7 @@ class Service:
     user: str | None = None
     health_url: str | None = None
     keep_stdout: bool = True
+    wait_for: tuple[str, int] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +103,7 @@ def as_environment(every: tuple[Service, ...]) -> str:
                 "command": service.command,
                 "environment": dict(service.environment),
                 "user": service.user,
+                "wait_for": service.wait_for,
             }
             for service in every
         }
@@ -112,6 +119,11 @@ def resolve_name(name: str, known: tuple[str, ...]) -> str | None:
 def worker_name(index: int) -> str:
     """The first worker is `worker`, as most stacks have one; further ones have a number."""
     return "worker" if index == 1 else f"worker-{index}"
+
+
+def _address(url: str) -> tuple[str, int]:
+    parts = urlsplit(url)
+    return parts.hostname or "", parts.port or (443 if parts.scheme == "https" else 80)
 
 
 def _postgres(plan: Plan, cluster: Cluster) -> Service:
@@ -197,4 +209,6 @@ def _worker(plan: Plan, index: int, port: int) -> Service:
         directory=plan.layout.work,
         settle_seconds=5,
         health_url=f"http://127.0.0.1:{port}/health",
+        # A worker that finds no server logs a traceback and looks again only half a minute later.
+        wait_for=_address(plan.settings.api_url),
     )

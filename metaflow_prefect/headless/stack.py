@@ -67,7 +67,7 @@ def bring_up(
         if service.order is Order.DATABASE:
             supervisor.start(service.name)
             _await_cluster(plan, supervisor)
-    # The others wait for each other by themselves; together they are up in half the time.
+    # The others wait by themselves for what they need.
     for service in every:
         supervisor.start(service.name)
     for service in every:

@@ -1,0 +1,106 @@
+"""The supervised programs and the supervisor's configuration."""
+
+import configparser
+import shlex
+from pathlib import Path
+
+import pytest
+
+from metaflow_prefect.headless import services
+from metaflow_prefect.headless.database import from_url
+from metaflow_prefect.headless.environment import Access
+from metaflow_prefect.headless.layout import LONGEST_SOCKET, Layout
+from metaflow_prefect.headless.services import Cluster, Plan
+from metaflow_prefect.headless.supervision import configuration
+
+
+@pytest.fixture
+def plan(settings):
+    """A stack with everything in it: managed cluster, emulator, two workers, secrets."""
+
+    def make(home: str = "/home/of/stack", **environ: str) -> Plan:
+        given = settings(PREFECT_HOME=home, PREFECT_HEADLESS_EMULATOR="1", **environ)
+        return Plan(
+            settings=given,
+            layout=Layout(home=given.home),
+            database=from_url("postgresql://pguser:hush@127.0.0.1:15432/prefect"),
+            access=Access(
+                auth_string="prefect:hush",
+                emulator_url="http://127.0.0.1:8765",
+                emulator_token="hush",
+            ),
+            cluster=Cluster(binaries=Path("/usr/bin"), directory=Path("/pg"), user=None),
+            with_server=True,
+            worker_ports=(8081, 8082),
+            host_name="machine",
+            emulator_port=8765,
+        )
+
+    return make
+
+
+def test_services_start_in_the_order_of_their_needs(plan):
+    names = [service.name for service in services.services(plan())]
+
+    assert names == ["postgres", "server", "emulator", "worker", "worker-2"]
+
+
+def test_no_secret_is_in_a_process_argument_or_in_the_configuration(plan):
+    made = services.services(plan())
+
+    assert "hush" not in configuration(plan().layout, made)
+    assert "hush" not in " ".join(part for service in made for part in service.command)
+    assert "hush" not in repr(made)
+
+
+def test_only_the_server_gets_the_database(plan):
+    holders = [
+        service.name
+        for service in services.services(plan())
+        if "pguser:hush" in " ".join(service.environment.values())
+    ]
+
+    assert holders == ["server"]
+
+
+def test_a_home_with_blanks_and_percent_signs_survives_the_configuration(plan):
+    given = plan("/home/100% of stack")
+    parser = configparser.RawConfigParser()
+    parser.read_string(configuration(given.layout, services.services(given)))
+
+    assert parser["supervisord"]["directory"] == "/home/100%% of stack/work"
+    assert shlex.split(parser["program:server"]["command"])[-1] == "server"
+
+
+def test_several_api_processes_get_a_process_for_the_background_services(plan):
+    given = plan(
+        PREFECT_SERVER_WORKERS="2",
+        PREFECT_STORAGE_TYPE="postgres",
+        PREFECT_MESSAGING_BROKER="prefect_redis.messaging",
+        PREFECT_MESSAGING_CACHE="prefect_redis.messaging",
+        PREFECT_SERVER_EVENTS_CAUSAL_ORDERING="prefect_redis.ordering",
+        PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE="prefect_redis.lease_storage",
+    )
+    made = {service.name: service for service in services.services(given)}
+
+    assert made["server"].command[-2:] == ("--workers", "2")
+    assert made["background"].command[-2:] == ("services", "start")
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [("prefect-server", "server"), ("prefect-worker", "worker"), ("worker-2", "worker-2")],
+)
+def test_a_service_can_be_called_as_in_the_seed(said, meant):
+    assert services.resolve_name(said, ("server", "worker", "worker-2")) == meant
+
+
+def test_a_service_that_does_not_exist_has_no_name():
+    assert services.resolve_name("redis", ("server",)) is None
+
+
+def test_the_socket_of_a_very_long_home_lies_elsewhere():
+    layout = Layout(home=Path("/" + "long/" * 30))
+
+    assert len(str(layout.socket)) <= LONGEST_SOCKET
+    assert layout.socket != Layout(home=Path("/" + "lang/" * 30)).socket
