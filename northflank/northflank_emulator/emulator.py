@@ -9,18 +9,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from types import TracebackType
 
+import httpx
 from typing_extensions import Self
 
 from northflank_emulator.access import Role
 from northflank_emulator.api import Api
 from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault
+from northflank_emulator.schema import Json, JsonObject
 from northflank_emulator.server import serving
 from northflank_emulator.server.records import RecordedRequest, Records
 from northflank_emulator.settings import Settings
 
 _START_SECONDS = 60
 _STOP_SECONDS = 60
+_CALL_SECONDS = 60
 DEFAULT_TOKEN = "emulator-token"  # noqa: S105 - opens nothing but an emulator
 
 
@@ -62,6 +65,7 @@ class Emulator:
         self._api: Api | None = None
         self._server: serving.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._client = httpx.Client(timeout=_CALL_SECONDS)
         self.base_url = ""
 
     @property
@@ -78,6 +82,19 @@ class Emulator:
     def requests(self) -> tuple[RecordedRequest, ...]:
         """Every API request it was sent, oldest first."""
         return self._records.all()
+
+    def call(self, method: str, path: str, body: Json = None) -> Json:
+        """What the API returns as `data`; for the arrangements of a test, so it must succeed.
+
+        Raises:
+            httpx.HTTPStatusError: it was answered with an error.
+        """
+        headers = {"authorization": f"Bearer {self.token}"}
+        url = self.base_url + path
+        response = self._client.request(method, url, json=body, headers=headers)
+        response.raise_for_status()
+        document: JsonObject = response.json()
+        return document["data"]
 
     def forget_requests(self) -> None:
         """Begin a new record of requests."""
@@ -120,6 +137,7 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         """End the server and every container."""
+        self._client.close()
         if self._server is not None and self._loop is not None and self._loop.is_running():
             self._loop.call_soon_threadsafe(self._server.stop)
         if self._thread is not None:

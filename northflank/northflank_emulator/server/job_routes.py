@@ -1,11 +1,13 @@
 """The routes of jobs and their runs, containers, logs."""
 
+from dataclasses import dataclass
+
 from northflank_emulator import documents, job_fields
 from northflank_emulator.access import Permission
 from northflank_emulator.domain import jobs, runs
 from northflank_emulator.environment import BUILD, RUNTIME, inherited
 from northflank_emulator.job_spec import part, variables
-from northflank_emulator.models import Job
+from northflank_emulator.models import Container, Job
 from northflank_emulator.schema import JsonObject
 from northflank_emulator.server import log_query
 from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, paged
@@ -204,14 +206,24 @@ def _abort_run(call: Call) -> JsonObject:
     return nothing()
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Listed:
+    """A container with its place in the list, by which pages are cut."""
+
+    number: int
+    container: Container
+
+
 def _containers(call: Call) -> JsonObject:
     """List the containers of one run, or of all the job's runs."""
     wanted = call.one("runId")
     found = (
         [call.api.runs.get(*_names(call), wanted)] if wanted else call.api.runs.all(*_names(call))
     )
-    containers = [documents.container(it) for run in found for it in run.containers]
-    return data({"containers": list(containers), "runId": wanted or ""})
+    containers = [it for run in found for it in run.containers]
+    page = call.page([_Listed(number=at, container=it) for at, it in enumerate(containers)])
+    answer = paged("containers", page, lambda it: documents.container(it.container))
+    return {**answer, "data": {**part(answer, "data"), "runId": wanted or ""}}
 
 
 def _logs(call: Call) -> JsonObject:

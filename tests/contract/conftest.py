@@ -1,0 +1,147 @@
+"""A Northflank to hold to its contract: the emulator always, the real one when the caller names it.
+
+The real one: NORTHFLANK_API_TOKEN and NORTHFLANK_TEST_PROJECT (the project's id). The tests create
+jobs and secret groups named `contract-…` there, run small containers, and delete what they made.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from northflank_emulator import Emulator, Settings
+
+# Read before the session's fixtures hide the caller's settings.
+_REAL_TOKEN = os.environ.get("NORTHFLANK_API_TOKEN", "")
+_REAL_PROJECT = os.environ.get("NORTHFLANK_TEST_PROJECT", "")
+_REAL_URL = os.environ.get("NORTHFLANK_API_BASE_URL", "https://api.northflank.com")
+_BACKENDS = ("emulator", "northflank") if _REAL_TOKEN and _REAL_PROJECT else ("emulator",)
+# What npm and pip need to reach their registries is in the caller's own home.
+_HOME = os.environ.get("HOME", "")
+_NPM_FILES = Path(__file__).parent / "npm"
+PATIENCE_SECONDS = 300
+
+Json = dict[str, Any]
+
+
+@dataclass
+class Northflank:
+    """A project of some Northflank, and what was made in it: deleted at the end, and nothing else."""
+
+    client: httpx.Client
+    project: str
+    made: list[str] = field(default_factory=list)
+
+    @property
+    def path(self) -> str:
+        return f"/v1/projects/{self.project}"
+
+    def name(self, subject: str) -> str:
+        """A name nobody else uses."""
+        return f"contract-{subject}-{uuid.uuid4().hex[:8]}"
+
+    def call(self, method: str, path: str, status: int = 200, **request: Any) -> Json:
+        """The body of the answer to a call below the project, which must have *status*."""
+        response = self.client.request(method, self.path + path, **request)
+        assert response.status_code == status, f"{method} {path}: {response.text}"
+        if method in {"POST", "PUT"} and status == 200 and path in {"/jobs", "/secrets"}:
+            self.made.append(f"{path}/{response.json()['data']['id']}")
+        return response.json()
+
+    def job(self, subject: str, command: str = "true", **fields: Any) -> str:
+        """The id of a new job."""
+        body = self.job_body(self.name(subject), command) | fields
+        return self.call("POST", "/jobs", json=body)["data"]["id"]
+
+    def job_body(self, name: str, command: str = "true") -> Json:
+        """What creates a job that executes *command* in a small public image."""
+        return {
+            "name": name,
+            "billing": {"deploymentPlan": "nf-compute-10"},
+            "deployment": {
+                "external": {"imagePath": "docker.io/library/python:3.12-slim"},
+                "docker": {"configType": "customCommand", "customCommand": command},
+                "gracePeriodSeconds": 15,
+            },
+            "settings": {"backoffLimit": 0, "activeDeadlineSeconds": 600},
+        }
+
+    def run(self, job: str, **overrides: Any) -> str:
+        """The id of a new run."""
+        return self.call("POST", f"/jobs/{job}/runs", json=overrides)["data"]["id"]
+
+    def concluded(self, job: str, run: str) -> Json:
+        """The run, when it is over."""
+        return self.until(
+            lambda: self.call("GET", f"/jobs/{job}/runs/{run}")["data"], lambda it: it["concluded"]
+        )
+
+    def logs(self, job: str, run: str, **query: Any) -> list[str]:
+        """The text of a run's log lines, oldest first, without the runtime's prefix."""
+        params = {"queryType": "range", "direction": "forward", "runId": run, **query}
+        lines = self.call("GET", f"/jobs/{job}/logs", params=params)["data"]
+        return [line["log"].split(" F ", 1)[-1] for line in lines]
+
+    def until(self, look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
+        """What *look* sees when it is good at last."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while not good(seen := look()):
+            if time.monotonic() > end:
+                pytest.fail(f"still {seen} after {PATIENCE_SECONDS} s")
+            time.sleep(0.05)
+        return seen
+
+    def delete_all(self) -> None:
+        for path in reversed(self.made):
+            self.client.delete(self.path + path)
+
+
+@pytest.fixture(scope="session", params=_BACKENDS)
+def northflank(request: pytest.FixtureRequest) -> Iterator[Northflank]:
+    if request.param == "emulator":
+        with Emulator(Settings(rate_limit=100_000)) as emulator:
+            yield from _opened(emulator.base_url, emulator.token, emulator.project)
+    else:
+        yield from _opened(_REAL_URL, _REAL_TOKEN, _REAL_PROJECT)
+
+
+def _opened(url: str, token: str, project: str) -> Iterator[Northflank]:
+    headers = {"authorization": f"Bearer {token}"}
+    with httpx.Client(base_url=url, headers=headers, timeout=60) as client:
+        it = Northflank(client, project)
+        yield it
+        it.delete_all()
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    """An emulator of its own."""
+    with Emulator() as it:
+        yield it
+
+
+@pytest.fixture(scope="session")
+def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the vendor's JavaScript client and CLI, installed as the lock file says."""
+    program = shutil.which("npm")
+    if program is None or shutil.which("node") is None:
+        pytest.skip("npm and node are not installed: the vendor's JavaScript clients cannot be run")
+    folder = tmp_path_factory.mktemp("npm") / "project"
+    shutil.copytree(_NPM_FILES, folder)
+    done = subprocess.run(
+        [program, "ci", "--ignore-scripts", "--no-audit", "--no-fund"],
+        cwd=folder, env={**os.environ, "HOME": _HOME}, capture_output=True, text=True,
+        timeout=300, check=False,
+    )  # fmt: skip
+    if done.returncode:
+        pytest.skip(f"npm could not install the vendor's clients:\n{done.stderr[-1000:]}")
+    return folder
