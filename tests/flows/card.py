@@ -1,3 +1,5 @@
+"""A card that the step writes itself."""
+
 from metaflow import FlowSpec, card, current, step
 from metaflow.cards import Markdown
 

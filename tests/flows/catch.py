@@ -1,3 +1,5 @@
+"""One item of a foreach fails and is caught."""
+
 from metaflow import FlowSpec, catch, step
 
 

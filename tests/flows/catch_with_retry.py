@@ -1,3 +1,5 @@
+"""All attempts fail; then @catch gives up gracefully."""
+
 from metaflow import FlowSpec, catch, current, retry, step
 
 

@@ -1,3 +1,5 @@
+"""A configuration feeds a parameter's default and a decorator's argument."""
+
 from metaflow import Config, FlowSpec, Parameter, config_expr, retry, step
 
 

@@ -1,3 +1,5 @@
+"""@environment is there in the step, at import too, and nowhere else."""
+
 import os
 
 from metaflow import FlowSpec, environment, step

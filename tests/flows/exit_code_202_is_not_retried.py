@@ -1,3 +1,5 @@
+"""Exit code 202 means: do not try again."""
+
 import os
 
 from metaflow import FlowSpec, retry, step

@@ -1,3 +1,5 @@
+"""A hook that runs because the run succeeded."""
+
 from metaflow import FlowSpec, exit_hook, step
 
 

@@ -1,3 +1,5 @@
+"""A file becomes an artifact."""
+
 from metaflow import FlowSpec, IncludeFile, step
 
 

@@ -1,3 +1,5 @@
+"""The step's process is killed; @catch goes on without it."""
+
 import os
 import signal
 

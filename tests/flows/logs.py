@@ -1,3 +1,5 @@
+"""What a step prints, to both streams, with and without a line end."""
+
 import sys
 
 from metaflow import FlowSpec, step

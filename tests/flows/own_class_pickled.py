@@ -1,3 +1,5 @@
+"""An object of a class of the flow's own file travels between steps."""
+
 from metaflow import FlowSpec, step
 
 

@@ -1,3 +1,5 @@
+"""A gang of two tasks."""
+
 from metaflow import FlowSpec, current, parallel, step
 
 

@@ -1,3 +1,5 @@
+"""Defaults of every type of parameter."""
+
 from metaflow import FlowSpec, JSONType, Parameter, step
 
 

@@ -1,3 +1,5 @@
+"""Parameters and steps named as keywords, builtins and each other."""
+
 from metaflow import FlowSpec, Parameter, step
 
 

@@ -1,3 +1,5 @@
+"""What `current` says under @project."""
+
 from metaflow import FlowSpec, current, project, step
 
 

@@ -1,3 +1,5 @@
+"""@resources and @schedule change nothing in a local run."""
+
 from metaflow import FlowSpec, resources, schedule, step
 
 

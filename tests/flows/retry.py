@@ -1,3 +1,5 @@
+"""Two attempts fail, the third succeeds."""
+
 from metaflow import FlowSpec, current, retry, step
 
 

@@ -1,3 +1,5 @@
+"""Every attempt fails, and so does the run."""
+
 from metaflow import FlowSpec, current, retry, step
 
 

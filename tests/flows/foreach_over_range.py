@@ -1,13 +1,12 @@
-"""Items that come from a view of a dictionary, which cannot be pickled."""
+"""Items that are no list: a range in one step, a set of one in the next."""
 
 from metaflow import FlowSpec, step
 
 
-class ForeachOverViewFlow(FlowSpec):
+class ForeachOverRangeFlow(FlowSpec):
     @step
     def start(self):
-
-        self.items = {"b": 2, "a": 1}.keys()
+        self.items = range(2, 5)
         self.next(self.work, foreach="items")
 
     @step
@@ -26,4 +25,4 @@ class ForeachOverViewFlow(FlowSpec):
 
 
 if __name__ == "__main__":
-    ForeachOverViewFlow()
+    ForeachOverRangeFlow()

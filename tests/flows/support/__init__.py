@@ -1,0 +1,1 @@
+"""What flows of the test-bed import."""

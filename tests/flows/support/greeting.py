@@ -1,0 +1,5 @@
+"""A module beside the flows."""
+
+
+def hello(name):
+    return f"hello {name}"
