@@ -30,6 +30,8 @@ POSTGRES_POOL = {
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "15",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "25",
 }
+#: What a service prints must be in its log at once.
+UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
 PRIVACY = {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
@@ -79,6 +81,7 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
     environment = {
         **RECORDER,
         **PRIVACY,
+        **UNBUFFERED,
         **(POSTGRES_POOL if database.is_postgres else {}),
         **_without_translated(given),
         "PATH": _search_path(settings),
@@ -117,6 +120,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
     }
     environment = {
         **HEARTBEAT,
+        **UNBUFFERED,
         **given,
         **client_settings(settings, access),
         "PATH": _search_path(settings),
@@ -139,7 +143,7 @@ def for_emulator(settings: Settings, access: Access) -> dict[str, str]:
     environment = {
         name: text for name, text in settings.sources.merged().items() if _matches(name, JOB_NAMES)
     }
-    environment["PATH"] = _search_path(settings)
+    environment |= {**UNBUFFERED, "PATH": _search_path(settings)}
     environment["NORTHFLANK_API_TOKEN"] = access.emulator_token or ""
     environment[MARKER] = str(settings.home)
     return environment

@@ -7,6 +7,7 @@ from metaflow_prefect.headless.database import from_url, sqlite
 from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.variables import OWN_NAMES
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
 NOBODY = Access(auth_string=None)
 SOMEBODY = Access(auth_string="prefect:hush")
 POSTGRES = from_url("postgresql://u:hush@db/prefect")
@@ -66,7 +67,7 @@ def test_a_workers_health_is_not_served_to_other_machines(settings):
 def test_the_server_gets_prefects_names_and_none_of_ours(settings):
     found = environment.for_server(
         settings(
-            PREFECT_SERVER_HOST="0.0.0.0",
+            PREFECT_SERVER_HOST=EVERYWHERE,
             PREFECT_SERVER_PORT="4300",
             PREFECT_UI_API_URL="http://there/api",
             PREFECT_DATABASE_URL="postgresql://u:p@db/prefect",
@@ -76,7 +77,7 @@ def test_the_server_gets_prefects_names_and_none_of_ours(settings):
         POSTGRES,
     )
 
-    assert found["PREFECT_SERVER_API_HOST"] == "0.0.0.0"
+    assert found["PREFECT_SERVER_API_HOST"] == EVERYWHERE
     assert found["PREFECT_SERVER_API_PORT"] == "4300"
     assert found["PREFECT_SERVER_UI_API_URL"] == "http://there/api"
     assert found["PREFECT_SERVER_DATABASE_CONNECTION_URL"] == POSTGRES.url

@@ -9,6 +9,8 @@ from metaflow_prefect.headless.settings import StorageType, read_settings
 from metaflow_prefect.headless.sources import Sources
 from metaflow_prefect.headless.variables import VARIABLES
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
+
 
 def test_nothing_set_gives_the_documented_defaults(settings):
     found = settings()
@@ -149,7 +151,8 @@ def test_an_ipv6_address_stands_in_brackets(settings):
 
 def test_the_browser_is_told_another_address_for_remote_access(settings):
     found = settings(
-        PREFECT_SERVER_HOST="0.0.0.0", PREFECT_UI_API_URL="http://192.168.1.100:4200/api"
+        PREFECT_SERVER_HOST=EVERYWHERE,
+        PREFECT_UI_API_URL="http://192.168.1.100:4200/api",
     )
 
     assert found.ui_api_url == "http://192.168.1.100:4200/api"
@@ -158,7 +161,7 @@ def test_the_browser_is_told_another_address_for_remote_access(settings):
 
 
 def test_a_server_others_can_reach_without_a_browser_address_is_reported(settings):
-    (finding,) = settings(PREFECT_SERVER_HOST="0.0.0.0").findings
+    (finding,) = settings(PREFECT_SERVER_HOST=EVERYWHERE).findings
 
     assert "PREFECT_UI_API_URL" in finding
 

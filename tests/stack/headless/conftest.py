@@ -1,0 +1,224 @@
+"""Fixtures: stacks of real processes, each ended by its own `down` whatever happens."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+
+PATIENCE_SECONDS = 120
+UP_SECONDS = "240"
+PASSWORD = "pg@ss/w:rd%"
+
+
+@dataclass
+class Stack:
+    """`prefect-headless` with one PREFECT_HOME and one environment."""
+
+    home: Path
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def command(
+        self, *arguments: str, cwd: Path | None = None, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one command to its end."""
+        return subprocess.run(
+            [sys.executable, "-m", "metaflow_prefect.headless", *arguments],
+            env=self.environment(**environ),
+            cwd=cwd or self.home.parent,
+            capture_output=True,
+            text=True,
+            timeout=400,
+            check=False,
+        )
+
+    def environment(self, **environ: str) -> dict[str, str]:
+        return {
+            **os.environ,
+            "PREFECT_HOME": str(self.home),
+            "PREFECT_SERVER_PORT": "0",
+            **self.environ,
+            **environ,
+        }
+
+    def up(self, *options: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        done = self.command("up", "-d", "--wait", UP_SECONDS, *options, **environ)
+        assert done.returncode == 0, done.stdout + done.stderr + self.every_log()
+        return done
+
+    def down(self) -> subprocess.CompletedProcess[str]:
+        return self.command("down")
+
+    def status(self) -> dict[str, Any]:
+        return dict(json.loads(self.command("status", "--json").stdout))
+
+    def until_healthy(self) -> dict[str, Any]:
+        return eventually(
+            lambda: (found := self.status())["verdict"] == "healthy" and found, what="healthy"
+        )
+
+    def pid(self, service: str) -> int | None:
+        for found in self.status()["services"]:
+            if found["name"] == service:
+                return found["pid"]
+        return None
+
+    @property
+    def record(self) -> dict[str, Any]:
+        return dict(json.loads((self.home / "headless" / "stack.json").read_text()))
+
+    @property
+    def api_url(self) -> str:
+        return str(self.record["local_url"])
+
+    def api(self, method: str, path: str, body: object = None) -> Any:
+        answer = httpx.request(method, self.api_url + path, json=body, timeout=30)
+        answer.raise_for_status()
+        return answer.json() if answer.content else None
+
+    def sh(self, script: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """A shell command with the stack's variables, as a user types it after `run`."""
+        return self.command("run", "sh", "-c", script, **environ)
+
+    def every_log(self) -> str:
+        return "\n".join(
+            f"== {path.name}\n{path.read_text(errors='replace')[-3000:]}"
+            for path in sorted((self.home / "logs").glob("*.log"))
+        )
+
+    def processes(self) -> list[int]:
+        """Every live process whose environment names this stack."""
+        mark = f"PREFECT_HEADLESS_STACK={self.home}".encode()
+        found = []
+        for entry in Path("/proc").iterdir():
+            with contextlib.suppress(OSError):
+                if entry.name.isdigit() and mark in (entry / "environ").read_bytes().split(b"\0"):
+                    found.append(int(entry.name))
+        return found
+
+
+def eventually(question: Callable[[], Any], *, what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+    """Ask until the answer is true, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (answer := question()):
+        assert time.monotonic() < deadline, f"not {what} after {seconds} s"
+        time.sleep(0.3)
+    return answer
+
+
+@pytest.fixture(scope="session")
+def eventually_() -> Callable[..., Any]:
+    return eventually
+
+
+@pytest.fixture(scope="session")
+def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
+    """Stacks that are not started yet; each is ended after the last test."""
+    made: list[Stack] = []
+
+    def make(**environ: str) -> Stack:
+        stack = Stack(home=tmp_path_factory.mktemp("stack") / "home", environ=environ)
+        made.append(stack)
+        return stack
+
+    yield make
+    for stack in made:
+        stack.down()
+
+
+@pytest.fixture(scope="session")
+def stack(new_stack: Callable[..., Stack]) -> Stack:
+    """The stack the documentation begins with: SQLite, one process worker, nothing set."""
+    made = new_stack()
+    made.up()
+    return made
+
+
+def postgres_programs() -> Path:
+    found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    on_path = shutil.which("initdb")
+    if not found and on_path is None:
+        pytest.skip("PostgreSQL's initdb is not installed on this machine")
+    return Path(on_path).resolve().parent if on_path else found[-1].parent
+
+
+@dataclass
+class PostgresServer:
+    """A PostgreSQL server that is not the stack's: somebody else's, with its own superuser."""
+
+    directory: Path
+    programs: Path
+    port: int
+    user: str | None
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [
+                str(self.programs / "postgres"),
+                *("-D", str(self.directory), "-p", str(self.port)),
+                *("-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="),
+            ],
+            user=self.user,
+            cwd="/",
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+
+    def stop(self) -> None:
+        if self.process is not None:
+            self.process.send_signal(signal.SIGINT)
+            self.process.wait(60)
+            self.process = None
+
+    def url(self, database: str, password: str = PASSWORD) -> str:
+        return f"postgresql://admin:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
+
+
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A running server at a free port, superuser `admin` with a password full of odd characters."""
+    programs = postgres_programs()
+    as_root = os.geteuid() == 0
+    # PostgreSQL does not run as root, and pytest's folders are closed to other users.
+    folder = Path(subprocess.check_output(["mktemp", "-d"], text=True).strip())
+    (folder / "password").write_text(PASSWORD)
+    if as_root:
+        subprocess.run(["chown", "-R", "postgres", str(folder)], check=True)
+    user = "postgres" if as_root else None
+    subprocess.run(
+        [
+            str(programs / "initdb"),
+            *("-D", str(folder / "data"), "-U", "admin", "-A", "scram-sha-256"),
+            *("--pwfile", str(folder / "password"), "--no-sync", "-E", "UTF8", "--no-locale"),
+        ],
+        check=True,
+        user=user,
+        cwd="/",
+        stdout=subprocess.DEVNULL,
+    )
+    server = PostgresServer(folder / "data", programs, free_port(), user)
+    server.start()
+    yield server
+    server.stop()
+    shutil.rmtree(folder)
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

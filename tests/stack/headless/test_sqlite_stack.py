@@ -1,0 +1,268 @@
+"""One stack on SQLite, from `up` to `down`; the tests share it and leave it healthy."""
+
+import contextlib
+import json
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+import pytest
+
+pytestmark = pytest.mark.slow
+
+HERE = Path(__file__).parent
+
+
+def completed_runs(stack):
+    states = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+    return stack.api("POST", "/flow_runs/count", states)
+
+
+def test_up_returns_when_everything_is_healthy(stack):
+    found = stack.status()
+
+    assert found["verdict"] == "healthy"
+    assert [service["name"] for service in found["services"]] == ["server", "worker"]
+    assert found["database"] == {
+        "healthy": True,
+        "address": f"sqlite+aiosqlite:///{stack.home}/prefect.db",
+        "kind": "sqlite",
+    }
+    assert len(found["workers_online"]) == 1
+    assert found["queue"]["running"] == 0
+    assert stack.command("status").returncode == 0
+
+
+def test_every_file_is_closed_to_other_users(stack):
+    ui = stack.home / "ui"
+    others = stat.S_IRWXG | stat.S_IRWXO
+    private = [path for path in stack.home.rglob("*") if ui not in path.parents]
+
+    assert stack.home.stat().st_mode & others == 0
+    assert [path for path in private if path.is_file() and path.stat().st_mode & others] == []
+
+
+def test_a_second_up_leaves_the_first_alone(stack):
+    before = stack.pid("server")
+    done = stack.command("up", "-d")
+
+    assert done.returncode == 0
+    assert "runs already" in done.stderr
+    assert stack.pid("server") == before
+
+
+def test_a_foreground_up_beside_it_is_refused(stack):
+    done = stack.command("up")
+
+    assert done.returncode == 1
+    assert "runs already" in done.stderr
+
+
+def test_a_job_of_the_worker_sees_no_setting_of_the_server(stack):
+    script = (
+        f"python {HERE / 'report_environment.py'} && "
+        "prefect deployment run report-environment/here --watch"
+    )
+    done = stack.sh(script)
+    assert done.returncode == 0, done.stdout + done.stderr
+    (artifact,) = stack.api(
+        "POST", "/artifacts/filter", {"artifacts": {"key": {"any_": ["environment"]}}}
+    )
+    seen = dict(line.split("=", 1) for line in artifact["data"].splitlines() if "=" in line)
+
+    assert seen["PREFECT_API_URL"] == stack.api_url
+    # That one name is from Prefect's built-in profile, not from our server.
+    of_server = {name for name in seen if name.startswith(("PREFECT_SERVER_", "PG"))}
+    assert of_server <= {"PREFECT_SERVER_EPHEMERAL_ENABLED"}
+    assert "PREFECT_HEADLESS_SERVICES" not in seen
+
+
+def test_the_zombie_automation_is_there_once(stack):
+    found = stack.api("POST", "/automations/filter", {})
+
+    assert [automation["name"] for automation in found] == [
+        "Crash flow runs without a heartbeat (prefect-headless)"
+    ]
+    assert found[0]["enabled"]
+
+
+@pytest.mark.parametrize("service", ["server", "worker"])
+def test_a_killed_service_comes_back(stack, service, eventually_):
+    before = stack.pid(service)
+    os.kill(before, signal.SIGKILL)
+
+    eventually_(lambda: stack.pid(service) not in {before, None}, what="restarted")
+    stack.until_healthy()
+
+
+def test_a_stopped_service_makes_the_stack_unhealthy_until_it_is_started(stack):
+    assert stack.command("stop", "worker").returncode == 0
+    stopped = stack.command("status")
+    assert stopped.returncode == 1
+    assert "worker is stopped" in stopped.stdout
+
+    assert stack.command("start", "prefect-worker").returncode == 0
+    stack.until_healthy()
+
+
+def test_the_server_does_not_keep_a_core_busy(stack, eventually_):
+    """Prefect's recorder spins if its interval is below a second (see environment.RECORDER)."""
+    pid = stack.pid("server")
+
+    def ticks() -> int:
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return int(fields[11]) + int(fields[12])
+
+    def idle() -> bool:
+        before = ticks()
+        subprocess.run(["sleep", "2"], check=True)
+        return ticks() - before < os.sysconf("SC_CLK_TCK")
+
+    eventually_(idle, what="idle")
+
+
+def test_the_logs_of_each_service_can_be_read_and_followed(stack):
+    assert "Check out the dashboard" in stack.command("logs", "server", "-n", "5000").stdout
+    assert "worker | " in stack.command("logs").stdout
+    unknown = stack.command("logs", "nonsense")
+    assert unknown.returncode == 1
+    assert "choose one of" in unknown.stderr
+
+    with subprocess.Popen(
+        [sys.executable, "-m", "metaflow_prefect.headless", "logs", "-f", "-n", "0", "server"],
+        env=stack.environment(PYTHONUNBUFFERED="1"),
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as follower:
+        with (stack.home / "logs" / "server.log").open("a") as log:
+            # Written again and again: the follower needs a moment to begin.
+            for _ in range(200):
+                log.write("a line for the follower\n")
+                log.flush()
+                if _readable(follower):
+                    break
+        assert follower.stdout.readline() == "a line for the follower\n"
+        follower.send_signal(signal.SIGINT)
+
+
+def _readable(process):
+    import select
+
+    return bool(select.select([process.stdout], [], [], 0.2)[0])
+
+
+def test_a_shell_reaches_the_server_after_eval(stack):
+    exports = stack.command("env", "--export", PREFECT_API_KEY="pnu_left_over").stdout
+    done = subprocess.run(
+        ["sh", "-c", f"{exports}\nprefect work-pool ls && prefect config view"],
+        env={**os.environ, "PREFECT_API_KEY": "pnu_left_over"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "default-pool" in done.stdout
+    assert "unset PREFECT_API_KEY" in exports
+
+
+def test_an_api_key_set_by_accident_does_not_lock_a_command_out(stack):
+    assert stack.sh("prefect work-pool ls", PREFECT_API_KEY="pnu_x").returncode == 0
+    info = stack.command("info", PREFECT_API_KEY="pnu_x")
+    assert "401" in info.stdout
+    assert "pnu_x" not in info.stdout
+
+
+def test_the_database_can_be_checked_while_the_server_runs(stack):
+    done = stack.command("db", "check")
+
+    assert done.returncode == 0
+    assert "prefect.db" in done.stdout
+
+
+def test_doctor_finds_nothing_wrong_with_a_running_stack(stack):
+    done = stack.command("doctor")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_doctor_names_everything_that_is_wrong(stack):
+    done = stack.command(
+        "doctor", PREFECT_WORKER_POOL_TYPE="kubernetis", PREFECT_WORKER_POOLNAME="x"
+    )
+
+    assert done.returncode == 1
+    assert "there is no worker type 'kubernetis' (known types: " in done.stdout
+    assert "did you mean PREFECT_WORKER_POOL_NAME" in done.stdout
+
+
+def test_info_says_where_each_value_comes_from(stack):
+    found = json.loads(stack.command("info", "--json", PREFECT_WORKER_LIMIT="3").stdout)
+    rows = {row["name"]: row for row in found["settings"]}
+
+    assert rows["PREFECT_WORKER_LIMIT"]["origin"] == "environment"
+    assert rows["PREFECT_WORKER_POOL_NAME"]["origin"] == "default"
+    assert found["running"]["services"] == ["server", "worker"]
+
+
+def test_the_ui_is_served_and_told_where_the_api_is(stack):
+    root = stack.record["ui_url"]
+
+    assert "<!doctype html" in httpx.get(root, follow_redirects=True).text.lower()
+    assert httpx.get(f"{root}/ui-settings").json()["api_url"] == stack.api_url
+
+
+def test_after_a_power_cut_runs_and_schedules_are_still_there(stack, eventually_):
+    """Everything is killed at once, the supervisor too; the next `up` finds ports and data."""
+    assert stack.sh("python $PREFECT_FLOWS_DIR/scheduled_flow.py").returncode == 0
+    before = completed_runs(stack)
+    assert before >= 1
+    for pid in [stack.record["supervisor_pid"], *stack.processes()]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    eventually_(lambda: stack.processes() == [], what="dead")
+    assert stack.command("status").returncode == 3
+
+    stack.up()
+
+    assert completed_runs(stack) >= before
+    deployment = stack.api("GET", "/deployments/name/scheduled-flow/every-minute")
+    assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
+
+
+def test_a_start_ends_what_a_stack_without_supervisor_left_behind(stack, eventually_):
+    os.kill(stack.record["supervisor_pid"], signal.SIGKILL)
+    eventually_(lambda: stack.command("status").returncode == 3, what="without supervisor")
+    assert stack.processes() != []
+
+    done = stack.up()
+
+    assert "lost its supervisor" in done.stderr
+    stack.until_healthy()
+
+
+def test_down_leaves_no_process_not_even_a_flow_run(stack, eventually_):
+    slow = stack.home / "flows" / "slow_flow.py"
+    slow.write_text(
+        "import time\nfrom prefect import flow\n\n\n@flow\ndef slow():\n    time.sleep(600)\n\n\n"
+        "if __name__ == '__main__':\n"
+        "    flow.from_source(source=__file__.rsplit('/', 1)[0], entrypoint='slow_flow.py:slow')"
+        ".deploy(name='slow', work_pool_name='default-pool', ignore_warnings=True)\n"
+    )
+    done = stack.sh(f"python {slow} && prefect deployment run slow/slow")
+    assert done.returncode == 0, done.stdout + done.stderr
+    eventually_(lambda: stack.status()["queue"]["running"] == 1, what="running")
+
+    assert stack.down().returncode == 0
+
+    assert stack.processes() == []
+    status = stack.command("status")
+    assert (status.returncode, status.stdout.strip()) == (3, "stack     not running")
+    assert not (stack.home / "headless" / "stack.json").exists()
+    again = stack.down()
+    assert (again.returncode, again.stdout.strip()) == (0, "nothing was running")
+    # The next test file may use the stack again.
+    stack.up()
