@@ -4,12 +4,15 @@ MetaflowPrefectError
 ├── UnsupportedFlow        the flow uses what we cannot honour (all findings at once)
 ├── OutputRefused          `create` would have to overwrite or invent something
 ├── StaleGeneratedFile     the generated file does not fit the runtime or the flow beside it
+├── SettingRefused         a setting has a value that we do not know
 ├── ParameterRefused       a parameter value is unknown, missing or of the wrong type
 ├── InitFailed             Metaflow's `init` refused to begin the run
 ├── StepFailed             a step failed for good
 ├── UnexpectedTransition   a step went where the graph does not lead
 ├── ServerRefused          no Prefect server answers, or it says no
-└── DeploymentRefused      the deployment cannot work as asked; nothing was created
+├── DeploymentRefused      the deployment cannot work as asked; nothing was created
+├── Unauthorized           the deployment is somebody else's
+└── RunRefused             there is no such run, or it cannot do what was asked now
 """
 
 from __future__ import annotations
@@ -72,6 +75,12 @@ class ParameterRefused(MetaflowPrefectError):
     headline = "Parameter refused"
 
 
+class SettingRefused(MetaflowPrefectError):
+    """An option or an environment variable has a value that means nothing."""
+
+    headline = "Setting refused"
+
+
 class InitFailed(MetaflowPrefectError):
     """Metaflow's own `init` command refused to begin the run."""
 
@@ -100,3 +109,15 @@ class DeploymentRefused(MetaflowPrefectError):
     """The deployment cannot work as asked for; nothing was created."""
 
     headline = "Deployment refused"
+
+
+class Unauthorized(MetaflowPrefectError):
+    """The deployment is somebody else's, and its production token was not shown."""
+
+    headline = "Incorrect production token"
+
+
+class RunRefused(MetaflowPrefectError):
+    """There is no such run, or it is in no state to do what was asked."""
+
+    headline = "Run refused"

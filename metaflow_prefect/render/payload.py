@@ -8,6 +8,10 @@ import zipfile
 from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from importlib.abc import Traversable  # importlib.resources.abc from Python 3.11 on
 
 _LINE = 96
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -38,10 +42,14 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
 def _runtime_files() -> Iterable[tuple[str, bytes]]:
     package = resources.files("metaflow_prefect")
     for name in _TRAVELLING:
-        item = package / name
-        if item.is_file():
-            yield f"metaflow_prefect/{name}", item.read_bytes()
-            continue
-        for module in sorted(item.iterdir(), key=lambda module: module.name):
-            if PurePosixPath(module.name).suffix == ".py":
-                yield f"metaflow_prefect/{name}/{module.name}", module.read_bytes()
+        yield from _modules(package / name, f"metaflow_prefect/{name}")
+
+
+def _modules(item: Traversable, path: str) -> Iterable[tuple[str, bytes]]:
+    """Yield *item*, or the modules below it, sub-packages included."""
+    if not item.is_dir():
+        if PurePosixPath(path).suffix == ".py":
+            yield path, item.read_bytes()
+        return
+    for inner in sorted(item.iterdir(), key=lambda inner: inner.name):
+        yield from _modules(inner, f"{path}/{inner.name}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
+from metaflow_prefect.runtime import environment as script
 from metaflow_prefect.runtime.dispatcher import Launch
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.program import Program
@@ -24,6 +26,24 @@ class RunContext:
     tags: tuple[str, ...] = ()
     origin_run_id: str | None = None
     config_file: str | None = None
+
+
+def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
+    """Return the environment of every command of a run.
+
+    `python` comes first on the path: Metaflow starts @parallel's workers and cards by that name, and
+    nobody need have activated the virtual environment.
+    """
+    folder = os.path.dirname(python)  # noqa: PTH120  a link must stay one: it is the virtual environment
+    folders = [folder, *inherited.get("PATH", os.defpath).split(os.pathsep)]
+    if folders[1] == folder:
+        folders.pop(0)
+    return {
+        **inherited,
+        "PATH": os.pathsep.join(folders),
+        "PYTHONUNBUFFERED": "x",
+        "METAFLOW_RUN_ID": run_id,
+    }
 
 
 def top_level(run: RunContext) -> list[str]:
@@ -89,6 +109,12 @@ class Attempt:
     number: int
     input_paths: str
     clone: str | None = None
+
+
+def read_environment(run: RunContext) -> list[str]:
+    """Return the command that prints the values of @environment (`environment.parse`)."""
+    python, *words = top_level(run)
+    return [python, script.__file__, *words]
 
 
 def step(run: RunContext, attempt: Attempt) -> list[str]:

@@ -63,7 +63,7 @@ def execute(
     program = events.triggered(program, triggered_by)
     run_id = names.run_id(context.flow_run.id)
     options = OPTIONS.get()
-    session = Session.open(program, steps, run_id, options)
+    session = Session.open(program, steps, run_id, options, report.flow_log())
     workers = getattr(context.task_runner, "_max_workers", 1)
     schedule = _Schedule(session, steps, workers, Suspension(context.flow_run))
     token = _SESSION.set(session)

@@ -9,49 +9,35 @@ It must stand alone: it is started by path, where this package may not be import
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import sys
 from typing import Any
 
+COMMAND = "environment-variables"
 _MARK = "metaflow-prefect-environment:"
+_FLOW_MAIN = ("fork_server", "flow_main.py")
 
 
-def read(flow_file: str, options: list[str]) -> None:
+def _read(flow_file: str, options: list[str]) -> None:
     """Import the flow as `__main__`, let Metaflow process *options*, and print the variables."""
-    # First of all: our own folder must not shadow anything that the flow imports.
-    sys.path[0] = os.path.dirname(os.path.abspath(flow_file))  # noqa: PTH100, PTH120  as Python itself does
-    import types
-
-    from metaflow import FlowSpec, parameters, tuple_util
-
-    main = types.ModuleType("__main__")
-    main.__file__ = flow_file
-    main.ForeachFrame = tuple_util.ForeachFrame  # type: ignore[attr-defined]  # Metaflow pins it on `__main__`
-    sys.modules["__main__"] = main
-    sys.argv = [flow_file]
-    original = FlowSpec.__init__
-
-    def initialise(self: Any, use_cli: bool = True) -> None:  # noqa: FBT001, FBT002  Metaflow's signature
-        original(self, use_cli=False)
-        if use_cli:
-            FlowSpec.__init__ = original
-            with parameters.flow_context(self.__class__):
-                _print_variables(self, options)
-            raise SystemExit(0)
-
-    FlowSpec.__init__ = initialise
-    with open(flow_file, encoding="utf-8") as file:  # noqa: PTH123  no pathlib before the flow is imported
-        code = compile(file.read(), flow_file, "exec")
-    exec(code, main.__dict__)  # noqa: S102  this is how Python runs a script
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), *_FLOW_MAIN)  # noqa: PTH100, PTH118, PTH120  no pathlib before the flow asks for it
+    spec = importlib.util.spec_from_file_location("_metaflow_prefect_flow_main", path)
+    assert spec is not None  # noqa: S101  a .py file always has a loader
+    assert spec.loader is not None  # noqa: S101
+    flow_main = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(flow_main)
+    flow_main.run(flow_file, [*options, COMMAND], add_command)
 
 
-def _print_variables(flow: Any, options: list[str]) -> None:
+def add_command() -> None:
+    """Add to Metaflow's command line the command that prints the variables."""
     # Metaflow builds its command line from the flow's class: import it only when that exists.
     from metaflow import cli
     from metaflow._vendor import click
 
-    @click.command(name="environment-variables", hidden=True)  # type: ignore[untyped-decorator]
+    @click.command(name=COMMAND, hidden=True)  # type: ignore[untyped-decorator]
     @click.pass_obj  # type: ignore[untyped-decorator]
     def variables(obj: Any) -> None:
         found = {
@@ -67,11 +53,10 @@ def _print_variables(flow: Any, options: list[str]) -> None:
         sys.stdout.flush()
 
     cli.cli.add_command(variables)
-    cli.main(flow, args=[*options, "environment-variables"])
 
 
 def parse(output: str) -> dict[str, dict[str, str]]:
-    """Return the variables that `read` printed among whatever else the flow prints when imported.
+    """Return the variables that were printed among whatever else the flow prints when imported.
 
     Raises:
         ValueError: the output holds no answer.
@@ -85,4 +70,4 @@ def parse(output: str) -> dict[str, dict[str, str]]:
 
 
 if __name__ == "__main__":
-    read(sys.argv[1], sys.argv[2:])
+    _read(sys.argv[1], sys.argv[2:])

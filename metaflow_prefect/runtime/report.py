@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metaflow_prefect.names import artifact_key
@@ -17,6 +18,14 @@ def run_begins(flow: str, run_id: str, resumes: bool) -> None:  # noqa: FBT001  
 
     verb = "continues" if resumes else "begins"
     get_run_logger().info("Metaflow run %s/%s %s", flow, run_id, verb)
+
+
+def flow_log() -> Callable[[str], None]:
+    """Return what writes a line into the flow run's log, from any thread."""
+    from prefect.logging import get_run_logger
+
+    logger = get_run_logger()
+    return lambda text: logger.info("%s", text)
 
 
 def exit_hook_says(text: str) -> None:

@@ -15,10 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_prefect.errors import InitFailed, StepFailed
-from metaflow_prefect.runtime import commands, environment
+from metaflow_prefect.runtime import choice, commands, environment
 from metaflow_prefect.runtime.datastore import RunDatastore, TaskRecord
 from metaflow_prefect.runtime.dispatcher import Launch
-from metaflow_prefect.runtime.executors import Command, FreshProcess, StepExecutor, Stream
+from metaflow_prefect.runtime.executors import Command, StepExecutor, Stream
+from metaflow_prefect.runtime.fork_server.client import Warm
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.logs import TaskLog
 from metaflow_prefect.runtime.origin import Origin
@@ -32,16 +33,22 @@ _EXIT_HOOK_SCRIPT = "metaflow.plugins.exit_hook.exit_hook_script"
 _LAST_LINES = 6
 
 
+def _discard(_: object) -> None:
+    """Take what is of no use here."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
     """What the person who starts a run may add to what the generated file says.
 
     `on_begin` is called with the flow's name and the run's id before Metaflow begins the run.
+    `step_executor` is one of `choice.Choice`; without it the environment says, or the default.
     """
 
     tags: tuple[str, ...] = ()
     origin: Origin | None = None
     on_begin: Callable[[str, str], None] | None = None
+    step_executor: str | None = None
 
 
 @dataclass(slots=True)
@@ -50,13 +57,15 @@ class Session:
 
     `resumes` is True where an earlier execution of the same run has left tasks behind.
     `origin` is another run whose successful tasks are taken over; `cloned` holds the labels of those.
-    `final` holds the labels of tasks that must not be tried again.
+    `final` holds the labels of tasks that must not be tried again. `environment` is that of every
+    command, as it was when the session was opened.
     """
 
     context: commands.RunContext
     steps: Mapping[str, Step]
     datastore: RunDatastore
     executor: StepExecutor
+    environment: Mapping[str, str]
     resumes: bool
     origin: Origin | None = None
     cloned: set[str] = field(default_factory=set)
@@ -69,14 +78,23 @@ class Session:
 
     @classmethod
     def open(
-        cls, program: Program, steps: tuple[Step, ...], run_id: str, options: LaunchOptions
+        cls,
+        program: Program,
+        steps: tuple[Step, ...],
+        run_id: str,
+        options: LaunchOptions,
+        say: Callable[[str], None] = _discard,
     ) -> Session:
         """Prepare the execution of the run *run_id*; starts no task.
 
+        *say* is told which steps are executed in fresh processes, and why.
+
         Raises:
             StaleGeneratedFile: the flow's file is missing or another one.
+            SettingRefused: there is no such step executor.
         """
         flow_file = program.flow_file
+        how = choice.Choice.of(options.step_executor, os.environ)
         datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
         context = commands.RunContext(
             program=program,
@@ -89,11 +107,15 @@ class Session:
             config_file=_written(program.config),
         )
         by_name = {step.name: step for step in steps}
+        environ = commands.environment(os.environ, python=context.python, run_id=run_id)
+        python, file, *words = commands.top_level(context)
+        warm = Warm(python=python, flow_file=file, options=words, environment=environ)
         return cls(
             context,
             by_name,
             datastore,
-            FreshProcess(),
+            choice.executor(how, warm, program.environment, say),
+            environ,
             resumes=datastore.begun(),
             origin=options.origin,
         )
@@ -110,7 +132,9 @@ class Session:
             return
         variables = self._environment(commands.parameter_variables(parameters))
         log = TaskLog()
-        command = Command(words=commands.init(self.context), environment=variables)
+        command = Command(
+            words=commands.init(self.context), environment=variables, name="the run's beginning"
+        )
         code = self.executor.run(command, lambda stream, line: _discard(log.add(stream, line)))
         if code != 0 or not self.datastore.begun():
             raise InitFailed(
@@ -208,6 +232,7 @@ class Session:
         command = Command(
             words=commands.step(self.context, attempt),
             environment=self._environment(self._step_variables(step)),
+            name=step.name,
         )
         return self.executor.run(command, lambda stream, line: show(stream, log.add(stream, line)))
 
@@ -237,13 +262,9 @@ class Session:
         self.errors[label] = error
         return error
 
-    def _environment(self, extra: Mapping[str, str]) -> dict[str, str]:
-        return {
-            **os.environ,
-            **extra,
-            "PYTHONUNBUFFERED": "x",
-            "METAFLOW_RUN_ID": self.context.run_id,
-        }
+    def _environment(self, extra: Mapping[str, str]) -> Mapping[str, str]:
+        fixed = {name: self.environment[name] for name in ("PYTHONUNBUFFERED", "METAFLOW_RUN_ID")}
+        return {**self.environment, **extra, **fixed}
 
     def _step_variables(self, step: Step) -> Mapping[str, str]:
         if self._variables is None or not step.environment:
@@ -251,20 +272,20 @@ class Session:
         return self._variables.result()[step.name]
 
     def _read_variables(self) -> Mapping[str, Mapping[str, str]]:
-        python, flow_file, *options = commands.top_level(self.context)
-        answer = subprocess.run(
-            [python, environment.__file__, flow_file, *options],
-            env=self._environment({}),
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
+        lines: dict[Stream, list[bytes]] = {stream: [] for stream in Stream}
+        command = Command(
+            words=commands.read_environment(self.context),
+            environment=self._environment({}),
+            name="the values of @environment",
         )
+        self.executor.run(command, lambda stream, line: lines[stream].append(line))
+        output, errors = (b"".join(lines[stream]).decode(errors="replace") for stream in Stream)
         try:
-            return environment.parse(answer.stdout)
+            return environment.parse(output)
         except ValueError:
-            problem = f"The values of @environment could not be read from {flow_file}"
-            raise InitFailed(f"{problem}:\n{(answer.stderr or answer.stdout)[-2000:]}") from None
+            problem = "The values of @environment could not be read from"
+            said = (errors or output)[-2000:]
+            raise InitFailed(f"{problem} {self.context.flow_file}:\n{said}") from None
 
 
 def _as_typed(flow_file: Path) -> str:
@@ -303,7 +324,3 @@ def _in_background(
     future = pool.submit(call)
     pool.shutdown(wait=False)
     return future
-
-
-def _discard(_: object) -> None:
-    """Take what is of no use here."""
