@@ -120,17 +120,26 @@ def wait_for(
 
 @contextlib.contextmanager
 def exit_on_signals() -> Iterator[None]:
-    """Make SIGTERM and SIGHUP leave by way of the `with` blocks, as Ctrl-C does."""
+    """Make SIGINT, SIGTERM and SIGHUP leave by way of the `with` blocks.
+
+    SIGINT too: whoever starts us in the background of a script has it ignored, and so would all
+    we start.
+    """
 
     def leave(number: int, _frame: FrameType | None) -> None:
         sys.exit(128 + number)
 
-    before = {number: signal.signal(number, leave) for number in (signal.SIGTERM, signal.SIGHUP)}
+    handlers = {
+        signal.SIGINT: signal.default_int_handler,
+        signal.SIGTERM: leave,
+        signal.SIGHUP: leave,
+    }
+    before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, was in before.items():
+            signal.signal(number, was)
 
 
 def _end(name: str, process: subprocess.Popen[bytes]) -> None:
