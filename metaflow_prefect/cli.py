@@ -14,6 +14,7 @@ from metaflow.exception import MetaflowException
 from metaflow_prefect.compiler import CompileOptions
 from metaflow_prefect.deploy.plan import DeployOptions
 from metaflow_prefect.errors import MetaflowPrefectError
+from metaflow_prefect.runtime import choice
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -98,6 +99,7 @@ def create(obj: Any, output: str, standalone: bool, force: bool, **options: Any)
 @parameters.add_custom_parameters(deploy_mode=True)  # type: ignore[untyped-decorator]
 @prefect.command(help="Compile the flow and run it in this process.")  # type: ignore[untyped-decorator]
 @click.option("--run-id-file", help="Write the ID of this run to the file specified.")  # type: ignore[untyped-decorator]
+@click.option(choice.OPTION, **choice.option())  # type: ignore[untyped-decorator]
 @_compile_options
 @click.pass_obj  # type: ignore[untyped-decorator]
 @_says_what_is_wrong
@@ -113,6 +115,7 @@ def run(obj: Any, run_id_file: str | None, **options: Any) -> None:
 @click.argument("step-to-rerun", required=False)  # type: ignore[untyped-decorator]
 @click.option("--origin-run-id", help="The run to resume; the latest of this machine if not given.")  # type: ignore[untyped-decorator]
 @click.option("--run-id-file", help="Write the ID of this run to the file specified.")  # type: ignore[untyped-decorator]
+@click.option(choice.OPTION, **choice.option())  # type: ignore[untyped-decorator]
 @_compile_options
 @click.pass_obj  # type: ignore[untyped-decorator]
 @_says_what_is_wrong

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from enum import Enum
+from typing import Any
 
 from metaflow_prefect.errors import SettingRefused
 from metaflow_prefect.runtime.executors import Command, OnLine, StepExecutor
@@ -32,23 +34,45 @@ class Choice(str, Enum):
     FRESH = "fresh"
 
     @classmethod
-    def of(cls, option: str | None, environment: Mapping[str, str]) -> Choice:
-        """Return what *option* says, or else the environment, or else the default.
+    def of(cls, environment: Mapping[str, str]) -> Choice:
+        """Return what *environment* says, or else the default.
 
         Raises:
             SettingRefused: that is none of the choices.
         """
-        value = option or environment.get(VARIABLE) or DEFAULT
+        value = environment.get(VARIABLE) or DEFAULT
         try:
             return cls(value)
         except ValueError:
             raise SettingRefused(
                 f"There is no step executor {value!r}.",
-                fix=f"set --step-executor or {VARIABLE} to one of: {', '.join(cls)}",
+                fix=f"set {VARIABLE} to one of {', '.join(cls)}",
             ) from None
 
 
 DEFAULT = Choice.FRESH
+
+
+OPTION = "--step-executor"
+
+
+def option() -> dict[str, Any]:
+    """Return what click needs to make `OPTION`, which is the environment variable by another name."""
+    # The same click that Metaflow uses.
+    from metaflow._vendor import click
+
+    def choose(_context: object, _option: object, value: str | None) -> None:
+        if value is not None:
+            os.environ[VARIABLE] = value
+
+    return {
+        "type": click.Choice([choice.value for choice in Choice]),
+        "expose_value": False,
+        "callback": choose,
+        "help": "How steps are executed: forked from a process that has imported the flow (auto: where "
+        f"that is safe), or by a fresh interpreter each; {VARIABLE} says the same. "
+        f"[default: {DEFAULT.value}]",
+    }
 
 
 def executor(

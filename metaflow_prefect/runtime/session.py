@@ -42,13 +42,11 @@ class LaunchOptions:
     """What the person who starts a run may add to what the generated file says.
 
     `on_begin` is called with the flow's name and the run's id before Metaflow begins the run.
-    `step_executor` is one of `choice.Choice`; without it the environment says, or the default.
     """
 
     tags: tuple[str, ...] = ()
     origin: Origin | None = None
     on_begin: Callable[[str, str], None] | None = None
-    step_executor: str | None = None
 
 
 @dataclass(slots=True)
@@ -94,7 +92,7 @@ class Session:
             SettingRefused: there is no such step executor.
         """
         flow_file = program.flow_file
-        how = choice.Choice.of(options.step_executor, os.environ)
+        how = choice.Choice.of(os.environ)
         datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
         context = commands.RunContext(
             program=program,
