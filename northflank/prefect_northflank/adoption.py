@@ -38,11 +38,16 @@ class Company:
     """Ids of the flow runs this process is busy with."""
 
 
-def need_of(flow_run: FlowRun, company: Company, *, now: datetime, settle: timedelta) -> Need:
-    """Return what *flow_run* (PENDING, RUNNING or CANCELLING) needs from this worker."""
+def is_ours(flow_run: FlowRun, company: Company) -> bool:
+    """Whether *flow_run* is in nobody's hands, or was in those of an earlier life of this worker."""
     owner = flow_run.labels.get(OWNER_LABEL)
     another_works_on_it = owner != company.me and owner in company.online
-    if flow_run.id in company.in_hand or another_works_on_it:
+    return flow_run.id not in company.in_hand and not another_works_on_it
+
+
+def need_of(flow_run: FlowRun, company: Company, *, now: datetime, settle: timedelta) -> Need:
+    """Return what *flow_run* (PENDING, RUNNING or CANCELLING) needs from this worker."""
+    if not is_ours(flow_run, company):
         return Need.NOTHING
     pid = parsed(flow_run.infrastructure_pid)
     if pid is not None and pid.run is not None:

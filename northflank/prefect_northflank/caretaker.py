@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
+from time import monotonic
 from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, StateType
@@ -15,6 +17,8 @@ from prefect.states import Scheduled
 from prefect_northflank.adoption import Company, Need, need_of
 from prefect_northflank.api import JobRun
 from prefect_northflank.client import NorthflankClient
+from prefect_northflank.errors import NotFound
+from prefect_northflank.janitor import Janitor
 from prefect_northflank.ledger import PrefectLedger, parsed
 from prefect_northflank.names import flow_run_of
 from prefect_northflank.pid import InfrastructurePid
@@ -53,6 +57,9 @@ class Caretaker:
         self._tempo = tempo
         self._logger = logger
         self._task: asyncio.Task[None] | None = None
+        self._janitor = Janitor(ledger=ledger, client_of=hands.client_of, logger=logger)
+        self._next_tidying = 0.0
+        self._online: frozenset[str] = frozenset()
 
     def start(self) -> None:
         """Begin; a second call changes nothing."""
@@ -77,15 +84,15 @@ class Caretaker:
     async def round(self) -> None:
         """Give every unwatched flow run what it needs."""
         flow_runs = await self._ledger.unfinished()
-        if not flow_runs:
-            return
-        company = Company(
-            me=self._hands.name,
-            online=await self._ledger.online_workers(),
-            in_hand=self._hands.in_hand(),
-        )
+        online = await self._ledger.online_workers()
+        company = Company(me=self._hands.name, online=online, in_hand=self._hands.in_hand())
         for flow_run in flow_runs:
             await self._try_to_give(flow_run, company)
+        # Somebody has just left: what they held comes into our hands.
+        if monotonic() >= self._next_tidying or self._online - set(online):
+            self._next_tidying = monotonic() + self._tempo.tidy_seconds
+            await self._janitor.round(company)
+        self._online = frozenset(online)
 
     async def _try_to_give(self, flow_run: FlowRun, company: Company) -> None:
         try:
@@ -107,6 +114,7 @@ class Caretaker:
                 if run is not None:
                     await self._adopt(flow_run, replace(pid, run=run.id))
                 elif flow_run.state is not None and flow_run.state.type is StateType.PENDING:
+                    await self._forestall(flow_run, pid)
                     await self._schedule(flow_run)
             case Need.SCHEDULE:
                 await self._schedule(flow_run)
@@ -133,6 +141,14 @@ class Caretaker:
 
         found = await unclaimed(client, pid.project, pid.job, claimed=claimed, since=since)
         return found[-1] if found and only_ours else found[0] if found else None
+
+    async def _forestall(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
+        """Delete the job a start was intended for: a request still on its way must find nothing to start."""
+        if flow_run_of(pid.job) is None:
+            return
+        client = await self._hands.client_of(flow_run)
+        with suppress(NotFound):
+            await client.delete_job(pid.project, pid.job)
 
     async def _schedule(self, flow_run: FlowRun) -> None:
         """Hand a flow run that never got a job run back to its work pool."""

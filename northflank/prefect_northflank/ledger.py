@@ -18,7 +18,7 @@ from prefect.client.schemas.filters import (
     WorkPoolFilter,
     WorkPoolFilterName,
 )
-from prefect.client.schemas.objects import FlowRun, State, StateType, WorkerStatus
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, ObjectNotFound
 from prefect.utilities.engine import propose_state
@@ -27,6 +27,9 @@ from prefect_northflank.pid import InfrastructurePid
 
 PAGE = 200
 """Most flow runs asked for at once (server setting PREFECT_SERVER_API_DEFAULT_LIMIT)."""
+
+MISSED_BEATS = 3
+"""Heartbeats a worker may miss before its flow runs are anybody's (Prefect's own server says the same)."""
 
 UNFINISHED = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 """States of a flow run that has, or should have, a container."""
@@ -67,6 +70,7 @@ class PrefectLedger:
     def __init__(self, client: PrefectClient, *, pool: str) -> None:
         self._client = client
         self._pool = pool
+        self._in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
 
     async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
         """Return the records of *flow_run_ids*, a call per 200."""
@@ -78,31 +82,62 @@ class PrefectLedger:
                 found[flow_run.id] = record_of(flow_run)
         return found
 
+    async def of_pool(self, flow_run_ids: Collection[UUID]) -> Sequence[FlowRun]:
+        """Return those of *flow_run_ids* that Prefect knows in this pool."""
+        ids = sorted(flow_run_ids)
+        found: list[FlowRun] = []
+        for start in range(0, len(ids), PAGE):
+            wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + PAGE]))
+            found += await self._client.read_flow_runs(
+                flow_run_filter=wanted, work_pool_filter=self._in_pool, limit=PAGE
+            )
+        return found
+
+    async def latest(self) -> Sequence[FlowRun]:
+        """Return the latest flow runs of the pool, newest first."""
+        return await self._client.read_flow_runs(
+            work_pool_filter=self._in_pool, limit=PAGE, sort=FlowRunSort.EXPECTED_START_TIME_DESC
+        )
+
     async def unfinished(self) -> Sequence[FlowRun]:
         """Return the flow runs of the pool that have, or should have, a container."""
         wanted = FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(UNFINISHED)))
         )
-        pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool]))
         found: list[FlowRun] = []
         while True:
             page = await self._client.read_flow_runs(
-                flow_run_filter=wanted, work_pool_filter=pool, limit=PAGE, offset=len(found)
+                flow_run_filter=wanted,
+                work_pool_filter=self._in_pool,
+                limit=PAGE,
+                offset=len(found),
             )
             found.extend(page)
             if len(page) < PAGE:
                 return found
 
     async def online_workers(self) -> Collection[str]:
-        """Return the names of the pool's workers whose heartbeat is fresh."""
+        """Return the names of the pool's workers that have missed fewer than three heartbeats.
+
+        Time is the server's own: the latest heartbeat of any worker (ours is among them) stands for now.
+        """
         workers = await self._client.read_workers_for_work_pool(self._pool, limit=PAGE)
-        return {worker.name for worker in workers if worker.status is WorkerStatus.ONLINE}
+        beats = [
+            (it, it.last_heartbeat_time) for it in workers if it.last_heartbeat_time is not None
+        ]
+        now = max((beat for _, beat in beats), default=None)
+        return {
+            worker.name
+            for worker, beat in beats
+            if now is not None
+            and (now - beat).total_seconds()
+            < MISSED_BEATS * (worker.heartbeat_interval_seconds or 30)
+        }
 
     async def runs_claimed(
         self, pid: InfrastructurePid, *, deployment_id: UUID | None
     ) -> Collection[str]:
         """Return the runs of *pid*'s job that the latest flow runs of its deployment are recorded to have."""
-        pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[self._pool]))
         wanted = (
             FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]))
             if deployment_id
@@ -110,7 +145,7 @@ class PrefectLedger:
         )
         flow_runs = await self._client.read_flow_runs(
             flow_run_filter=wanted,
-            work_pool_filter=pool,
+            work_pool_filter=self._in_pool,
             limit=PAGE,
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         )

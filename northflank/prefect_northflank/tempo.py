@@ -23,6 +23,8 @@ class Tempo:
     """From a concluded job run to believing Prefect's state."""
     adopt_seconds: float = 30.0
     """Between two searches for runs whose worker is gone."""
+    tidy_seconds: float = 900.0
+    """Between two searches for jobs that were left over."""
     settle_seconds: float = 60.0
     """How long a flow run of a worker that is gone may be Pending without a job run, before it is scheduled again."""
     clean_up_seconds: float = 600.0

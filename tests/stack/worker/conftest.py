@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -19,9 +19,10 @@ import httpx
 import pytest
 from northflank_emulator import Emulator
 from northflank_emulator.settings import Settings
+from prefect_northflank import NorthflankWorker
 
 BIN = Path(sys.executable).parent
-PATIENCE = 180.0
+PATIENCE = float(os.environ.get("TEST_PATIENCE_SECONDS", "180"))
 AUTH = "flows:S3cret"
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 
@@ -85,7 +86,7 @@ def wait_until(happened: Callable[[], Any], what: str, *, patience: float = PATI
         if answer:
             return answer
         time.sleep(0.25)
-    pytest.fail(f"waited {patience:.0f} s in vain until {what}")
+    raise AssertionError(f"waited {patience:.0f} s in vain until {what}")
 
 
 def free_port() -> int:
@@ -106,7 +107,11 @@ class Prefect:
     @property
     def environment(self) -> dict[str, str]:
         """Environment of a client process: nothing of the developer's own Prefect."""
-        inherited = {k: v for k, v in os.environ.items() if not k.startswith(("PREFECT_", "NORTHFLANK_", "NF_"))}
+        inherited = {
+            k: v
+            for k, v in os.environ.items()
+            if not k.startswith(("PREFECT_", "NORTHFLANK_", "NF_"))
+        }
         return inherited | {
             "PREFECT_HOME": str(self.home),
             "PREFECT_API_URL": self.url,
@@ -131,6 +136,11 @@ class Prefect:
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
         answer = self.http.post(path, json=body or {})
+        while (
+            answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+        ):  # SQLite is locked: two cores, many processes
+            time.sleep(0.5)
+            answer = self.http.post(path, json=body or {})
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
@@ -144,7 +154,11 @@ class Prefect:
                 "work_pool_name": pool,
                 "entrypoint": f"flows.py:{flow}",
                 "pull_steps": [
-                    {"prefect.deployments.steps.set_working_directory": {"directory": str(self.flows)}}
+                    {
+                        "prefect.deployments.steps.set_working_directory": {
+                            "directory": str(self.flows)
+                        }
+                    }
                 ],
                 "job_variables": job_variables,
                 "parameter_openapi_schema": {"type": "object", "properties": {}},
@@ -153,12 +167,19 @@ class Prefect:
         )
         return UUID(deployment["id"])
 
-    def trigger(self, deployment: UUID, *, job_variables: dict[str, Any] | None = None, **parameters: Any) -> UUID:
-        body = {"parameters": parameters, "state": {"type": "SCHEDULED"}, "job_variables": job_variables}
+    def trigger(
+        self, deployment: UUID, *, job_variables: dict[str, Any] | None = None, **parameters: Any
+    ) -> UUID:
+        body = {
+            "parameters": parameters,
+            "state": {"type": "SCHEDULED"},
+            "job_variables": job_variables,
+        }
         return UUID(self.post(f"/deployments/{deployment}/create_flow_run", body)["id"])
 
     def flow_run(self, flow_run: UUID) -> dict[str, Any]:
-        return self.http.get(f"/flow_runs/{flow_run}").json()
+        answer = self.http.get(f"/flow_runs/{flow_run}")
+        return answer.json() if answer.is_success else {"state_type": "", "state_name": ""}
 
     def state(self, flow_run: UUID) -> str:
         return str(self.flow_run(flow_run)["state_type"])
@@ -169,14 +190,19 @@ class Prefect:
 
     def wait_for(self, flow_run: UUID, *states: str) -> dict[str, Any]:
         wanted = set(states) or FINAL
-        wait_until(lambda: self.state(flow_run) in wanted, f"{flow_run} is {' or '.join(sorted(wanted))}")
+        wait_until(
+            lambda: self.state(flow_run) in wanted, f"{flow_run} is {' or '.join(sorted(wanted))}"
+        )
         return self.flow_run(flow_run)
 
     def set_state(self, flow_run: UUID, type_: str, name: str) -> None:
         self.post(f"/flow_runs/{flow_run}/set_state", {"state": {"type": type_, "name": name}})
 
     def logs(self, flow_run: UUID) -> str:
-        found = self.post("/logs/filter", {"logs": {"flow_run_id": {"any_": [str(flow_run)]}}, "sort": "TIMESTAMP_ASC"})
+        found = self.post(
+            "/logs/filter",
+            {"logs": {"flow_run_id": {"any_": [str(flow_run)]}}, "sort": "TIMESTAMP_ASC"},
+        )
         return "\n".join(line["message"] for line in found)
 
 
@@ -203,7 +229,9 @@ class Process:
 @contextmanager
 def running(command: list[str], env: dict[str, str], log: Path) -> Iterator[Process]:
     with log.open("wb") as out:
-        process = Process(subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT), log)
+        process = Process(
+            subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT), log
+        )
     try:
         yield process
     finally:
@@ -226,7 +254,16 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
     with httpx.Client(base_url=url, auth=(user, password), timeout=60) as http:
         server = Prefect(url=url, home=home, flows=home, http=http)
         env = server.environment | {"PREFECT_SERVER_API_AUTH_STRING": AUTH}
-        command = [str(BIN / "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
+        command = [
+            str(BIN / "prefect"),
+            "server",
+            "start",
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--no-ui",
+        ]
         with running(command, env, home / "server.log") as process:
 
             def is_ready() -> bool:
@@ -240,68 +277,113 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
             yield server
 
 
-@dataclass
-class Pool:
-    """A work pool on an emulator, with workers that can be started and killed."""
+@dataclass(frozen=True)
+class Northflank:
+    """An emulator, and what we ask it beside the worker."""
 
-    name: str
-    prefect: Prefect
-    emulator: Emulator
-    folder: Path
+    base_url: str
+    token: str
     project: str = "demo"
-    started: list[Any] = field(default_factory=list)
-
-    @property
-    def job_variables(self) -> dict[str, Any]:
-        return {"project_id": self.project, "billing_deployment_plan": "nf-compute-200"}
-
-    def environment(self, **extra: str) -> dict[str, str]:
-        return (
-            self.prefect.environment
-            | {
-                "NORTHFLANK_API_TOKEN": self.emulator.token,
-                "NORTHFLANK_API_BASE_URL": self.emulator.base_url,
-                "PREFECT_WORKER_QUERY_SECONDS": "2",
-                "PREFECT_NORTHFLANK_POLL_SECONDS": "1",
-                "PREFECT_NORTHFLANK_FIRST_LOOK_SECONDS": "2",
-                "PREFECT_NORTHFLANK_GRACE_SECONDS": "3",
-                "PREFECT_NORTHFLANK_ADOPT_SECONDS": "3",
-                "PREFECT_NORTHFLANK_SETTLE_SECONDS": "8",
-            }
-            | extra
-        )
-
-    @contextmanager
-    def worker(self, name: str = "first", **extra: str) -> Iterator[Process]:
-        command = [str(BIN / "prefect"), "worker", "start", "--pool", self.name, "--name", f"{self.name}-{name}"]
-        log = self.folder / f"worker-{uuid4().hex[:6]}.log"
-        with running(command, self.environment(**extra), log) as process:
-            yield process
-
-    def deploy(self, flow: str, **job_variables: Any) -> UUID:
-        return self.prefect.deploy(flow, self.name, **self.job_variables | job_variables)
 
     def api(self, path: str) -> Any:
-        headers = {"Authorization": f"Bearer {self.emulator.token}"}
-        answer = httpx.get(f"{self.emulator.base_url}/v1/projects/{self.project}{path}", headers=headers)
+        headers = {"Authorization": f"Bearer {self.token}"}
+        answer = httpx.get(
+            f"{self.base_url}/v1/projects/{self.project}{path}", headers=headers, timeout=30
+        )
         assert answer.is_success, answer.text
         return answer.json()["data"]
 
     def jobs(self) -> list[str]:
         return [job["id"] for job in self.api("/jobs?per_page=100")["jobs"]]
 
-    def requests(self, method: str, suffix: str = "") -> list[Any]:
-        return [it for it in self.emulator.requests if it.method == method and it.path.endswith(suffix)]
+    def runs(self, job: str) -> list[dict[str, Any]]:
+        return list(self.api(f"/jobs/{job}/runs?per_page=100")["runs"])
 
 
-@pytest.fixture
+@dataclass
+class Pool:
+    """A work pool on an emulator, with workers that can be started and killed."""
+
+    name: str
+    prefect: Prefect
+    northflank: Northflank
+    folder: Path
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return self.prefect.environment | {
+            "NORTHFLANK_API_TOKEN": self.northflank.token,
+            "NORTHFLANK_API_BASE_URL": self.northflank.base_url,
+            "PREFECT_WORKER_QUERY_SECONDS": "2",
+            "PREFECT_NORTHFLANK_POLL_SECONDS": "1",
+            "PREFECT_NORTHFLANK_FIRST_LOOK_SECONDS": "2",
+            "PREFECT_NORTHFLANK_GRACE_SECONDS": "3",
+            "PREFECT_NORTHFLANK_ADOPT_SECONDS": "3",
+            "PREFECT_NORTHFLANK_SETTLE_SECONDS": "8",
+        }
+
+    @contextmanager
+    def worker(self, name: str = "first", **extra: str) -> Iterator[Process]:
+        command = [
+            str(BIN / "prefect"),
+            "worker",
+            "start",
+            "--pool",
+            self.name,
+            "--name",
+            f"{self.name}-{name}",
+        ]
+        log = self.folder / f"worker-{uuid4().hex[:6]}.log"
+        with running(command, self.environment | extra, log) as process:
+            try:
+                yield process
+            except AssertionError:
+                sys.stderr.write(process.output)  # what pytest shows with the failure
+                raise
+
+    def deploy(self, flow: str, **job_variables: Any) -> UUID:
+        usual = {"project_id": self.northflank.project, "billing_deployment_plan": "nf-compute-200"}
+        return self.prefect.deploy(flow, self.name, **usual | job_variables)
+
+
+def new_pool(prefect: Prefect, northflank: Northflank, folder: Path) -> Pool:
+    name = f"nf-{uuid4().hex[:6]}"
+    template = NorthflankWorker.get_default_base_job_template()
+    prefect.post(
+        "/work_pools/", {"name": name, "type": "northflank", "base_job_template": template}
+    )
+    return Pool(name=name, prefect=prefect, northflank=northflank, folder=folder)
+
+
+@pytest.fixture(scope="session")
 def emulator() -> Iterator[Emulator]:
     with Emulator(Settings(rate_limit=None)) as running_emulator:
         yield running_emulator
 
 
 @pytest.fixture
-def pool(prefect: Prefect, emulator: Emulator, tmp_path: Path) -> Pool:
-    name = f"nf-{uuid4().hex[:6]}"
-    prefect.cli("work-pool", "create", "--type", "northflank", name)
-    return Pool(name=name, prefect=prefect, emulator=emulator, folder=tmp_path)
+def northflank(emulator: Emulator) -> Northflank:
+    return Northflank(base_url=emulator.base_url, token=emulator.token)
+
+
+@pytest.fixture
+def pool(prefect: Prefect, northflank: Northflank, tmp_path: Path) -> Pool:
+    """A new work pool; its workers are the test's."""
+    return new_pool(prefect, northflank, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def served(
+    prefect: Prefect, emulator: Emulator, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Pool]:
+    """A work pool with a worker that serves many tests."""
+    northflank = Northflank(base_url=emulator.base_url, token=emulator.token)
+    pool = new_pool(prefect, northflank, tmp_path_factory.mktemp("served"))
+    with pool.worker():
+        yield pool
+
+
+@pytest.fixture(scope="session")
+def conftest() -> Any:
+    """This module, for what is not a fixture."""
+    return sys.modules[__name__]

@@ -1,0 +1,191 @@
+"""What becomes of flow runs and jobs, beside one worker that serves them all."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def job_of(flow_run):
+    return flow_run["infrastructure_pid"].split(":")[2]
+
+
+def test_environment_is_the_users_over_prefects_over_nothing_of_the_host(
+    served, prefect, emulator, tmp_path
+):
+    seen = tmp_path / "environment"
+    deployment = served.deploy(
+        "environment",
+        runtime_environment={"COLOUR": "green", "PREFECT_LOGGING_LEVEL": "DEBUG"},
+        env={"COLOUR": "red", "SHAPE": "round"},
+    )
+    flow_run = prefect.trigger(deployment, marker=str(seen))
+
+    assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", prefect.logs(flow_run)
+    env = dict(line.split("=", 1) for line in seen.read_text().splitlines() if "=" in line)
+    assert env["PREFECT__FLOW_RUN_ID"] == str(flow_run)
+    assert env["PREFECT_API_URL"] == prefect.url
+    assert (env["COLOUR"], env["SHAPE"], env["PREFECT_LOGGING_LEVEL"]) == (
+        "green",
+        "round",
+        "DEBUG",
+    )
+    (asked,) = [
+        it.body for it in emulator.requests if it.method == "PUT" and flow_run.hex in str(it.body)
+    ]
+    shipped = asked["runtimeEnvironment"]
+    assert not [
+        key
+        for key in shipped
+        if key.startswith(("PREFECT_SERVER_", "PREFECT_WORKER_", "NORTHFLANK_"))
+    ]
+    assert "PREFECT_HOME" not in shipped
+    # The Prefect API asks for it, so it arrived; the next test shows that it is not in the job.
+    assert env["PREFECT_API_AUTH_STRING"]
+
+
+def test_secrets_are_in_no_request_but_that_of_the_restricted_group(served, prefect, emulator):
+    prefect.wait_for(prefect.trigger(served.deploy("hello")))
+
+    carriers = [it for it in emulator.requests if "S3cret" in str(it)]
+    assert {it.path.rsplit("/", 1)[-1] for it in carriers} == {"secrets"}
+    group = served.northflank.api("/secrets")["secrets"][0]
+    assert group["restrictions"]["restricted"] is True
+
+
+def test_a_failed_flow_is_failed_and_not_started_again(served, prefect, tmp_path):
+    flow_run = prefect.trigger(served.deploy("fails"), marker=str(tmp_path / "marker"))
+
+    assert prefect.wait_for(flow_run)["state_type"] == "FAILED"
+    time.sleep(5)
+    assert prefect.state(flow_run) == "FAILED"
+    assert (tmp_path / "marker").read_text() == "x"
+
+
+def test_a_container_that_dies_makes_its_flow_run_crashed_with_reason_and_last_lines(
+    served, prefect, tmp_path
+):
+    flow_run = prefect.trigger(served.deploy("dies"), marker=str(tmp_path / "marker"))
+    ended = prefect.wait_for(flow_run)
+
+    assert ended["state_type"] == "CRASHED"
+    assert "container" in ended["state"]["message"]
+    assert "about to die" in prefect.logs(flow_run)
+    assert (tmp_path / "marker").read_text() == "x", "a flow that began is not executed again"
+
+
+def test_lasting_jobs_keep_a_history_per_deployment(served, prefect, conftest):
+    deployment = served.deploy("hello", cleanup_job=False)
+    first, second = (prefect.wait_for(prefect.trigger(deployment)) for _ in range(2))
+
+    assert {first["state_type"], second["state_type"]} == {"COMPLETED"}
+    assert job_of(first) == job_of(second)
+    assert job_of(first).startswith("hello-test-")
+    conftest.wait_until(
+        lambda: (
+            [run["status"] for run in served.northflank.runs(job_of(first))]
+            == ["SUCCESS", "SUCCESS"]
+        ),
+        "both runs are in the job's history",
+    )
+
+
+def test_a_running_flow_run_can_be_cancelled(served, prefect, conftest, tmp_path):
+    flow_run = prefect.trigger(served.deploy("hello"), seconds=120, marker=str(tmp_path / "marker"))
+    conftest.wait_until((tmp_path / "marker").exists, "the flow has begun")
+
+    prefect.set_state(flow_run, "CANCELLING", "Cancelling")
+
+    assert prefect.wait_for(flow_run)["state_type"] == "CANCELLED"
+    conftest.wait_until(
+        lambda: not [job for job in served.northflank.jobs() if flow_run.hex in job],
+        "the job is deleted",
+    )
+
+
+def test_a_flow_run_that_has_not_begun_can_be_cancelled(served, prefect, conftest):
+    # A command that never tells Prefect anything stands for a container that hangs before the flow begins.
+    deployment = served.deploy("hello", deployment_docker_custom_command="sleep 120")
+    flow_run = prefect.trigger(deployment)
+    conftest.wait_until(
+        lambda: prefect.flow_run(flow_run)["state_name"] == "InfrastructurePending", "it is pending"
+    )
+
+    prefect.set_state(flow_run, "CANCELLING", "Cancelling")
+
+    assert prefect.wait_for(flow_run)["state_type"] == "CANCELLED"
+    conftest.wait_until(
+        lambda: not [job for job in served.northflank.jobs() if flow_run.hex in job],
+        "the job is deleted",
+    )
+
+
+def test_a_container_that_does_not_begin_in_time_is_given_up(served, prefect):
+    deployment = served.deploy(
+        "hello", deployment_docker_custom_command="sleep 120", pending_timeout_seconds=4
+    )
+    ended = prefect.wait_for(prefect.trigger(deployment))
+
+    assert ended["state_type"] == "CRASHED"
+    assert "pending_timeout_seconds (4 s)" in ended["state"]["message"]
+
+
+def test_a_container_that_ends_before_the_flow_begins_is_started_again_as_often_as_asked(
+    served, prefect
+):
+    deployment = served.deploy(
+        "hello",
+        deployment_docker_custom_command="sh -c 'exit 3'",
+        settings_backoff_limit=1,
+        cleanup_job=False,
+    )
+    ended = prefect.wait_for(prefect.trigger(deployment))
+
+    assert ended["state_type"] == "CRASHED"
+    assert len(served.northflank.runs(job_of(ended))) == 2
+
+
+def test_a_run_aborted_in_northflank_goes_back_to_its_pool_and_is_executed_again(
+    served, prefect, emulator, conftest, tmp_path
+):
+    import httpx
+
+    marker = tmp_path / "marker"
+    flow_run = prefect.trigger(served.deploy("hello"), seconds=20, marker=str(marker))
+    conftest.wait_until(marker.exists, "the flow has begun")
+    _, project, job, run = prefect.flow_run(flow_run)["infrastructure_pid"].split(":")
+    url = f"{emulator.base_url}/v1/projects/{project}/jobs/{job}/runs/{run}"
+
+    httpx.delete(url, headers={"Authorization": f"Bearer {emulator.token}"}).raise_for_status()
+
+    assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", prefect.logs(flow_run)
+    assert marker.read_text() == "xx"
+
+
+@pytest.mark.parametrize(
+    ("job_variables", "words"),
+    [
+        ({"project_id": None}, "project_id"),
+        ({"project_id": "elsewhere"}, "check project_id"),
+        ({"credentials": {"api_token": "wrong"}}, "valid API token"),
+        ({"runtime_environment": {"X": "${SECRET}"}}, "expand_templates"),
+        ({"billing_gpu_enabled": True}, "billing_gpu_type"),
+        ({"deployment_internal_branch": "main"}, "deployment_internal_id is missing"),
+        (
+            {"credentials": {"api_token": "x", "base_url": "https://northflank.invalid"}},
+            "prefect_api_url",
+        ),
+    ],
+)
+def test_what_cannot_work_crashes_at_once_and_names_the_remedy(
+    served, prefect, job_variables, words
+):
+    flow_run = prefect.trigger(served.deploy("hello", **job_variables))
+    ended = prefect.wait_for(flow_run)
+
+    assert ended["state_type"] == "CRASHED"
+    assert words in ended["state"]["message"]
+    assert not [job for job in served.northflank.jobs() if flow_run.hex in job]
