@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from metaflow_prefect.headless.database import DatabaseKind
 from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.layout import Layout
+from metaflow_prefect.headless.record import Record
 from metaflow_prefect.headless.secret_files import kept_secret, read_secret
 from metaflow_prefect.headless.settings import Server, Settings
 
@@ -33,9 +35,15 @@ def provide(settings: Settings, layout: Layout) -> tuple[str | None, str | None]
     )
 
 
-def of_running(settings: Settings, layout: Layout) -> Access:
-    """What a client of the running stack needs, as far as this user may know it."""
+def of_running(settings: Settings, layout: Layout, record: Record | None) -> Access:
+    """What a client of the stack needs, as far as this user may know it.
+
+    A generated auth string is used even if the host that made it necessary is not set any more,
+    as in another shell.
+    """
     auth = settings.server.auth_string
-    if auth is None and needs_auth_string(settings.server):
+    if auth is None and (needs_auth_string(settings.server) or (record and record.authenticated)):
         auth = read_secret(layout.auth_string)
-    return Access(auth_string=auth)
+    managed = record is not None and record.storage_kind == DatabaseKind.MANAGED.value
+    generated = managed and settings.storage.postgres.password is None
+    return Access(auth_string=auth, pass_file=str(layout.postgres_password) if generated else None)

@@ -301,13 +301,13 @@ def _client() -> tuple[Settings, environment.Access]:
     record = load_record(layout)
     if record is not None and Supervisor(layout).pid() is not None:
         settings = settings.as_running(api_url=record.api_url, ui_api_url=record.ui_api_url)
-    return settings, access.of_running(settings, layout)
+    return settings, access.of_running(settings, layout, record)
 
 
 def _health(settings: Settings, layout: Layout) -> tuple[Record | None, Health]:
     record = load_record(layout)
     processes = Supervisor(layout).processes() if record is not None else ()
-    auth_string = access.of_running(settings, layout).auth_string
+    auth_string = access.of_running(settings, layout, record).auth_string
     return record, examine(record, processes, auth_string)
 
 

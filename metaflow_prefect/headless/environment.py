@@ -73,6 +73,7 @@ class Access:
     auth_string: str | None
     emulator_url: str | None = None
     emulator_token: str | None = None
+    pass_file: str | None = None
 
 
 def for_server(settings: Settings, access: Access, database: Database) -> dict[str, str]:
@@ -199,6 +200,8 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
             "PGPORT": str(postgres.port),
             "PGDATABASE": postgres.database,
         }
+    if access.pass_file:
+        environment["PGPASSFILE"] = access.pass_file
     return environment
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -18,6 +18,8 @@ from metaflow_prefect.headless.database import Database
 
 #: Reasons that may pass by waiting: the server is not there yet or is starting up.
 NOT_YET = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
+#: Everything a connection attempt raises, SQLAlchemy's wrapping included.
+TROUBLE = (*NOT_YET, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 ATTEMPT_SECONDS = 5
 
 
@@ -60,14 +62,14 @@ async def _create_then_try(database: Database) -> Trial:
     name = (url.database or "").replace('"', '""')
     try:
         await _execute(url.set(database="postgres"), f'CREATE DATABASE "{name}"')
-    except asyncpg.InvalidCatalogNameError:
-        pass  # some servers have no database `postgres`; the trial below says what is missing
-    except (SQLAlchemyError, asyncpg.PostgresError) as error:
-        if "already exists" not in str(error):
+    except TROUBLE as error:
+        cause = _cause(error)
+        # Somebody else made it, or the server has no database `postgres`: the trial tells.
+        if not isinstance(cause, (asyncpg.DuplicateDatabaseError, asyncpg.InvalidCatalogNameError)):
             return Trial(
                 outcome=Outcome.REFUSED,
                 reason=f"the database {url.database!r} does not exist and {url.username!r} may "
-                f"not create it ({_first_line(error)})",
+                f"not create it ({_first_line(cause)})",
                 fix=f"create it as a superuser: createdb --owner {url.username} {url.database}",
             )
     return await _try(database)
@@ -77,26 +79,40 @@ async def _try(database: Database) -> Trial:
     url = make_url(database.url)
     try:
         return await asyncio.wait_for(_inspect(url), ATTEMPT_SECONDS)
-    except (asyncpg.InvalidPasswordError, asyncpg.InvalidAuthorizationSpecificationError):
+    except TROUBLE as error:
+        return _explain(url, _cause(error))
+
+
+def _explain(url: URL, cause: BaseException) -> Trial:
+    where = f"PostgreSQL at {url.host}:{url.port}"
+    if isinstance(cause, asyncpg.InvalidCatalogNameError):
+        reason = f"there is no database {url.database!r}"
+        return Trial(outcome=Outcome.NO_DATABASE, reason=reason)
+    if isinstance(cause, asyncpg.InvalidAuthorizationSpecificationError):
         return Trial(
             outcome=Outcome.REFUSED,
-            reason=f"PostgreSQL at {url.host}:{url.port} refuses the password of {url.username!r}",
+            reason=f"{where} refuses the password of {url.username!r}",
             fix="correct PGUSER and PGPASSWORD, or the database URL",
         )
-    except asyncpg.InvalidCatalogNameError:
-        return Trial(outcome=Outcome.NO_DATABASE, reason=f"there is no database {url.database!r}")
-    except NOT_YET as error:
+    if isinstance(cause, NOT_YET):
         return Trial(
             outcome=Outcome.UNREACHABLE,
-            reason=f"PostgreSQL at {url.host}:{url.port} does not answer ({_first_line(error)})",
+            reason=f"{where} does not answer ({_first_line(cause)})",
             fix="start it, or correct the address",
         )
-    except (SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        return Trial(
-            outcome=Outcome.REFUSED,
-            reason=f"PostgreSQL at {url.host}:{url.port} refuses us ({_first_line(error)})",
-            fix="see the server's log",
-        )
+    return Trial(
+        outcome=Outcome.REFUSED,
+        reason=f"{where} refuses us ({_first_line(cause)})",
+        fix="see the server's log",
+    )
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What asyncpg said: SQLAlchemy wraps it twice."""
+    inner = error.orig if isinstance(error, DBAPIError) else error
+    while inner is not None and not isinstance(inner, (asyncpg.PostgresError, OSError)):
+        error, inner = inner, inner.__cause__
+    return inner or error
 
 
 async def _inspect(url: URL) -> Trial:

@@ -61,7 +61,7 @@ def info_text(settings: Settings, record: Record | None) -> str:
         for row in settings_rows(settings)
         if row["origin"] != Origin.DEFAULT.value or row["value"]
     ]
-    findings = record.findings if record else settings.findings
+    findings = tuple(dict.fromkeys((*(record.findings if record else ()), *settings.findings)))
     lines += ["", "warnings:", *(f"  {finding}" for finding in findings)] if findings else []
     return "\n".join(lines)
 

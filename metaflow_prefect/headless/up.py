@@ -128,6 +128,9 @@ def make_plan(
         provision = Provision(database=database.sqlite(layout.database))
     auth_string, auth_note = access.provide(settings, layout)
     emulator_port = settings.emulator_port or free_port(LOOPBACK)
+    if settings.emulator:
+        name = "PREFECT_HEADLESS_EMULATOR_PORT"
+        require_free(LOOPBACK, emulator_port, what="the emulator", setting=name)
     count = settings.workers.count if options.with_worker else 0
     plan = Plan(
         settings=settings,

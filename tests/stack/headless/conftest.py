@@ -141,11 +141,19 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
 
 @pytest.fixture(scope="session")
-def stack(new_stack: Callable[..., Stack]) -> Stack:
-    """The stack the documentation begins with: SQLite, one process worker, nothing set."""
-    made = new_stack()
-    made.up()
-    return made
+def shared_stack(new_stack: Callable[..., Stack]) -> Stack:
+    return new_stack()
+
+
+@pytest.fixture
+def stack(shared_stack: Stack) -> Stack:
+    """The stack the documentation begins with: SQLite, one process worker, nothing set.
+
+    One for all tests, started by the first and again after a test that ended it.
+    """
+    if not (shared_stack.home / "headless" / "stack.json").exists():
+        shared_stack.up()
+    return shared_stack
 
 
 def postgres_programs() -> Path:

@@ -264,5 +264,3 @@ def test_down_leaves_no_process_not_even_a_flow_run(stack, eventually_):
     assert not (stack.home / "headless" / "stack.json").exists()
     again = stack.down()
     assert (again.returncode, again.stdout.strip()) == (0, "nothing was running")
-    # The next test file may use the stack again.
-    stack.up()

@@ -1,0 +1,230 @@
+"""PostgreSQL: managed, by URL, by PG* variables; wrong, missing, and gone in between."""
+
+import json
+import os
+import signal
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+# With everything in this process: 100 flow runs of a worker would take minutes of CPU.
+HUNDRED_RUNS = """
+import asyncio, sys
+from prefect import flow
+
+@flow
+async def trivial(number: int) -> int:
+    return number
+
+async def main():
+    limit = asyncio.Semaphore(5)
+    async def one(number):
+        async with limit:
+            await trivial(number)
+            print(number, flush=True)
+    await asyncio.gather(*(one(number) for number in range(100)))
+
+asyncio.run(main())
+"""
+
+
+@pytest.fixture(scope="module")
+def managed(new_stack, request):
+    """A stack that runs its own PostgreSQL, in a directory that the `postgres` user can reach."""
+    request.getfixturevalue("postgres_server")  # skips where PostgreSQL is not installed
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        stack = new_stack(
+            PREFECT_STORAGE_TYPE="postgres",
+            PREFECT_HEADLESS_POSTGRES_DIR=f"{folder}/cluster",
+            PGPORT=str(_free_port()),
+        )
+        stack.up("--no-worker")
+        yield stack
+        stack.down()
+
+
+@pytest.fixture(scope="module")
+def by_url(new_stack, postgres_server):
+    """A stack whose database is named by a URL and did not exist."""
+    stack = new_stack(PREFECT_DATABASE_URL=postgres_server.url("new-one"))
+    stack.up("--no-worker")
+    yield stack
+    stack.down()
+
+
+def _free_port():
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def test_postgres_alone_starts_a_cluster_as_a_third_service(managed):
+    found = managed.status()
+
+    assert found["verdict"] == "healthy"
+    assert [service["name"] for service in found["services"]] == ["postgres", "server"]
+    assert found["database"]["kind"] == "managed"
+    assert found["database"]["address"].endswith("/prefect")
+    assert "********" in found["database"]["address"]
+
+
+def test_the_cluster_does_not_run_as_root(managed):
+    assert Path(f"/proc/{managed.pid('postgres')}").stat().st_uid != 0
+
+
+def test_psql_connects_with_the_variables_of_the_stack(managed):
+    done = managed.sh("psql -w -tAc 'select count(*) from flow_run'")
+
+    assert (done.returncode, done.stdout.strip()) == (0, "0"), done.stderr
+    assert managed.sh("pg_isready -h $PGHOSTADDR -p $PGPORT").returncode == 0
+
+
+def test_the_generated_password_is_in_one_private_file_only(managed):
+    password = (managed.home / "headless" / "pgpass").read_text().strip().rpartition(":")[2]
+    arguments = [Path(f"/proc/{pid}/cmdline").read_bytes().decode() for pid in managed.processes()]
+    shown = [
+        managed.command(*arguments_).stdout
+        for arguments_ in (("status", "--json"), ("info", "--json"), ("logs",), ("env",))
+    ]
+    files = [
+        path.name
+        for path in managed.home.rglob("*")
+        if path.is_file() and password in path.read_text(errors="replace")
+    ]
+
+    assert len(password) > 20
+    assert password not in "".join(arguments + shown)
+    assert files == ["pgpass"]
+
+
+def test_a_killed_cluster_comes_back_and_the_server_with_it(managed, eventually_):
+    before = managed.pid("postgres")
+    os.kill(before, signal.SIGKILL)
+
+    eventually_(lambda: managed.pid("postgres") not in {before, None}, what="restarted")
+    managed.until_healthy()
+
+
+def test_what_was_recorded_survives_down_and_up(managed):
+    managed.api("POST", "/variables/", {"name": "kept", "value": "yes"})
+    assert managed.down().returncode == 0
+    assert managed.processes() == []
+
+    managed.up("--no-worker")
+
+    assert managed.api("GET", "/variables/name/kept")["value"] == "yes"
+
+
+def test_a_missing_database_is_created_in_the_server_the_url_names(by_url):
+    found = by_url.status()
+
+    assert found["verdict"] == "healthy"
+    assert found["database"]["kind"] == "url"
+    assert "new-one" in found["database"]["address"]
+    assert "pg%40ss" not in by_url.every_log()
+    assert "new-one" in by_url.command("db", "check").stdout
+
+
+def test_no_run_is_lost_when_the_database_goes_away_under_load(
+    by_url, postgres_server, eventually_
+):
+    client = subprocess.Popen(
+        ["python", "-c", HUNDRED_RUNS],
+        env={
+            **os.environ,
+            **json.loads(by_url.command("env", "--json").stdout),
+            # A server without its database answers 500; Prefect's client repeats what it is told to.
+            "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500",
+            "PREFECT_CLIENT_MAX_RETRIES": "30",
+            "PREFECT_CLIENT_RETRY_JITTER_FACTOR": "0",
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    for _ in range(20):
+        client.stdout.readline()
+    postgres_server.stop()
+    gone = eventually_(lambda: by_url.command("status").stdout.count("BAD"), what="unhealthy")
+    postgres_server.start()
+    _, errors = client.communicate(timeout=240)
+
+    assert gone
+    assert client.returncode == 0, errors[-3000:]
+    states = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+    assert by_url.api("POST", "/flow_runs/count", states) == 100
+    assert by_url.api("POST", "/flow_runs/count", {}) == 100
+    by_url.until_healthy()
+
+
+def test_a_wrong_password_is_refused_at_once_and_never_falls_back(new_stack, postgres_server):
+    for environ in (
+        {"PREFECT_DATABASE_URL": postgres_server.url("prefect", "wrong")},
+        {
+            "PREFECT_STORAGE_TYPE": "postgres",
+            "PGUSER": "admin",
+            "PGPASSWORD": "wrong",
+            "PGPORT": str(postgres_server.port),
+        },
+    ):
+        stack = new_stack(**environ)
+        done = stack.command("up", "-d")
+
+        assert done.returncode == 1
+        assert "refuses the password of 'admin'" in done.stderr
+        assert "wrong" not in done.stderr
+        assert stack.processes() == []
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"PREFECT_DATABASE_URL": "postgresql://u:p@127.0.0.1:1/d"},
+        {"PREFECT_STORAGE_TYPE": "postgres", "PGPORT": "1", "PREFECT_STORAGE_STRICT": "1"},
+    ],
+    ids=["url", "strict"],
+)
+def test_a_server_that_does_not_answer_is_an_error_where_falling_back_is_forbidden(
+    new_stack, environ
+):
+    done = new_stack(
+        **environ, PREFECT_POSTGRES_WAIT="1", PREFECT_HEADLESS_POSTGRES="external"
+    ).command("up", "-d")
+
+    assert done.returncode == 1
+    assert "does not answer" in done.stderr
+
+
+def test_pg_variables_fall_back_to_sqlite_with_a_warning_nobody_can_miss(new_stack):
+    stack = new_stack(
+        PREFECT_STORAGE_TYPE="postgres",
+        PREFECT_HEADLESS_POSTGRES="external",
+        PGPORT="1",
+        PREFECT_POSTGRES_WAIT="1",
+        PREFECT_QUIET="1",
+    )
+    done = stack.up("--no-worker")
+    try:
+        assert "WARNING: FALLING BACK TO SQLITE" in done.stderr
+        assert done.stdout == ""
+        assert stack.status()["database"]["kind"] == "sqlite"
+        for command in (("status",), ("info",)):
+            assert "FALLING BACK TO SQLITE" in stack.command(*command).stdout
+    finally:
+        stack.down()
+
+
+def test_switching_the_database_says_that_nothing_is_copied(by_url, new_stack, postgres_server):
+    """Only the start is looked at: the home of the other stack is taken over."""
+    by_url.down()
+    done = by_url.up("--no-worker", PREFECT_DATABASE_URL="", PREFECT_QUIET="1")
+
+    assert "not copied" in done.stderr
+    assert "pg%40ss" not in done.stderr
