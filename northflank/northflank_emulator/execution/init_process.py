@@ -61,10 +61,17 @@ def _header(orders: int) -> "tuple[bytes, bytes]":
 
 
 def _start(order: "dict[str, object]") -> int:
+    # Both ends close when the command is executed: until then there is nobody to give orders to.
+    started, starting = os.pipe()
     child = os.fork()
     if child:
+        os.close(starting)
+        os.read(started, 1)
         return child
     argv, env = list(order["argv"]), dict(order["env"])  # type: ignore[call-overload]  # our own JSON
+    if not argv:
+        os.write(2, b"exec: the command is empty\n")
+        os._exit(_NOT_FOUND)
     try:
         os.setsid()
         os.chdir(str(order["cwd"]))
