@@ -1,4 +1,4 @@
-"""An artifact is changed, copied by reference, set to None and deleted."""
+"""An artifact is changed, another is set to None; one that is set and deleted in one step never was."""
 
 from metaflow import FlowSpec, step
 
@@ -7,13 +7,13 @@ class ArtifactsOverwrittenFlow(FlowSpec):
     @step
     def start(self):
         self.a = self.b = [1]
-        self.gone = 1
         self.next(self.middle)
 
     @step
     def middle(self):
         self.a.append(2)
         self.b = None
+        self.gone = 1
         del self.gone
         self.next(self.end)
 

@@ -1,0 +1,82 @@
+"""How each flow of tests/flows is run, and which are meant to fail: data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+FLOWS = Path(__file__).parent.parent / "flows"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """One flow and the command line it is given.
+
+    `options` stand before the command, `arguments` (parameters) after it.
+    """
+
+    name: str
+    folder: Path = FLOWS
+    options: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    fails: bool = False
+    starts: bool = True
+
+    @property
+    def file(self) -> Path:
+        """The flow's file."""
+        return self.folder / f"{self.name}.py"
+
+    @property
+    def flow(self) -> str:
+        """The name of the flow's class."""
+        return "".join(word.capitalize() for word in self.name.split("_")) + "Flow"
+
+
+_ARGUMENTS = {
+    "parameters_given": (
+        "--text", "two words, 'quoted' ünd -dashed", "--count", "7", "--rate", "1e-3",
+        "--is-on", "False", "--data", '{"a": [1, null, "ü"]}', "--listed", "x|y|z",
+    ),
+}  # fmt: skip
+
+_OPTIONS = {
+    "config_value_given": ("--config-value", "cfg", '{"n": 7, "deep": {"z": [1, 2]}}'),
+}
+
+_TAGS = {"tags": ("mine", "my tag: ü")}
+
+_FAILS = {
+    "artifact_cannot_be_pickled": "storing the artifact fails",
+    "exit_code_202_is_not_retried": "the step asks not to be retried",
+    "exit_hook_on_error": "the step fails, and so the hook runs",
+    "exit_nonzero": "the step exits",
+    "exit_zero_is_a_failure": "the step exits",
+    "foreach_empty": "Metaflow refuses a foreach over nothing",
+    "merge_artifacts_conflict": "the branches disagree",
+    "no_next_call": "the step does not say what is next",
+    "parameter_missing": "the run does not begin",
+    "parameter_read_only": "a parameter cannot be set",
+    "retry_exhausted": "every attempt fails",
+    "sibling_fails": "one item fails",
+    "switch_unknown_case": "no case has the value",
+    "timeout_not_caught": "the step is too slow",
+}
+
+_DO_NOT_START = {"parameter_missing"}
+
+
+def cases() -> tuple[Case, ...]:
+    """Every flow of tests/flows."""
+    return tuple(
+        Case(
+            name=name,
+            options=_OPTIONS.get(name, ()),
+            arguments=_ARGUMENTS.get(name, ()),
+            tags=_TAGS.get(name, ()),
+            fails=name in _FAILS,
+            starts=name not in _DO_NOT_START,
+        )
+        for name in sorted(path.stem for path in FLOWS.glob("*.py"))
+    )

@@ -1,0 +1,111 @@
+"""Runs a flow as its user would, in a process of its own: under Metaflow, and through us in two forms."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+
+from tests.behaviour.cases import Case
+
+PATIENCE_SECONDS = 240
+
+
+class Form(str, Enum):
+    """The ways to run a flow."""
+
+    METAFLOW = "run"
+    FILE = "prefect create"
+    DIRECT = "prefect run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """A run that is over. `run_id` is None if it never began."""
+
+    exit_code: int
+    output: str
+    run_id: str | None
+
+
+@dataclass(slots=True)
+class Started:
+    """A process that runs a flow, and where it writes the run's id."""
+
+    process: subprocess.Popen[str]
+    run_id_file: Path
+    log: Path
+
+    def wait(self) -> Ended:
+        """Wait until the process ends; end it and all it started if it takes too long."""
+        try:
+            code = self.process.wait(PATIENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            code = self.process.wait()
+        run_id = self.run_id_file.read_text().strip() if self.run_id_file.exists() else None
+        return Ended(exit_code=code, output=self.log.read_text(errors="replace"), run_id=run_id)
+
+
+def command(case: Case, form: Form, root: Path) -> tuple[list[str], list[str] | None]:
+    """Return the command that runs *case*, and before it the command that compiles it, if any."""
+    flow = [sys.executable, str(case.file), "--no-pylint", *case.options]
+    tags = [word for tag in case.tags for word in ("--tag", tag)]
+    match form:
+        case Form.METAFLOW:
+            return [*flow, "run", *tags, *case.arguments], None
+        case Form.DIRECT:
+            return [*flow, "prefect", "run", *tags, *case.arguments], None
+        case Form.FILE:
+            out = root / f"{case.name}_compiled.py"
+            run = [sys.executable, str(out), *case.arguments]
+            return run, [*flow, "prefect", "create", str(out), *tags]
+
+
+def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return the environment in which flows run: the local datastore below *root*.
+
+    The interpreter's folder comes first in PATH, since the workers of a gang are started as `python`.
+    """
+    return {
+        **os.environ,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(root),
+        "PYTHONUNBUFFERED": "1",
+        **(extra or {}),
+    }
+
+
+def start(
+    case: Case, form: Form, root: Path, extra: Mapping[str, str] | None = None
+) -> Callable[[], Ended]:
+    """Start *case*; the function returned waits for it.
+
+    Everything happens in *root*: cards look for their datastore from the working directory upward.
+    """
+    env = environment(root, extra)
+    run, compile_ = command(case, form, root)
+    run_id_file = root / f"{case.name}.{form.name}.run-id"
+    log = root / f"{case.name}.{form.name}.log"
+    if compile_ is not None:
+        compiled = subprocess.run(
+            compile_, cwd=root, env=env, capture_output=True, text=True, timeout=120, check=False
+        )
+        if compiled.returncode != 0:
+            ended = Ended(
+                exit_code=compiled.returncode,
+                output=compiled.stdout + compiled.stderr,
+                run_id=None,
+            )
+            return lambda: ended
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [*run, "--run-id-file", str(run_id_file)],
+            cwd=root, env=env, stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+        )  # fmt: skip
+    return Started(process, run_id_file, log).wait

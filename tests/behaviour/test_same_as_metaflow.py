@@ -1,0 +1,54 @@
+"""Every flow of the test-bed behaves through us as it behaves under Metaflow."""
+
+import pytest
+
+from tests.behaviour.cases import FLOWS, Case, cases
+from tests.behaviour.comparing import compare
+from tests.behaviour.running import Form
+
+# `prefect run` shares all but its first lines with the compiled file: a handful that is affected by them.
+DIRECT = {
+    "config_value_given",
+    "exit_hook",
+    "foreach_split_foreach",
+    "include_file",
+    "parameters_given",
+    "recursive_in_foreach",
+    "retry_exhausted",
+    "tags",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
+def test_a_compiled_flow_does_what_the_flow_does(case: Case, tmp_path, prefect_server):
+    assert not compare(case, Form.FILE, tmp_path, prefect_server.environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case", [case for case in cases() if case.name in DIRECT], ids=lambda case: case.name
+)
+def test_prefect_run_does_what_run_does(case: Case, tmp_path, prefect_server):
+    assert not compare(case, Form.DIRECT, tmp_path, prefect_server.environment)
+
+
+def test_there_are_at_least_sixty_flows():
+    assert len(cases()) >= 60
+
+
+def test_each_flow_is_small_and_named_after_its_feature():
+    for case in cases():
+        text = case.file.read_text()
+        lines = [line for line in text.splitlines() if line.strip() not in ("", "@step")]
+        assert f"class {case.flow}(" in text, f"{case.file.name} should define {case.flow}"
+        assert text.startswith('"""'), f"{case.file.name} should say what it shows"
+        assert len(lines) <= 30, f"{case.file.name} has {len(lines)} lines: one feature per flow"
+
+
+def test_every_file_of_the_test_bed_is_a_flow():
+    assert {path.name for path in FLOWS.iterdir()} <= {case.file.name for case in cases()} | {
+        "support",
+        "__pycache__",
+        ".metaflow",
+    }
