@@ -39,7 +39,13 @@ class Wire:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.sent.append(request)
-        given = self.answers.pop(0) if self.answers else self.answer(request) if self.answer else httpx.Response(200, json={"data": {}})
+        given = (
+            self.answers.pop(0)
+            if self.answers
+            else self.answer(request)
+            if self.answer
+            else httpx.Response(200, json={"data": {}})
+        )
         if isinstance(given, Exception):
             raise given
         return given

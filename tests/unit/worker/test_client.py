@@ -17,11 +17,15 @@ P = Project(id="demo")
 def reply(data=None, **kwargs):
     status = kwargs.pop("status", 200)
     headers = kwargs.pop("headers", None)
-    return httpx.Response(status, json={"data": data if data is not None else {}} | kwargs, headers=headers)
+    return httpx.Response(
+        status, json={"data": data if data is not None else {}} | kwargs, headers=headers
+    )
 
 
 def refusal(status, headers=None):
-    return httpx.Response(status, json={"error": {"status": status, "message": "no"}}, headers=headers)
+    return httpx.Response(
+        status, json={"error": {"status": status, "message": "no"}}, headers=headers
+    )
 
 
 RUN = {"id": "r1", "status": "RUNNING", "concluded": False}
@@ -41,7 +45,9 @@ def test_a_team_is_part_of_the_path(client, wire):
     assert wire.calls == ["DELETE /v1/teams/acme/projects/demo/jobs/j"]
 
 
-@pytest.mark.parametrize("fault", [refusal(503), refusal(500), refusal(429), DROPPED, httpx.ReadTimeout("slow")])
+@pytest.mark.parametrize(
+    "fault", [refusal(503), refusal(500), refusal(429), DROPPED, httpx.ReadTimeout("slow")]
+)
 def test_a_read_is_repeated_after_a_passing_fault(client, wire, fault):
     wire.answers = [fault, reply(RUN)]
 
@@ -61,7 +67,9 @@ def test_a_start_that_may_have_happened_is_not_repeated(client, wire, fault):
     assert wire.calls == ["POST /v1/projects/demo/jobs/j/runs"]
 
 
-@pytest.mark.parametrize("fault", [refusal(429), httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")])
+@pytest.mark.parametrize(
+    "fault", [refusal(429), httpx.ConnectError("refused"), httpx.ConnectTimeout("slow")]
+)
 def test_a_start_that_cannot_have_happened_is_repeated(client, wire, fault):
     wire.answers = [fault, reply({"id": "r1", "runName": "j-1"})]
 
@@ -109,7 +117,11 @@ def test_being_told_to_wait_is_not_failing(client, wire):
 
 
 def test_monitoring_leaves_the_reserve_to_starts(client, wire):
-    nearly_used_up = {"x-ratelimit-limit": "1000", "x-ratelimit-remaining": "150", "x-ratelimit-reset": "60"}
+    nearly_used_up = {
+        "x-ratelimit-limit": "1000",
+        "x-ratelimit-remaining": "150",
+        "x-ratelimit-reset": "60",
+    }
     wire.answers = [reply(RUN, headers=nearly_used_up), reply(RUN, headers=nearly_used_up)]
 
     async def scenario():
@@ -156,7 +168,11 @@ def test_log_lines_come_in_order_without_the_container_runtimes_prefix(client, w
     wire.answers = [
         reply(
             [
-                {"containerId": "c", "log": "2023-04-13T08:18:13.9Z stderr F second", "ts": "2023-04-13T08:18:13Z"},
+                {
+                    "containerId": "c",
+                    "log": "2023-04-13T08:18:13.9Z stderr F second",
+                    "ts": "2023-04-13T08:18:13Z",
+                },
                 {"containerId": "c", "log": "stdout F first", "ts": "2023-04-13T08:18:12Z"},
             ]
         )

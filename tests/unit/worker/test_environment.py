@@ -32,7 +32,13 @@ def test_settings_of_the_host_and_of_the_server_stay_home(setting):
 
 
 @pytest.mark.parametrize(
-    "setting", ["PREFECT_API_URL", "PREFECT_LOGGING_LEVEL", "PREFECT_RESULTS_PERSIST_BY_DEFAULT", "PREFECT_API_KEY"]
+    "setting",
+    [
+        "PREFECT_API_URL",
+        "PREFECT_LOGGING_LEVEL",
+        "PREFECT_RESULTS_PERSIST_BY_DEFAULT",
+        "PREFECT_API_KEY",
+    ],
 )
 def test_other_prefect_settings_are_shipped(setting):
     assert shippable({setting: "x"}) == {setting: "x"}
@@ -40,18 +46,32 @@ def test_other_prefect_settings_are_shipped(setting):
 
 def test_what_opens_the_prefect_api_is_secret():
     env = job_environment(
-        {"PREFECT_API_KEY": "pnu_1", "PREFECT_API_AUTH_STRING": "u:p", "PREFECT_CLIENT_CUSTOM_HEADERS": "{}", "A": "b"},
+        {
+            "PREFECT_API_KEY": "pnu_1",
+            "PREFECT_API_AUTH_STRING": "u:p",
+            "PREFECT_CLIENT_CUSTOM_HEADERS": "{}",
+            "A": "b",
+        },
         base_url=NORTHFLANK,
         expand_templates=False,
     )
 
     assert env.plain == {"A": "b"}
-    assert set(env.secret) == {"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_CUSTOM_HEADERS"}
+    assert set(env.secret) == {
+        "PREFECT_API_KEY",
+        "PREFECT_API_AUTH_STRING",
+        "PREFECT_CLIENT_CUSTOM_HEADERS",
+    }
 
 
 @pytest.mark.parametrize(
     "url",
-    ["http://127.0.0.1:4200/api", "http://localhost:4200/api", "http://[::1]:4200/api", "http://0.0.0.0:4200/api"],
+    [
+        "http://127.0.0.1:4200/api",
+        "http://localhost:4200/api",
+        "http://[::1]:4200/api",
+        "http://0.0.0.0:4200/api",
+    ],
 )
 def test_a_prefect_api_on_this_machine_is_refused_for_a_northflank_elsewhere(url):
     with pytest.raises(LoopbackApiUrl, match="prefect_api_url"):
@@ -61,14 +81,18 @@ def test_a_prefect_api_on_this_machine_is_refused_for_a_northflank_elsewhere(url
 def test_a_prefect_api_on_this_machine_is_fine_for_an_emulator_beside_it():
     url = "http://127.0.0.1:4200/api"
 
-    env = job_environment({"PREFECT_API_URL": url}, base_url="http://localhost:8765", expand_templates=False)
+    env = job_environment(
+        {"PREFECT_API_URL": url}, base_url="http://localhost:8765", expand_templates=False
+    )
 
     assert env.plain["PREFECT_API_URL"] == url
 
 
 def test_a_value_northflank_would_expand_is_refused_by_name_and_not_by_value():
     with pytest.raises(TemplatedValue, match="GREETING") as refused:
-        job_environment({"GREETING": "${SECRET} hello"}, base_url=NORTHFLANK, expand_templates=False)
+        job_environment(
+            {"GREETING": "${SECRET} hello"}, base_url=NORTHFLANK, expand_templates=False
+        )
 
     assert "hello" not in str(refused.value)
 
@@ -80,7 +104,9 @@ def test_expansion_can_be_asked_for():
 
 
 def test_a_flow_with_a_template_in_its_name_still_runs():
-    env = job_environment({"PREFECT__FLOW_NAME": "a ${b}", "A": "1"}, base_url=NORTHFLANK, expand_templates=False)
+    env = job_environment(
+        {"PREFECT__FLOW_NAME": "a ${b}", "A": "1"}, base_url=NORTHFLANK, expand_templates=False
+    )
 
     assert env.plain == {"A": "1"}
 
@@ -90,6 +116,8 @@ def test_a_variable_northflank_refuses_is_named():
         job_environment({"A B": "1"}, base_url=NORTHFLANK, expand_templates=False)
 
 
-@pytest.mark.parametrize("url", ["", "not a url", "https://prefect.example.com/api", "http://10.0.0.3:4200/api"])
+@pytest.mark.parametrize(
+    "url", ["", "not a url", "https://prefect.example.com/api", "http://10.0.0.3:4200/api"]
+)
 def test_other_addresses_are_not_loopback(url):
     assert not is_loopback(url)

@@ -24,7 +24,9 @@ def is_job_name(name: str) -> bool:
 
 
 @given(ANY_TEXT, UUIDS, SUBMISSIONS)
-def test_the_job_of_a_flow_run_has_a_valid_name_whatever_the_run_is_called(text, flow_run, submission):
+def test_the_job_of_a_flow_run_has_a_valid_name_whatever_the_run_is_called(
+    text, flow_run, submission
+):
     assert is_job_name(names.job_of_run(text, flow_run, submission))
 
 
@@ -77,7 +79,18 @@ def test_labels_are_kubernetes_label_values(text):
 
 @pytest.mark.parametrize(
     "run_name",
-    ["amber_bat", "run:1", "a.b", "etl (prod)", "日本語", "a--b", "x" * 80, "", "-", "2024-01-01T00:00:00"],
+    [
+        "amber_bat",
+        "run:1",
+        "a.b",
+        "etl (prod)",
+        "日本語",
+        "a--b",
+        "x" * 80,
+        "",
+        "-",
+        "2024-01-01T00:00:00",
+    ],
 )
 def test_names_the_vendors_worker_failed_on_are_accepted(run_name):
     assert is_job_name(names.job_of_run(run_name, uuid4(), "0000"))
