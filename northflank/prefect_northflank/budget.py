@@ -12,6 +12,10 @@ from prefect_northflank.errors import NotNow
 RESERVED_SHARE = 0.2
 """Share of the limit that monitoring leaves for starts, aborts and clean-up."""
 
+FIRST_BLIND_WAIT_SECONDS = 5.0
+LONGEST_BLIND_WAIT_SECONDS = 120.0
+"""Waits after a 429 that names no time (the API documents neither Retry-After nor the headers of a 429)."""
+
 
 class Purpose(str, Enum):
     """What a call is for: what a run needs to live, or what we would like to know."""
@@ -40,6 +44,7 @@ class RateBudget:
         self._clock = clock
         self._allowance: Allowance | None = None
         self._in_flight = 0
+        self._blind_wait = FIRST_BLIND_WAIT_SECONDS
         self.calls = 0
 
     @property
@@ -80,11 +85,12 @@ class RateBudget:
         self._in_flight += 1
         self.calls += 1
 
-    def answered(self, headers: Mapping[str, str] | None) -> None:
-        """Count a call that came back with *headers*, or without an answer (None)."""
+    def answered(self, headers: Mapping[str, str] | None, *, limited: bool = False) -> None:
+        """Count a call that came back with *headers*, or without an answer (None); *limited*: with a 429."""
         self._in_flight -= 1
         if headers is None:
             return
+        self._blind_wait = self._blind_wait if limited else FIRST_BLIND_WAIT_SECONDS
         try:
             limit, remaining = (
                 int(headers[f"x-ratelimit-{name}"]) for name in ("limit", "remaining")
@@ -96,8 +102,11 @@ class RateBudget:
             limit=limit, remaining=remaining, resets_at=self._clock() + reset
         )
 
-    def exhausted(self, seconds: float) -> None:
-        """Note a 429: nothing more for *seconds*."""
+    def exhausted(self, seconds: float | None) -> None:
+        """Note a 429: nothing more for *seconds*; if it does not say how long (None), longer each time."""
+        if seconds is None:
+            seconds = self._blind_wait
+            self._blind_wait = min(self._blind_wait * 2, LONGEST_BLIND_WAIT_SECONDS)
         limit = self._allowance.limit if self._allowance else 1
         self._allowance = Allowance(limit=limit, remaining=0, resets_at=self._clock() + seconds)
 

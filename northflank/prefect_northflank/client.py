@@ -28,9 +28,6 @@ PAGE = 100
 """Largest page the API gives (docs: pagination)."""
 
 TIMEOUT = httpx.Timeout(30.0, connect=10.0)
-DEFAULT_RATE_LIMIT_WAIT_SECONDS = 60.0
-"""Wait after a 429 that names no time."""
-
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 
@@ -242,10 +239,9 @@ class NorthflankClient:
 
     async def _once(self, request: httpx.Request, path: str) -> JsonObject:
         self.budget.sent()
-        headers: httpx.Headers | None = None
+        response: httpx.Response | None = None
         try:
             response = await self._http.send(request)
-            headers = response.headers
         except httpx.TransportError as error:
             delivery = Delivery.NOT_SENT if isinstance(error, _NOT_SENT) else Delivery.UNKNOWN
             reason = f"{type(error).__name__} {error}".strip()
@@ -253,7 +249,11 @@ class NorthflankClient:
                 method=request.method, path=path, delivery=delivery, reason=reason
             ) from error
         finally:
-            self.budget.answered(headers)
+            self.budget.answered(
+                response.headers if response is not None else None,
+                limited=response is not None
+                and response.status_code == httpx.codes.TOO_MANY_REQUESTS,
+            )
         return self._read(request, path, response)
 
     def _read(self, request: httpx.Request, path: str, response: httpx.Response) -> JsonObject:
@@ -296,9 +296,9 @@ def _message(whole: JsonObject, response: httpx.Response) -> str:
     return f"{text} {details}" if details else text
 
 
-def _wait_asked_for(headers: httpx.Headers) -> float:
+def _wait_asked_for(headers: httpx.Headers) -> float | None:
     asked = headers.get("retry-after") or headers.get("x-ratelimit-reset") or ""
-    return max(float(asked), 1.0) if asked.isdigit() else DEFAULT_RATE_LIMIT_WAIT_SECONDS
+    return max(float(asked), 1.0) if asked.isdigit() else None
 
 
 def _object(value: object) -> JsonObject:

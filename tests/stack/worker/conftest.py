@@ -253,7 +253,12 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
     user, password = AUTH.split(":")
     with httpx.Client(base_url=url, auth=(user, password), timeout=60) as http:
         server = Prefect(url=url, home=home, flows=home, http=http)
-        env = server.environment | {"PREFECT_SERVER_API_AUTH_STRING": AUTH}
+        env = server.environment | {
+            "PREFECT_SERVER_API_AUTH_STRING": AUTH,
+            # SQLite under several workers and containers on two cores: wait for the lock instead of answering 503.
+            "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
+            "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+        }
         command = [
             str(BIN / "prefect"),
             "server",
