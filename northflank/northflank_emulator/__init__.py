@@ -9,7 +9,12 @@ with Emulator() as emulator:
 """
 
 from northflank_emulator.access import Role
-from northflank_emulator.emulator import DEFAULT_TOKEN, Emulator, EmulatorNotStartedError
+from northflank_emulator.emulator import (
+    DEFAULT_TOKEN,
+    CallFailedError,
+    Emulator,
+    EmulatorNotStartedError,
+)
 from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.server.records import RecordedRequest
@@ -27,6 +32,7 @@ from northflank_emulator.settings import (
 __all__ = [
     "DEFAULT_TOKEN",
     "AbortedRun",
+    "CallFailedError",
     "Choices",
     "Emulator",
     "EmulatorNotStartedError",

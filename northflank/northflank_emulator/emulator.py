@@ -37,6 +37,13 @@ class EmulatorNotStartedError(Exception):
         )
 
 
+class CallFailedError(Exception):
+    """A call of `Emulator.call` was refused."""
+
+    def __init__(self, method: str, path: str, answer: str) -> None:
+        super().__init__(f"{method} {path} was answered with {answer}")
+
+
 class Emulator:
     """A running emulator, as a context manager.
 
@@ -87,12 +94,13 @@ class Emulator:
         """What the API returns as `data`; for the arrangements of a test, so it must succeed.
 
         Raises:
-            httpx.HTTPStatusError: it was answered with an error.
+            CallFailedError: it was answered with an error.
         """
         headers = {"authorization": f"Bearer {self.token}"}
         url = self.base_url + path
         response = self._client.request(method, url, json=body, headers=headers)
-        response.raise_for_status()
+        if not response.is_success:
+            raise CallFailedError(method, path, response.text)
         document: JsonObject = response.json()
         return document["data"]
 

@@ -1,0 +1,405 @@
+"""What goes wrong on purpose, what is recorded, and the answers that can be chosen."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+from northflank_emulator import (
+    Choices,
+    Fault,
+    FaultKind,
+    LogPrefix,
+    Outcome,
+    Pace,
+    RetryAfter,
+    Role,
+    RunOrder,
+)
+
+pytestmark = pytest.mark.slow
+START = "start.job.run"
+
+
+@pytest.fixture
+def it(stage):
+    made = stage(outcomes=[Outcome(lines=("one", "two"))])
+    made.job()
+    return made
+
+
+def runs(it) -> int:
+    return len(it.emulator.call("GET", f"{it.jobs}/the-job/runs")["runs"])
+
+
+def start(it) -> httpx.Response:
+    return it.client.post(f"{it.jobs}/the-job/runs", json={})
+
+
+def test_a_status_fault_answers_in_the_error_envelope(it):
+    with it.emulator.fault(Fault(kind=FaultKind.STATUS, route=START, status=502)):
+        response = start(it)
+
+    assert response.status_code == 502
+    assert response.json()["error"]["status"] == 502
+    assert runs(it) == 0
+
+
+def test_a_connection_dropped_before_leaves_nothing_done(it):
+    fault = Fault(kind=FaultKind.DROP_BEFORE, route=START)
+    with it.emulator.fault(fault), pytest.raises(httpx.TransportError):
+        start(it)
+
+    assert runs(it) == 0
+    assert not it.emulator.requests[-2].committed
+
+
+def test_a_connection_dropped_after_leaves_the_work_done(it):
+    fault = Fault(kind=FaultKind.DROP_AFTER, route=START)
+    with it.emulator.fault(fault), pytest.raises(httpx.TransportError):
+        start(it)
+
+    assert runs(it) == 1
+    dropped = it.emulator.requests[-2]
+    assert (dropped.operation, dropped.status, dropped.committed) == (START, 0, True)
+
+
+def test_a_truncated_body_ends_in_the_middle(it):
+    fault = Fault(kind=FaultKind.TRUNCATE, route=START)
+    with it.emulator.fault(fault), pytest.raises(httpx.RemoteProtocolError):
+        start(it)
+
+    assert runs(it) == 1
+
+
+def test_latency_only_takes_time(it):
+    with it.emulator.fault(Fault(kind=FaultKind.LATENCY, route=START, seconds=0.3)):
+        response = start(it)
+
+    assert response.status_code == 200
+    assert it.emulator.requests[-1].seconds >= 0.3
+
+
+def test_an_exhausted_rate_limit_is_a_429_that_lasts(stage):
+    it = stage(outcomes=[], rate_limit=1000)
+    with it.emulator.fault(Fault(kind=FaultKind.RATE_LIMIT, times=1)):
+        first = it.get(it.jobs)
+    second = it.get(it.jobs)
+
+    for response in (first, second):
+        assert response.status_code == 429
+        assert response.headers["x-ratelimit-remaining"] == "0"
+        assert 0 < int(response.headers["x-ratelimit-reset"]) <= 3600
+        assert "retry-after" not in response.headers
+
+
+def test_faults_can_be_set_over_http(it):
+    fault = {"kind": "status", "route": START, "status": 503, "times": 1}
+
+    number = it.client.post("/_emulator/faults", json=fault).json()["data"]["number"]
+
+    assert it.get("/_emulator/faults").json()["data"][str(number)]["kind"] == "status"
+    assert start(it).status_code == 503
+    assert start(it).status_code == 200
+    assert it.get("/_emulator/faults").json()["data"] == {}
+
+
+def test_a_fault_that_means_nothing_is_refused(it):
+    response = it.client.post("/_emulator/faults", json={"kind": "earthquake", "strength": 7})
+
+    assert response.status_code == 400
+    assert set(response.json()["error"]["details"]) == {"kind", "strength"}
+
+
+def test_control_needs_a_token(it):
+    response = httpx.get(f"{it.emulator.base_url}/_emulator/requests")
+
+    assert response.status_code == 401
+
+
+def test_requests_are_recorded_without_the_token(it):
+    it.emulator.forget_requests()
+    it.client.post(f"{it.jobs}/the-job/runs?x=1", json={"runtimeEnvironment": {"A": "b"}})
+
+    (request,) = it.emulator.requests
+
+    assert (request.operation, request.method, request.status) == (START, "POST", 200)
+    assert request.body == {"runtimeEnvironment": {"A": "b"}}
+    assert request.query == (("x", "1"),)
+    assert it.emulator.token not in repr(request)
+
+
+# Containers
+
+
+@pytest.mark.parametrize(
+    ("kind", "container"),
+    [(FaultKind.CRASH, "TASK_FAILED"), (FaultKind.EVICTION, "TASK_FAILED")],
+)
+def test_a_container_can_be_lost_on_the_way(stage, kind, container):
+    it = stage(outcomes=[Outcome(seconds=30)])
+    it.job()
+
+    with it.emulator.fault(Fault(kind=kind, job="the-job", seconds=0.1)):
+        run = it.start()
+        assert it.concluded(run)["status"] == "FAILED"
+
+    assert it.containers(run) == [container]
+
+
+def test_after_an_eviction_the_next_attempt_can_succeed(stage):
+    it = stage(outcomes=[Outcome(seconds=0.3)], pace=Pace(retry=0.05))
+    it.job(backoffLimit=1)
+
+    with it.emulator.fault(Fault(kind=FaultKind.EVICTION, times=1)):
+        run = it.start()
+        assert it.concluded(run)["status"] == "SUCCESS"
+
+    assert it.containers(run) == ["TASK_FAILED", "TASK_FINISHED"]
+
+
+@pytest.mark.parametrize("kind", [FaultKind.IMAGE_PULL, FaultKind.NEVER_SCHEDULED])
+def test_a_container_that_never_starts_leaves_its_run_running(stage, until, kind):
+    it = stage(outcomes=[])
+    it.job()
+
+    with it.emulator.fault(Fault(kind=kind)):
+        run = it.start()
+        until(lambda: it.containers(run), lambda seen: seen == ["TASK_STAGING"])
+    assert it.run(run)["status"] == "RUNNING"
+    it.emulator.call("DELETE", f"{it.jobs}/the-job/runs/{run}")
+
+    assert it.concluded(run)["status"] == "FAILED"
+
+
+# Choices
+
+
+def test_runs_can_be_listed_oldest_first(stage):
+    it = stage(outcomes=[], choices=Choices(run_order=RunOrder.OLDEST_FIRST))
+    it.job()
+    started = [it.start() for _ in range(3)]
+
+    listed = it.emulator.call("GET", f"{it.jobs}/the-job/runs")["runs"]
+
+    assert [run["id"] for run in listed] == started
+
+
+def test_a_429_can_say_when_to_come_back(stage):
+    it = stage(outcomes=[], rate_limit=1, choices=Choices(retry_after=RetryAfter.PRESENT))
+    it.get(it.jobs)
+
+    refused = it.get(it.jobs)
+
+    assert refused.status_code == 429
+    assert refused.headers["retry-after"] == refused.headers["x-ratelimit-reset"]
+
+
+def test_log_lines_can_begin_with_their_time(stage):
+    it = stage(
+        outcomes=[Outcome(lines=("one",))], choices=Choices(log_prefix=LogPrefix.TIME_AND_STREAM)
+    )
+    it.job()
+    run = it.start()
+    it.concluded(run)
+
+    time, stream, flag, text = it.log(run)[0].split(" ")
+
+    assert time.endswith("Z")
+    assert (stream, flag, text) == ("stdout", "F", "one")
+
+
+# Tokens
+
+
+def test_a_worker_can_do_what_it_needs_and_nothing_else(stage):
+    it = stage(outcomes=[], tokens={"boss": Role.ADMIN, "worker": Role.WORKER})
+    it.job()
+    worker = {"authorization": "Bearer worker"}
+
+    assert it.client.post(f"{it.jobs}/the-job/runs", json={}, headers=worker).status_code == 200
+    refused = it.client.post("/v1/tags", json={"name": "a-tag"}, headers=worker)
+    assert refused.status_code == 403
+    assert "Account > Platform > Tags > Create" in refused.json()["error"]["message"]
+    assert it.get(f"{it.jobs}/the-job/runtime-environment", headers=worker).status_code == 403
+
+
+def test_a_reader_can_start_nothing(stage):
+    it = stage(outcomes=[], tokens={"boss": Role.ADMIN, "reader": Role.READ_ONLY})
+    it.job()
+    reader = {"authorization": "Bearer reader"}
+
+    assert it.get(it.jobs, headers=reader).status_code == 200
+    assert it.client.post(f"{it.jobs}/the-job/runs", json={}, headers=reader).status_code == 403
+
+
+def test_unknown_teams_are_not_found_where_teams_are_named(stage):
+    it = stage(outcomes=[], teams=("ours",))
+
+    assert it.get("/v1/teams/ours/projects/demo/jobs").status_code == 200
+    assert it.get("/v1/teams/theirs/projects/demo/jobs").status_code == 404
+
+
+# Builds and notifications
+
+
+def vcs_job(it) -> str:
+    body = {
+        "name": "built",
+        "billing": {"deploymentPlan": "nf-compute-20"},
+        "deployment": {
+            "vcs": {
+                "projectUrl": "https://example.com/a",
+                "projectType": "github",
+                "projectBranch": "main",
+            }
+        },
+        "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
+    }
+    return it.emulator.call("POST", it.jobs, body)["id"]
+
+
+def test_a_job_from_source_runs_when_its_build_is_finished(stage, until):
+    it = stage(outcomes=[], pace=Pace(build=0.2))
+    job = vcs_job(it)
+
+    refused = it.client.post(f"{it.jobs}/{job}/runs", json={})
+    build = it.emulator.call("POST", f"{it.jobs}/{job}/build", {})
+    until(
+        lambda: it.emulator.call("GET", f"{it.jobs}/{job}/build/{build['id']}"),
+        lambda seen: seen["status"] == "SUCCESS",
+    )
+
+    assert refused.status_code == 409
+    assert it.concluded(it.start(job), job)["status"] == "SUCCESS"
+
+
+class Hook(ThreadingHTTPServer):
+    """Receives webhooks; answers with the statuses it is given, then with 200."""
+
+    def __init__(self, *statuses: int) -> None:
+        hook = self
+        self.statuses = list(statuses)
+        self.received: list[tuple[str, str]] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                event = self.headers["X-Northflank-Notification-Event-Type"]
+                secret = self.headers["X-Northflank-Notification-Integration-Token"]
+                hook.received.append((event, secret))
+                self.send_response(hook.statuses.pop(0) if hook.statuses else 200)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/hook"
+
+
+def integration(url: str) -> dict[str, object]:
+    events = {f"trigger:job-run:{event}": True for event in ("start", "success", "abort")}
+    return {
+        "name": "my hook",
+        "type": "RAW_WEBHOOK",
+        "webhook": url,
+        "secret": "s3cret",
+        "events": events,
+    }
+
+
+def test_webhooks_hear_of_runs_and_are_tried_again(stage, until):
+    it = stage(outcomes=[], pace=Pace(webhook_retry=0.05))
+    hook = Hook(500)
+    made = it.emulator.call("POST", "/v1/integrations/notifications", integration(hook.url))
+    it.job()
+
+    it.concluded(it.start())
+
+    until(lambda: len(hook.received), lambda number: number == 3)
+    hook.shutdown()
+    assert hook.received == [
+        ("job-run:start", "s3cret"),
+        ("job-run:start", "s3cret"),
+        ("job-run:success", "s3cret"),
+    ]
+    assert "secret" not in made
+
+
+def test_a_webhook_nobody_answers_is_disabled(stage, until):
+    it = stage(outcomes=[], pace=Pace(webhook_retry=0.01))
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    made = it.emulator.call("POST", "/v1/integrations/notifications", integration(url))
+    it.job()
+    it.start()
+
+    path = f"/v1/integrations/notifications/{made['id']}"
+    status = until(lambda: it.emulator.call("GET", path)["status"], lambda seen: seen["disabled"])
+
+    assert status["numberOfFailedRequests"] == 3
+
+
+# Inherited secrets, and who sees them
+
+
+def test_inherited_variables_are_shown_to_those_who_may_read_groups(stage):
+    it = stage(outcomes=[])
+    it.job()
+    it.emulator.call(
+        "POST", f"{it.jobs}/the-job/runtime-environment", {"runtimeEnvironment": {"B": "own"}}
+    )
+    it.emulator.call(
+        "POST",
+        "/v1/projects/demo/secrets",
+        {
+            "name": "group",
+            "secretType": "environment",
+            "priority": 1,
+            "secrets": {"variables": {"A": "s3cret", "B": "s3cret"}},
+        },
+    )
+
+    path = f"{it.jobs}/the-job/runtime-environment"
+
+    assert it.emulator.call("GET", path)["runtimeEnvironment"] == {"B": "own"}
+    assert it.emulator.call("GET", f"{path}?show=all")["runtimeEnvironment"] == {
+        "A": "s3cret",
+        "B": "own",
+    }
+    assert "s3cret" not in it.get(f"{it.jobs}/the-job").text
+    assert "s3cret" not in it.get("/v1/projects/demo/secrets").text
+
+
+# The page
+
+
+def test_the_page_shows_jobs_runs_and_logs_as_text(stage):
+    it = stage(outcomes=[Outcome(lines=("<script>alert(1)</script>",))])
+    it.job()
+    run = it.start()
+    it.concluded(run)
+
+    overview = it.get("/").text
+    page = it.get(f"/runs/demo/the-job/{run}")
+
+    assert f"/runs/demo/the-job/{run}" in overview
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in page.text
+    assert "<script" not in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+
+
+def test_a_path_outside_the_api_is_not_found_in_the_envelope(stage):
+    response = stage(outcomes=[]).get("/v2/anything")
+
+    assert response.status_code == 404
+    assert response.json()["error"]["status"] == 404
