@@ -22,8 +22,9 @@ _FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolT
 TRIGGERED_BY = "triggered_by"
 """The argument in which a deployment's automations tell a run what started it."""
 
-_USED_IN_FLOW_BODY = ("PROGRAM", "STEPS", "execute", "return_state", "wait_for", TRIGGERED_BY)
-"""Names that an argument of the flow function must not hide; the last two are Prefect's own."""
+_USED_IN_FLOW_BODY = ("PROGRAM", "STEPS", "execute", "return_state", "self", "wait_for")
+"""Names that an argument of the flow function must not have: it would hide what the body uses, or Prefect
+would take it for its own (`return_state`, `wait_for`), or leave it out of the schema (`self`)."""
 
 _ALWAYS_IMPORTED = frozenset({"Program", "Step", "check_api", "execute", "main", "run_step"})
 

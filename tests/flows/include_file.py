@@ -1,10 +1,12 @@
 """A file becomes an artifact."""
 
+import os
+
 from metaflow import FlowSpec, IncludeFile, step
 
 
 class IncludeFileFlow(FlowSpec):
-    source = IncludeFile("source", default=__file__)
+    source = IncludeFile("source", default=os.path.relpath(__file__))
 
     @step
     def start(self):
