@@ -20,6 +20,7 @@ from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from prefect_northflank.afterwards import Case, delete_job_of, report
 from prefect_northflank.caretaker import Caretaker, Hands
+from prefect_northflank.checks import VENDORS_DISTRIBUTION
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.configuration import NorthflankJobConfiguration
 from prefect_northflank.connections import Account, Connections
@@ -36,8 +37,6 @@ from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.tempo import Tempo
 from prefect_northflank.variables import NorthflankWorkerVariables
 from prefect_northflank.watch import Ending, Fate
-
-VENDORS_DISTRIBUTION = "prefect-northflank"
 
 
 class NorthflankWorkerResult(BaseWorkerResult):

@@ -1,0 +1,177 @@
+"""What must hold before a flow run can become a Northflank job: each check one value with its remedy."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx
+from prefect.client.orchestration import get_client
+from prefect.settings import get_current_settings
+from prefect.workers.base import BaseWorker
+
+from prefect_northflank.access import Access
+from prefect_northflank.api import Project
+from prefect_northflank.client import NorthflankClient
+from prefect_northflank.environment import is_loopback
+from prefect_northflank.errors import (
+    Forbidden,
+    LoopbackApiUrl,
+    NorthflankError,
+    NotFound,
+    VendorPackageInstalled,
+)
+
+VENDORS_DISTRIBUTION = "prefect-northflank"
+OUR_WORKER = "prefect_northflank.worker"
+NOBODYS_JOB = "prefect-northflank-permission-check"
+"""A job that does not exist: 404 to a request about it shows that the token may make the request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """What was checked and how it went; *problem* says what is wrong and what to do."""
+
+    what: str
+    problem: str | None = None
+    found: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.problem is None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What is to be checked."""
+
+    access: Access | None
+    project: str | None
+    plan: str
+    api_url: str | None
+    """Address of the Prefect API that containers will use; None: the one of this process."""
+
+
+async def checks(wanted: Wanted) -> AsyncIterator[Check]:
+    """Make every check, each as soon as the ones it needs have passed."""
+    yield no_vendors_package()
+    yield our_worker_is_found()
+    yield await prefect_answers()
+    yield containers_reach_prefect(wanted)
+    if wanted.access is None or wanted.project is None:
+        yield Check(
+            what="Northflank token and project",
+            problem="not given. Fix: pass --project, and --token (or set NORTHFLANK_API_TOKEN)",
+        )
+        return
+    project = Project(id=wanted.project, team=wanted.access.team)
+    async with NorthflankClient(wanted.access) as client:
+        opened = await project_opens(client, project)
+        yield opened
+        if opened.passed:
+            async for check in permissions(client, project):
+                yield check
+            yield await plan_exists(client, wanted.plan)
+
+
+def no_vendors_package() -> Check:
+    """Check that no other distribution owns our import name."""
+    what = "no other package owns the worker type northflank"
+    try:
+        return Check(what=what, problem=str(VendorPackageInstalled(version(VENDORS_DISTRIBUTION))))
+    except PackageNotFoundError:
+        return Check(what=what)
+
+
+def our_worker_is_found() -> Check:
+    """Check that Prefect finds this package's worker under its type."""
+    found = BaseWorker.get_worker_class_from_type("northflank")
+    module = found.__module__ if found else "none"
+    problem = (
+        None
+        if module == OUR_WORKER
+        else f"Prefect finds {module}. Fix: reinstall metaflow-prefect-northflank in this environment"
+    )
+    return Check(what="Prefect finds this worker", problem=problem, found=module)
+
+
+async def prefect_answers() -> Check:
+    """Check that the Prefect API answers this process."""
+    url = str(get_current_settings().api.url or "")
+    what = "the Prefect API answers"
+    if not url:
+        return Check(
+            what=what,
+            problem="PREFECT_API_URL is not set. Fix: set it, or run `prefect config set PREFECT_API_URL=...`",
+        )
+    try:
+        async with get_client() as client:
+            await client.read_work_pools(limit=1)
+    except httpx.HTTPError as error:
+        return Check(
+            what=what,
+            problem=f"{url}: {type(error).__name__} {str(error).splitlines()[0] if str(error) else ''}. "
+            "Fix: start the server, correct PREFECT_API_URL, or set PREFECT_API_AUTH_STRING / PREFECT_API_KEY",
+        )
+    return Check(what=what, found=url)
+
+
+def containers_reach_prefect(wanted: Wanted) -> Check:
+    """Check that the address containers get is not the one of this machine. Whether they reach it only a run shows."""
+    url = wanted.api_url or str(get_current_settings().api.url or "")
+    local = wanted.access is not None and is_loopback(wanted.access.base_url)
+    problem = str(LoopbackApiUrl(url)) if is_loopback(url) and not local else None
+    return Check(
+        what="the Prefect API has an address outside this machine", problem=problem, found=url
+    )
+
+
+async def project_opens(client: NorthflankClient, project: Project) -> Check:
+    """Check address, token, team and project with one read."""
+    what = f"the token opens project {project.id}"
+    try:
+        return Check(what=what, found=await client.project_name(project))
+    except NorthflankError as error:
+        return Check(what=what, problem=str(error))
+
+
+async def permissions(client: NorthflankClient, project: Project) -> AsyncIterator[Check]:
+    """Check the token's role by asking for things that do not exist: refused is 403, allowed is 404."""
+    probes: tuple[tuple[str, Callable[[], Awaitable[object]]], ...] = (
+        ("read job runs", lambda: client.run(project, NOBODYS_JOB, "none")),
+        ("start job runs", lambda: client.start_run(project, NOBODYS_JOB, {})),
+        ("abort job runs", lambda: client.abort_run(project, NOBODYS_JOB, "none")),
+        ("delete jobs", lambda: client.delete_job(project, NOBODYS_JOB)),
+        ("see containers", lambda: client.containers(project, NOBODYS_JOB, "none")),
+        ("read container logs", lambda: client.log_lines(project, NOBODYS_JOB, "none", last=1)),
+    )
+    for what, probe in probes:
+        yield await _permitted(f"the token may {what}", probe)
+
+
+async def _permitted(what: str, probe: Callable[[], Awaitable[object]]) -> Check:
+    try:
+        await probe()
+    except NotFound:
+        return Check(what=what)
+    except Forbidden as error:
+        return Check(what=what, problem=str(error))
+    except NorthflankError as error:
+        return Check(what=what, problem=f"could not be checked: {error}")
+    return Check(what=what)
+
+
+async def plan_exists(client: NorthflankClient, plan: str) -> Check:
+    """Check that Northflank has the plan."""
+    what = f"the plan {plan} exists"
+    try:
+        plans = await client.plans()
+    except NorthflankError as error:
+        return Check(what=what, problem=f"could not be checked: {error}")
+    known = ", ".join(plans)
+    return Check(
+        what=what,
+        problem=None if plan in plans else f"Northflank has {known}. Fix: choose one with --plan",
+    )
