@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo demo-northflank test check format lint types layers fast golden bench test-pythons clean
+.PHONY: fuzz help setup demo demo-northflank test check format lint types layers fast golden bench test-pythons clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -49,6 +49,9 @@ fast: $(READY) ## the tests that start no server
 golden: $(READY) ## rewrite the expected files of tests/golden, then show what changed
 	$(PYTEST) tests/unit tests/golden tests/packaging -m "golden" --update-golden
 	@git --no-pager diff --stat -- tests
+
+fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run
+	$(BIN)/python -m tests.fuzz $(or $(N),200) $(or $(SEED),1)
 
 bench: $(READY) ## overhead per step, as a ratio to Metaflow's own `run`
 	$(BIN)/python -m tests.bench

@@ -9,6 +9,8 @@ from tests.behaviour import snapshot
 from tests.behaviour.cases import Case
 from tests.behaviour.running import Form, start
 
+pytestmark = pytest.mark.slow
+
 PLANTED = """
 from metaflow import FlowSpec, current, retry, step
 

@@ -17,6 +17,10 @@ class ForeachAfterForeachFlow(FlowSpec):
     @step
     def join_one(self, inputs):
         self.items = [i.x for i in inputs] + [0]
+        self.next(self.fan)
+
+    @step
+    def fan(self):
         self.next(self.two, foreach="items")
 
     @step
