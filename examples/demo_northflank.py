@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
@@ -209,6 +210,8 @@ def _show_until_over(northflank: Northflank, shown: dict[str, str]) -> None:
 
 
 def _demo() -> None:
+    # A run that an earlier demo was interrupted in must not come back in this one.
+    shutil.rmtree(_LOGS, ignore_errors=True)
     use_local_state(_LOGS / "prefect")
     with Processes() as processes:
         _start_server(processes)

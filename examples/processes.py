@@ -12,7 +12,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
 from typing import TypeAlias, TypeVar
@@ -22,10 +22,13 @@ from typing_extensions import Self
 INTERRUPTED = 130
 """Exit code of a command that was interrupted (128 + SIGINT)."""
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_SECONDS = 30.0
 _POLL_SECONDS = 0.2
 
 _Found = TypeVar("_Found")
+
+_Handler: TypeAlias = "Callable[[int, FrameType | None], None] | signal.Handlers"
 
 Command: TypeAlias = "Sequence[str | Path]"
 
@@ -50,13 +53,9 @@ class Processes:
         trace: TracebackType | None,
     ) -> None:
         # A second Ctrl-C must not leave half of them behind; each wait below is bounded.
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)
-        try:
+        with _handling(dict.fromkeys(_SIGNALS, signal.SIG_IGN)):
             while self._running:
-                name, process = self._running.pop()
-                _end(name, process)
-        finally:
-            signal.signal(signal.SIGINT, before)
+                _end(*self._running.pop())
 
     def start(
         self, name: str, command: Command, *, log: Path | None = None
@@ -127,13 +126,16 @@ def exit_on_signals() -> Iterator[None]:
     """
 
     def leave(number: int, _frame: FrameType | None) -> None:
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
         sys.exit(128 + number)
 
-    handlers = {
-        signal.SIGINT: signal.default_int_handler,
-        signal.SIGTERM: leave,
-        signal.SIGHUP: leave,
-    }
+    with _handling(dict.fromkeys(_SIGNALS, leave)):
+        yield
+
+
+@contextlib.contextmanager
+def _handling(handlers: Mapping[signal.Signals, _Handler]) -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number, handler in handlers.items()}
     try:
         yield
