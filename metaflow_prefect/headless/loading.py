@@ -52,6 +52,9 @@ def names_known_to_prefect() -> frozenset[str]:
 
     try:
         from prefect.settings.models.root import Settings as PrefectSettings
+
+        # Made only to hear what Prefect itself cannot read.
+        PrefectSettings()
     except ValidationError as error:
         problems = tuple(
             f"{'.'.join(str(part) for part in item['loc'])}: {item['msg']} (refused by Prefect)"

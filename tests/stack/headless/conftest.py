@@ -10,6 +10,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -223,6 +224,23 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def managed(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
+    """A stack that runs its own PostgreSQL, in a directory that the `postgres` user can reach."""
+    postgres_programs()
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    made = new_stack(
+        PREFECT_STORAGE_TYPE="postgres",
+        PREFECT_HEADLESS_POSTGRES_DIR=f"{folder}/cluster",
+        PGPORT=str(free_port()),
+    )
+    made.up("--no-worker")
+    yield made
+    made.down()
     shutil.rmtree(folder)
 
 

@@ -4,7 +4,6 @@ import json
 import os
 import signal
 import subprocess
-import tempfile
 from pathlib import Path
 
 import pytest
@@ -33,36 +32,12 @@ asyncio.run(main())
 
 
 @pytest.fixture(scope="module")
-def managed(new_stack, request):
-    """A stack that runs its own PostgreSQL, in a directory that the `postgres` user can reach."""
-    request.getfixturevalue("postgres_server")  # skips where PostgreSQL is not installed
-    with tempfile.TemporaryDirectory() as folder:
-        Path(folder).chmod(0o755)
-        stack = new_stack(
-            PREFECT_STORAGE_TYPE="postgres",
-            PREFECT_HEADLESS_POSTGRES_DIR=f"{folder}/cluster",
-            PGPORT=str(_free_port()),
-        )
-        stack.up("--no-worker")
-        yield stack
-        stack.down()
-
-
-@pytest.fixture(scope="module")
 def by_url(new_stack, postgres_server):
     """A stack whose database is named by a URL and did not exist."""
     stack = new_stack(PREFECT_DATABASE_URL=postgres_server.url("new-one"))
     stack.up("--no-worker")
     yield stack
     stack.down()
-
-
-def _free_port():
-    import socket
-
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 def test_postgres_alone_starts_a_cluster_as_a_third_service(managed):

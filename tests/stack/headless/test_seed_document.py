@@ -1,0 +1,263 @@
+"""The document the stack follows (`seed.md`), section by section: tables, commands, files.
+
+Every row of its tables and every command of its `bash` blocks must be named here; what each
+command does is checked on real stacks, and that each *start* means what the document says is
+checked on the settings it makes (the stacks themselves are started in the neighbouring files).
+"""
+
+import re
+import shlex
+import tomllib
+from pathlib import Path
+
+import pytest
+import yaml
+from dotenv import dotenv_values
+
+from metaflow_prefect.headless.database import DatabaseKind, Surroundings, choose
+from metaflow_prefect.headless.settings import read_settings
+from metaflow_prefect.headless.sources import Sources
+from metaflow_prefect.headless.variables import BY_NAME
+
+SEED = (Path(__file__).parent / "seed.md").read_text()
+DEPLOY = Path(__file__).parents[3] / "metaflow_prefect" / "headless" / "resources" / "deploy"
+ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
+BLOCK = re.compile(r"^#+ ([^\n]*)$|^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+#: Where we are safer than the document, or have no flox.
+OTHER_DEFAULTS = {
+    "PREFECT_HOME": None,
+    "PREFECT_SERVER_HOST": "127.0.0.1",
+    "PREFECT_API_HOST": None,
+}
+
+#: What each start of the document must mean: attribute of the settings → value.
+STARTS = {
+    "prefect-headless up -d": {
+        "api_url": "http://127.0.0.1:4200/api",
+        "storage.type.value": "sqlite",
+    },
+    "PREFECT_STORAGE_TYPE=postgres PGDATABASE=prefect prefect-headless up -d": {
+        "storage.type.value": "postgres",
+        "storage.postgres.database": "prefect",
+        "storage.postgres.user": "pguser",
+        "storage.postgres.host": "127.0.0.1",
+        "storage.postgres.port": 15432,
+    },
+    "PREFECT_STORAGE_TYPE=postgres "
+    'PREFECT_DATABASE_URL="postgresql+asyncpg://user:pass@prod-db:5432/prefect" '
+    "prefect-headless up -d": {
+        "storage.url": "postgresql+asyncpg://user:pass@prod-db:5432/prefect",
+    },
+    **{
+        f"PREFECT_UI_API_URL={url} prefect-headless up -d": {
+            "ui_api_url": url,
+            "api_url": "http://127.0.0.1:4200/api",
+        }
+        for url in (
+            "http://your-hostname:4200/api",
+            "http://myserver.example.com:4200/api",
+            "https://prefect.company.com/api",
+            "http://myserver:4200/api",
+            "http://192.168.1.100:4200/api",
+            "http://your-server:4200/api",
+        )
+    },
+}
+
+#: What each command must print on a running stack.
+COMMANDS = {
+    "prefect-headless status": "stack     healthy",
+    "prefect-headless status prefect-worker": "worker    ok",
+    "prefect-headless logs prefect-server": "Check out the dashboard",
+    "prefect-headless logs prefect-worker": "started!",
+    "prefect-headless doctor": "ok  port",
+    "prefect-headless restart prefect-server": "restarted prefect-server",
+    "prefect-headless start prefect-server": "started server",
+    "prefect-headless start prefect-worker": "started worker",
+    "prefect-headless info": "prefect.db",
+    "prefect-headless db check": "ok: ",
+    "prefect-info": "PREFECT_WORKER_POOL_NAME=default-pool",
+    "prefect-headless run prefect --version": "3.",
+    "prefect-headless run prefect work-pool ls": "default-pool",
+    "prefect-headless run prefect deployment ls": "Deployments",
+    "prefect-headless run prefect flow-run ls": "Flow Runs",
+    "PREFECT_EPHEMERAL=1 prefect-headless run sh -c 'python $PREFECT_FLOWS_DIR/hello_flow.py'": "",
+    "prefect-headless run sh -c 'python $PREFECT_FLOWS_DIR/data_pipeline.py'": "",
+    "prefect-headless run sh -c 'echo $PREFECT_UI_API_URL'": "http://127.0.0.1:",
+    "prefect-headless run sh -c 'echo $PREFECT_SERVER_UI_STATIC_DIRECTORY'": "/ui",
+}
+
+#: The same for a stack with a managed PostgreSQL.
+POSTGRES_COMMANDS = {
+    "prefect-headless start postgres": "started postgres",
+    "prefect-headless status postgres": "postgres  ok",
+    "prefect-headless logs postgres": "database system is ready to accept connections",
+    "prefect-headless run sh -c 'pg_isready -h $PGHOSTADDR -p $PGPORT'": "accepting connections",
+    "prefect-headless run sh -c 'psql -l'": "prefect",
+}
+
+
+def blocks(language):
+    section = ""
+    for found in BLOCK.finditer(SEED):
+        if found[1]:
+            section = found[1]
+        elif found[2] == language:
+            yield section, found[3]
+
+
+def commands(text):
+    """The commands of a block: comments gone, continued lines joined, here-documents skipped."""
+    text = re.sub(r"^cat > .*?^EOF\n", "", text, flags=re.MULTILINE | re.DOTALL)
+    for line in text.replace("\\\n", "").splitlines():
+        command = line.split("  #")[0].strip()
+        if command and not command.startswith("#"):
+            yield " ".join(command.split())
+
+
+def seed_commands():
+    return [
+        command
+        for section, text in blocks("bash")
+        if not section.startswith("CI/CD")
+        for command in commands(text)
+    ]
+
+
+def variables_of(command):
+    words = shlex.split(command)
+    return dict(word.split("=", 1) for word in words if re.match(r"^[A-Z_]+=", word))
+
+
+def settings_of(environ, dotenv=None):
+    return read_settings(Sources(environ=environ, dotenv=dotenv or {}))
+
+
+@pytest.mark.parametrize(("name", "default"), [(row[1], row[2]) for row in ROW.finditer(SEED)])
+def test_each_variable_of_the_tables_exists_with_its_default(name, default):
+    expected = {"(auto)": None, "-": "0"}.get(default, default.strip("`"))
+
+    assert BY_NAME[name].default == OTHER_DEFAULTS.get(name, expected)
+
+
+def test_the_tables_were_found():
+    assert len(ROW.findall(SEED)) == 16
+
+
+@pytest.mark.parametrize("name", ["PGUSER", "PGPASSWORD", "PGHOSTADDR", "PGPORT"])
+def test_each_postgres_variable_has_the_default_of_the_document(name):
+    (default,) = re.findall(rf"`{name}` \(default: `(\S+)`\)", SEED)
+
+    assert BY_NAME[name].default == default
+
+
+def test_each_command_of_the_document_is_tested_here():
+    known = {*STARTS, *COMMANDS, *POSTGRES_COMMANDS}
+
+    assert set(seed_commands()) <= known
+    assert known <= {*seed_commands()}
+
+
+@pytest.mark.parametrize("command", STARTS)
+def test_each_start_means_what_the_document_says(command):
+    found = settings_of(variables_of(command))
+
+    for path, expected in STARTS[command].items():
+        value = found
+        for name in path.split("."):
+            value = getattr(value, name)
+        assert value == expected
+
+
+def test_the_dotenv_file_of_the_document_means_what_it_says(tmp_path):
+    (heredoc,) = re.findall(r"cat > \.env << EOF\n(.*?)EOF", SEED, re.DOTALL)
+    (tmp_path / ".env").write_text(heredoc)
+    found = settings_of({}, dotenv_values(tmp_path / ".env"))
+    bare = Surroundings(postgres_answers=False, cluster_exists=False, binaries=Path("/bin"))
+
+    assert found.ui_api_url == "http://myserver:4200/api"
+    assert found.storage.postgres.database == "prefect"
+    assert choose(found, bare) is DatabaseKind.MANAGED
+
+
+def test_our_dockerfile_starts_what_the_documents_does():
+    ((_, text),) = (block for block in blocks("bash") if block[0].startswith("CI/CD"))
+    ours = (DEPLOY / "Dockerfile").read_text()
+    command = re.findall(r"^CMD (.*)$", text, re.MULTILINE)
+    variables = re.findall(r"^ENV (\w+)=", text, re.MULTILINE)
+
+    assert re.findall(r"^CMD (.*)$", ours, re.MULTILINE) == command
+    assert all(name in BY_NAME for name in variables)
+    assert "ENV PREFECT_SERVER_HOST=0.0.0.0" in ours
+
+
+def test_our_kubernetes_manifests_have_everything_of_the_documents():
+    ((_, text),) = blocks("yaml")
+    theirs = yaml.safe_load(text)["spec"]["template"]["spec"]["containers"][0]
+    every = [
+        item
+        for path in (DEPLOY / "kubernetes").glob("*.yaml")
+        for item in yaml.safe_load_all(path.read_text())
+    ]
+    (server,) = (
+        item for item in every if item["kind"] == "Deployment" and "server" in item["metadata"]["name"]
+    )
+    ours = server["spec"]["template"]["spec"]["containers"][0]
+
+    assert {item["name"] for item in theirs["env"]} <= {item["name"] for item in ours["env"]}
+    assert ours["ports"][0]["containerPort"] == theirs["ports"][0]["containerPort"]
+    assert ours["command"] == theirs["command"]
+
+
+def test_our_nginx_example_has_every_directive_of_the_documents():
+    """And those it lacks: without the upgrade headers no event stream passes."""
+    ((_, text),) = blocks("nginx")
+    ours = (DEPLOY / "nginx.conf").read_text().replace("127.0.0.1", "localhost")
+    directives = [line.strip() for line in text.splitlines() if line.strip().endswith(";")]
+
+    assert [directive for directive in directives if directive not in ours] == []
+    assert "proxy_set_header Upgrade $http_upgrade;" in ours
+
+
+def test_our_flox_manifest_offers_the_services_of_the_document():
+    """The manifest was never run by flox; its shape is all that can be checked."""
+    found = tomllib.loads((DEPLOY / "flox-manifest.toml").read_text())
+
+    assert set(found["services"]) == {"prefect"}
+    assert "prefect-headless up" in found["services"]["prefect"]["command"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", COMMANDS)
+def test_each_command_works_on_a_stack(stack, command):
+    environ = variables_of(command.split(" prefect-")[0])
+    words = [word for word in shlex.split(command) if "=" not in word]
+    if "restart" in command or "start" in words:
+        stack.until_healthy()
+    program = words.pop(0)
+    done = stack.command(*(["info"] if program == "prefect-info" else []), *words, **environ)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert COMMANDS[command] in done.stdout
+    if "restart" in command:
+        stack.until_healthy()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("command", POSTGRES_COMMANDS)
+def test_each_command_works_on_a_stack_with_postgres(managed, command):
+    done = managed.command(*shlex.split(command)[1:])
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert POSTGRES_COMMANDS[command] in done.stdout
+
+
+@pytest.mark.slow
+def test_the_files_of_the_document_are_there(stack):
+    (tree,) = re.findall(r"\$PREFECT_FLOWS_DIR/.*?```", SEED, re.DOTALL)
+    flows = re.findall(r"(\w+\.py)", tree)
+
+    assert {path.name for path in (stack.home / "flows").glob("*.py")} >= set(flows)
+    for name in ("prefect.db", "logs", "ui"):
+        assert (stack.home / name).exists()
