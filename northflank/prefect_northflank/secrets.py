@@ -9,7 +9,7 @@ from contextlib import suppress
 from prefect_northflank import names
 from prefect_northflank.api import Json, JsonObject, Project
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import Conflict
+from prefect_northflank.errors import Conflict, Forbidden
 
 PRIORITY = 10
 """Priority of the group among those a job inherits (API field `priority`, 0 to 100)."""
@@ -41,7 +41,9 @@ class SecretGroups:
     async def _put_group(
         self, project: Project, name: str, *, pool: str, secret: Mapping[str, str]
     ) -> None:
-        with suppress(Conflict):  # made by an earlier worker: what we want
+        # Made by an earlier worker, or by `prefect-northflank init` with a token that may: both are what we want.
+        # A tag that is missing all the same is named by Northflank when the job is put.
+        with suppress(Conflict, Forbidden):
             await self._client.create_tag(tag_body(name, pool=pool), team=project.team)
         await self._client.put_secret_group(project, group_body(name, pool=pool, secret=secret))
 

@@ -34,6 +34,7 @@ from prefect_northflank.job import JobRequest, request_for
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.names import submission_of
 from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.stream import Streams
 from prefect_northflank.tempo import Tempo
 from prefect_northflank.variables import NorthflankWorkerVariables
 from prefect_northflank.watch import Ending, Fate
@@ -62,6 +63,7 @@ class NorthflankWorker(
         super().__init__(*args, **kwargs)
         self.tempo = Tempo.of(os.environ)
         self.connections = Connections(tempo=self.tempo, logger=self._logger)
+        self._streams = Streams()
         self._caretaker: Caretaker | None = None
         self._in_hand: set[UUID] = set()
 
@@ -258,7 +260,7 @@ class NorthflankWorker(
         self, flow_run: FlowRun, configuration: NorthflankJobConfiguration, pid: InfrastructurePid
     ) -> NorthflankWorkerResult:
         """Watch the flow run to its end, report what Prefect cannot know, remove what is left."""
-        ending = await self._watch(flow_run.id, configuration, pid)
+        ending = await self._watch(flow_run, configuration, pid)
         starts_left = configuration.settings_backoff_limit
         while ending.fate is Fate.NEVER_BEGAN and starts_left > 0:
             starts_left -= 1
@@ -269,7 +271,7 @@ class NorthflankWorker(
             )
             submission = submission_of(pid.job) or new_submission()
             pid = await self._start(flow_run, configuration, submission=submission)
-            ending = await self._watch(flow_run.id, configuration, pid)
+            ending = await self._watch(flow_run, configuration, pid)
         client = self.connections.account(configuration.access()).client
         case = Case(flow_run=flow_run, configuration=configuration, pid=pid, ending=ending)
         await report(
@@ -282,13 +284,17 @@ class NorthflankWorker(
         return NorthflankWorkerResult(identifier=str(pid), status_code=0)
 
     async def _watch(
-        self, flow_run_id: UUID, configuration: NorthflankJobConfiguration, pid: InfrastructurePid
+        self, flow_run: FlowRun, configuration: NorthflankJobConfiguration, pid: InfrastructurePid
     ) -> Ending:
         access = configuration.access()
         monitor = self.connections.monitor(access, pid.project, self.ledger)
-        return await monitor.watch(
-            flow_run_id, pid, pending_timeout=configuration.pending_timeout_seconds
+        watching = monitor.watch(
+            flow_run.id, pid, pending_timeout=configuration.pending_timeout_seconds
         )
+        if not configuration.stream_output:
+            return await watching
+        async with self._streams.of(access, pid, logger=self.get_flow_run_logger(flow_run)):
+            return await watching
 
 
 async def _runs_behind_intent(client: NorthflankClient, pid: InfrastructurePid) -> Collection[str]:

@@ -56,6 +56,18 @@ def test_secrets_are_in_no_request_but_that_of_the_restricted_group(served, pref
     assert group["restrictions"]["restricted"] is True
 
 
+def test_what_the_flow_did_not_log_itself_is_copied_to_its_log_once(served, prefect, conftest):
+    flow_run = prefect.trigger(served.deploy("hello"))
+    prefect.wait_for(flow_run)
+
+    conftest.wait_until(
+        lambda: "printed by the flow" in prefect.logs(flow_run), "the output is in the log"
+    )
+    logged = prefect.logs(flow_run)
+    assert logged.count("printed by the flow") == 1
+    assert logged.count("hello from the flow") == 1
+
+
 def test_a_failed_flow_is_failed_and_not_started_again(served, prefect, tmp_path):
     flow_run = prefect.trigger(served.deploy("fails"), marker=str(tmp_path / "marker"))
 

@@ -1,0 +1,36 @@
+"""Which lines of a container's output Prefect has already: those its flow and task run loggers wrote. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_LOGGED = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} \| [A-Z]+\s*\| ")
+_SENT = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} \| [A-Z]+\s*\| (Flow|Task) run '")
+_TRACEBACK = "Traceback (most recent call last):"
+
+
+class NewLines:
+    """Tells, line by line, what the flow run's log does not have yet.
+
+    Prefect's console lines of flow and task runs (and the traceback right below one) went to the API as well; what was
+    printed, and what Prefect's own start-up says, did not.
+    """
+
+    def __init__(self) -> None:
+        self._below_sent = False
+        self._in_traceback = False
+
+    def is_new(self, line: str) -> bool:
+        """Whether *line* is missing in the flow run's log."""
+        if _LOGGED.match(line):
+            self._below_sent = bool(_SENT.match(line))
+            self._in_traceback = False
+            return not self._below_sent
+        if self._below_sent and line.startswith(_TRACEBACK):
+            self._in_traceback = True
+        elif self._in_traceback and line and not line[0].isspace():
+            # The last line of a traceback, `ValueError: …`, is the first that is not indented.
+            self._in_traceback = False
+            self._below_sent = False
+            return False
+        return bool(line.strip()) and not self._in_traceback

@@ -1,0 +1,90 @@
+"""Copies a container's output to its flow run's log while it runs, over the API's WebSocket."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import TypeAlias
+from urllib.parse import urlencode
+
+from websockets.asyncio.client import connect
+from websockets.exceptions import WebSocketException
+
+from prefect_northflank.access import Access
+from prefect_northflank.api import LogLine
+from prefect_northflank.own_lines import NewLines
+from prefect_northflank.pid import InfrastructurePid
+
+Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
+
+MOST_STREAMS = 100
+"""Sockets of one worker; whether opening one counts against the rate limit is not documented."""
+
+LINES_AT_FIRST = 1000
+"""Lines written before the socket was open that are asked for."""
+
+LAST_LINES_SECONDS = 3.0
+"""How long to wait for lines of a container that has ended (the API sends in batches of up to a second)."""
+
+RECONNECT_SECONDS = 10.0
+
+
+class Streams:
+    """The open streams of one worker."""
+
+    def __init__(self) -> None:
+        self._open = 0
+
+    @asynccontextmanager
+    async def of(
+        self, access: Access, pid: InfrastructurePid, *, logger: Log
+    ) -> AsyncIterator[None]:
+        """Copy the run's output to *logger* while the block runs. Streaming never fails the block."""
+        if self._open >= MOST_STREAMS or pid.run is None:
+            yield
+            return
+        self._open += 1
+        task = asyncio.create_task(_follow(access, pid, logger))
+        try:
+            yield
+            await asyncio.wait([task], timeout=LAST_LINES_SECONDS)
+        finally:
+            self._open -= 1
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+
+async def _follow(access: Access, pid: InfrastructurePid, logger: Log) -> None:
+    """Copy until the API closes the stream for good; a dropped connection is opened again where it was."""
+    new_lines, last = NewLines(), ""
+    while True:
+        with suppress(WebSocketException, OSError, TimeoutError, ValueError):
+            async for line in _tail(access, pid):
+                if line.at < last:
+                    continue
+                last = line.at
+                if new_lines.is_new(line.text):
+                    logger.info("%s", line.text)
+            return
+        await asyncio.sleep(RECONNECT_SECONDS)
+
+
+async def _tail(access: Access, pid: InfrastructurePid) -> AsyncIterator[LogLine]:
+    """Yield the run's lines as the API sends them (protocol: section "tail" of the API's log endpoints)."""
+    query = urlencode({"queryType": "tail", "runId": pid.run, "lineLimit": LINES_AT_FIRST})
+    base = access.base_url.rstrip("/").replace("http", "ws", 1)
+    async with connect(f"{base}{pid.project.path}/jobs/{pid.job}/logs?{query}") as socket:
+        auth = {"type": "init", "data": {"auth": {"type": "apiToken", "apiToken": access.token}}}
+        await socket.send(json.dumps(auth))
+        async for message in socket:
+            for line in _lines(json.loads(message)):
+                yield line
+
+
+def _lines(message: object) -> Sequence[LogLine]:
+    if not isinstance(message, dict) or message.get("type") != "log-lines":
+        return ()
+    return tuple(LogLine.parse(item) for item in message.get("data") or ())
