@@ -48,8 +48,11 @@ def test_there_is_a_section_for_each_package_and_no_other():
 @pytest.mark.parametrize("package", PACKAGES)
 def test_the_table_names_exactly_the_modules_on_disk(package):
     named = [row[0].strip("`") for row in tables().get(package, [])]
+    on_disk = modules(package)
 
-    assert sorted(named) == sorted(modules(package))
+    assert {"without a row": sorted(on_disk - set(named))} == {"without a row": []}
+    assert {"no such module": sorted(set(named) - on_disk)} == {"no such module": []}
+    assert len(named) == len(set(named))
 
 
 @pytest.mark.parametrize("package", PACKAGES)
