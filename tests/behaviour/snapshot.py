@@ -21,6 +21,15 @@ BY_VALUE = {
 }
 """Artifacts that name runs or tasks: compared by value, with each pathspec translated to its place."""
 
+OTHER_EACH_TIME = {
+    "git-info": "whoever works on the project may commit between two runs",
+    "attempt": "compared as `attempts`",
+    "attempt_ok": "compared as `attempts`",
+    "attempt-done": "compared as `is_finished`",
+    "foreach-execution-path": "compared as the task's place",
+}
+"""Metadata that is not compared. Neither are our own fields, `prefect-…`, which Metaflow has not."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSnapshot:
@@ -30,6 +39,7 @@ class TaskSnapshot:
     is_finished: bool
     is_successful: bool
     artifacts: Mapping[str, str]
+    metadata: Mapping[str, str]
     foreach_stack: str
     parents: tuple[str, ...]
     stdout: str
@@ -43,6 +53,7 @@ class RunSnapshot:
     is_finished: bool
     is_successful: bool
     tags: tuple[str, ...]
+    system_tags: tuple[str, ...]
     has_end_task: bool
     parameters: Mapping[str, str]
     tasks: Mapping[str, TaskSnapshot]
@@ -64,6 +75,7 @@ def read(root: Path, pathspec: str, *, with_values: bool = False) -> RunSnapshot
         is_finished=run.finished,
         is_successful=run.successful,
         tags=tuple(sorted(run.user_tags)),
+        system_tags=tuple(sorted(tag for tag in run.system_tags if not tag.startswith("date:"))),
         has_end_task=run.end_task is not None,
         parameters=_artifacts(parameters, places, with_values=with_values),
         tasks={
@@ -86,12 +98,12 @@ def _places(tasks: Any) -> dict[str, str]:
 
 
 def _task(task: Task, places: Mapping[str, str], *, with_values: bool) -> TaskSnapshot:
-    artifacts = _artifacts(task, places, with_values=with_values)
     return TaskSnapshot(
         attempts=_attempts(task),
         is_finished=task.finished,
         is_successful=task.successful,
-        artifacts=artifacts,
+        artifacts=_artifacts(task, places, with_values=with_values),
+        metadata=_metadata(task),
         foreach_stack=_foreach_stack(task),
         parents=_parents(task, places),
         stdout=_without_ids(task.stdout, places),
@@ -111,6 +123,14 @@ def _attempts(task: Task) -> tuple[tuple[int, bool | None], ...]:
             (tag,) = (tag for tag in entry["tags"] if tag.startswith("attempt_id:"))
             outcome[int(tag.partition(":")[2])] = entry["value"] == "True"
     return tuple(sorted(outcome.items()))
+
+
+def _metadata(task: Task) -> dict[str, str]:
+    return {
+        name: value
+        for name, value in sorted(task.metadata_dict.items())
+        if name not in OTHER_EACH_TIME and not name.startswith("prefect-")
+    }
 
 
 def _artifacts(task: Task, places: Mapping[str, str], *, with_values: bool) -> dict[str, str]:
