@@ -149,12 +149,14 @@ def _of_the_flow(trace: TracebackType | None, flow_file: str) -> TracebackType |
 
 def _close_files() -> None:
     """Close what the task has left open, as the end of an interpreter does; older objects are frozen."""
-    standard = {id(stream) for stream in (sys.stdin, sys.stdout, sys.stderr)}
-    standard |= {id(stream) for stream in (sys.__stdin__, sys.__stdout__, sys.__stderr__)}
-    for item in gc.get_objects():
-        if isinstance(item, io.TextIOWrapper | io.BufferedIOBase) and id(item) not in standard:
-            with contextlib.suppress(OSError, ValueError):
-                item.close()
+    standard = (sys.stdin, sys.stdout, sys.stderr, sys.__stdin__, sys.__stdout__, sys.__stderr__)
+    objects = gc.get_objects()
+    # Text first: it still has to go through the bytes' buffer.
+    for kind in (io.TextIOWrapper, io.BufferedIOBase):
+        for item in objects:
+            if isinstance(item, kind) and not any(item is stream for stream in standard):
+                with contextlib.suppress(OSError, ValueError):
+                    item.close()
 
 
 def why_it_ended(flow_file: str, ending: BaseException | None) -> str:

@@ -137,7 +137,7 @@ class ForkServer:
             process.start(self._ask, request)
             if not self._groups.add(process.pid):
                 return -signal.SIGTERM
-            return pump(process, on_line)
+            return pump(process, on_line, command.limit_seconds)
         finally:
             process.end()
             self._groups.discard(process.pid)

@@ -40,6 +40,7 @@ def _take_the_place_of_main(path: str) -> None:
     main.__dict__.update(
         __file__=path,
         __cached__=None,
+        __annotations__={},
         __builtins__=builtins,
         __loader__=SourceFileLoader("__main__", path),
     )

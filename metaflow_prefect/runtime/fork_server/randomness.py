@@ -33,13 +33,15 @@ class Randomness:
 
     def imported(self, flow_file: str) -> tuple[str, ...]:
         """Look at what the import left; return, in words, what forks cannot get right."""
-        if _follows(self._before, random.getstate()):
-            self._fresh.append(random.seed)
-        names = []
+        after = random.getstate()
+        if not _follows(self._before, after):
+            # `random` seeds itself anew in every fork; this one has been given its numbers.
+            self._fresh.append(lambda: random.setstate(after))
+        names: dict[str, None] = {}
         for module in _modules_of(os.path.dirname(os.path.abspath(flow_file))):  # noqa: PTH100, PTH120  no pathlib before the flow asks for it
             for name, value in vars(module).items():
                 if type(value) is random.Random:
-                    names.append(name)
+                    names[name] = None
                 self._fresh.extend(_numpy_renewal(value))
         numpy_random = sys.modules.get("numpy.random.mtrand")
         if numpy_random is not None:
