@@ -47,65 +47,27 @@ class Api:
         self.started_at = self.clock.now()
         self.store = Store(settings.state_dir)
         self.faults = Faults(settings.seed, faults)
-        ids = Ids(settings.seed)
         self.metrics = MetricBook()
+        self.log_keeper = LogKeeper(self.store.logs, settings.limits.log_characters_per_run)
         self.world = World(
             store=self.store,
             clock=self.clock,
-            ids=ids,
+            ids=Ids(settings.seed),
             settings=settings,
             tell=self._tell,
             later=_later,
         )
-        self.log_keeper = LogKeeper(self.store.logs, settings.limits.log_characters_per_run)
-        self._executor = (
-            _process_executor(settings, self.clock)
-            if outcomes is None
-            else ScriptedExecutor(outcomes, self.clock)
-        )
-        self.runs = Runs(self.world, Hands(begin=self._begin, stop=self._stop))
-        self.supervisor = Supervisor(
-            Surroundings(
-                store=self.store,
-                clock=self.clock,
-                ids=ids,
-                faults=self.faults,
-                pace=settings.pace,
-                logs=self.log_keeper,
-                tell=self._tell,
-            ),
-            self._executor,
-            self.runs.prepare,
-        )
-        self.builds = Builds(self.world)
-        self.webhooks = Webhooks(self.world)
-        self._outbox = Outbox(
-            self.store,
-            ids,
-            settings.pace.webhook_retry,
-            DeliveryReport(
-                delivered=self.webhooks.delivered,
-                failed=self.webhooks.failed,
-                disable=self.webhooks.disable,
-            ),
-        )
         self.projects = Projects(self.world)
-        self.jobs = Jobs(self.world, self.runs.stop_all)
         self.secrets = Secrets(self.world)
-        self.tags = AccountItems(
-            world=self.world,
-            what="tag",
-            table=self.store.tags,
-            create_rule=resource_fields.CREATE_TAG,
-            patch_rule=resource_fields.PATCH_TAG,
-        )
-        self.registries = AccountItems(
-            world=self.world,
-            what="registry credential",
-            table=self.store.registries,
-            create_rule=resource_fields.CREATE_REGISTRY,
-            patch_rule=resource_fields.PATCH_REGISTRY,
-        )
+        self.builds = Builds(self.world)
+        self.tags = _tags(self.world)
+        self.registries = _registries(self.world)
+        self.webhooks = Webhooks(self.world)
+        self.runs = Runs(self.world, Hands(begin=self._begin, stop=self._stop))
+        self.jobs = Jobs(self.world, self.runs.stop_all)
+        self._outbox = _outbox(self.world, self.webhooks)
+        self._executor = _executor(settings, self.clock, outcomes)
+        self.supervisor = Supervisor(self._surroundings(), self._executor, self.runs.prepare)
 
     def start(self) -> None:
         """Make what the settings name, and report runs that died with an earlier emulator."""
@@ -126,6 +88,17 @@ class Api:
         await self._outbox.close()
         self._executor.close()
         self.store.close()
+
+    def _surroundings(self) -> Surroundings:
+        return Surroundings(
+            store=self.store,
+            clock=self.clock,
+            ids=self.world.ids,
+            faults=self.faults,
+            pace=self.settings.pace,
+            logs=self.log_keeper,
+            tell=self._tell,
+        )
 
     def _begin(self, run: Run) -> None:
         self.supervisor.begin(run)
@@ -159,7 +132,38 @@ def _later(seconds: float, action: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_later(seconds, action)
 
 
-def _process_executor(settings: Settings, clock: Clock) -> ProcessExecutor:
+def _tags(world: World) -> AccountItems:
+    return AccountItems(
+        world=world,
+        what="tag",
+        table=world.store.tags,
+        create_rule=resource_fields.CREATE_TAG,
+        patch_rule=resource_fields.PATCH_TAG,
+    )
+
+
+def _registries(world: World) -> AccountItems:
+    return AccountItems(
+        world=world,
+        what="registry credential",
+        table=world.store.registries,
+        create_rule=resource_fields.CREATE_REGISTRY,
+        patch_rule=resource_fields.PATCH_REGISTRY,
+    )
+
+
+def _outbox(world: World, webhooks: Webhooks) -> Outbox:
+    report = DeliveryReport(
+        delivered=webhooks.delivered, failed=webhooks.failed, disable=webhooks.disable
+    )
+    return Outbox(world.store, world.ids, world.settings.pace.webhook_retry, report)
+
+
+def _executor(
+    settings: Settings, clock: Clock, outcomes: Iterable[Outcome] | None
+) -> ProcessExecutor | ScriptedExecutor:
+    if outcomes is not None:
+        return ScriptedExecutor(outcomes, clock)
     environment = settings.image_environment
     known = (
         images.read(settings.images, environment)

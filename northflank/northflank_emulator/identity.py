@@ -22,7 +22,7 @@ class Ids:
 
     def __init__(self, seed: int | None = None) -> None:
         # Ids are names, not secrets: a seedable generator is what makes a run repeatable.
-        self._random = random.Random(seed)  # noqa: S311
+        self._random = random.Random(seed)  # noqa: S311 - see above
 
     def uid(self) -> str:
         """A UUID, as job runs have."""

@@ -134,7 +134,7 @@ class LogBook:
     ) -> list[LogLine]:
         where, values = _conditions(project, job, wanted)
         # Only the constants ASC and DESC and our own column names go into the text.
-        query = f"SELECT {_COLUMNS} FROM log_lines WHERE {where} ORDER BY number {order}"  # noqa: S608
+        query = f"SELECT {_COLUMNS} FROM log_lines WHERE {where} ORDER BY number {order}"  # noqa: S608 - see above
         found: list[LogLine] = []
         for row in self._database.execute(query, values):
             if len(found) >= limit:

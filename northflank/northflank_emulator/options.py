@@ -153,14 +153,7 @@ def parser() -> argparse.ArgumentParser:
         help="registry credential that exists from the start",
     )
     add("--state-dir", type=Path, help="keep jobs and history here (default: in memory)")
-    add(
-        "--fault",
-        action="append",
-        default=[],
-        metavar="KIND[,FIELD=VALUE]…",
-        help="let something go wrong, e.g. status,route=start.job.run,probability=0.1,status=503; "
-        f"kinds: {', '.join(kind.value for kind in FaultKind)}",
-    )
+    _add_faults(made)
     _add_execution(made)
     _add_answers(made)
     add("--seed", type=int, help="make ids and chances repeatable")
@@ -197,6 +190,18 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     )
     add("--build-seconds", type=float, default=2.0, help="how long a build takes")
     add("--runs-per-job", type=int, default=1000, help="how many runs of a job are kept")
+
+
+def _add_faults(made: argparse.ArgumentParser) -> None:
+    kinds = ", ".join(kind.value for kind in FaultKind)
+    made.add_argument(
+        "--fault",
+        action="append",
+        default=[],
+        metavar="KIND[,FIELD=VALUE]…",
+        help="let something go wrong, e.g. status,route=start.job.run,probability=0.1,status=503; "
+        f"kinds: {kinds}",
+    )
 
 
 def _add_answers(parser: argparse.ArgumentParser) -> None:

@@ -169,7 +169,8 @@ class Store:
 
 
 def _lock(directory: Path) -> "_Lock":
-    directory.mkdir(parents=True, exist_ok=True)
+    # It holds what jobs and secret groups keep secret.
+    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
     return _Lock(directory)
 
 

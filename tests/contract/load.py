@@ -69,8 +69,15 @@ class Load:
 
 def main() -> int:
     emulator = subprocess.Popen(
-        [sys.executable, "-m", "northflank_emulator.cli", "--port", "0", "--token", TOKEN]
-        + ["--no-rate-limit"],
+        [
+            sys.executable,
+            "-m",
+            "northflank_emulator.cli",
+            "--port=0",
+            "--token",
+            TOKEN,
+            "--no-rate-limit",
+        ],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -11,11 +11,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from northflank_emulator import Emulator, Outcome, Settings
-from northflank_emulator.server import account_routes, job_routes, observation_routes
+from northflank_emulator.server import account_routes, job_routes, observation_routes, run_routes
 
 pytestmark = pytest.mark.slow
 
-ROUTES = (*job_routes.ROUTES, *account_routes.ROUTES, *observation_routes.ROUTES)
+ROUTES = (
+    *job_routes.ROUTES,
+    *run_routes.ROUTES,
+    *account_routes.ROUTES,
+    *observation_routes.ROUTES,
+)
 PER_EXAMPLE = 25
 EXAMPLES = 400
 FIELDS = sorted(

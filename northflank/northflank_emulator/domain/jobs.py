@@ -110,9 +110,8 @@ class Jobs:
         self._stop_runs(job)
         store.jobs.remove(job)
         for run in store.runs.of((project, key)):
-            if run.conclusion is not None:
-                store.logs.forget(run.id)
-                store.runs.remove(run)
+            store.logs.forget(run.id)
+            store.runs.remove(run)
         for build in store.builds.of((project, key)):
             store.builds.remove(build)
 

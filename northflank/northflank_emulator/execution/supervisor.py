@@ -222,8 +222,13 @@ class _Drive:
         self._save(run_state.ended(self._run, code, reason, self._around.clock.now()))
 
     def _save(self, run: Run) -> None:
+        """Keep *run*, unless it was deleted with its job: then its last lines go too."""
         self._run = run
-        self._around.store.runs.put(run)
+        store = self._around.store
+        if store.runs.get((run.project, run.job, run.id)) is not None:
+            store.runs.put(run)
+        else:
+            store.logs.forget(run.id)
 
     def _tell(self, name: str) -> None:
         data: JsonObject = {

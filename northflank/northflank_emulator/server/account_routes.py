@@ -1,6 +1,7 @@
 """The routes of projects, secret groups, tags, registries, plans, regions and the token itself."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from northflank_emulator import documents
 from northflank_emulator.access import Permission
@@ -10,7 +11,7 @@ from northflank_emulator.clock import iso
 from northflank_emulator.domain.account import AccountItems
 from northflank_emulator.models import AccountItem
 from northflank_emulator.schema import JsonObject
-from northflank_emulator.server.routing import Call, Handler, Route, data, nothing, paged
+from northflank_emulator.server.routing import Call, Route, data, nothing, operation, paged
 
 _P = "/v1/projects/{project}"
 _SECRET = f"{_P}/secrets/{{secret}}"
@@ -99,67 +100,47 @@ def _auth(call: Call) -> JsonObject:
     )
 
 
-def _route(
-    operation: str, method: str, path: str, permission: Permission | None, handler: Handler
-) -> Route:
-    return Route(
-        operation=operation, method=method, path=path, permission=permission, handler=handler
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _ItemRoutes:
+    """The routes of tags, or of registry credentials."""
 
+    what: str
+    path: str
+    items: Callable[[Api], AccountItems]
+    show: Callable[[AccountItem], JsonObject]
 
-def _item_routes(
-    what: str,
-    path: str,
-    items: Callable[[Api], AccountItems],
-    show: Callable[[AccountItem], JsonObject],
-    permissions: tuple[Permission, Permission, Permission, Permission],
-) -> tuple[Route, ...]:
-    """The six routes of tags, or of registry credentials."""
-    read, create, update, delete = permissions
-    one = f"{path}/{{item}}"
+    def all(
+        self, read: Permission, create: Permission, update: Permission, delete: Permission
+    ) -> tuple[Route, ...]:
+        """The six routes, with the permission each needs."""
+        what, path, one = self.what, self.path, f"{self.path}/{{item}}"
+        return (
+            operation(f"list.{what}s", "GET", path, read, self._list),
+            operation(f"add.{what}", "POST", path, create, self._create),
+            operation(f"put.{what}", "PUT", path, update, self._upsert),
+            operation(f"get.{what}", "GET", one, read, self._get),
+            operation(f"patch.{what}", "PATCH", one, update, self._patch),
+            operation(f"delete.{what}", "DELETE", one, delete, self._delete),
+        )
 
-    def remove(call: Call) -> JsonObject:
-        items(call.api).delete(call.params["item"])
+    def _list(self, call: Call) -> JsonObject:
+        return paged(f"{self.what}s", call.page(self.items(call.api).all()), self.show)
+
+    def _create(self, call: Call) -> JsonObject:
+        return data(self.show(self.items(call.api).create(call.body)))
+
+    def _upsert(self, call: Call) -> JsonObject:
+        return data(self.show(self.items(call.api).upsert(call.body)))
+
+    def _get(self, call: Call) -> JsonObject:
+        return data(self.show(self.items(call.api).get(call.params["item"])))
+
+    def _patch(self, call: Call) -> JsonObject:
+        return data(self.show(self.items(call.api).patch(call.params["item"], call.body)))
+
+    def _delete(self, call: Call) -> JsonObject:
+        self.items(call.api).delete(call.params["item"])
         return nothing()
-
-    return (
-        _route(
-            f"list.{what}s",
-            "GET",
-            path,
-            read,
-            lambda call: paged(f"{what}s", call.page(items(call.api).all()), show),
-        ),
-        _route(
-            f"add.{what}",
-            "POST",
-            path,
-            create,
-            lambda call: data(show(items(call.api).create(call.body))),
-        ),
-        _route(
-            f"put.{what}",
-            "PUT",
-            path,
-            update,
-            lambda call: data(show(items(call.api).upsert(call.body))),
-        ),
-        _route(
-            f"get.{what}",
-            "GET",
-            one,
-            read,
-            lambda call: data(show(items(call.api).get(call.params["item"]))),
-        ),
-        _route(
-            f"patch.{what}",
-            "PATCH",
-            one,
-            update,
-            lambda call: data(show(items(call.api).patch(call.params["item"], call.body))),
-        ),
-        _route(f"delete.{what}", "DELETE", one, delete, remove),
-    )
 
 
 ROUTES: tuple[Route, ...] = (
@@ -167,49 +148,42 @@ ROUTES: tuple[Route, ...] = (
     Route(
         operation="list.regions", method="GET", path="/v1/regions", handler=_regions, public=True
     ),
-    _route("login", "GET", "/v1/login", None, lambda _: nothing()),
-    _route("get.auth", "GET", "/v1/auth", None, _auth),
-    _route("list.projects", "GET", "/v1/projects", Permission.PROJECT_READ, _list_projects),
-    _route("create.project", "POST", "/v1/projects", Permission.PROJECT_CREATE, _create_project),
-    _route("put.project", "PUT", "/v1/projects", Permission.PROJECT_CREATE, _upsert_project),
-    _route("get.project", "GET", _P, Permission.PROJECT_READ, _get_project),
-    _route("delete.project", "DELETE", _P, Permission.PROJECT_DELETE, _delete_project),
-    _route("create.secret", "POST", f"{_P}/secrets", Permission.SECRET_CREATE, _create_secret),
-    _route("put.secret", "PUT", f"{_P}/secrets", Permission.SECRET_CREATE, _upsert_secret),
-    _route("list.secrets", "GET", f"{_P}/secrets", Permission.SECRET_LIST, _list_secrets),
-    _route("get.secret", "GET", _SECRET, Permission.SECRET_READ, _get_secret),
-    _route(
+    operation("login", "GET", "/v1/login", None, lambda _: nothing()),
+    operation("get.auth", "GET", "/v1/auth", None, _auth),
+    operation("list.projects", "GET", "/v1/projects", Permission.PROJECT_READ, _list_projects),
+    operation("create.project", "POST", "/v1/projects", Permission.PROJECT_CREATE, _create_project),
+    operation("put.project", "PUT", "/v1/projects", Permission.PROJECT_CREATE, _upsert_project),
+    operation("get.project", "GET", _P, Permission.PROJECT_READ, _get_project),
+    operation("delete.project", "DELETE", _P, Permission.PROJECT_DELETE, _delete_project),
+    operation("create.secret", "POST", f"{_P}/secrets", Permission.SECRET_CREATE, _create_secret),
+    operation("put.secret", "PUT", f"{_P}/secrets", Permission.SECRET_CREATE, _upsert_secret),
+    operation("list.secrets", "GET", f"{_P}/secrets", Permission.SECRET_LIST, _list_secrets),
+    operation("get.secret", "GET", _SECRET, Permission.SECRET_READ, _get_secret),
+    operation(
         "get.secret_details",
         "GET",
         f"{_SECRET}/details",
         Permission.SECRET_READ,
         _get_secret_details,
     ),
-    _route("patch.secret", "PATCH", _SECRET, Permission.SECRET_UPDATE, _patch_secret),
-    _route("update.secret", "POST", _SECRET, Permission.SECRET_UPDATE, _patch_secret),
-    _route("delete.secret", "DELETE", _SECRET, Permission.SECRET_DELETE, _delete_secret),
-    *_item_routes(
-        "tag",
-        "/v1/tags",
-        lambda api: api.tags,
-        documents.tag,
-        (
-            Permission.TAG_READ,
-            Permission.TAG_CREATE,
-            Permission.TAG_UPDATE,
-            Permission.TAG_DELETE,
-        ),
+    operation("patch.secret", "PATCH", _SECRET, Permission.SECRET_UPDATE, _patch_secret),
+    operation("update.secret", "POST", _SECRET, Permission.SECRET_UPDATE, _patch_secret),
+    operation("delete.secret", "DELETE", _SECRET, Permission.SECRET_DELETE, _delete_secret),
+    *_ItemRoutes(what="tag", path="/v1/tags", items=lambda api: api.tags, show=documents.tag).all(
+        Permission.TAG_READ,
+        Permission.TAG_CREATE,
+        Permission.TAG_UPDATE,
+        Permission.TAG_DELETE,
     ),
-    *_item_routes(
-        "credential",
-        "/v1/integrations/registries",
-        lambda api: api.registries,
-        documents.registry,
-        (
-            Permission.REGISTRY_READ,
-            Permission.REGISTRY_CREATE,
-            Permission.REGISTRY_UPDATE,
-            Permission.REGISTRY_DELETE,
-        ),
+    *_ItemRoutes(
+        what="credential",
+        path="/v1/integrations/registries",
+        items=lambda api: api.registries,
+        show=documents.registry,
+    ).all(
+        Permission.REGISTRY_READ,
+        Permission.REGISTRY_CREATE,
+        Permission.REGISTRY_UPDATE,
+        Permission.REGISTRY_DELETE,
     ),
 )

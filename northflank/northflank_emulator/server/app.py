@@ -8,7 +8,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from northflank_emulator.api import Api
 from northflank_emulator.errors import NotFoundError
-from northflank_emulator.server import account_routes, job_routes, observation_routes, reply
+from northflank_emulator.server import (
+    account_routes,
+    job_routes,
+    observation_routes,
+    reply,
+    run_routes,
+)
 from northflank_emulator.server.control import control_routes
 from northflank_emulator.server.gate import Gate
 from northflank_emulator.server.log_tail import LogTail
@@ -23,7 +29,12 @@ _API = "/v1/"
 def application(api: Api, records: Records) -> ASGIApp:
     """The application that serves *api* and keeps *records*."""
     router = Router(
-        (*job_routes.ROUTES, *observation_routes.ROUTES, *account_routes.ROUTES),
+        (
+            *job_routes.ROUTES,
+            *run_routes.ROUTES,
+            *observation_routes.ROUTES,
+            *account_routes.ROUTES,
+        ),
         api.settings.teams,
     )
     gate = Gate(api, router, records)

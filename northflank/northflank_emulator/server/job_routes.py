@@ -1,16 +1,13 @@
 """The routes of jobs and their runs, containers, logs."""
 
-from dataclasses import dataclass
-
 from northflank_emulator import documents, job_fields
 from northflank_emulator.access import Permission
-from northflank_emulator.domain import jobs, runs
+from northflank_emulator.domain import jobs
 from northflank_emulator.environment import BUILD, RUNTIME, inherited
 from northflank_emulator.job_spec import part, variables
-from northflank_emulator.models import Container, Job
+from northflank_emulator.models import Job
 from northflank_emulator.schema import JsonObject
-from northflank_emulator.server import log_query
-from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, paged
+from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, operation, paged
 
 _P = "/v1/projects/{project}"
 _JOB = f"{_P}/jobs/{{job}}"
@@ -186,149 +183,79 @@ def _update_health_checks(call: Call) -> JsonObject:
     return nothing()
 
 
-def _start_run(call: Call) -> JsonObject:
-    return data(runs.started(call.api.runs.start(*_names(call), call.body)))
-
-
-def _list_runs(call: Call) -> JsonObject:
-    choices = call.api.settings.choices
-    page = call.page(call.api.runs.all(*_names(call)))
-    return paged("runs", page, lambda run: documents.run(run, choices))
-
-
-def _get_run(call: Call) -> JsonObject:
-    run = call.api.runs.get(*_names(call), call.params["run"])
-    return data(documents.run(run, call.api.settings.choices))
-
-
-def _abort_run(call: Call) -> JsonObject:
-    call.api.runs.abort(*_names(call), call.params["run"])
-    return nothing()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Listed:
-    """A container with its place in the list, by which pages are cut."""
-
-    number: int
-    container: Container
-
-
-def _containers(call: Call) -> JsonObject:
-    """List the containers of one run, or of all the job's runs."""
-    wanted = call.one("runId")
-    found = (
-        [call.api.runs.get(*_names(call), wanted)] if wanted else call.api.runs.all(*_names(call))
-    )
-    containers = [it for run in found for it in run.containers]
-    page = call.page([_Listed(number=at, container=it) for at, it in enumerate(containers)])
-    answer = paged("containers", page, lambda it: documents.container(it.container))
-    return {**answer, "data": {**part(answer, "data"), "runId": wanted or ""}}
-
-
-def _logs(call: Call) -> JsonObject:
-    """Find a range of log lines; types other than runtime have none here."""
-    job = call.api.world.job(*_names(call))
-    one_of(call, "queryType", ("range",), "range")
-    query = log_query.of_range(call, call.api.clock.now())
-    if not query.runtime:
-        return data([])
-    book, choices = call.api.store.logs, call.api.settings.choices
-    find = book.first if query.forward else book.last
-    lines = find(job.project, job.id, query.wanted, query.limit)
-    shown = lines if query.forward else lines[::-1]
-    return data([documents.log_line(line, choices) for line in shown])
-
-
-def _route(
-    operation: str, method: str, path: str, permission: Permission, handler: object
-) -> Route:
-    return Route(
-        operation=operation,
-        method=method,
-        path=path,
-        permission=permission,
-        handler=handler,  # type: ignore[arg-type]
-    )
-
-
 ROUTES: tuple[Route, ...] = (
     *_variant_routes("job.manual", "jobs/manual", jobs.MANUAL),
     *_variant_routes("job.cron", "jobs/cron", jobs.CRON),
     *_variant_routes("job", "jobs", jobs.GENERAL),
-    _route("list.jobs", "GET", f"{_P}/jobs", Permission.JOB_READ, _list),
-    _route("get.job", "GET", _JOB, Permission.JOB_READ, _get),
-    _route("delete.job", "DELETE", _JOB, Permission.JOB_DELETE, _delete),
-    _route("start.job.run", "POST", f"{_JOB}/runs", Permission.JOB_RUN, _start_run),
-    _route("get.job.runs", "GET", f"{_JOB}/runs", Permission.JOB_READ, _list_runs),
-    _route("get.job.run", "GET", f"{_JOB}/runs/{{run}}", Permission.JOB_READ, _get_run),
-    _route("abort.job.run", "DELETE", f"{_JOB}/runs/{{run}}", Permission.JOB_UPDATE, _abort_run),
-    _route("get.job.containers", "GET", f"{_JOB}/containers", Permission.JOB_OBSERVE, _containers),
-    _route("get.job.logs", "GET", f"{_JOB}/logs", Permission.JOB_LOGS, _logs),
-    _route("pause.job", "POST", f"{_JOB}/pause", Permission.JOB_UPDATE, _pause),
-    _route("resume.job", "POST", f"{_JOB}/resume", Permission.JOB_UPDATE, _resume),
-    _route("suspend.job", "POST", f"{_JOB}/suspend", Permission.JOB_UPDATE, _suspend),
-    _route("scale.job", "POST", f"{_JOB}/scale", Permission.JOB_UPDATE, _scale),
-    _route("update.job.settings", "POST", f"{_JOB}/settings", Permission.JOB_UPDATE, _settings),
-    _route(
+    operation("list.jobs", "GET", f"{_P}/jobs", Permission.JOB_READ, _list),
+    operation("get.job", "GET", _JOB, Permission.JOB_READ, _get),
+    operation("delete.job", "DELETE", _JOB, Permission.JOB_DELETE, _delete),
+    operation("pause.job", "POST", f"{_JOB}/pause", Permission.JOB_UPDATE, _pause),
+    operation("resume.job", "POST", f"{_JOB}/resume", Permission.JOB_UPDATE, _resume),
+    operation("suspend.job", "POST", f"{_JOB}/suspend", Permission.JOB_UPDATE, _suspend),
+    operation("scale.job", "POST", f"{_JOB}/scale", Permission.JOB_UPDATE, _scale),
+    operation("update.job.settings", "POST", f"{_JOB}/settings", Permission.JOB_UPDATE, _settings),
+    operation(
         "update.job.build_source",
         "POST",
         f"{_JOB}/build-source",
         Permission.JOB_UPDATE,
         _build_source,
     ),
-    _route("get.job.deployment", "GET", f"{_JOB}/deployment", Permission.JOB_READ, _deployment),
-    _route("update.job.deployment", "POST", f"{_JOB}/deployment", Permission.JOB_UPDATE, _deploy),
-    _route(
+    operation("get.job.deployment", "GET", f"{_JOB}/deployment", Permission.JOB_READ, _deployment),
+    operation(
+        "update.job.deployment", "POST", f"{_JOB}/deployment", Permission.JOB_UPDATE, _deploy
+    ),
+    operation(
         "get.job.runtime_environment",
         "GET",
         f"{_JOB}/runtime-environment",
         Permission.JOB_SECRETS_READ,
         _environment,
     ),
-    _route(
+    operation(
         "get.job.runtime_environment_details",
         "GET",
         f"{_JOB}/runtime-environment/details",
         Permission.JOB_SECRETS_READ,
         _environment_details,
     ),
-    _route(
+    operation(
         "get.job.build_arguments",
         "GET",
         f"{_JOB}/build-arguments",
         Permission.JOB_SECRETS_READ,
         _build_arguments,
     ),
-    _route(
+    operation(
         "get.job.build_argument_details",
         "GET",
         f"{_JOB}/build-arguments/details",
         Permission.JOB_SECRETS_READ,
         _build_argument_details,
     ),
-    _route(
+    operation(
         "update.job.build_arguments",
         "POST",
         f"{_JOB}/build-arguments",
         Permission.JOB_SECRETS_UPDATE,
         _update_build_arguments,
     ),
-    _route(
+    operation(
         "update.job.runtime_environment",
         "POST",
         f"{_JOB}/runtime-environment",
         Permission.JOB_SECRETS_UPDATE,
         _update_environment,
     ),
-    _route(
+    operation(
         "get.job.health_checks",
         "GET",
         f"{_JOB}/health-checks",
         Permission.JOB_READ,
         _health_checks,
     ),
-    _route(
+    operation(
         "update.job.health_checks",
         "POST",
         f"{_JOB}/health-checks",

@@ -6,7 +6,7 @@ from northflank_emulator.clock import iso, parse
 from northflank_emulator.errors import InvalidRequestError
 from northflank_emulator.execution.metrics import Sample
 from northflank_emulator.schema import Json, JsonObject
-from northflank_emulator.server.routing import Call, Handler, Route, data, nothing, one_of, paged
+from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, operation, paged
 
 _JOB = "/v1/projects/{project}/jobs/{job}"
 _BUILD = f"{_JOB}/build/{{build}}"
@@ -121,45 +121,37 @@ def _delete_notification(call: Call) -> JsonObject:
     return nothing()
 
 
-def _route(
-    operation: str, method: str, path: str, permission: Permission, handler: Handler
-) -> Route:
-    return Route(
-        operation=operation, method=method, path=path, permission=permission, handler=handler
-    )
-
-
 ROUTES: tuple[Route, ...] = (
-    _route("get.job.metrics", "GET", f"{_JOB}/metrics", Permission.JOB_OBSERVE, _metrics),
-    _route("start.job.build", "POST", f"{_JOB}/build", Permission.JOB_UPDATE, _start_build),
-    _route("get.job.builds", "GET", f"{_JOB}/build", Permission.JOB_READ, _list_builds),
-    _route("get.job.build", "GET", _BUILD, Permission.JOB_READ, _get_build),
-    _route("abort.job.build", "DELETE", _BUILD, Permission.JOB_UPDATE, _abort_build),
-    _route(
+    operation("get.job.metrics", "GET", f"{_JOB}/metrics", Permission.JOB_OBSERVE, _metrics),
+    operation("start.job.build", "POST", f"{_JOB}/build", Permission.JOB_UPDATE, _start_build),
+    operation("get.job.builds", "GET", f"{_JOB}/build", Permission.JOB_READ, _list_builds),
+    operation("get.job.build", "GET", _BUILD, Permission.JOB_READ, _get_build),
+    operation("abort.job.build", "DELETE", _BUILD, Permission.JOB_UPDATE, _abort_build),
+    operation(
         "create.notification",
         "POST",
         _NOTIFICATIONS,
         Permission.NOTIFICATION_CREATE,
         _create_notification,
     ),
-    _route(
+    operation(
         "list.notifications",
         "GET",
         _NOTIFICATIONS,
         Permission.NOTIFICATION_READ,
         _list_notifications,
     ),
-    _route(
+    operation(
         "get.notification", "GET", _NOTIFICATION, Permission.NOTIFICATION_READ, _get_notification
     ),
-    _route(
+    operation(
         "update.notification",
         "POST",
         _NOTIFICATION,
         Permission.NOTIFICATION_UPDATE,
         _update_notification,
     ),
-    _route(
+    operation(
         "delete.notification",
         "DELETE",
         _NOTIFICATION,

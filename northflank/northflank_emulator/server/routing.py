@@ -67,6 +67,13 @@ class Route:
     public: bool = False
 
 
+def operation(
+    name: str, method: str, path: str, permission: Permission | None, handler: Handler
+) -> Route:
+    """A route that needs a token; one line of a table of routes."""
+    return Route(operation=name, method=method, path=path, permission=permission, handler=handler)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
     """A route, and what its path's placeholders stand for."""

@@ -19,7 +19,7 @@ _ROUND_SECONDS = 0.25
 class _Protocol(H11Protocol):
     """Tells the application its transport, so that a fault can end the connection."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP only
         """Take a new connection."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}

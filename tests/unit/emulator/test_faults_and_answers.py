@@ -403,3 +403,19 @@ def test_a_path_outside_the_api_is_not_found_in_the_envelope(stage):
 
     assert response.status_code == 404
     assert response.json()["error"]["status"] == 404
+
+
+# Deleting
+
+
+def test_the_runs_of_a_deleted_job_do_not_come_back_with_its_name(stage, until):
+    it = stage(outcomes=[Outcome(seconds=30, lines=("old",))])
+    it.job()
+    it.start()
+
+    it.emulator.call("DELETE", f"{it.jobs}/the-job")
+    it.job()
+
+    assert it.emulator.call("GET", f"{it.jobs}/the-job/runs") == {"runs": []}
+    path = f"{it.jobs}/the-job/logs"
+    until(lambda: it.emulator.call("GET", path), lambda lines: not lines)
