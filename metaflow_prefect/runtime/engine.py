@@ -21,10 +21,6 @@ from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.session import LaunchOptions, Session
 from metaflow_prefect.runtime.suspension import Suspension
 
-_TIMEOUT_GRACE_SECONDS = 60
-"""@timeout is enforced inside the step, as under Metaflow, so that @catch and the logs see it.
-Prefect's time-out comes later: it ends steps that do not obey, e.g. in a C call."""
-
 _MAX_EDGES = 50
 """Edges drawn into one task run: Prefect's graph query grows with their square behind a wide join."""
 
@@ -220,13 +216,13 @@ class _Schedule:
 def _prefect_task(step: Step, session: Session) -> Any:
     from prefect.cache_policies import NO_CACHE
 
-    task: Any = step.task
-    limit = task.timeout_seconds
-    return task.with_options(
+    task: Any = step.task.with_options(  # type: ignore[attr-defined]  # the protocol names only what is read
         task_run_name="{label}",
         # Metaflow's datastore is the result store; Prefect would only hash and keep the label.
         cache_policy=NO_CACHE,
         persist_result=False,
-        timeout_seconds=None if limit is None else limit + _TIMEOUT_GRACE_SECONDS,
         retry_condition_fn=lambda _task, run, _state: run.name not in session.final,
     )
+    # Prefect cannot end a process, only warn of that for every task; the session enforces the limit.
+    task.timeout_seconds = None
+    return task

@@ -17,7 +17,7 @@ class Stream(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A process to run: its words, its whole environment, and what people call it.
+    """A process to run: its words, its whole environment, what people call it, and how long it may take.
 
     The words define what is to happen: an executor that starts no such process must leave the same
     behind as the process would.
@@ -26,6 +26,7 @@ class Command:
     words: Sequence[str]
     environment: Mapping[str, str]
     name: str = ""
+    limit_seconds: float | None = None
 
 
 OnLine = Callable[[Stream, bytes], None]
@@ -38,6 +39,7 @@ class StepExecutor(Protocol):
         """Execute *command* to its end and return its exit code, negative for a signal.
 
         `on_line` is called in the calling thread, once per line, with the line's end if it has one.
+        A command that exceeds its limit is told so on its error stream and ended.
         If the call is interrupted by an exception, the command's whole process group is ended first.
         """
         ...

@@ -25,7 +25,7 @@ class FreshProcess:
         try:
             if not self._groups.add(process.pid):
                 return -signal.SIGTERM
-            return pump(process, on_line)
+            return pump(process, on_line, command.limit_seconds)
         finally:
             if process.poll() is None:
                 end_group(process)

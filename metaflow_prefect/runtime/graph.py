@@ -8,10 +8,11 @@ from typing import Protocol, TypeAlias
 
 
 class StepTask(Protocol):
-    """What this module needs of a Prefect task: a name and a number of retries."""
+    """What the runtime reads of a Prefect task: its name, its retries, and @timeout's limit."""
 
     name: str
     retries: int
+    timeout_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True)

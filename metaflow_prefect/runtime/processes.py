@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import selectors
 import signal
 import threading
-from collections.abc import Mapping
+import time
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from metaflow_prefect.runtime.executors import OnLine, Stream
@@ -52,11 +54,13 @@ class RunningProcess(Protocol):
         ...
 
 
-def pump(process: RunningProcess, on_line: OnLine) -> int:
+def pump(process: RunningProcess, on_line: OnLine, limit_seconds: float | None = None) -> int:
     """Hand on the lines of both streams until the process itself has ended; return its exit code.
 
     A child that outlives the process keeps the pipes open, so their end is not waited for.
+    A process that is still there after *limit_seconds* is ended, and said to be.
     """
+    is_late = _limit(limit_seconds)
     readers = [_Lines(fd, stream, on_line) for stream, fd in process.outputs.items()]
     with selectors.DefaultSelector() as selector:
         for reader in readers:
@@ -65,16 +69,33 @@ def pump(process: RunningProcess, on_line: OnLine) -> int:
         if process.news is not None:
             selector.register(process.news, selectors.EVENT_READ, None)
         while (code := process.poll()) is None:
-            if not is_open:
+            if is_late():
+                said = f"Ended: still running after {limit_seconds:.0f} s.\n"
+                on_line(Stream.STDERR, said.encode())
+                end_group(process)
+            elif not is_open:
                 process.wait(POLL_SECONDS)
-                continue
-            for key, _ in selector.select(POLL_SECONDS):
-                if key.data is not None and not key.data.read():
-                    selector.unregister(key.fd)
-                    is_open -= 1
+            else:
+                is_open -= _read_what_is_there(selector)
     for reader in readers:
         reader.drain()
     return code
+
+
+def _limit(seconds: float | None) -> Callable[[], bool]:
+    """Return a question: are *seconds* over?"""
+    end = math.inf if seconds is None else time.monotonic() + seconds
+    return lambda: time.monotonic() > end
+
+
+def _read_what_is_there(selector: selectors.BaseSelector) -> int:
+    """Wait a moment for output and hand it on; return how many streams have ended."""
+    ended = 0
+    for key, _ in selector.select(POLL_SECONDS):
+        if key.data is not None and not key.data.read():
+            selector.unregister(key.fd)
+            ended += 1
+    return ended
 
 
 class _Lines:

@@ -28,6 +28,10 @@ from metaflow_prefect.runtime.program import Program
 EXIT_DISALLOW_RETRY = 202
 """A step that ends with this code is not tried again (`metaflow.metaflow_config.METAFLOW_EXIT_DISALLOW_RETRY`)."""
 
+_TIMEOUT_GRACE_SECONDS = 60.0
+"""@timeout is enforced inside the step, as under Metaflow, so that @catch and the logs see it.
+A step that does not obey, e.g. in a C call, is ended this much later."""
+
 _EXIT_HOOK_SCRIPT = "metaflow.plugins.exit_hook.exit_hook_script"
 
 _LAST_LINES = 6
@@ -227,10 +231,12 @@ class Session:
             input_paths=compress_list(launch.inputs),
             clone=clone,
         )
+        limit = step.task.timeout_seconds
         command = Command(
             words=commands.step(self.context, attempt),
             environment=self._environment(self._step_variables(step)),
             name=step.name,
+            limit_seconds=None if limit is None else limit + _TIMEOUT_GRACE_SECONDS,
         )
         return self.executor.run(command, lambda stream, line: show(stream, log.add(stream, line)))
 

@@ -21,6 +21,7 @@ from metaflow_prefect.runtime.program import Program
 class NamedTask:
     name: str
     retries: int = 0
+    timeout_seconds: float | None = None
 
 
 PROGRAM = Program(

@@ -26,6 +26,7 @@ class NamedTask:
 
     name: str
     retries: int = 0
+    timeout_seconds: float | None = None
 
 
 def step(name: str, then: Transition, joins: str | None = None) -> Step:

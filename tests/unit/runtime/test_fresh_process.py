@@ -162,3 +162,15 @@ def test_after_stop_nothing_is_started(tmp_path):
 
     assert executor.run(python(f"open({str(marker)!r}, 'w')"), Output()) == -signal.SIGTERM
     assert not marker.exists()
+
+
+def test_a_task_that_exceeds_its_limit_is_ended_and_says_so():
+    output = Output()
+    command = python("import time; time.sleep(600)")
+
+    code = FreshProcess().run(
+        Command(words=command.words, environment=command.environment, limit_seconds=0.3), output
+    )
+
+    assert code == -signal.SIGTERM
+    assert output.of(Stream.STDERR).startswith(b"Ended: still running after")
