@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
+from urllib.parse import urlsplit
 
 import click
 
@@ -300,7 +301,11 @@ def _client() -> tuple[Settings, environment.Access]:
     layout = Layout(home=settings.home)
     record = load_record(layout)
     if record is not None and Supervisor(layout).pid() is not None:
-        settings = settings.as_running(api_url=record.api_url, ui_api_url=record.ui_api_url)
+        settings = settings.as_running(
+            port=urlsplit(record.local_url).port or settings.server.port,
+            api_url=record.api_url,
+            ui_api_url=record.ui_api_url,
+        )
     return settings, access.of_running(settings, layout, record)
 
 

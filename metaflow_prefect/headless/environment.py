@@ -183,6 +183,8 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
             if settings.ephemeral
             else client_settings(settings, access)
         ),
+        # Else a later `up` in the same shell would take another port than PREFECT_API_URL says.
+        "PREFECT_SERVER_PORT": str(settings.server.port),
         "PREFECT_UI_API_URL": settings.ui_api_url,
         "PREFECT_FLOWS_DIR": str(settings.flows_directory),
         "PREFECT_STORAGE_DIR": str(settings.storage_directory),

@@ -121,13 +121,18 @@ def make_private(directory: Path) -> None:
 
 
 def prepare(layout: Layout, *further: Path) -> None:
-    """Create every directory of *layout* and the *further* ones, and prove the disk takes a byte.
+    """Create every directory of *layout* and prove that the disk takes a few bytes.
+
+    The *further* directories are the user's: made if missing, left as they are if they exist.
 
     Raises:
         HomeRefused: a directory cannot be created or written (read-only, disk full, not ours).
     """
-    for directory in (layout.home, layout.logs, layout.work, layout.private, *further):
+    for directory in (layout.home, layout.logs, layout.work, layout.private):
         make_private(directory)
+    for directory in further:
+        if not directory.is_dir():
+            make_private(directory)
     if layout.socket.parent != layout.private:
         make_private(layout.socket.parent)
     probe = layout.private / "writable"

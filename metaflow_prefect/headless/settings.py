@@ -124,9 +124,10 @@ class Settings:
     findings: tuple[str, ...]
     sources: Sources
 
-    def as_running(self, *, api_url: str, ui_api_url: str) -> Settings:
+    def as_running(self, *, port: int, api_url: str, ui_api_url: str) -> Settings:
         """These settings with the addresses of a stack that runs already."""
-        return replace(self, api_url=api_url, ui_api_url=ui_api_url)
+        server = replace(self.server, port=port)
+        return replace(self, server=server, api_url=api_url, ui_api_url=ui_api_url)
 
 
 def is_loopback(host: str) -> bool:

@@ -82,3 +82,11 @@ def test_an_example_the_user_changed_stays(tmp_path):
 def test_an_unknown_example_is_refused_with_the_names_of_those_there_are():
     with pytest.raises(HeadlessError, match="hello_flow"):
         examples.text("nonsense")
+
+
+def test_a_directory_of_the_users_keeps_its_mode(tmp_path):
+    flows = tmp_path / "flows"
+    flows.mkdir(mode=0o755)
+    layout.prepare(Layout(home=tmp_path / "home"), flows, tmp_path / "storage")
+
+    assert (mode(flows), mode(tmp_path / "storage")) == (0o755, 0o700)
