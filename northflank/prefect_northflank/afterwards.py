@@ -13,7 +13,7 @@ from prefect.states import Cancelled, Crashed
 from prefect_northflank.api import Container, LogLine
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.configuration import NorthflankJobConfiguration
-from prefect_northflank.diagnosis import Evidence, reason
+from prefect_northflank.diagnosis import Evidence, hit_deadline, reason
 from prefect_northflank.errors import NorthflankError, NotFound
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.pid import InfrastructurePid
@@ -68,6 +68,9 @@ async def report(
             await ledger.propose(
                 case.flow_run.id, Cancelled(message="The container ended while cancelling.")
             )
+        case Fate.RESCHEDULED if hit_deadline(case.ending.run, _deadline(case)):
+            # The deadline's SIGTERM made the flow hand itself back; executed again it would meet it again, for ever.
+            await _crash(case, await find_out(case, client), ledger=ledger, logger=logger)
         case Fate.FINISHED | Fate.FORGOTTEN | Fate.SUPERSEDED | Fate.RESCHEDULED | Fate.SUSPENDED:
             return
 
@@ -87,7 +90,7 @@ async def find_out(case: Case, client: NorthflankClient) -> Findings:
         run=run,
         containers=containers,
         lines=lines,
-        deadline_seconds=wanted.settings_active_deadline_seconds,
+        deadline_seconds=_deadline(case),
         plan=wanted.billing_deployment_plan,
         image=wanted.deployment_external_image_path or DEFAULT_IMAGE,
     )
@@ -97,6 +100,10 @@ async def find_out(case: Case, client: NorthflankClient) -> Findings:
         )
         return Findings(reason=f"{waited}: {reason(evidence)}", lines=lines)
     return Findings(reason=reason(evidence), lines=lines)
+
+
+def _deadline(case: Case) -> int | None:
+    return case.configuration.settings_active_deadline_seconds
 
 
 async def _crash(

@@ -158,6 +158,10 @@ class NorthflankClient:
         """Create the secret group of this name, or make it equal to *body*."""
         await self._call("PUT", f"{project.path}/secrets", body=body)
 
+    async def secret_group(self, project: Project, group: str) -> JsonObject:
+        """Read a secret group: the API's object."""
+        return _object(await self._call("GET", f"{project.path}/secrets/{group}"))
+
     async def create_tag(self, body: JsonObject, *, team: str | None) -> None:
         """Create a tag of the account.
 

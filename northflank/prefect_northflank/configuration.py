@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from uuid import UUID
 
 from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
@@ -88,7 +89,18 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             given, base_url=access.base_url, expand_templates=self.expand_templates
         )
 
-    def subject(self, *, submission: str, env: dict[str, str], secret_tag: str | None) -> Subject:
+    def secret_identity(self, secret: Mapping[str, str]) -> str:
+        """Return what tells this secret group from others of the pool: the Prefect server, and values of the user's own.
+
+        A new value of the worker's own setting replaces the old one in the same group.
+        """
+        server = self.env.get("PREFECT_API_URL") or ""
+        own = self._base_environment()
+        if all(own.get(key) == value for key, value in secret.items()):
+            return server
+        return f"{server} {sorted(secret.items())}"
+
+    def subject(self, *, submission: str, env: dict[str, str], tags: Sequence[str]) -> Subject:
         """Return what the job is for."""
         flow_run = self._flow_run
         if flow_run is None:
@@ -105,7 +117,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             if self.name in (None, flow_run.name)
             else str(self.name),
             lasting_identity=self._lasting_identity,
-            secret_tag=secret_tag,
+            tags=tags,
         )
 
 

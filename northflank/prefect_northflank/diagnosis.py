@@ -57,17 +57,10 @@ _SIGNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 def reason(evidence: Evidence) -> str:
     """Return one sentence that says what happened and, where something can be done, what."""
-    run = evidence.run
+    run, deadline = evidence.run, evidence.deadline_seconds
     if run is None:
         return "the job run was deleted in Northflank"
-    seconds = duration_seconds(run)
-    deadline = evidence.deadline_seconds
-    if (
-        deadline is not None
-        and seconds is not None
-        and seconds >= deadline - 1
-        and run.status is not RunStatus.SUCCESS
-    ):
+    if hit_deadline(run, deadline):
         return f"it ran longer than settings_active_deadline_seconds ({deadline} s); null sets no deadline"
     # Only lines of a container that failed are signs; a flow may well write such words and go on.
     for line in reversed(evidence.lines):
@@ -92,6 +85,12 @@ def _by_status(run: JobRun, evidence: Evidence) -> str:
             f"(a larger billing_deployment_plan than {evidence.plan} helps against the first)"
         )
     return "the container ended with an error before Prefect knew how the flow run ended"
+
+
+def hit_deadline(run: JobRun | None, deadline_seconds: int | None) -> bool:
+    """Whether the run lasted as long as it was allowed to, to the second."""
+    seconds = duration_seconds(run) if run is not None else None
+    return deadline_seconds is not None and seconds is not None and seconds >= deadline_seconds - 1
 
 
 def duration_seconds(run: JobRun) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
@@ -36,8 +36,8 @@ class Subject:
     """Readable name of what a lasting job serves (flow and deployment)."""
     lasting_identity: str = ""
     """What makes two lasting jobs different beyond their settings (deployment id, work pool)."""
-    secret_tag: str | None = None
-    """Tag that admits the job to the work pool's secret group."""
+    tags: Sequence[str] = ()
+    """Tags that admit the job to secret groups, beside those of the variables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,7 +124,7 @@ def _overrides(whole: JsonObject) -> JsonObject:
 def _body(
     subject: Subject, variables: NorthflankVariables, *, labels: Mapping[str, str]
 ) -> JsonObject:
-    tags = [*(variables.tags or []), *([subject.secret_tag] if subject.secret_tag else [])]
+    tags = list(dict.fromkeys([*(variables.tags or []), *subject.tags]))
     architecture = variables.infrastructure_architecture
     return _present(
         {

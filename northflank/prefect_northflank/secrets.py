@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
 from prefect_northflank import names
 from prefect_northflank.api import Json, JsonObject, Project
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import Conflict, Forbidden
+from prefect_northflank.errors import ConfigurationError, Conflict, Forbidden
 
 PRIORITY = 10
 """Priority of the group among those a job inherits (API field `priority`, 0 to 100)."""
@@ -21,6 +21,7 @@ class SecretGroups:
     def __init__(self, client: NorthflankClient) -> None:
         self._client = client
         self._put: dict[tuple[Project, str], str] = {}
+        self._tags: dict[tuple[Project, str], Sequence[str]] = {}
 
     async def tag_for(
         self, project: Project, *, pool: str, secret: Mapping[str, str], identity: str
@@ -38,6 +39,21 @@ class SecretGroups:
             self._put[project, name] = fingerprint
         return name
 
+    async def tags_of(self, project: Project, groups: Sequence[str]) -> Sequence[str]:
+        """Return the tags a job needs to inherit the user's own *groups*; each is read once per process.
+
+        Raises:
+            ConfigurationError: a group admits named objects only, which a new job cannot be.
+        """
+        tags: list[str] = []
+        for group in groups:
+            if (project, group) not in self._tags:
+                self._tags[project, group] = admitting_tags(
+                    group, await self._client.secret_group(project, group)
+                )
+            tags += self._tags[project, group]
+        return tags
+
     async def _put_group(
         self, project: Project, name: str, *, pool: str, secret: Mapping[str, str]
     ) -> None:
@@ -46,6 +62,21 @@ class SecretGroups:
         with suppress(Conflict, Forbidden):
             await self._client.create_tag(tag_body(name, pool=pool), team=project.team)
         await self._client.put_secret_group(project, group_body(name, pool=pool, secret=secret))
+
+
+def admitting_tags(group: str, fields: JsonObject) -> Sequence[str]:
+    """Return the tags that admit a job to the group the API describes with *fields*; none if it admits every job."""
+    restrictions = fields.get("restrictions")
+    if not isinstance(restrictions, dict) or not restrictions.get("restricted"):
+        return ()
+    tags = restrictions.get("tags")
+    if not isinstance(tags, list) or not tags:
+        raise ConfigurationError(
+            what=f"secret group {group}",
+            why="it is restricted to named services and jobs, so a new job cannot inherit it",
+            remedy="restrict it to a tag instead",
+        )
+    return [str(tag) for tag in tags]
 
 
 def tag_body(name: str, *, pool: str) -> JsonObject:

@@ -178,7 +178,8 @@ class NorthflankVariables(BaseModel):
         description="Files to mount: absolute path to text. Encrypted at rest by Northflank.",
     )
     secret_groups: list[str] | None = Field(
-        default=None, description="IDs of existing secret groups this job shall inherit."
+        default=None,
+        description="IDs of secret groups of your own to inherit; unrestricted, or restricted to tags (the job gets them).",
     )
     expand_templates: bool = Field(
         default=False,

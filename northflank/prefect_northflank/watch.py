@@ -10,7 +10,7 @@ from uuid import UUID
 from prefect.client.schemas.objects import StateType
 
 from prefect_northflank.api import JobRun
-from prefect_northflank.ledger import Record
+from prefect_northflank.ledger import Record, parsed
 from prefect_northflank.pid import InfrastructurePid
 
 
@@ -51,6 +51,11 @@ class Ending:
     def has_ended(self) -> bool:
         """Whether the container is known to have ended."""
         return self.run is not None and self.run.concluded
+
+    def job_lives_on(self, pid: InfrastructurePid) -> bool:
+        """Whether another run of *pid*'s job serves the flow run now."""
+        now = parsed(self.record.pid) if self.record is not None else None
+        return self.fate is Fate.SUPERSEDED and (now is None or now.job == pid.job)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

@@ -249,9 +249,12 @@ class NorthflankWorker(
             project,
             pool=self._work_pool_name,
             secret=env.secret,
-            identity=configuration.env.get("PREFECT_API_URL") or "",
+            identity=configuration.secret_identity(env.secret),
         )
-        subject = configuration.subject(submission=submission, env=dict(env.plain), secret_tag=tag)
+        tags = await account.secrets.tags_of(project, configuration.secret_groups or ())
+        subject = configuration.subject(
+            submission=submission, env=dict(env.plain), tags=[*tags, *([tag] if tag else [])]
+        )
         return request_for(subject, configuration)
 
     # -- watch, report, clean up ---------------------------------------------------------------------------
@@ -277,7 +280,7 @@ class NorthflankWorker(
         await report(
             case, client=client, ledger=self.ledger, logger=self.get_flow_run_logger(flow_run)
         )
-        if configuration.cleanup_job and ending.fate is not Fate.SUPERSEDED:
+        if configuration.cleanup_job and not ending.job_lives_on(pid):
             await delete_job_of(
                 client, pid, ended=ending.has_ended, patience=self.tempo.clean_up_seconds
             )

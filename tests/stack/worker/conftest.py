@@ -244,9 +244,8 @@ def running(command: list[str], env: dict[str, str], log: Path) -> Iterator[Proc
                 process.process.wait(20)
 
 
-@pytest.fixture(scope="session")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    home = tmp_path_factory.mktemp("prefect")
+@contextmanager
+def prefect_server(home: Path) -> Iterator[Prefect]:
     (home / "flows.py").write_text(FLOWS)
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
@@ -280,6 +279,12 @@ def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
 
             wait_until(is_ready, "the Prefect server answers")
             yield server
+
+
+@pytest.fixture(scope="session")
+def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
+    with prefect_server(tmp_path_factory.mktemp("prefect")) as server:
+        yield server
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ import signal
 import pytest
 from northflank_emulator.faults import Fault, FaultKind
 
+from tests.stack.worker.soak import faults_at, soak
+
 pytestmark = pytest.mark.slow
 
 
@@ -95,31 +97,14 @@ def test_runs_left_between_pending_and_started_are_settled(
     assert [marker.read_text() for marker in markers] == ["x", "x"]
 
 
-def test_every_kind_of_fault_on_every_route_loses_nothing_and_starts_nothing_twice(
-    pool, prefect, emulator, conftest, tmp_path
-):
-    single, lasting = pool.deploy("hello"), pool.deploy("hello", cleanup_job=False)
-    kinds = [
-        Fault(kind=FaultKind.STATUS, probability=0.06, status=503),
-        Fault(kind=FaultKind.RATE_LIMIT, probability=0.02),
-        Fault(kind=FaultKind.DROP_BEFORE, probability=0.06),
-        Fault(kind=FaultKind.DROP_AFTER, probability=0.06),
-        Fault(kind=FaultKind.LATENCY, probability=0.1, seconds=0.5),
-    ]
-    markers = [tmp_path / f"marker-{number}" for number in range(8)]
-    with pool.worker() as worker:
-        faults = [emulator.fault(kind) for kind in kinds]
-        for fault in faults:
-            fault.__enter__()
-        try:
-            flow_runs = [
-                prefect.trigger(deployment, marker=str(marker))
-                for marker, deployment in zip(markers, [single, lasting] * 4, strict=True)
-            ]
-            for flow_run in flow_runs:
-                assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", worker.output
-        finally:
-            for fault in faults:
-                fault.__exit__(None, None, None)
-        conftest.wait_until(lambda: not leftovers(pool, flow_runs), "no job is left")
-    assert [marker.read_text() for marker in markers] == ["x"] * 8
+def test_every_kind_of_fault_on_every_route_loses_nothing_and_starts_nothing_twice(pool, emulator):
+    with faults_at(emulator, 0.2):
+        outcome = soak(pool, runs=8, kills=0, workers=1, patience=300)
+
+    assert outcome.as_hoped(8), outcome
+
+
+def test_workers_killed_at_random_moments_lose_nothing_and_start_nothing_twice(pool):
+    outcome = soak(pool, runs=6, kills=4, workers=2, patience=300)
+
+    assert outcome.as_hoped(6), outcome

@@ -1,0 +1,70 @@
+"""What opens the Prefect API goes into one restricted group, put when its value is new."""
+
+from __future__ import annotations
+
+import asyncio
+
+import httpx
+import pytest
+from prefect_northflank.api import Project
+from prefect_northflank.errors import ConfigurationError
+from prefect_northflank.secrets import SecretGroups, admitting_tags
+
+P = Project(id="demo")
+
+
+def tag(groups, value, *, pool="nf"):
+    return groups.tag_for(P, pool=pool, secret={"PREFECT_API_KEY": value}, identity="https://p/api")
+
+
+def test_the_group_admits_only_jobs_with_its_tag(client, wire):
+    name = asyncio.run(tag(SecretGroups(client), "k1"))
+
+    body = wire.body(1)
+    assert body["name"] == name
+    assert body["restrictions"] == {"restricted": True, "tags": [name], "tagMatchCondition": "or"}
+    assert body["secrets"]["variables"] == {"PREFECT_API_KEY": "k1"}
+
+
+def test_the_group_is_put_again_only_when_the_value_changes(client, wire):
+    async def scenario():
+        groups = SecretGroups(client)
+        return {await tag(groups, value) for value in ("k1", "k1", "k2", "k2")}
+
+    assert len(asyncio.run(scenario())) == 1
+    assert [call.split()[0] for call in wire.calls] == ["POST", "PUT", "POST", "PUT"]
+
+
+@pytest.mark.parametrize("status", [409, 403])
+def test_a_tag_that_exists_or_that_init_made_is_no_error(client, wire, status):
+    wire.answers = [httpx.Response(status, json={"error": {"message": "no"}})]
+
+    assert asyncio.run(tag(SecretGroups(client), "k1"))
+
+
+def test_pools_do_not_share_a_group(client):
+    async def scenario():
+        groups = SecretGroups(client)
+        return await tag(groups, "k", pool="a"), await tag(groups, "k", pool="b")
+
+    one, other = asyncio.run(scenario())
+    assert one != other
+
+
+def test_nothing_secret_needs_no_group(client, wire):
+    assert asyncio.run(SecretGroups(client).tag_for(P, pool="nf", secret={}, identity="")) is None
+    assert wire.calls == []
+
+
+@pytest.mark.parametrize(
+    ("restrictions", "tags"),
+    [(None, []), ({"restricted": False}, []), ({"restricted": True, "tags": ["etl"]}, ["etl"])],
+)
+def test_a_users_own_group_tells_the_tags_a_job_needs(restrictions, tags):
+    assert list(admitting_tags("g", {"restrictions": restrictions})) == tags
+
+
+def test_a_group_for_named_objects_cannot_be_inherited_by_a_new_job():
+    fields = {"restrictions": {"restricted": True, "nfObjects": [{"id": "x", "type": "job"}]}}
+    with pytest.raises(ConfigurationError, match="restrict it to a tag"):
+        admitting_tags("g", fields)

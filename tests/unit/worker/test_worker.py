@@ -1,0 +1,140 @@
+"""The worker's own answers, without a server."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from importlib.metadata import PathDistribution
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
+from prefect.workers.base import BaseWorker
+from prefect_northflank import (
+    Northflank,
+    NorthflankCredentials,
+    NorthflankJobConfiguration,
+    NorthflankWorker,
+)
+from prefect_northflank import checks as checks_module
+from prefect_northflank.checks import no_vendors_package, our_worker_is_found
+from prefect_northflank.connections import Connections
+from prefect_northflank.errors import MissingToken
+
+FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
+PID = "-:demo:j:r1"
+
+
+def worker_on(wire) -> NorthflankWorker:
+    worker = NorthflankWorker(work_pool_name="nf")
+    worker.connections = Connections(
+        tempo=worker.tempo, logger=logging.getLogger("test"), transport=httpx.MockTransport(wire)
+    )
+    return worker
+
+
+def configuration(**changes) -> NorthflankJobConfiguration:
+    made = NorthflankJobConfiguration(credentials={"api_token": "t"}, project_id="demo", **changes)
+    made.prepare_for_flow_run(FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat"))
+    return made
+
+
+def kill(wire, pid=PID, **changes):
+    asyncio.run(worker_on(wire).kill_infrastructure(pid, configuration(**changes)))
+
+
+def test_prefects_own_request_to_kill_aborts_the_job_run(wire):
+    kill(wire)
+
+    assert wire.calls == ["DELETE /v1/projects/demo/jobs/j/runs/r1"]
+
+
+def test_what_is_gone_cannot_be_killed(wire):
+    wire.answers = [httpx.Response(404, json={"error": {"message": "Not found"}})]
+
+    with pytest.raises(InfrastructureNotFound):
+        kill(wire)
+
+
+def test_what_another_worker_started_is_not_ours_to_kill(wire):
+    with pytest.raises(InfrastructureNotAvailable, match="host:1234"):
+        kill(wire, pid="host:1234")
+
+    assert wire.calls == []
+
+
+def test_a_refused_token_is_no_missing_infrastructure(wire):
+    wire.answers = [httpx.Response(401, json={"error": {"message": "no"}})]
+
+    with pytest.raises(InfrastructureNotAvailable, match="valid API token"):
+        kill(wire)
+
+
+def test_killing_an_intended_start_aborts_whatever_was_started(wire):
+    runs = [{"id": "r1", "status": "FAILED"}, {"id": "r2", "status": "RUNNING"}]
+    wire.answers = [httpx.Response(200, json={"data": {"runs": runs}})]
+    job = f"x-{FLOW_RUN.hex}-c0de"
+
+    kill(wire, pid=f"-:demo:{job}:")
+
+    assert wire.calls[1:] == [f"DELETE /v1/projects/demo/jobs/{job}/runs/r2"]
+
+
+def test_killing_an_intended_start_of_a_lasting_job_touches_no_other_flow_run(wire):
+    with pytest.raises(InfrastructureNotFound):
+        kill(wire, pid="-:demo:lasting-0123abcd:")
+
+    assert wire.calls == []
+
+
+def test_the_vendors_package_beside_ours_is_one_clear_error(tmp_path, monkeypatch):
+    installed = tmp_path / "prefect_northflank-1.0.1.dist-info"
+    installed.mkdir()
+    (installed / "METADATA").write_text(
+        "Metadata-Version: 2.1\nName: prefect-northflank\nVersion: 1.0.1\n"
+    )
+    assert PathDistribution(installed).version == "1.0.1"
+    assert no_vendors_package().passed
+    monkeypatch.syspath_prepend(str(tmp_path))
+
+    problem = no_vendors_package().problem
+
+    assert problem is not None
+    assert "pip uninstall prefect-northflank" in problem
+    assert checks_module.VENDORS_DISTRIBUTION in problem
+
+
+def test_prefect_finds_this_worker_under_its_type():
+    assert our_worker_is_found().passed
+    assert BaseWorker.get_worker_class_from_type("northflank") is NorthflankWorker
+
+
+def test_blocks_have_the_documented_slugs():
+    assert Northflank.get_block_type_slug() == "northflank"
+    assert NorthflankCredentials.get_block_type_slug() == "northflank-credentials"
+
+
+@pytest.mark.parametrize("variable", ["NORTHFLANK_API_TOKEN", "NF_API_TOKEN"])
+def test_the_token_is_read_from_the_environment_when_the_block_has_none(variable):
+    access = Northflank().access({variable: "t", "NORTHFLANK_API_BASE_URL": "http://x"})
+
+    assert (access.token, access.base_url) == ("t", "http://x")
+
+
+def test_no_token_anywhere_is_an_error_with_the_remedy():
+    with pytest.raises(MissingToken, match="northflank-creds"):
+        Northflank().access({})
+
+
+def test_the_token_is_in_no_text_of_the_block():
+    block = Northflank(api_token="nf-secret")
+
+    assert "nf-secret" not in repr(block) + str(block) + block.model_dump_json()
+
+
+def test_a_value_of_the_users_own_gets_its_own_secret_group():
+    plain, own = configuration(), configuration(env={"PREFECT_API_KEY": "pnu_mine"})
+
+    assert plain.secret_identity({}) != own.secret_identity({"PREFECT_API_KEY": "pnu_mine"})
