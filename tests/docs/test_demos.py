@@ -1,0 +1,115 @@
+"""`make demo` and `make demo-northflank` do what they say, fail when something fails, and leave nothing running."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent.parent
+PATIENCE_SECONDS = 400
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """The examples in a folder of their own: the demos keep their state beside them."""
+    shutil.copytree(
+        ROOT / "examples", tmp_path / "examples", ignore=shutil.ignore_patterns("__pycache__", ".*")
+    )
+    return tmp_path
+
+
+def start(demo: str, project: Path) -> tuple[subprocess.Popen[bytes], Path]:
+    log = project / "demo.log"
+    with log.open("wb") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", f"examples.{demo}"],
+            cwd=project,
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+        )
+    return process, log
+
+
+def run(demo: str, project: Path) -> tuple[int, str]:
+    process, log = start(demo, project)
+    try:
+        code = process.wait(PATIENCE_SECONDS)
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+    return code, log.read_text()
+
+
+def still_running(project: Path) -> list[str]:
+    """The processes whose environment names *project*: containers of the emulator included."""
+    mark = str(project / ".demo").encode()
+    return [
+        read(process / "cmdline").replace(b"\0", b" ").decode()
+        for process in Path("/proc").glob("[0-9]*")
+        if mark in read(process / "environ")
+    ]
+
+
+def read(path: Path) -> bytes:
+    """The content of *path*; nothing if its process ended while we looked, or is somebody else's."""
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_the_demo_ends_with_the_best_score_and_the_card(project):
+    code, output = run("demo", project)
+
+    assert code == 0, output
+    assert "best score  0.9911" in output
+    assert "data:image/png;base64," in (project / ".demo" / "digits-card.html").read_text()
+
+
+def test_the_demo_fails_when_its_flow_does(project):
+    (project / "examples" / "digits_flow.py").write_text("raise SystemExit(3)\n")
+
+    code, output = run("demo", project)
+
+    assert code == 1
+    assert "prefect run ended with exit code 3" in output
+
+
+def test_the_northflank_demo_shows_the_job_run_and_the_score_and_leaves_nothing(project):
+    code, output = run("demo_northflank", project)
+
+    assert code == 0, output
+    assert "is RUNNING" in output
+    assert "is SUCCESS" in output
+    assert "best score  0.9911" in output
+    assert still_running(project) == []
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="looks for processes in /proc")
+def test_the_northflank_demo_stops_everything_when_it_is_interrupted(project):
+    process, log = start("demo_northflank", project)
+    try:
+        end = time.monotonic() + PATIENCE_SECONDS
+        while "is RUNNING" not in log.read_text():
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < end, log.read_text()
+            time.sleep(0.5)
+        assert len(still_running(project)) > 3
+        os.kill(process.pid, signal.SIGINT)
+
+        assert process.wait(PATIENCE_SECONDS) == 130
+    finally:
+        process.terminate()
+        process.wait(PATIENCE_SECONDS)
+
+    assert still_running(project) == []
