@@ -43,7 +43,7 @@ class LogKeeper:
 
     def _prune(self, run: str, added: int) -> None:
         size = self._sizes.get(run, 0) + added
-        if size > self._limit:
+        while size > self._limit:
             self._book.forget_oldest(run, _PRUNED)
             size = self._book.size(run)
         self._sizes[run] = size
