@@ -24,7 +24,7 @@ class FreshProcess:
         process = _Started(command)
         try:
             if not self._groups.add(process.pid):
-                return -signal.SIGTERM
+                end_group(process)
             return pump(process, on_line, command.limit_seconds)
         finally:
             if process.poll() is None:

@@ -136,7 +136,7 @@ class ForkServer:
         try:
             process.start(self._ask, request)
             if not self._groups.add(process.pid):
-                return -signal.SIGTERM
+                end_group(process)
             return pump(process, on_line, command.limit_seconds)
         finally:
             process.end()

@@ -1,0 +1,1 @@
+"""What Prefect adds to a flow, measured beside Metaflow's own `run`."""

@@ -1,0 +1,91 @@
+"""The table of docs/performance.md, between its two marks."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import platform
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.bench.measuring import Cost, Spread
+
+PAGE = Path(__file__).parent.parent.parent / "docs" / "performance.md"
+BEGIN, END = "<!-- bench: begin -->", "<!-- bench: end -->"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One contender in one case; ratios are of medians, to Metaflow's own run."""
+
+    case: str
+    contender: str
+    wall: Spread
+    cpu: Spread
+    wall_ratio: float
+    cpu_ratio: float
+    peak_megabytes: float
+
+    @classmethod
+    def of(
+        cls,
+        case: str,
+        contender: str,
+        costs: Sequence[Cost],
+        *,
+        baseline: Sequence[Cost],
+        peak_megabytes: float,
+    ) -> Row:
+        """Compare *costs* with *baseline*."""
+        wall, cpu = _spreads(costs)
+        base_wall, base_cpu = _spreads(baseline)
+        return cls(
+            case=case,
+            contender=contender,
+            wall=wall,
+            cpu=cpu,
+            wall_ratio=wall.median / base_wall.median,
+            cpu_ratio=cpu.median / base_cpu.median,
+            peak_megabytes=peak_megabytes,
+        )
+
+
+def _spreads(costs: Sequence[Cost]) -> tuple[Spread, Spread]:
+    return (
+        Spread(tuple(cost.wall_seconds for cost in costs)),
+        Spread(tuple(cost.cpu_seconds for cost in costs)),
+    )
+
+
+def table(rows: Sequence[Row], rounds: int) -> str:
+    """Return the table, under what it was measured on."""
+    shown = "\n".join(
+        f"| {row.case} | {row.contender} | {row.wall} | {row.wall_ratio:.2f} "
+        f"| {row.cpu} | {row.cpu_ratio:.2f} | {row.peak_megabytes:.0f} |"
+        for row in rows
+    )
+    return (
+        f"{_machine()}\nMedian (smallest-largest) of {rounds} interleaved rounds.\n\n"
+        "| case | executor | wall, s | ratio | CPU of the tree, s | ratio | peak PSS, MB |\n"
+        "|---|---|---|---|---|---|---|\n"
+        f"{shown}\n"
+    )
+
+
+def _machine() -> str:
+    versions = ", ".join(f"{name} {version(name)}" for name in ("metaflow", "prefect"))
+    today = dt.datetime.now(dt.timezone.utc).date()
+    load = os.getloadavg()[1]
+    return (
+        f"{today}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores, load {load:.1f} at the end, "
+        f"Python {platform.python_version()}, {versions}."
+    )
+
+
+def write(text: str) -> None:
+    """Replace what stands between the marks of the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    _, _, after = rest.partition(END)
+    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
