@@ -12,6 +12,8 @@ from metaflow_prefect.headless.errors import HomeRefused
 
 # sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux; supervisor appends ".<pid>".
 LONGEST_SOCKET = 90
+#: The empty database alone takes this much.
+NEEDED_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,13 +139,14 @@ def prepare(layout: Layout, *further: Path) -> None:
         make_private(layout.socket.parent)
     probe = layout.private / "writable"
     try:
-        probe.write_bytes(b"x" * 4096)
-        probe.unlink()
+        probe.write_bytes(b"x" * NEEDED_BYTES)
     except OSError as error:
         raise HomeRefused(
             f"{layout.home} cannot be written: {error.strerror}",
             fix="free some space or make it writable, or choose another PREFECT_HOME",
         ) from error
+    finally:
+        probe.unlink(missing_ok=True)
 
 
 def write_private(path: Path, text: str) -> None:

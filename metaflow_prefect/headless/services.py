@@ -39,7 +39,9 @@ class Service:
     """One supervised program.
 
     `environment` is all it sees, `user` whom it runs as (None: us), `wait_for` the host and port
-    that must accept connections before it begins.
+    that must accept connections before it begins. `settle_seconds` is longer than it takes to
+    fail for good, also on a busy machine: only a service that ends sooner, again and again, is
+    given up.
     """
 
     name: str
@@ -142,7 +144,7 @@ def _postgres(plan: Plan, cluster: Cluster) -> Service:
         order=Order.DATABASE,
         environment=environment.for_postgres(plan.settings),
         directory=Path("/"),
-        settle_seconds=2,
+        settle_seconds=5,
         stop_signal="INT",
         stop_seconds=60,
         user=cluster.user,
@@ -158,7 +160,7 @@ def _server(plan: Plan) -> Service:
         order=Order.SERVER,
         environment=environment.for_server(plan.settings, plan.access, plan.database),
         directory=plan.layout.work,
-        settle_seconds=10,
+        settle_seconds=30,
         health_url=f"{plan.settings.server.local_url}/ready",
     )
 
@@ -171,7 +173,7 @@ def _background(plan: Plan) -> Service:
         order=Order.BACKGROUND,
         environment=environment.for_server(plan.settings, plan.access, plan.database),
         directory=plan.layout.work,
-        settle_seconds=10,
+        settle_seconds=30,
     )
 
 
@@ -186,7 +188,7 @@ def _emulator(plan: Plan) -> Service:
         order=Order.EMULATOR,
         environment=environment.for_emulator(plan.settings, plan.access),
         directory=plan.layout.work,
-        settle_seconds=2,
+        settle_seconds=10,
         health_url=f"{plan.access.emulator_url}/_emulator/health",
         # Its first lines show the token.
         keep_stdout=False,
@@ -207,7 +209,7 @@ def _worker(plan: Plan, index: int, port: int) -> Service:
         order=Order.WORKER,
         environment=environment.for_worker(plan.settings, plan.access, health_port=port),
         directory=plan.layout.work,
-        settle_seconds=5,
+        settle_seconds=15,
         health_url=f"http://127.0.0.1:{port}/health",
         # A worker that finds no server logs a traceback and looks again only half a minute later.
         wait_for=_address(plan.settings.api_url),

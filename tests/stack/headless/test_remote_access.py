@@ -1,8 +1,10 @@
 """Access from other machines: auth string, TLS by a real nginx, WebSockets, a sub-path."""
 
 import asyncio
+import contextlib
 import json
 import shutil
+import socket
 import ssl
 import stat
 import subprocess
@@ -21,8 +23,6 @@ EXAMPLE = (
 
 @pytest.fixture(scope="module")
 def port():
-    import socket
-
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
@@ -54,7 +54,7 @@ def auth(auth_string):
 
 
 @pytest.fixture(scope="module")
-def nginx(public, port, tmp_path_factory):
+def nginx(public, port, tmp_path_factory, eventually_):
     """Debian's nginx with our example, its names and paths replaced by those of the test."""
     program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
     if program is None:
@@ -87,9 +87,17 @@ def nginx(public, port, tmp_path_factory):
         + f"{site}\n}}\n"
     )
     process = subprocess.Popen([program, "-c", str(folder / "nginx.conf"), "-p", str(folder)])
+    eventually_(lambda: _accepts(port), what="listening")
     yield f"https://127.0.0.1:{port}"
     process.terminate()
     process.wait(30)
+
+
+def _accepts(port):
+    with contextlib.suppress(OSError):
+        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        return True
+    return False
 
 
 def test_an_auth_string_is_made_and_its_place_told(public, auth_string):
@@ -166,8 +174,8 @@ def test_web_sockets_pass_the_proxy(nginx, auth_string):
     async def events() -> dict:
         trusting = ssl._create_unverified_context()  # noqa: S323, SLF001 -- self-signed
         address = nginx.replace("https", "wss") + "/prefect/api/events/out"
-        async with websockets.connect(address, subprotocols=["prefect"], ssl=trusting) as socket:
-            await socket.send(json.dumps({"type": "auth", "token": auth_string}))
-            return json.loads(await asyncio.wait_for(socket.recv(), 30))
+        async with websockets.connect(address, subprotocols=["prefect"], ssl=trusting) as stream:
+            await stream.send(json.dumps({"type": "auth", "token": auth_string}))
+            return json.loads(await asyncio.wait_for(stream.recv(), 30))
 
     assert asyncio.run(events())["type"] == "auth_success"
