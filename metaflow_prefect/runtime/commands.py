@@ -16,7 +16,10 @@ from metaflow_prefect.runtime.program import Program
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
-    """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root."""
+    """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root.
+
+    `namespace` is what the client sees inside the steps; all runs if empty.
+    """
 
     program: Program
     python: str
@@ -26,6 +29,7 @@ class RunContext:
     tags: tuple[str, ...] = ()
     origin_run_id: str | None = None
     config_file: str | None = None
+    namespace: str = ""
 
 
 def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
@@ -130,7 +134,7 @@ def step(run: RunContext, attempt: Attempt) -> list[str]:
         f"--retry-count={attempt.number}",
         f"--max-user-code-retries={attempt.step.user_retries}",
         *_tags(run),
-        "--namespace=",
+        f"--namespace={run.namespace}",
     ]
     if launch.split_index is not None:
         words.append(f"--split-index={launch.split_index}")

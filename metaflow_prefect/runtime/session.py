@@ -107,6 +107,7 @@ class Session:
             tags=(*program.tags, *options.tags),
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_written(program.config),
+            namespace=os.environ.get("METAFLOW_PREFECT_NAMESPACE", ""),
         )
         by_name = {step.name: step for step in steps}
         environ = commands.environment(os.environ, python=context.python, run_id=run_id)
