@@ -220,6 +220,7 @@ def project_listed(it: Project) -> JsonObject:
     """A project in a list."""
     return {
         "id": it.id,
+        "uid": it.uid,
         "name": it.name,
         **_only(it.spec, "description"),
         "lifecycleStatus": "created",

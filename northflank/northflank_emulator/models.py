@@ -58,6 +58,7 @@ class Project:
     """A project; `spec` is what its creator sent."""
 
     number: int
+    uid: str
     id: str
     name: str
     spec: JsonObject

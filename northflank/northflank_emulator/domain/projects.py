@@ -63,6 +63,7 @@ class Projects:
         return self._world.store.projects.put(
             Project(
                 number=self._world.store.next_number(),
+                uid=self._world.ids.hexadecimal(24),
                 id=slug(name),
                 name=name,
                 spec=_spec(body),
