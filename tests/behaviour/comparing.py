@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.behaviour import snapshot
@@ -12,9 +13,7 @@ from tests.behaviour.running import Ended, Form, start
 
 def compare(case: Case, form: Form, root: Path, extra: Mapping[str, str]) -> list[str]:
     """Run *case* twice below *root* and return what differs; nothing is what we want."""
-    native = start(case, Form.METAFLOW, root)
-    other = start(case, form, root, extra)
-    theirs, ours = native(), other()
+    theirs, ours = _run_both(case, form, root, extra)
     if (theirs.exit_code != 0) != case.fails or (theirs.run_id is None) == case.starts:
         return [
             f"not as meant under Metaflow, it ended with {theirs.exit_code}:\n{theirs.output[-3000:]}"
@@ -25,6 +24,16 @@ def compare(case: Case, form: Form, root: Path, extra: Mapping[str, str]) -> lis
     if found:
         found.append(f"our output ended with:\n{ours.output[-3000:]}")
     return found
+
+
+def _run_both(case: Case, form: Form, root: Path, extra: Mapping[str, str]) -> tuple[Ended, Ended]:
+    """Run *case* under Metaflow and in *form* at the same time; leave no process behind."""
+    with ExitStack() as processes:
+        native = start(case, Form.METAFLOW, root)
+        processes.callback(native.end)
+        other = start(case, form, root, extra)
+        processes.callback(other.end)
+        return native.wait(), other.wait()
 
 
 def _of_processes(ours: Ended, theirs: Ended) -> list[str]:

@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -35,7 +35,7 @@ class Ended:
 
 @dataclass(slots=True)
 class Started:
-    """A process that runs a flow, and where it writes the run's id."""
+    """A process that runs a flow, in a process group of its own, and where it writes the run's id."""
 
     process: subprocess.Popen[str]
     run_id_file: Path
@@ -46,10 +46,30 @@ class Started:
         try:
             code = self.process.wait(PATIENCE_SECONDS)
         except subprocess.TimeoutExpired:
-            os.killpg(self.process.pid, signal.SIGKILL)
+            self.end()
             code = self.process.wait()
         run_id = self.run_id_file.read_text().strip() if self.run_id_file.exists() else None
         return Ended(exit_code=code, output=self.log.read_text(errors="replace"), run_id=run_id)
+
+    def end(self) -> None:
+        """End the process and all it started, if it still runs."""
+        if self.process.poll() is None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
+@dataclass(frozen=True, slots=True)
+class NotStarted:
+    """A flow that was refused by the compiler."""
+
+    ended: Ended
+
+    def wait(self) -> Ended:
+        """Return how the compiler ended."""
+        return self.ended
+
+    def end(self) -> None:
+        """Do nothing: the compiler is over."""
 
 
 def command(case: Case, form: Form, root: Path) -> tuple[list[str], list[str] | None]:
@@ -83,29 +103,26 @@ def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str,
 
 def start(
     case: Case, form: Form, root: Path, extra: Mapping[str, str] | None = None
-) -> Callable[[], Ended]:
-    """Start *case*; the function returned waits for it.
+) -> Started | NotStarted:
+    """Compile *case* if its form asks for it, then start it; the caller waits for it and ends it.
 
     Everything happens in *root*: cards look for their datastore from the working directory upward.
     """
     env = environment(root, extra)
     run, compile_ = command(case, form, root)
-    run_id_file = root / f"{case.name}.{form.name}.run-id"
     log = root / f"{case.name}.{form.name}.log"
-    if compile_ is not None:
-        compiled = subprocess.run(
-            compile_, cwd=root, env=env, capture_output=True, text=True, timeout=120, check=False
-        )
-        if compiled.returncode != 0:
-            ended = Ended(
-                exit_code=compiled.returncode,
-                output=compiled.stdout + compiled.stderr,
-                run_id=None,
-            )
-            return lambda: ended
+    run_id_file = root / f"{case.name}.{form.name}.run-id"
     with log.open("w") as output:
+        if compile_ is not None:
+            code = subprocess.run(
+                compile_, cwd=root, env=env, stdout=output, stderr=subprocess.STDOUT,
+                timeout=PATIENCE_SECONDS, check=False,
+            ).returncode  # fmt: skip
+            if code != 0:
+                text = log.read_text(errors="replace")
+                return NotStarted(Ended(exit_code=code, output=text, run_id=None))
         process = subprocess.Popen(
             [*run, "--run-id-file", str(run_id_file)],
             cwd=root, env=env, stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
-    return Started(process, run_id_file, log).wait
+    return Started(process, run_id_file, log)

@@ -56,7 +56,7 @@ def run(root):
         text = PLANTED.replace("ITEMS", items).replace("FAILURES", str(failures))
         (root / "planted.py").write_text(text)
         case = Case(name="planted", folder=root)
-        ended = start(case, Form.METAFLOW, root)()
+        ended = start(case, Form.METAFLOW, root).wait()
         assert ended.exit_code == 0, ended.output
         return snapshot.read(root, f"PlantedFlow/{ended.run_id}")
 
