@@ -82,17 +82,7 @@ def ensure(layout: Layout, postgres: Postgres, binaries: Path, password: str) ->
 
 def _initialise(cluster: Cluster, postgres: Postgres, password: str) -> None:
     owner = pwd.getpwnam(cluster.user) if cluster.user else pwd.getpwuid(os.getuid())
-    try:
-        cluster.directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        cluster.directory.mkdir(mode=0o700, exist_ok=True)
-        if cluster.user:
-            os.chown(cluster.directory, owner.pw_uid, owner.pw_gid)
-    except OSError as error:
-        raise StorageRefused(
-            f"the directory of the managed cluster, {cluster.directory}, cannot be made: "
-            f"{error.strerror}",
-            fix="choose another one with PREFECT_HEADLESS_POSTGRES_DIR",
-        ) from error
+    _make_directory(cluster, owner)
     with tempfile.TemporaryDirectory() as folder:
         secret = Path(folder) / "password"
         secret.touch(mode=0o600)
@@ -121,6 +111,23 @@ def _initialise(cluster: Cluster, postgres: Postgres, password: str) -> None:
             f"initdb could not create {cluster.directory}: {done.stderr.strip()}",
             fix="empty that directory, or choose another one with PREFECT_HEADLESS_POSTGRES_DIR",
         )
+
+
+def _make_directory(cluster: Cluster, owner: pwd.struct_passwd) -> None:
+    try:
+        cluster.directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        cluster.directory.mkdir(mode=0o700, exist_ok=True)
+        if cluster.user:
+            # `up` closes what it makes to others, but root's clusters lie below this folder.
+            if cluster.directory.parent == ROOTS_CLUSTERS:
+                ROOTS_CLUSTERS.chmod(0o755)
+            os.chown(cluster.directory, owner.pw_uid, owner.pw_gid)
+    except OSError as error:
+        raise StorageRefused(
+            f"the directory of the managed cluster, {cluster.directory}, cannot be made: "
+            f"{error.strerror}",
+            fix="choose another one with PREFECT_HEADLESS_POSTGRES_DIR",
+        ) from error
 
 
 def _operating_system_user() -> str | None:

@@ -82,24 +82,33 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
         _sweep(layout, voice)
         settings = with_free_port(settings)
         plan, record = make_plan(settings, layout, options, voice)
-        with _stoppable(), _supervised(plan, record, options) as (supervisor, every):
-            pump = _pump(layout, every, options)
-            try:
-                stack.bring_up(plan, every, patience_seconds=options.wait_seconds, say=voice.say)
-                voice.say(f"the stack is up: {record.ui_url}")
-                if not options.detach:
-                    _watch(layout, supervisor)
-            except Stopped:
-                voice.say("stopping")
-                stack.take_down(layout)
-            except BaseException:
-                # Whatever it was, also Ctrl-C: a half-started stack must not stay behind.
-                stack.take_down(layout)
-                raise
-            finally:
-                if pump is not None:
-                    pump.stop()
+        with _stoppable():
+            _run(plan, record, options, voice)
     return record
+
+
+def _run(plan: Plan, record: Record, options: UpOptions, voice: Voice) -> None:
+    """Start what is planned; in the foreground, stay until it ends."""
+    layout = plan.layout
+    every = services(plan)
+    pump = None
+    try:
+        supervisor = _supervise(plan, record, every, options)
+        pump = _pump(layout, every, options)
+        stack.bring_up(plan, every, patience_seconds=options.wait_seconds, say=voice.say)
+        voice.say(f"the stack is up: {record.ui_url}")
+        if not options.detach:
+            _watch(layout, supervisor)
+    except Stopped:
+        voice.say("stopping")
+        stack.take_down(layout)
+    except BaseException:
+        # Whatever it was, also Ctrl-C: a half-started stack must not stay behind.
+        stack.take_down(layout)
+        raise
+    finally:
+        if pump is not None:
+            pump.stop()
 
 
 def with_free_port(settings: Settings) -> Settings:
@@ -187,11 +196,9 @@ def _record(plan: Plan, findings: tuple[str, ...]) -> Record:
     )
 
 
-@contextmanager
-def _supervised(
-    plan: Plan, record: Record, options: UpOptions
-) -> Iterator[tuple[subprocess.Popen[bytes], tuple[Service, ...]]]:
-    every = services(plan)
+def _supervise(
+    plan: Plan, record: Record, every: tuple[Service, ...], options: UpOptions
+) -> subprocess.Popen[bytes]:
     layout = plan.layout
     write_private(layout.configuration, configuration(layout, every))
     supervisor = start_supervisor(
@@ -203,7 +210,7 @@ def _supervised(
     replace(record, supervisor_pid=supervisor.pid).save(layout)
     if plan.with_server:
         write_private(layout.last_storage, plan.database.label + "\n")
-    yield supervisor, every
+    return supervisor
 
 
 def _sweep(layout: Layout, voice: Voice) -> None:

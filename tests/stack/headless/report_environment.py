@@ -1,6 +1,7 @@
 """A flow that leaves the names it sees in its environment as an artifact."""
 
 import os
+import sys
 from pathlib import Path
 
 from prefect import flow
@@ -16,6 +17,7 @@ def report_environment() -> None:
 
 if __name__ == "__main__":
     here = Path(__file__).resolve()
+    pool = sys.argv[1] if len(sys.argv) > 1 else "default-pool"
     report_environment.from_source(
         source=str(here.parent), entrypoint=f"{here.name}:report_environment"
-    ).deploy(name="here", work_pool_name="default-pool", ignore_warnings=True)
+    ).deploy(name="here", work_pool_name=pool, ignore_warnings=True)
