@@ -103,6 +103,7 @@ def main() -> None:
     wanted = [case for case in CASES if any(part in case.name for part in arguments.case or [""])]
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-bench-") as name:
         folder = Path(name)
+        (folder / "server").mkdir()
         with running_server(folder / "server") as server:
             environment = {
                 **os.environ,

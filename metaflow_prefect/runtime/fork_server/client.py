@@ -157,7 +157,8 @@ class ForkServer:
             # It still imports the flow, and does not listen.
             signal_group(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        self._control.close()
+        with self._booting:  # whoever waits for the import learns of its end from the socket
+            self._control.close()
 
 
 class _Forked:
