@@ -9,10 +9,7 @@ from enum import Enum
 
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from prefect_northflank.ledger import parsed
-
-OWNER_LABEL = "prefect.worker.name"
-"""Label by which Prefect's base worker notes who submits a flow run."""
+from prefect_northflank.ledger import OWNER_LABEL, parsed
 
 
 class Need(str, Enum):

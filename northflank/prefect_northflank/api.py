@@ -6,11 +6,14 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
+
+from prefect_northflank.errors import UnexpectedAnswer
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 JsonObject: TypeAlias = dict[str, Json]
 
+_Word = TypeVar("_Word", bound=Enum)
 _CRI_PREFIX = re.compile(r"^(\S+Z )?(stdout|stderr) [FP] ")
 
 
@@ -87,7 +90,7 @@ class JobRun:
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> JobRun:
         """Read a run; it is over when `concluded` says so or the status is final (an aborted run's status is undocumented)."""
-        status = RunStatus(str(fields.get("status", RunStatus.RUNNING.value)))
+        status = _member(RunStatus, "status", fields.get("status", RunStatus.RUNNING.value))
         return cls(
             id=str(fields["id"]),
             status=status,
@@ -108,7 +111,10 @@ class Container:
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> Container:
         """Read a container out of the API's object."""
-        return cls(name=str(fields.get("name", "")), status=ContainerStatus(str(fields["status"])))
+        return cls(
+            name=str(fields.get("name", "")),
+            status=_member(ContainerStatus, "containers[].status", fields["status"]),
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -124,6 +130,13 @@ class LogLine:
         return cls(
             text=_CRI_PREFIX.sub("", str(fields.get("log", ""))), at=str(fields.get("ts", ""))
         )
+
+
+def _member(kind: type[_Word], field: str, value: Json) -> _Word:
+    try:
+        return kind(str(value))
+    except ValueError as error:
+        raise UnexpectedAnswer(field=field, value=str(value)) from error
 
 
 def _text(value: Json) -> str | None:

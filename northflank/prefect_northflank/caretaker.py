@@ -140,7 +140,7 @@ class Caretaker:
             )
 
         found = await unclaimed(client, pid.project, pid.job, claimed=claimed, since=since)
-        return found[-1] if found and only_ours else found[0] if found else None
+        return found[0] if found else None
 
     async def _forestall(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
         """Delete the job a start was intended for: a request still on its way must find nothing to start."""

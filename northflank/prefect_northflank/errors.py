@@ -79,6 +79,16 @@ class VendorPackageInstalled(ConfigurationError):
         )
 
 
+class UnexpectedAnswer(NorthflankError):
+    """The API said something its documentation does not know."""
+
+    def __init__(self, *, field: str, value: str) -> None:
+        super().__init__(
+            f"Northflank answered {value!r} in {field}, which this version does not know. "
+            "Fix: upgrade metaflow-prefect-northflank; report it if that does not help."
+        )
+
+
 class ApiError(NorthflankError):
     """Northflank answered with an error; `status` is the HTTP status."""
 

@@ -25,6 +25,9 @@ from prefect.utilities.engine import propose_state
 
 from prefect_northflank.pid import InfrastructurePid
 
+OWNER_LABEL = "prefect.worker.name"
+"""Label by which Prefect's base worker notes who submits a flow run."""
+
 PAGE = 200
 """Most flow runs asked for at once (server setting PREFECT_SERVER_API_DEFAULT_LIMIT)."""
 
@@ -44,6 +47,8 @@ class Record:
     pid: str | None
     began: bool
     """Whether it has ever been RUNNING."""
+    owner: str | None = None
+    """The worker whose flow run it is."""
 
     @property
     def is_final(self) -> bool:
@@ -171,12 +176,13 @@ class PrefectLedger:
 
 def record_of(flow_run: FlowRun) -> Record:
     """Return what matters of Prefect's flow run."""
-    state = flow_run.state
+    state, owner = flow_run.state, flow_run.labels.get(OWNER_LABEL)
     return Record(
         state=state.type if state else StateType.PENDING,
         state_name=(state.name if state else "") or "",
         pid=flow_run.infrastructure_pid,
         began=flow_run.start_time is not None,
+        owner=owner if isinstance(owner, str) else None,
     )
 
 

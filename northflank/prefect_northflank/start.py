@@ -101,7 +101,10 @@ async def unclaimed(
     claimed: Claimed,
     since: datetime | None = None,
 ) -> list[JobRun]:
-    """Return the runs of *job* that belong to no flow run we know, started after *since*, oldest first."""
+    """Return the runs of *job* that belong to no flow run we know, started after *since*.
+
+    Those that go on come first, oldest first; then those that are over, latest first.
+    """
     try:
         runs = [
             run
@@ -113,7 +116,10 @@ async def unclaimed(
     if not runs:
         return []
     taken = await claimed()
-    return sorted((run for run in runs if run.id not in taken), key=_started)
+    ours = sorted((run for run in runs if run.id not in taken), key=_started)
+    return [run for run in ours if not run.concluded] + [
+        run for run in reversed(ours) if run.concluded
+    ]
 
 
 def _started(run: JobRun) -> datetime:

@@ -128,7 +128,7 @@ class NorthflankWorker(
         configuration: NorthflankJobConfiguration,
         task_status: anyio.abc.TaskStatus[Any] | None,
     ) -> NorthflankWorkerResult:
-        pid = await self._start(flow_run, configuration, submission=new_submission())
+        pid = await self._start(flow_run, configuration)
         if task_status is not None:
             task_status.started(str(pid))
         await self.ledger.propose(
@@ -141,7 +141,7 @@ class NorthflankWorker(
         self, flow_run: FlowRun, configuration: NorthflankJobConfiguration
     ) -> None:
         """Start without waiting for the end (`worker.submit`); the search for unwatched runs takes it over."""
-        await self._start(flow_run, configuration, submission=new_submission())
+        await self._start(flow_run, configuration)
 
     async def kill_infrastructure(
         self,
@@ -219,17 +219,25 @@ class NorthflankWorker(
     # -- create and start ----------------------------------------------------------------------------------
 
     async def _start(
-        self, flow_run: FlowRun, configuration: NorthflankJobConfiguration, *, submission: str
+        self,
+        flow_run: FlowRun,
+        configuration: NorthflankJobConfiguration,
+        *,
+        not_again: InfrastructurePid | None = None,
     ) -> InfrastructurePid:
-        """Start one job run and return where it is, recorded in Prefect before (as intent) and after."""
+        """Start one job run and return where it is, recorded in Prefect before (as intent) and after.
+
+        *not_again* is a former job run of this submission, which the record of the intent makes unknown to Prefect.
+        """
         account = self.connections.account(configuration.access())
         project = configuration.project(account.access)
-        request = await self._request(configuration, account, submission=submission)
+        request = await self._request(configuration, account, submission=randomness.token_hex(2))
         intent = InfrastructurePid(project=project, job=request.name)
         await self.ledger.write_pid(flow_run.id, str(intent))
 
         async def claimed() -> Collection[str]:
-            return await self.ledger.runs_claimed(intent, deployment_id=flow_run.deployment_id)
+            known = await self.ledger.runs_claimed(intent, deployment_id=flow_run.deployment_id)
+            return {*known, (not_again and not_again.run) or ""}
 
         run = await account.starter.start(project, request, claimed=claimed)
         pid = replace(intent, run=run.id)
@@ -265,26 +273,40 @@ class NorthflankWorker(
         """Watch the flow run to its end, report what Prefect cannot know, remove what is left."""
         ending = await self._watch(flow_run, configuration, pid)
         starts_left = configuration.settings_backoff_limit
-        while ending.fate is Fate.NEVER_BEGAN and starts_left > 0:
+        while ending.fate is Fate.NEVER_BEGAN and starts_left > 0 and not self._has_lost(ending):
             starts_left -= 1
             self.get_flow_run_logger(flow_run).warning(
                 "Job run %s ended before the flow run began; starting another (%d left).",
                 pid.run,
                 starts_left,
             )
-            submission = submission_of(pid.job) or new_submission()
-            pid = await self._start(flow_run, configuration, submission=submission)
+            before = pid
+            pid = await self._start(flow_run, configuration, not_again=before)
+            await self._clean_up(configuration, before, ending)
             ending = await self._watch(flow_run, configuration, pid)
-        client = self.connections.account(configuration.access()).client
-        case = Case(flow_run=flow_run, configuration=configuration, pid=pid, ending=ending)
-        await report(
-            case, client=client, ledger=self.ledger, logger=self.get_flow_run_logger(flow_run)
-        )
-        if configuration.cleanup_job and not ending.job_lives_on(pid):
-            await delete_job_of(
-                client, pid, ended=ending.has_ended, patience=self.tempo.clean_up_seconds
+        if not self._has_lost(ending):
+            client = self.connections.account(configuration.access()).client
+            case = Case(flow_run=flow_run, configuration=configuration, pid=pid, ending=ending)
+            await report(
+                case, client=client, ledger=self.ledger, logger=self.get_flow_run_logger(flow_run)
             )
+            await self._clean_up(configuration, pid, ending)
         return NorthflankWorkerResult(identifier=str(pid), status_code=0)
+
+    def _has_lost(self, ending: Ending) -> bool:
+        """Whether another worker took the flow run over while we were out of touch: what follows is its business."""
+        owner = ending.record.owner if ending.record is not None else None
+        return owner not in (None, self.name) and ending.fate is not Fate.SUPERSEDED
+
+    async def _clean_up(
+        self, configuration: NorthflankJobConfiguration, pid: InfrastructurePid, ending: Ending
+    ) -> None:
+        if not configuration.cleanup_job or ending.job_lives_on(pid):
+            return
+        client = self.connections.account(configuration.access()).client
+        await delete_job_of(
+            client, pid, ended=ending.has_ended, patience=self.tempo.clean_up_seconds
+        )
 
     async def _watch(
         self, flow_run: FlowRun, configuration: NorthflankJobConfiguration, pid: InfrastructurePid
@@ -305,11 +327,6 @@ async def _runs_behind_intent(client: NorthflankClient, pid: InfrastructurePid) 
     if submission_of(pid.job) is None:
         return ()
     return [run.id async for run in client.runs(pid.project, pid.job) if not run.concluded]
-
-
-def new_submission() -> str:
-    """Return four random hexadecimal digits."""
-    return randomness.token_hex(2)
 
 
 def _refuse_the_vendors_package() -> None:

@@ -33,6 +33,7 @@ import time
 from pathlib import Path
 
 from prefect import flow, get_run_logger
+from prefect.flow_runs import suspend_flow_run
 
 
 def count(marker: str) -> int:
@@ -62,6 +63,12 @@ def environment(marker: str = "") -> None:
     with Path(marker).open("w") as trace:
         for key, value in sorted(os.environ.items()):
             trace.write(f"{key}={value}\\n")
+
+
+@flow
+def suspends(marker: str = "") -> None:
+    if count(marker) == 1:
+        suspend_flow_run(timeout=600)
 
 
 @flow

@@ -13,6 +13,10 @@ def job_of(flow_run):
     return flow_run["infrastructure_pid"].split(":")[2]
 
 
+def jobs_of(pool, flow_run):
+    return [job for job in pool.northflank.jobs() if flow_run.hex in job]
+
+
 def test_environment_is_the_users_over_prefects_over_nothing_of_the_host(
     served, prefect, emulator, tmp_path
 ):
@@ -60,9 +64,8 @@ def test_what_the_flow_did_not_log_itself_is_copied_to_its_log_once(served, pref
     flow_run = prefect.trigger(served.deploy("hello"))
     prefect.wait_for(flow_run)
 
-    conftest.wait_until(
-        lambda: "printed by the flow" in prefect.logs(flow_run), "the output is in the log"
-    )
+    for line in ("printed by the flow", "hello from the flow"):
+        conftest.wait_until(lambda it=line: it in prefect.logs(flow_run), f"{line!r} is in the log")
     logged = prefect.logs(flow_run)
     assert logged.count("printed by the flow") == 1
     assert logged.count("hello from the flow") == 1
@@ -113,7 +116,7 @@ def test_a_running_flow_run_can_be_cancelled(served, prefect, conftest, tmp_path
 
     assert prefect.wait_for(flow_run)["state_type"] == "CANCELLED"
     conftest.wait_until(
-        lambda: not [job for job in served.northflank.jobs() if flow_run.hex in job],
+        lambda: not jobs_of(served, flow_run),
         "the job is deleted",
     )
 
@@ -130,7 +133,7 @@ def test_a_flow_run_that_has_not_begun_can_be_cancelled(served, prefect, conftes
 
     assert prefect.wait_for(flow_run)["state_type"] == "CANCELLED"
     conftest.wait_until(
-        lambda: not [job for job in served.northflank.jobs() if flow_run.hex in job],
+        lambda: not jobs_of(served, flow_run),
         "the job is deleted",
     )
 
@@ -177,6 +180,38 @@ def test_a_run_aborted_in_northflank_goes_back_to_its_pool_and_is_executed_again
     assert marker.read_text() == "xx"
 
 
+def test_a_suspended_flow_run_gives_its_container_up_and_gets_another_when_resumed(
+    served, prefect, conftest, tmp_path
+):
+    marker = tmp_path / "marker"
+    flow_run = prefect.trigger(served.deploy("suspends"), marker=str(marker))
+    prefect.wait_for(flow_run, "PAUSED")
+    conftest.wait_until(
+        lambda: jobs_of(served, flow_run) == [], "the container and its job are gone"
+    )
+
+    prefect.post(f"/flow_runs/{flow_run}/resume")
+
+    assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", prefect.logs(flow_run)
+    assert marker.read_text() == "xx"
+
+
+def test_a_run_that_hits_its_deadline_is_crashed_with_that_reason_and_not_executed_again(
+    served, prefect, tmp_path
+):
+    marker = tmp_path / "marker"
+    deployment = served.deploy("hello", settings_active_deadline_seconds=30)
+    flow_run = prefect.trigger(deployment, seconds=300, marker=str(marker))
+
+    prefect.wait_for(flow_run, "CRASHED")
+    assert (
+        "settings_active_deadline_seconds (30 s)" in prefect.flow_run(flow_run)["state"]["message"]
+    )
+    time.sleep(5)
+    assert prefect.state(flow_run) == "CRASHED"
+    assert marker.read_text() == "x"
+
+
 @pytest.mark.parametrize(
     ("job_variables", "words"),
     [
@@ -200,4 +235,4 @@ def test_what_cannot_work_crashes_at_once_and_names_the_remedy(
 
     assert ended["state_type"] == "CRASHED"
     assert words in ended["state"]["message"]
-    assert not [job for job in served.northflank.jobs() if flow_run.hex in job]
+    assert not jobs_of(served, flow_run)

@@ -8,10 +8,10 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect_northflank.adoption import OWNER_LABEL, Company, Need, need_of
+from prefect_northflank.adoption import Company, Need, need_of
 from prefect_northflank.api import Container, ContainerStatus, JobRun, LogLine, Project, RunStatus
 from prefect_northflank.diagnosis import Evidence, reason
-from prefect_northflank.ledger import Record
+from prefect_northflank.ledger import OWNER_LABEL, Record
 from prefect_northflank.looks import looks_due, seconds_to_next_look
 from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.tempo import Tempo
