@@ -187,3 +187,10 @@ def test_an_answer_that_is_not_json_counts_as_a_fault_of_the_server(client, wire
     wire.answers = [httpx.Response(200, text="<html>"), reply(RUN)]
 
     assert asyncio.run(client.run(P, "j", "r1")).id == "r1"
+
+
+def test_a_status_nobody_documented_is_an_error_that_names_it(client, wire):
+    wire.answers = [reply(RUN | {"status": "ABORTED"})]
+
+    with pytest.raises(errors.UnexpectedAnswer, match="'ABORTED' in status"):
+        asyncio.run(client.run(P, "j", "r1"))

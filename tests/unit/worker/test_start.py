@@ -15,7 +15,7 @@ from prefect_northflank.budget import RateBudget
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.errors import NorthflankError, NotFound
 from prefect_northflank.job import JobRequest
-from prefect_northflank.start import Starter
+from prefect_northflank.start import Starter, unclaimed
 
 P = Project(id="demo")
 SINGLE = JobRequest(name="single", body={"name": "single"}, overrides={}, lasting=False)
@@ -137,3 +137,22 @@ def test_a_missing_project_is_an_error_not_a_loop(time):
 
     with pytest.raises(NotFound, match="project_id"):
         start(nowhere, time=time)
+
+
+def test_of_two_runs_in_doubt_the_one_that_goes_on_is_ours():
+    def answer(_):
+        runs = [
+            {"id": "over", "status": "FAILED", "startedAt": "2026-01-01T00:00:00Z"},
+            {"id": "late", "status": "FAILED", "startedAt": "2026-01-01T00:00:09Z"},
+            {"id": "active", "status": "RUNNING", "startedAt": "2026-01-01T00:00:05Z"},
+        ]
+        return httpx.Response(200, json={"data": {"runs": runs}})
+
+    async def scenario():
+        async def taken():
+            return ()
+
+        client = NorthflankClient(Access(token="t"), transport=httpx.MockTransport(answer))
+        return [run.id for run in await unclaimed(client, P, "j", claimed=taken)]
+
+    assert asyncio.run(scenario()) == ["active", "late", "over"]
