@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help setup demo demo-northflank test check format lint types layers fast golden bench test-pythons clean
+.PHONY: fuzz help setup demo demo-northflank test check format lint types layers fast golden soak bench test-pythons clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -52,6 +52,9 @@ golden: $(READY) ## rewrite the expected files of tests/golden, then show what c
 
 fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run
 	$(BIN)/python -m tests.fuzz $(or $(N),200) $(or $(SEED),1)
+
+soak: $(READY) ## kill workers and break requests for a long time: nothing lost, twice or left
+	$(BIN)/python -m tests.stack.worker.soak --runs 200 --kills 50 --workers 2 --faults 0.2
 
 bench: $(READY) ## overhead per step, as a ratio to Metaflow's own `run`
 	$(BIN)/python -m tests.bench

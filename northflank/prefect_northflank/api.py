@@ -118,6 +118,28 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Build:
+    """A build of a job's repository. `created_at` is the API's ISO 8601 text; `status` is for people."""
+
+    id: str
+    status: str
+    concluded: bool
+    success: bool
+    created_at: str
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Json]) -> Build:
+        """Read a build; `concluded` and `success` say all that matters, whatever the status is called."""
+        return cls(
+            id=str(fields["id"]),
+            status=str(fields.get("status", "")),
+            concluded=bool(fields.get("concluded")),
+            success=bool(fields.get("success")),
+            created_at=str(fields.get("createdAt", "")),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
     """One line a container wrote; `at` is the API's ISO 8601 text."""
 

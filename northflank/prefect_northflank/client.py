@@ -11,7 +11,7 @@ import httpx
 from typing_extensions import Self
 
 from prefect_northflank.access import Access
-from prefect_northflank.api import Container, Job, JobRun, Json, JsonObject, LogLine, Project
+from prefect_northflank.api import Build, Container, Job, JobRun, Json, JsonObject, LogLine, Project
 from prefect_northflank.budget import Purpose, RateBudget
 from prefect_northflank.errors import (
     ApiError,
@@ -88,6 +88,17 @@ class NorthflankClient:
         """List all jobs of the project, a call per 100."""
         async for item in self._pages(f"{project.path}/jobs", "jobs"):
             yield Job.parse(item)
+
+    async def builds(self, project: Project, job: str) -> AsyncIterator[Build]:
+        """List the builds of a job made from a repository."""
+        async for item in self._pages(f"{project.path}/jobs/{job}/build", "builds"):
+            yield Build.parse(item)
+
+    async def start_build(self, project: Project, job: str) -> Build:
+        """Build the latest commit of the job's branch."""
+        return Build.parse(
+            _object(await self._call("POST", f"{project.path}/jobs/{job}/build", body={}))
+        )
 
     # -- runs ----------------------------------------------------------------------------------------------
 

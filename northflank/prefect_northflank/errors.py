@@ -79,6 +79,16 @@ class VendorPackageInstalled(ConfigurationError):
         )
 
 
+class BuildFailed(NorthflankError):
+    """A repository did not become an image, so there is nothing to run."""
+
+    def __init__(self, *, job: str, build: str, status: str) -> None:
+        super().__init__(
+            f"Build {build} of job {job} ended as {status}. "
+            "Fix: see its log in Northflank; check deployment_vcs_project_branch and build_settings."
+        )
+
+
 class UnexpectedAnswer(NorthflankError):
     """The API said something its documentation does not know."""
 

@@ -49,6 +49,11 @@ class JobRequest:
     overrides: JsonObject
     lasting: bool
 
+    @property
+    def builds(self) -> bool:
+        """Whether the job's image is built from a repository."""
+        return "vcs" in _object(self.body.get("deployment"))
+
 
 def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
     """Return the job for *subject* under *variables*.

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta, timezone
 
 from prefect_northflank.api import JobRun, Project
+from prefect_northflank.builds import ensure_built
 from prefect_northflank.client import NorthflankClient, is_ambiguous
 from prefect_northflank.errors import NorthflankError, NotFound
 from prefect_northflank.job import JobRequest, digest
@@ -74,6 +75,8 @@ class Starter:
         if request.lasting and self._put.get(key) == fingerprint:
             return
         await self._client.put_job(project, request.body)
+        if request.builds:
+            await ensure_built(self._client, project, request.name, sleep=self._sleep)
         if request.lasting:
             self._put[key] = fingerprint
 

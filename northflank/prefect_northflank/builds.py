@@ -1,0 +1,40 @@
+"""Sees to it that a job made from a repository has an image before it is started."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from prefect_northflank.api import Build, Project
+from prefect_northflank.client import NorthflankClient
+from prefect_northflank.errors import BuildFailed
+
+POLL_SECONDS = 15.0
+"""Between two looks at a build that goes on; each is a call."""
+
+
+async def ensure_built(
+    client: NorthflankClient,
+    project: Project,
+    job: str,
+    *,
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+) -> None:
+    """Return when the job's latest build has succeeded; start one if it has none.
+
+    Raises:
+        BuildFailed: the latest build did not succeed.
+    """
+    latest = await _latest(client, project, job)
+    if latest is None:
+        latest = await client.start_build(project, job)
+    while not latest.concluded:
+        await sleep(POLL_SECONDS)
+        latest = await _latest(client, project, job) or latest
+    if not latest.success:
+        raise BuildFailed(job=job, build=latest.id, status=latest.status)
+
+
+async def _latest(client: NorthflankClient, project: Project, job: str) -> Build | None:
+    builds = [build async for build in client.builds(project, job)]
+    return max(builds, key=lambda build: build.created_at, default=None)

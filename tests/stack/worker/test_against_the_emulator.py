@@ -1,0 +1,174 @@
+"""The worker's client against the emulator alone: what is undocumented is met in every form."""
+
+from __future__ import annotations
+
+import asyncio
+from uuid import uuid4
+
+import pytest
+from northflank_emulator import Emulator
+from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
+from prefect_northflank.access import Access
+from prefect_northflank.api import Project
+from prefect_northflank.client import NorthflankClient
+from prefect_northflank.job import Subject, request_for
+from prefect_northflank.secrets import SecretGroups
+from prefect_northflank.start import Starter
+from prefect_northflank.variables import NorthflankVariables
+
+pytestmark = pytest.mark.slow
+P = Project(id="demo")
+
+
+@pytest.fixture(params=[False, True], ids=["one way", "the other way"])
+def answers(request):
+    """An emulator whose undocumented answers are all of the one or all of the other kind."""
+    choices = Choices(
+        aborted_run=AbortedRun.RUNNING if request.param else AbortedRun.FAILED,
+        run_order=RunOrder.OLDEST_FIRST if request.param else RunOrder.NEWEST_FIRST,
+        log_prefix=LogPrefix.TIME_AND_STREAM if request.param else LogPrefix.STREAM,
+    )
+    with Emulator(Settings(rate_limit=None, choices=choices, pace=Pace(build=0.3))) as emulator:
+        yield emulator
+
+
+def request(*, command="sleep 60", tags=(), **variables):
+    subject = Subject(
+        flow_run_id=uuid4(),
+        name="any name",
+        command=command,
+        env={"GREETING": "hello there"},
+        labels={"prefect.io/flow-run-id": "x"},
+        submission="c0de",
+        lasting_name="flow-prod",
+        lasting_identity="d1",
+        tags=tags,
+    )
+    return request_for(subject, NorthflankVariables(**variables))
+
+
+async def nothing_claimed():
+    return ()
+
+
+async def short_sleep(seconds):
+    await asyncio.sleep(min(seconds, 0.1))
+
+
+def with_client(emulator, scenario):
+    async def run():
+        access = Access(token=emulator.token, base_url=emulator.base_url)
+        async with NorthflankClient(access) as client:
+            return await scenario(client, Starter(client, sleep=short_sleep))
+
+    return asyncio.run(run())
+
+
+async def concluded(client, job, run):
+    for _ in range(600):
+        seen = await client.run(P, job, run)
+        if seen.concluded:
+            break
+        await asyncio.sleep(0.1)
+    return seen
+
+
+def test_an_aborted_run_is_over_whatever_its_status_says(answers):
+    async def scenario(client, starter):
+        asked = request()
+        run = await starter.start(P, asked, claimed=nothing_claimed)
+        await client.abort_run(P, asked.name, run.id)
+        return await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
+
+    assert with_client(answers, scenario).concluded
+
+
+def test_environment_command_and_output_go_through(answers):
+    async def scenario(client, starter):
+        asked = request(command="sh -c 'echo one $GREETING; echo two >&2'")
+        run = await starter.start(P, asked, claimed=nothing_claimed)
+        await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
+        return [line.text for line in await client.log_lines(P, asked.name, run.id, last=10)]
+
+    assert sorted(with_client(answers, scenario)) == ["one hello there", "two"]
+
+
+@pytest.mark.parametrize("cleanup_job", [True, False])
+def test_a_repository_is_built_before_its_job_is_started(answers, cleanup_job):
+    async def scenario(client, starter):
+        asked = request(
+            command="true",
+            cleanup_job=cleanup_job,
+            deployment_vcs_project_url="https://github.com/acme/flows",
+            deployment_vcs_project_type="github",
+            deployment_vcs_project_branch="main",
+        )
+        run = await starter.start(P, asked, claimed=nothing_claimed)
+        return [build.success async for build in client.builds(P, asked.name)], run.id
+
+    builds, run = with_client(answers, scenario)
+    assert builds == [True]
+    assert run
+
+
+def test_a_lasting_job_is_one_job_for_many_runs(answers):
+    async def scenario(client, starter):
+        asked = [request(command=f"echo {number}", cleanup_job=False) for number in range(3)]
+        runs = [await starter.start(P, it, claimed=nothing_claimed) for it in asked]
+        jobs = [job.id async for job in client.jobs(P)]
+        return jobs, {run.id async for run in client.runs(P, asked[0].name)} == {
+            run.id for run in runs
+        }
+
+    jobs, all_there = with_client(answers, scenario)
+    assert len(jobs) == 1
+    assert all_there
+
+
+def test_only_jobs_with_the_tag_inherit_the_secret(answers):
+    async def scenario(client, starter):
+        groups = SecretGroups(client)
+        secret = {"PREFECT_API_KEY": "pnu_1"}
+        tag = await groups.tag_for(P, pool="nf", secret=secret, identity="")
+        said = []
+        for tags in ((tag,), ()):
+            asked = request(command="sh -c 'echo key=$PREFECT_API_KEY'", tags=tags)
+            run = await starter.start(P, asked, claimed=nothing_claimed)
+            await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
+            said += [line.text for line in await client.log_lines(P, asked.name, run.id, last=5)]
+        return said
+
+    assert with_client(answers, scenario) == ["key=pnu_1", "key="]
+
+
+def test_every_variable_makes_a_job_northflank_accepts(answers):
+    async def scenario(client, starter):
+        await client.create_tag({"name": "etl", "color": "#2D6DF6"}, team=None)
+        asked = request(
+            tags=["etl"],
+            description="odd {characters} & <more>",
+            infrastructure_architecture="x86",
+            billing_deployment_plan="nf-compute-100-2",
+            deployment_external_image_path="ghcr.io/acme/flows:1.2",
+            deployment_docker_custom_entrypoint="sh -c",
+            deployment_storage_ephemeral_storage_size=2048,
+            deployment_storage_shm_size=128,
+            deployment_grace_period_seconds=30,
+            runtime_files={"/etc/app.conf": "a=1"},
+            settings_active_deadline_seconds=None,
+            settings_run_on_source_change="never",
+            health_checks=[
+                {
+                    "protocol": "CMD",
+                    "type": "livenessProbe",
+                    "cmd": "true",
+                    "initialDelaySeconds": 10,
+                    "periodSeconds": 60,
+                    "timeoutSeconds": 1,
+                    "failureThreshold": 3,
+                }
+            ],
+        )
+        return await client.put_job(P, asked.body)
+
+    assert with_client(answers, scenario).job_type == "manual"
