@@ -168,7 +168,8 @@ def _config(flow: Any) -> str | None:
     from metaflow.user_configs.config_parameters import dump_config_values
 
     values = dump_config_values(flow)
-    return json.dumps(values, sort_keys=True) if values else None
+    # In the order of the source: user code may iterate over it.
+    return json.dumps(values) if values else None
 
 
 def _environment_findings(environment: str) -> tuple[Finding, ...]:

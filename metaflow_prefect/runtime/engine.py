@@ -98,7 +98,10 @@ def run_step(label: str) -> None:
     assert context is not None  # noqa: S101  only ever called inside a task run
     logger = get_run_logger()
     number = max(context.task_run.run_count, 1) - 1
-    record = session.attempt(label, number, _show(logger))
+    try:
+        record = session.attempt(label, number, _show(logger))
+    finally:
+        report.identify(session, label, context.task_run, logger)
     report.task_is_done(session, label, record, logger)
     is_last = isinstance(session.steps[context.task.name].then, End)
     events.step_finished(session.context.program, record.outcome.path, is_last=is_last)

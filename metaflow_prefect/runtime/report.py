@@ -28,6 +28,26 @@ def flow_log() -> Callable[[str], None]:
     return lambda text: logger.info("%s", text)
 
 
+def identify(session: Session, label: str, task_run: Any, logger: Any) -> None:
+    """Note in Metaflow's metadata which Prefect runs and deployment the task belongs to."""
+    from prefect.runtime import deployment, flow_run
+
+    facts = {
+        "prefect-flow-run-id": str(flow_run.id),
+        "prefect-flow-run-name": str(flow_run.name),
+        "prefect-task-run-id": str(task_run.id),
+    }
+    if deployment.id is not None:
+        facts["prefect-deployment-id"] = str(deployment.id)
+        # Workers hand it to their jobs; asking the server for it would be a call per task.
+        if name := os.environ.get("PREFECT__DEPLOYMENT_NAME"):
+            facts["prefect-deployment-name"] = name
+    try:
+        session.metadata.note(session.launches[label].place, session.numbers.get(label, 0), facts)
+    except Exception as error:  # noqa: BLE001  a note about a run must never decide what the run does
+        logger.warning("The metadata of %s could not be written: %s", label, error)
+
+
 def exit_hook_says(text: str) -> None:
     """Show in the flow run's log what an exit hook printed."""
     from prefect.logging import get_run_logger

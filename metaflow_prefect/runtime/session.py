@@ -6,6 +6,7 @@ Nothing here knows Prefect: `engine` calls it from Prefect's tasks.
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -22,6 +23,7 @@ from metaflow_prefect.runtime.executors import Command, StepExecutor, Stream
 from metaflow_prefect.runtime.fork_server.client import Warm
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.logs import TaskLog
+from metaflow_prefect.runtime.metadata import TaskMetadata
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.program import Program
 
@@ -59,8 +61,9 @@ class Session:
 
     `resumes` is True where an earlier execution of the same run has left tasks behind.
     `origin` is another run whose successful tasks are taken over; `cloned` holds the labels of those.
-    `final` holds the labels of tasks that must not be tried again. `environment` is that of every
-    command, as it was when the session was opened.
+    `final` holds the labels of tasks that must not be tried again, `numbers` the Metaflow attempt
+    that each task is at. `environment` is that of every command, as it was when the session was
+    opened.
     """
 
     context: commands.RunContext
@@ -69,12 +72,14 @@ class Session:
     executor: StepExecutor
     environment: Mapping[str, str]
     resumes: bool
+    metadata: TaskMetadata
     origin: Origin | None = None
     cloned: set[str] = field(default_factory=set)
     launches: dict[str, Launch] = field(default_factory=dict)
     records: dict[str, TaskRecord] = field(default_factory=dict)
     errors: dict[str, StepFailed] = field(default_factory=dict)
     final: set[str] = field(default_factory=set)
+    numbers: dict[str, int] = field(default_factory=dict)
     _spent: dict[str, int] = field(default_factory=dict)
     _variables: Future[Mapping[str, Mapping[str, str]]] | None = None
 
@@ -120,6 +125,7 @@ class Session:
             choice.executor(how, warm, program.environment, say),
             environ,
             resumes=datastore.begun(),
+            metadata=TaskMetadata(program.flow, run_id, program.metadata),
             origin=options.origin,
         )
 
@@ -159,6 +165,7 @@ class Session:
             if record is not None:
                 return self._keep(label, record)
             number += self._spent_before(label, launch)
+        self.numbers[label] = number
         log = TaskLog()
         clone = self._clonable(launch) if number == 0 else None
         code = self._execute(launch, number, clone, log, show)
@@ -171,7 +178,8 @@ class Session:
                 self._save(launch, number, log, code)
             return self._keep(label, record)
         error = self._failure(label, launch, code, log)
-        log.note(_how_it_ended(code))
+        if code != 0:
+            log.note(_metaflows_last_line(code))
         self._save(launch, number, log, code)
         step = self.steps[launch.place.step]
         if code in (EXIT_DISALLOW_RETRY, 0) or number >= step.task.retries:
@@ -311,9 +319,16 @@ def _written(config: str | None) -> str | None:
     return path
 
 
+def _metaflows_last_line(code: int) -> str:
+    """Return the line that Metaflow's own runtime adds to the log of a failed task."""
+    if code == -signal.SIGSEGV:
+        return "Task failed with a segmentation fault."
+    return "Task failed."
+
+
 def _how_it_ended(code: int) -> str:
-    """Say how a failed task ended, in the words of Metaflow's own runtime where it has some."""
-    if code == -11:  # noqa: PLR2004  SIGSEGV, as Metaflow's runtime tests it
+    """Say how a failed task ended, for people."""
+    if code == -signal.SIGSEGV:
         return "Task failed with a segmentation fault."
     if code == 0:
         return "Task ended with exit code 0 before its result was stored: it is taken for failed."

@@ -1,0 +1,33 @@
+"""Metaflow's metadata provider as the runtime needs it: facts about a task, noted beside those of Metaflow."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import SimpleNamespace
+
+from metaflow_prefect.runtime.dispatcher import Place
+
+
+class TaskMetadata:
+    """Writes entries of `Task.metadata_dict`; shared by the threads of one run."""
+
+    def __init__(self, flow: str, run_id: str, kind: str) -> None:
+        from metaflow.metaflow_environment import MetaflowEnvironment
+        from metaflow.plugins import METADATA_PROVIDERS
+
+        provider = next(provider for provider in METADATA_PROVIDERS if kind == provider.TYPE)
+        # Of the flow a provider only reads the name.
+        stand_in = SimpleNamespace(name=flow)
+        self._provider = provider(MetaflowEnvironment(stand_in), stand_in, None, None)
+        self._run_id = run_id
+
+    def note(self, place: Place, attempt: int, facts: Mapping[str, str]) -> None:
+        """Note *facts* about an attempt of the task at *place*, as Metaflow's decorators do."""
+        from metaflow.metadata_provider import MetaDatum
+
+        tags = [f"attempt_id:{attempt}"]
+        entries = [
+            MetaDatum(field=name, value=value, type=name, tags=tags)
+            for name, value in facts.items()
+        ]
+        self._provider.register_metadata(self._run_id, place.step, place.task_id, entries)
