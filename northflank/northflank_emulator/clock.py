@@ -20,21 +20,6 @@ class SystemClock:
         return datetime.now(tz=timezone.utc)
 
 
-class ManualClock:
-    """A clock that stands still until it is told to move."""
-
-    def __init__(self, start: datetime) -> None:
-        self._now = start
-
-    def now(self) -> datetime:
-        """The time it was last set to."""
-        return self._now
-
-    def set(self, moment: datetime) -> None:
-        """Move to *moment*."""
-        self._now = moment
-
-
 def iso(moment: datetime) -> str:
     """RFC 3339 in UTC with milliseconds, as the API writes times.
 

@@ -303,10 +303,15 @@ class NorthflankWorker(
     ) -> None:
         if not configuration.cleanup_job or ending.job_lives_on(pid):
             return
-        client = self.connections.account(configuration.access()).client
-        await delete_job_of(
-            client, pid, ended=ending.has_ended, patience=self.tempo.clean_up_seconds
+        client, patience = (
+            self.connections.account(configuration.access()).client,
+            self.tempo.clean_up_seconds,
         )
+        try:
+            await delete_job_of(client, pid, ended=ending.has_ended, patience=patience)
+        except NorthflankError as error:
+            # The flow run is over and reported: a job that stays is the janitor's, not a failure of the run.
+            self._logger.warning("Job %s is left for later: %s", pid.job, error)
 
     async def _watch(
         self, flow_run: FlowRun, configuration: NorthflankJobConfiguration, pid: InfrastructurePid

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, timezone
 from typing import cast
 
 from cronsim import CronSim, CronSimError
@@ -14,6 +15,9 @@ from northflank_emulator.identity import slug
 from northflank_emulator.job_spec import part
 from northflank_emulator.models import Job, JobType
 from northflank_emulator.schema import Json, JsonObject, Problem, Record
+
+# Whether an expression is one does not depend on the time.
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,7 +183,7 @@ class Jobs:
                 paused=False,
                 suspended=bool(accepted.get("suspended", job.suspended)),
                 disabled_cd=bool(accepted.get("disabledCD", job.disabled_cd)),
-                spec={**job.spec, **job_spec_only(accepted, "disabledCI")},
+                spec={**job.spec, **_only(accepted, "disabledCI")},
             )
         )
 
@@ -242,7 +246,7 @@ class Jobs:
         return spec
 
 
-def job_spec_only(body: JsonObject, name: str) -> JsonObject:
+def _only(body: JsonObject, name: str) -> JsonObject:
     """The field *name* of *body*, if it is there."""
     return {name: body[name]} if name in body else {}
 
@@ -251,9 +255,7 @@ def _check_schedule(schedule: object) -> None:
     if schedule is None:
         return
     try:
-        from datetime import datetime, timezone
-
-        CronSim(cast("str", schedule), datetime(2026, 1, 1, tzinfo=timezone.utc))
+        CronSim(cast("str", schedule), _ANY_TIME)
     except CronSimError as error:
         problem = Problem(path="settings.cron.schedule", message=f"is no cron expression: {error}")
         raise invalid([problem]) from error

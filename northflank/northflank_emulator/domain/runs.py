@@ -46,6 +46,7 @@ class Runs:
         check_references(self._world, spec)
         split(part(spec, "deployment", "docker").get("customCommand"))
         split(part(spec, "deployment", "docker").get("customEntrypoint"))
+        _files(part(spec, "runtimeFiles"))
         self._check_runnable(job, part(spec, "deployment"))
         run = Run(
             number=self._world.store.next_number(),

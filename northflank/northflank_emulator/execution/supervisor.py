@@ -1,6 +1,7 @@
 """How a run goes: its attempts one after another, its deadline, its abort, and what is recorded."""
 
 import asyncio
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -19,12 +20,13 @@ from northflank_emulator.execution.log_keeper import LogKeeper
 from northflank_emulator.faults import Fault, FaultKind, Faults
 from northflank_emulator.identity import Ids
 from northflank_emulator.job_spec import backoff_limit, deadline_seconds, grace_seconds
-from northflank_emulator.log_book import Origin
-from northflank_emulator.models import ContainerStatus, Ending, Event, Run
+from northflank_emulator.log_book import Origin, Written
+from northflank_emulator.models import ContainerStatus, Ending, Event, Run, Stream
 from northflank_emulator.schema import JsonObject
 from northflank_emulator.settings import Pace
 from northflank_emulator.store import Store
 
+_log = logging.getLogger(__name__)
 _KILLED = 137
 _LONGEST_RETRY_SECONDS = 360.0
 
@@ -62,14 +64,21 @@ class Supervisor:
         self._driven[run.id] = drive
         task = asyncio.create_task(drive.to_the_end(), name=f"run {run.name}")
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        task.add_done_callback(lambda _: self._driven.pop(run.id, None))
+        task.add_done_callback(lambda done: self._ended(run, done))
 
     def stop(self, run_id: str, ending: Ending) -> None:
         """Ask a run to end as *ending*; a run that is over does not mind."""
         drive = self._driven.get(run_id)
         if drive is not None:
             drive.stop(ending)
+
+    def _ended(self, run: Run, task: "asyncio.Task[None]") -> None:
+        """Let go of a run; one that a bug of ours ended must not look as if it went on for ever."""
+        self._tasks.discard(task)
+        drive = self._driven.pop(run.id)
+        if not task.cancelled() and task.exception() is not None:
+            _log.error("run %s broke off", run.name, exc_info=task.exception())
+            drive.lose()
 
     def usage(self) -> Mapping[str, Usage]:
         """What each running container uses, by its name."""
@@ -102,6 +111,10 @@ class _Drive:
         """End the run as *ending*, unless it was stopped before."""
         if not self._stopped.done():
             self._stopped.set_result(ending)
+
+    def lose(self) -> None:
+        """Report the run as lost, whatever it was doing."""
+        self._save(run_state.lost(self._run, self._around.clock.now()))
 
     async def to_the_end(self) -> None:
         """Go through the attempts until one succeeds, none is left, or the run is stopped."""
@@ -167,6 +180,11 @@ class _Drive:
         except ImagePullError:
             self._move(ContainerStatus.STAGING)
             await self._stopped_at_last()
+            return None
+        except OSError as error:
+            # This machine's limits (processes, files, disk): the run fails, and its log says why.
+            text = f"the container could not be started: {error}"
+            sink([Written(at=self._around.clock.now(), stream=Stream.STDERR, text=text)])
             return None
 
     async def _watch(self, container: Container, fault: Fault | None) -> Exit:

@@ -286,3 +286,19 @@ def test_extra_packages_are_installed_for_the_run_and_nowhere_else(stage, tmp_pa
     assert subprocess.run(
         [sys.executable, "-c", "import extra_of_a_run"], check=False, capture_output=True
     ).returncode
+
+
+def test_a_container_that_this_machine_cannot_start_fails_with_the_reason(stage, until):
+    it = stage()
+    it.job()
+    it.concluded(it.start())
+    # The emulator's directory is gone, as after an overzealous clean-up of temporary files.
+    directory = it.emulator._api._executor._root  # noqa: SLF001 - no client can do this
+    directory.rmdir()
+    directory.write_text("in the way")
+
+    run = it.start()
+
+    assert it.concluded(run)["status"] == "FAILED"
+    assert "could not be started" in it.log(run)[0]
+    directory.unlink()

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 from northflank_emulator import documents, job_spec, run_state
-from northflank_emulator.clock import ManualClock, iso, parse
+from northflank_emulator.clock import iso, parse
 from northflank_emulator.commands import argv
 from northflank_emulator.domain.schedule import Schedule, ScheduleHands
 from northflank_emulator.environment import container_variables, inherited
@@ -251,8 +251,13 @@ def test_a_run_that_goes_on_has_no_end():
 # Log lines
 
 
+class StoppedClock:
+    def now(self) -> datetime:
+        return NOON
+
+
 def cut(*chunks: bytes) -> list[tuple[str, bool]]:
-    cutter = LineCutter(Stream.STDOUT, ManualClock(NOON))
+    cutter = LineCutter(Stream.STDOUT, StoppedClock())
     lines = [line for chunk in chunks for line in cutter.feed(chunk)] + cutter.finish()
     return [(line.text, line.partial) for line in lines]
 
