@@ -182,9 +182,11 @@ class NorthflankClient:
         prefix = f"/v1/teams/{team}" if team else "/v1"
         await self._call("POST", f"{prefix}/tags", body=body)
 
-    async def project_name(self, project: Project) -> str:
+    async def project_name(self, project: Project, *, purpose: Purpose = Purpose.LIFECYCLE) -> str:
         """Read the project's name: the cheapest call that proves token, team and project."""
-        return str(_object(await self._call("GET", project.path)).get("name", project.id))
+        return str(
+            _object(await self._call("GET", project.path, purpose=purpose)).get("name", project.id)
+        )
 
     async def plans(self) -> Sequence[str]:
         """List the ids of the deployment plans."""

@@ -87,6 +87,20 @@ def _by_status(run: JobRun, evidence: Evidence) -> str:
     return "the container ended with an error before Prefect knew how the flow run ended"
 
 
+def waiting_for(containers: Sequence[Container]) -> str:
+    """Return one sentence on why a flow run has not begun yet."""
+    seen = {container.status for container in containers}
+    if not seen:
+        return "The job run waits for a machine with room for its plan."
+    if ContainerStatus.RUNNING in seen:
+        return "The container runs; the flow run has not begun in it yet."
+    if ContainerStatus.STARTING in seen:
+        return "The container is starting."
+    if ContainerStatus.STAGING in seen:
+        return "The container is being prepared: its image is pulled, its storage attached."
+    return "The container has ended; Northflank has not concluded the run yet."
+
+
 def hit_deadline(run: JobRun | None, deadline_seconds: int | None) -> bool:
     """Whether the run lasted as long as it was allowed to, to the second."""
     seconds = duration_seconds(run) if run is not None else None

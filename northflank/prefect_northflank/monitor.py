@@ -8,9 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from time import monotonic
 from uuid import UUID
 
+from prefect.client.schemas.objects import StateType
+
 from prefect_northflank.api import JobRun, Project
 from prefect_northflank.budget import Purpose
 from prefect_northflank.client import NorthflankClient
+from prefect_northflank.diagnosis import waiting_for
 from prefect_northflank.errors import NorthflankError, NotFound, NotNow
 from prefect_northflank.ledger import Ledger, Record
 from prefect_northflank.looks import Look, calls_of_a_sweep, looks_due, seconds_to_next_look
@@ -20,6 +23,13 @@ from prefect_northflank.watch import ABOUT_TO_END, Ending, Watch, verdict
 
 _GONE_LOOKS = 2
 """Looks in a row without the run before it counts as deleted: one answer may come from a stale replica."""
+
+_EXPLAINED_AT_ONCE = 3
+"""Waiting containers asked about in one look."""
+
+
+def _no_telling(_: str) -> None:
+    """Let what a container waits for go unsaid."""
 
 
 class Monitor:
@@ -48,13 +58,18 @@ class Monitor:
         self._rounds: asyncio.Task[None] | None = None
 
     async def watch(
-        self, flow_run_id: UUID, pid: InfrastructurePid, *, pending_timeout: float | None
+        self,
+        flow_run_id: UUID,
+        pid: InfrastructurePid,
+        *,
+        pending_timeout: float | None,
+        tell: Callable[[str], None] = _no_telling,
     ) -> Ending:
         """Wait for the end of *flow_run_id* in job run *pid*.
 
-        Cancelling this leaves the job run alone.
+        Cancelling this leaves the job run alone. *tell* gets a sentence whenever what its container waits for changes.
         """
-        watch = self.add(flow_run_id, pid, pending_timeout=pending_timeout)
+        watch = self.add(flow_run_id, pid, pending_timeout=pending_timeout, tell=tell)
         if self._rounds is None or self._rounds.done():
             self._rounds = asyncio.create_task(self._go_round())
         try:
@@ -63,7 +78,12 @@ class Monitor:
             self._watches.pop(str(pid), None)
 
     def add(
-        self, flow_run_id: UUID, pid: InfrastructurePid, *, pending_timeout: float | None
+        self,
+        flow_run_id: UUID,
+        pid: InfrastructurePid,
+        *,
+        pending_timeout: float | None,
+        tell: Callable[[str], None] = _no_telling,
     ) -> Watch:
         """Put a flow run under watch."""
         now = self._clock()
@@ -73,6 +93,7 @@ class Monitor:
             began_at=now,
             pending_timeout=pending_timeout,
             next_look=now + self._tempo.first_look_seconds,
+            tell=tell,
             done=asyncio.get_running_loop().create_future(),
         )
         self._watches[str(pid)] = watch
@@ -112,6 +133,7 @@ class Monitor:
             if fate is not None:
                 watch.done.set_result(Ending(fate=fate, run=watch.run, record=record))
             elif record is not None:
+                watch.pending = record.state is StateType.PENDING
                 watch.recorded = watch.recorded or record.pid == str(watch.pid)
                 self._hurry(watch, record)
 
@@ -125,14 +147,14 @@ class Monitor:
     async def _look(self, look: Look) -> None:
         try:
             seen = await (self._list(look) if look.lists else self._read(look))
+            for watch in look.watches:
+                await self._note(watch, seen.get(watch.pid.run or ""))
+            await self._explain(look)
         except NotNow as later:
             self._postpone(later.seconds)
             return
         except NorthflankError as error:
             self._logger.debug("Could not look at job %s: %s", look.job, error)
-        else:
-            for watch in look.watches:
-                self._note(watch, seen.get(watch.pid.run or ""))
         self._schedule(look)
 
     async def _read(self, look: Look) -> dict[str, JobRun]:
@@ -158,11 +180,39 @@ class Monitor:
             return {}
         return seen
 
-    def _note(self, watch: Watch, run: JobRun | None) -> None:
-        watch.run = run
-        watch.gone = 0 if run else watch.gone + 1
+    async def _note(self, watch: Watch, run: JobRun | None) -> None:
+        watch.run = run or watch.run
+        if run is None and await self._is_gone(watch):
+            watch.gone += 1
+        elif run is not None:
+            watch.gone = 0
+        if watch.gone >= _GONE_LOOKS:
+            watch.run = None
         if (run is not None and run.concluded) or watch.gone >= _GONE_LOOKS:
             watch.concluded_at = self._clock()
+
+    async def _is_gone(self, watch: Watch) -> bool:
+        """Whether the run is not there although its project is: a project we may not see says nothing of its runs."""
+        try:
+            await self._client.run(
+                self._project, watch.pid.job, watch.pid.run or "", purpose=Purpose.MONITORING
+            )
+        except NotFound:
+            await self._client.project_name(self._project, purpose=Purpose.MONITORING)
+            return True
+        return False
+
+    async def _explain(self, look: Look) -> None:
+        """Say what containers wait for whose flow runs have not begun; a few of them, for each is a call."""
+        waiting = [watch for watch in look.watches if watch.pending and watch.concluded_at is None]
+        for watch in waiting[:_EXPLAINED_AT_ONCE]:
+            containers = await self._client.containers(
+                self._project, watch.pid.job, watch.pid.run or ""
+            )
+            words = waiting_for(containers)
+            if words != watch.waits_for:
+                watch.waits_for = words
+                watch.tell(words)
 
     def _schedule(self, look: Look) -> None:
         now = self._clock()

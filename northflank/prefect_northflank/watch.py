@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
 from uuid import UUID
@@ -68,6 +69,8 @@ class Watch:
     pending_timeout: float | None
     next_look: float
     done: asyncio.Future[Ending] = field(repr=False)
+    tell: Callable[[str], None] = field(repr=False)
+    """Tells people what the container waits for."""
     run: JobRun | None = None
     """The job run as last seen."""
     gone: int = 0
@@ -76,6 +79,10 @@ class Watch:
     """When a look first found it concluded or gone for good."""
     stirred_at: float | None = None
     """When Prefect's state last became one in which the container is about to end (SCHEDULED, PAUSED, CANCELLING)."""
+    pending: bool = False
+    """Whether the flow run was PENDING when Prefect was last asked."""
+    waits_for: str = ""
+    """What the container was last said to wait for."""
     recorded: bool = False
     """Whether Prefect's record has shown our own pid."""
 

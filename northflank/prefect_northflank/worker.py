@@ -319,7 +319,10 @@ class NorthflankWorker(
         access = configuration.access()
         monitor = self.connections.monitor(access, pid.project, self.ledger)
         watching = monitor.watch(
-            flow_run.id, pid, pending_timeout=configuration.pending_timeout_seconds
+            flow_run.id,
+            pid,
+            pending_timeout=configuration.pending_timeout_seconds,
+            tell=self.get_flow_run_logger(flow_run).info,
         )
         if not configuration.stream_output:
             return await watching

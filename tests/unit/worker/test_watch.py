@@ -29,6 +29,7 @@ def watch(**changes) -> Watch:
         "began_at": 0.0,
         "pending_timeout": None,
         "next_look": 0.0,
+        "tell": print,
         "done": asyncio.new_event_loop().create_future(),
     }
     return Watch(**usual | changes)

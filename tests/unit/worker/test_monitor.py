@@ -1,0 +1,144 @@
+"""The monitor: no answer of Northflank, and no lack of one, harms a run."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+import httpx
+import pytest
+from prefect.client.schemas.objects import StateType
+from prefect_northflank.api import Project
+from prefect_northflank.ledger import Record
+from prefect_northflank.monitor import Monitor
+from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.tempo import Tempo
+from prefect_northflank.watch import Fate
+
+P = Project(id="demo")
+PID = InfrastructurePid(project=P, job="j", run="r1")
+FLOW_RUN = UUID(int=1)
+RUNNING = {"id": "r1", "status": "RUNNING", "concluded": False}
+
+
+class OneRecord:
+    """Prefect's record of one flow run."""
+
+    def __init__(self) -> None:
+        self.state = StateType.RUNNING
+
+    async def records(self, flow_run_ids):
+        record = Record(state=self.state, state_name="", pid=str(PID), began=True)
+        return dict.fromkeys(flow_run_ids, record)
+
+
+@pytest.fixture
+def prefect():
+    return OneRecord()
+
+
+@pytest.fixture
+def watched(client, wire, time, prefect):
+    """Watch one run for some rounds; return its ending, if it came to one, and what was told."""
+
+    def watched(answer: Callable[[httpx.Request], httpx.Response], *, rounds: int = 100):
+        async def scenario():
+            wire.answer = answer
+            monitor = Monitor(
+                client=client,
+                ledger=prefect,
+                project=P,
+                tempo=Tempo(),
+                logger=logging.getLogger("test"),
+                clock=time,
+            )
+            told: list[str] = []
+            watch = monitor.add(FLOW_RUN, PID, pending_timeout=None, tell=told.append)
+            for _ in range(rounds):
+                await monitor.round()
+                time.now += 15
+            return watch.done.result() if watch.done.done() else None, told
+
+        return asyncio.run(scenario())
+
+    return watched
+
+
+def always(status: int, body: object) -> Callable[[httpx.Request], httpx.Response]:
+    return lambda _: httpx.Response(status, json=body)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 429, 500, 503])
+def test_no_error_of_the_api_ends_a_watch(watched, status):
+    ending, _ = watched(always(status, {"error": {"message": "no"}}))
+
+    assert ending is None
+
+
+def test_no_dropped_connection_ends_a_watch(watched):
+    def drop(_):
+        raise httpx.ReadError("dropped")
+
+    assert watched(drop)[0] is None
+
+
+def test_a_status_nobody_knows_does_not_end_a_watch(watched):
+    assert watched(always(200, {"data": {"id": "r1", "status": "ABORTED"}}))[0] is None
+
+
+def test_a_project_we_may_not_see_says_nothing_of_its_runs(watched):
+    assert watched(always(404, {"error": {"message": "Not found"}}))[0] is None
+
+
+def test_a_run_that_is_gone_from_its_project_has_died(watched):
+    def answer(request):
+        if request.url.path.endswith("/projects/demo"):
+            return httpx.Response(200, json={"data": {"name": "demo"}})
+        return httpx.Response(404, json={"error": {"message": "Not found"}})
+
+    ending, _ = watched(answer)
+    assert (ending.fate, ending.run) == (Fate.DIED, None)
+
+
+def test_monitoring_changes_nothing_in_northflank(watched, wire):
+    watched(always(200, {"data": RUNNING}))
+
+    assert {request.method for request in wire.sent} == {"GET"}
+
+
+def test_a_healthy_run_of_an_hour_costs_few_calls(watched, wire):
+    watched(always(200, {"data": RUNNING}), rounds=240)
+
+    assert len(wire.sent) < 25
+
+
+def test_a_run_prefect_knows_to_be_over_costs_no_call(watched, wire, prefect):
+    prefect.state = StateType.COMPLETED
+    ending, _ = watched(always(200, {"data": RUNNING}))
+
+    assert ending.fate is Fate.FINISHED
+    assert wire.sent == []
+
+
+def test_what_a_container_waits_for_is_told_when_it_changes(watched, prefect):
+    prefect.state = StateType.PENDING
+    statuses = iter(
+        [None, "TASK_STAGING", "TASK_STAGING", "TASK_STARTING"] + ["TASK_RUNNING"] * 100
+    )
+
+    def answer(request):
+        if not request.url.path.endswith("/containers"):
+            return httpx.Response(200, json={"data": RUNNING})
+        status = next(statuses)
+        containers = [{"name": "c", "status": status}] if status else []
+        return httpx.Response(200, json={"data": {"containers": containers}})
+
+    _, told = watched(answer)
+    assert [words.split(":")[0] for words in told] == [
+        "The job run waits for a machine with room for its plan.",
+        "The container is being prepared",
+        "The container is starting.",
+        "The container runs; the flow run has not begun in it yet.",
+    ]
