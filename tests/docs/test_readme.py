@@ -120,9 +120,10 @@ class Reader:
     def leave_running(self, block: Block) -> Iterator[None]:
         """Execute *block* beside what comes next; go on when it is ready."""
         assert block.until
+        ready = self._with_our_ports(block.until)
         with self._started(block, self._script(block)) as (process, log):
             end = time.monotonic() + SECONDS_PER_BLOCK
-            while block.until not in log.read_text(errors="replace"):
+            while ready not in log.read_text(errors="replace"):
                 assert process.poll() is None, _failure(block, "ended", log)
                 assert time.monotonic() < end, _failure(block, "is not ready", log)
                 time.sleep(0.2)
@@ -130,11 +131,14 @@ class Reader:
             assert process.poll() is None, _failure(block, "did not stay", log)
 
     def _script(self, block: Block) -> str:
-        text = block.script
+        script = self._with_our_ports(block.script)
+        # What was exported before is there again; a missing file means that this is the first block.
+        return f"set -euo pipefail\n[ ! -e {self._kept} ] || . {self._kept}\n{script}"
+
+    def _with_our_ports(self, text: str) -> str:
         for written, ours in self._ports.items():
             text = re.sub(rf"\b{written}\b", ours, text)
-        # What was exported before is there again; a missing file means that this is the first block.
-        return f"set -euo pipefail\n[ ! -e {self._kept} ] || . {self._kept}\n{text}"
+        return text
 
     def _keep(self) -> str:
         return f'{{ export -p; printf "cd %q\\n" "$PWD"; }} > {self._kept}'
@@ -285,9 +289,11 @@ def test_a_block_in_the_background_is_there_for_those_after_it(tmp_path):
 
 
 def test_ports_are_replaced_by_free_ones(tmp_path):
-    (block,) = command_blocks(
+    blocks = command_blocks(
+        "<!-- in the background until: at 8765 -->\n"
+        "```bash\necho at 8765; exec sleep 600\n```\n"
         "```bash\ntest http://127.0.0.1:8765/v1 = http://127.0.0.1:9/v1\n```\n"
     )
 
     with reading(tmp_path, dict(os.environ), {"8765": "9"}) as reader:
-        execute([block], reader)
+        execute(blocks, reader)
