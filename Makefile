@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help setup demo demo-northflank test check format lint types layers fast golden soak bench test-pythons clean
+.PHONY: fuzz help setup demo demo-northflank test check format lint types layers fast unit golden soak bench test-pythons clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -46,6 +46,9 @@ layers: $(READY)
 fast: $(READY) ## the tests that start no server
 	$(PYTEST) -m "not slow"
 
+unit: $(READY)
+	$(PYTEST) tests/unit -m "not slow"
+
 golden: $(READY) ## rewrite the expected files of tests/golden, then show what changed
 	$(PYTEST) tests/unit tests/golden tests/packaging -m "golden" --update-golden
 	@git --no-pager diff --stat -- tests
@@ -59,7 +62,7 @@ soak: $(READY) ## kill workers and break requests for a long time: nothing lost,
 bench: $(READY) ## overhead per step, as a ratio to Metaflow's own `run`
 	$(BIN)/python -m tests.bench
 
-test-pythons: ## the fast tests under each Python that is installed
+test-pythons: ## the unit tests under each Python that is installed
 	bash tests/pythons.sh
 
 clean: ## remove what the commands above made
