@@ -53,7 +53,8 @@ class Role(str, Enum):
         return _PERMISSIONS[self]
 
 
-# The least a worker needs: jobs and their runs, what they log, and its own secret groups.
+# The least a worker needs, as `prefect_northflank` documents it: jobs and their runs, what they log,
+# and a secret group of its own.
 _WORKER = frozenset(
     {
         Permission.PROJECT_READ,
@@ -65,10 +66,8 @@ _WORKER = frozenset(
         Permission.JOB_OBSERVE,
         Permission.JOB_LOGS,
         Permission.SECRET_CREATE,
-        Permission.SECRET_LIST,
         Permission.SECRET_READ,
         Permission.SECRET_UPDATE,
-        Permission.SECRET_DELETE,
     }
 )
 # Reading, without what is secret.
