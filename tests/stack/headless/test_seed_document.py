@@ -80,9 +80,10 @@ COMMANDS = {
     "prefect-headless run prefect --version": "3.",
     "prefect-headless run prefect work-pool ls": "default-pool",
     "prefect-headless run prefect deployment ls": "Deployments",
-    "prefect-headless run prefect flow-run ls": "Flow Runs",
-    "PREFECT_EPHEMERAL=1 prefect-headless run sh -c 'python $PREFECT_FLOWS_DIR/hello_flow.py'": "",
+    # Run before the next, which then has something to list.
     "prefect-headless run sh -c 'python $PREFECT_FLOWS_DIR/data_pipeline.py'": "",
+    "prefect-headless run prefect flow-run ls": "data-pipeline",
+    "PREFECT_EPHEMERAL=1 prefect-headless run sh -c 'python $PREFECT_FLOWS_DIR/hello_flow.py'": "",
     "prefect-headless run sh -c 'echo $PREFECT_UI_API_URL'": "http://127.0.0.1:",
     "prefect-headless run sh -c 'echo $PREFECT_SERVER_UI_STATIC_DIRECTORY'": "/ui",
 }
@@ -257,7 +258,7 @@ def test_each_command_works_on_a_stack_with_postgres(managed, command):
 
 @pytest.mark.slow
 def test_the_files_of_the_document_are_there(stack):
-    (tree,) = re.findall(r"\$PREFECT_FLOWS_DIR/.*?```", SEED, re.DOTALL)
+    (tree,) = re.findall(r"^\$PREFECT_FLOWS_DIR/ .*?\n\n", SEED, re.DOTALL | re.MULTILINE)
     flows = re.findall(r"(\w+\.py)", tree)
 
     assert {path.name for path in (stack.home / "flows").glob("*.py")} >= set(flows)
