@@ -176,19 +176,6 @@ def test_an_api_key_set_by_accident_does_not_lock_a_command_out(stack):
     assert "pnu_x" not in info.stdout
 
 
-def test_the_database_can_be_checked_while_the_server_runs(stack):
-    done = stack.command("db", "check")
-
-    assert done.returncode == 0
-    assert "prefect.db" in done.stdout
-
-
-def test_doctor_finds_nothing_wrong_with_a_running_stack(stack):
-    done = stack.command("doctor")
-
-    assert done.returncode == 0, done.stdout + done.stderr
-
-
 def test_doctor_names_everything_that_is_wrong(stack):
     done = stack.command(
         "doctor", PREFECT_WORKER_POOL_TYPE="kubernetis", PREFECT_WORKER_POOLNAME="x"
