@@ -1,14 +1,16 @@
-"""Carry out a deployment plan: the only part of the compiler that changes anything on a Prefect server."""
+"""Carry out a deployment plan: what changes deployments on a Prefect server."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from metaflow_prefect.deploy import automations
 from metaflow_prefect.deploy.plan import DeploymentPlan
-from metaflow_prefect.errors import DeploymentRefused, ServerRefused
+from metaflow_prefect.deploy.record import DeploymentRecord
+from metaflow_prefect.deploy.site import Pool
+from metaflow_prefect.errors import DeploymentRefused
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,71 +22,103 @@ class Deployed:
     url: str | None
 
 
-@contextmanager
-def prefect_client() -> Iterator[Any]:
-    """Connect to the configured server, or to Prefect's embedded one where none is configured.
+def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Pool:
+    """Return the work pool to deploy to: the one that is named, or the one that nobody could doubt.
+
+    That is the pool of the *existing* deployment, Prefect's default pool (PREFECT_DEFAULT_WORK_POOL_NAME),
+    or the only pool of the server.
 
     Raises:
-        ServerRefused: the configured server does not answer, or refuses us.
+        DeploymentRefused: there is no such pool, or several and none is named.
     """
-    import httpx
-    from prefect.client.orchestration import get_client
-    from prefect.exceptions import PrefectHTTPStatusError
+    from prefect.settings import get_current_settings
 
-    from metaflow_prefect.runtime.local_run import is_embedded, require_server
-
-    if not is_embedded():
-        require_server()
-    try:
-        with get_client(sync_client=True) as client:
-            yield client
-    except PrefectHTTPStatusError as error:
-        status = error.response.status_code
-        if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
-            raise ServerRefused(
-                f"The Prefect server refuses us ({status}).",
-                fix="set PREFECT_API_AUTH_STRING (or PREFECT_API_KEY for Prefect Cloud)",
-            ) from error
-        raise ServerRefused(
-            f"The Prefect server answered {status}: {error.response.text[:500]}",
-            fix="see the server's log",
-        ) from error
-    except httpx.HTTPError as error:
-        raise ServerRefused(
-            f"The connection to the Prefect server broke ({type(error).__name__}).",
-            fix="see whether it still runs, then repeat the command: it is safe to repeat",
-        ) from error
-
-
-def pool_type(client: Any, name: str) -> str:
-    """Return the type of the work pool *name*.
-
-    Raises:
-        DeploymentRefused: there is no such pool; the message names the command that creates it.
-    """
-    from prefect.exceptions import ObjectNotFound
-
-    try:
-        return str(client.read_work_pool(name).type)
-    except ObjectNotFound:
-        known = ", ".join(sorted(pool.name for pool in client.read_work_pools())) or "none"
+    pools = {item.name: str(item.type) for item in client.read_work_pools()}
+    chosen = (
+        name
+        or (existing.work_pool if existing is not None else None)
+        or get_current_settings().deployments.default_work_pool_name
+        or (next(iter(pools)) if len(pools) == 1 else None)
+    )
+    known = ", ".join(sorted(pools)) or "none"
+    if chosen is None:
         raise DeploymentRefused(
-            f"There is no work pool {name!r}; nothing was created (pools on this server: {known}).",
-            fix=f"prefect work-pool create --type northflank {name}    (or --type process, to run on workers' machines)",
-        ) from None
+            f"No work pool is named; nothing was created (pools on this server: {known}).",
+            fix="name one with --work-pool",
+        )
+    if chosen not in pools:
+        raise DeploymentRefused(
+            f"There is no work pool {chosen!r}; nothing was created (pools on this server: {known}).",
+            fix=f"prefect work-pool create --type northflank {chosen}    (or --type process, to run on workers' machines)",
+        )
+    return Pool(name=chosen, type=pools[chosen])
 
 
-def apply(client: Any, planned: DeploymentPlan) -> Deployed:
-    """Create the deployment, or bring the existing one of that name up to date.
+def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | None) -> Deployed:
+    """Create the deployment, or bring the *existing* one of that name up to date.
 
-    One request carries it all, so that a failure leaves the server as it was; repeating it changes nothing.
+    Repeating it changes nothing. If it fails, a deployment that did not exist before does not exist.
+
+    Raises:
+        DeploymentRefused: a schedule or a block that Prefect does not know; nothing was created.
     """
-    from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.client.schemas.schedules import CronSchedule
     from prefect.utilities.urls import url_for
 
+    schedules = _schedules(planned)
+    blocks = {item.block: _block_id(client, item.block) for item in planned.notifications}
+    _make_queue(client, planned)
+    deployment_id = str(_create(client, planned, schedules))
     try:
-        schedules = [
+        _synchronise(client, deployment_id, automations.bodies(planned, deployment_id, blocks))
+    except BaseException:
+        if existing is None:
+            client.delete_deployment(deployment_id)
+        raise
+    url = url_for("deployment", obj_id=deployment_id, default_base_url=None)
+    return Deployed(id=deployment_id, full_name=planned.full_name, url=url)
+
+
+def delete(client: Any, record: DeploymentRecord) -> None:
+    """Remove the deployment with its schedules and automations; runs under way go on."""
+    client.delete_resource_owned_automations(automations.owner(record.id))
+    client.delete_deployment(record.id)
+
+
+def _create(client: Any, planned: DeploymentPlan, schedules: list[Any]) -> Any:
+    from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+
+    limit = planned.concurrency
+    options = None
+    if limit is not None:
+        strategy = ConcurrencyLimitStrategy(limit.collision.name)
+        options = ConcurrencyOptions(collision_strategy=strategy)
+    return client.create_deployment(
+        flow_id=client.create_flow_from_name(planned.flow_name),
+        name=planned.name,
+        version=planned.version,
+        schedules=schedules,
+        concurrency_limit=None if limit is None else limit.limit,
+        concurrency_options=options,
+        parameters=dict(planned.parameters),
+        description=planned.description,
+        work_pool_name=planned.work_pool,
+        work_queue_name=None if planned.work_queue is None else planned.work_queue.name,
+        tags=list(planned.tags),
+        entrypoint=planned.entrypoint,
+        parameter_openapi_schema=dict(planned.parameter_schema),
+        paused=planned.is_paused,
+        pull_steps=[dict(step) for step in planned.pull_steps],
+        enforce_parameter_schema=True,
+        job_variables=dict(planned.job_variables),
+    )
+
+
+def _schedules(planned: DeploymentPlan) -> list[Any]:
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        return [
             DeploymentScheduleCreate(
                 schedule=CronSchedule(cron=schedule.cron, timezone=schedule.timezone), active=True
             )
@@ -95,22 +129,60 @@ def apply(client: Any, planned: DeploymentPlan) -> Deployed:
             f"@schedule is not one that Prefect knows; nothing was created: {error}",
             fix="write the cron line as minute, hour, day of month, month, day of week, and an IANA time zone",
         ) from error
-    flow_id = client.create_flow_from_name(planned.flow_name)
-    deployment_id = client.create_deployment(
-        flow_id=flow_id,
-        name=planned.name,
-        version=planned.version,
-        schedules=schedules,
-        parameters=dict(planned.parameters),
-        description=planned.description,
-        work_pool_name=planned.work_pool,
-        tags=list(planned.tags),
-        entrypoint=planned.entrypoint,
-        parameter_openapi_schema=dict(planned.parameter_schema),
-        paused=planned.is_paused,
-        pull_steps=[dict(step) for step in planned.pull_steps],
-        enforce_parameter_schema=True,
-        job_variables=dict(planned.job_variables),
-    )
-    url = url_for("deployment", obj_id=deployment_id, default_base_url=None)
-    return Deployed(id=str(deployment_id), full_name=planned.full_name, url=url)
+
+
+def _block_id(client: Any, slug: str) -> str:
+    from prefect.exceptions import ObjectNotFound
+
+    kind, _, name = slug.partition("/")
+    try:
+        return str(client.read_block_document_by_name(name, kind).id)
+    except ObjectNotFound:
+        raise DeploymentRefused(
+            f"There is no block {slug!r} on this server; nothing was created.",
+            fix="create it in Prefect (for example a slack-webhook) and name it as TYPE/NAME",
+        ) from None
+
+
+def _make_queue(client: Any, planned: DeploymentPlan) -> None:
+    from prefect.exceptions import ObjectNotFound
+
+    queue = planned.work_queue
+    if queue is None:
+        return
+    try:
+        found = client.read_work_queue_by_name(queue.name, planned.work_pool)
+    except ObjectNotFound:
+        client.create_work_queue(
+            queue.name, priority=queue.priority, work_pool_name=planned.work_pool
+        )
+        return
+    if queue.priority is not None and found.priority != queue.priority:
+        raise DeploymentRefused(
+            f"Work queue {queue.name!r} of pool {planned.work_pool} has priority {found.priority}, "
+            f"not {queue.priority}; nothing was created.",
+            fix="change the queue's priority in Prefect, or name another --work-queue",
+        )
+
+
+def _synchronise(client: Any, deployment_id: str, wanted: Iterable[dict[str, Any]]) -> None:
+    """Make the automations that the deployment owns those that are *wanted*, and touch no others.
+
+    One that is as wanted stays, with what it has counted so far.
+    """
+    from prefect.events.schemas.automations import AutomationCore
+
+    owned = {
+        item.name: item
+        for item in client.read_resource_related_automations(automations.owner(deployment_id))
+        if item.owner_resource == automations.owner(deployment_id)
+    }
+    for body in wanted:
+        automation = AutomationCore.model_validate(body)
+        present = owned.pop(automation.name, None)
+        if present is None:
+            client.create_automation(automation)
+        elif AutomationCore.model_validate(present.model_dump(exclude={"id"})) != automation:
+            client.update_automation(present.id, automation)
+    for obsolete in owned.values():
+        client.delete_automation(obsolete.id)

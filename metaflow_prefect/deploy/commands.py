@@ -1,136 +1,144 @@
-"""What the `deploy` and `trigger` commands do, and the words in which they report it."""
+"""What `deploy` does: analyse, authorise, plan, then show the plan, write it or carry it out."""
 
 from __future__ import annotations
 
-import json
-import sys
-from collections.abc import Mapping
+import shlex
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.analysis.code import code_files
 from metaflow_prefect.compiler import CompileOptions, analyse_for
-from metaflow_prefect.deploy import trigger as triggering
-from metaflow_prefect.deploy.apply import Deployed, apply, pool_type, prefect_client
-from metaflow_prefect.deploy.plan import DeployOptions, deployment_name, plan
-from metaflow_prefect.deploy.site import gather
-from metaflow_prefect.errors import DeploymentRefused
-from metaflow_prefect.render import argument_names, render_standalone
+from metaflow_prefect.deploy import apply, gitops, record, summary, tokens
+from metaflow_prefect.deploy.apply import Deployed
+from metaflow_prefect.deploy.connection import prefect_client
+from metaflow_prefect.deploy.options import DeployOptions
+from metaflow_prefect.deploy.plan import DeploymentPlan, plan
+from metaflow_prefect.deploy.record import DeploymentRecord
+from metaflow_prefect.deploy.site import gather, user
+from metaflow_prefect.deploy.target import Target, of_flow
+from metaflow_prefect.deploy.tokens import TokenRequest
+from metaflow_prefect.render import render_standalone
 
 
-def deploy(state: Any, wanted: DeployOptions, options: CompileOptions) -> str:
-    """Plan and apply the deployment of the flow of *state*; return what to tell the user.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """A plan that is ready to be carried out, and what it was made from."""
+
+    flow: ir.Flow
+    target: Target
+    plan: DeploymentPlan
+    generated: str
+    token: str
+    pool_type: str
+    existing: DeploymentRecord | None
+
+
+def deploy(
+    state: Any, wanted: DeployOptions, options: CompileOptions, request: TokenRequest
+) -> tuple[Prepared, Deployed]:
+    """Plan and apply the deployment of the flow of *state*.
 
     Raises:
         MetaflowPrefectError: something was refused; the server is as it was.
     """
-    flow_file = Path(state.entrypoint[-1])
-    flow = analyse_for(state, flow_file.parent, options)
     with prefect_client() as client:
-        site = gather(state, pool_type(client, wanted.work_pool))
-        generated = render_standalone(flow, code_files(state))
-        deployed = apply(client, plan(flow, generated, wanted, site))
-    return _report(flow, flow_file, wanted, site.pool_type, deployed)
+        prepared = _prepare(client, state, wanted, options, request)
+        deployed = apply.apply(client, prepared.plan, prepared.existing)
+    tokens.remember(prepared.target.token_prefix, prepared.token)
+    return prepared, deployed
 
 
-def job_variables(assignments: tuple[str, ...]) -> dict[str, Any]:
-    """Parse `--job-variable NAME=VALUE`: a value is JSON if it can be read as such, else text.
-
-    `env.NAME=VALUE` sets an environment variable, which is always text.
-
-    >>> job_variables(("cleanup_job=false", "env.DEBUG=1", "project_id=acme"))
-    {'cleanup_job': False, 'env': {'DEBUG': '1'}, 'project_id': 'acme'}
+def prepare(
+    state: Any, wanted: DeployOptions, options: CompileOptions, request: TokenRequest
+) -> Prepared:
+    """Plan the deployment of the flow of *state*; only reads.
 
     Raises:
-        DeploymentRefused: one of them has no `=`, or no name.
+        MetaflowPrefectError: `deploy` would be refused.
     """
-    variables: dict[str, Any] = {}
-    for assignment in assignments:
-        name, equals, value = assignment.partition("=")
-        if not equals or not name:
-            raise DeploymentRefused(
-                f"--job-variable {assignment!r} is not of the form NAME=VALUE; nothing was created.",
-                fix="write for example --job-variable project_id=acme or --job-variable env.DEBUG=1",
-            )
-        if name.startswith("env."):
-            variables.setdefault("env", {})[name.removeprefix("env.")] = value
-        else:
-            variables[name] = _parsed(value)
-    return variables
+    with prefect_client() as client:
+        return _prepare(client, state, wanted, options, request)
 
 
-def _parsed(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+def write_yaml(prepared: Prepared, output: Path) -> str:
+    """Write the plan as a `prefect.yaml` and return what to tell the user.
+
+    Raises:
+        OutputRefused: it cannot be written there.
+        DeploymentRefused: a `prefect.yaml` cannot say it.
+    """
+    flow_file = gitops.write(prepared.plan, prepared.generated, output)
+    return "\n".join(
+        (
+            f"{prepared.plan.full_name} is written to {output} and {flow_file.name} beside it. Deploy it with:",
+            f"    prefect --no-prompt deploy --all --prefect-file {shlex.quote(output.name)}    (in {output.parent.resolve()})",
+        )
+    )
 
 
-def _report(
-    flow: ir.Flow, flow_file: Path, wanted: DeployOptions, kind: str, deployed: Deployed
-) -> str:
-    name = f" --name {wanted.name}" if wanted.name else ""
+def report(state: Any, wanted: DeployOptions, prepared: Prepared, deployed: Deployed) -> str:
+    """Say what was deployed and how to go on."""
+    flow_file = Path(state.entrypoint[-1])
+    planned = prepared.plan
     lines = [
-        f"{flow.name} is deployed as {deployed.full_name} to work pool {wanted.work_pool} ({kind})."
+        f"{planned.flow_name} is deployed as {deployed.full_name} to work pool {planned.work_pool} ({prepared.pool_type}).",
+        *(f"    schedule: {line}" for line in summary.schedule_lines(planned)),
+        *(f"    starts on: {event.event}" for event in _events(planned.triggers)),
     ]
-    if flow.schedule is not None:
-        zone = flow.schedule.timezone or "UTC"
-        asleep = "; paused" if wanted.is_paused else ""
-        lines.append(f"    schedule: {flow.schedule.cron} ({zone}){asleep}")
     if deployed.url is not None:
         lines.append(f"    page: {deployed.url}")
     lines += [
+        "Its runs are in Metaflow's namespace",
+        f"    production:{prepared.token}",
         "Start a run of it:",
-        f"    python {flow_file} prefect trigger{name}",
+        f"    python {flow_file} {_branch(prepared.flow.project)}prefect trigger{_name(wanted)}",
         "Its runs wait until a worker serves the pool:",
-        f"    prefect worker start --pool {wanted.work_pool}",
+        f"    prefect worker start --pool {planned.work_pool}",
     ]
     return "\n".join(lines)
 
 
-def trigger(
+def _prepare(
+    client: Any,
     state: Any,
-    name: str | None,
-    values: Mapping[str, Any],
-    *,
-    run_id_file: str | None,
-    is_waited_for: bool,
-) -> None:
-    """Start a run of the flow's deployment; with *is_waited_for*, exit with 1 unless it completes.
-
-    *values* are the parameters by click's key; only those that differ from their default are sent,
-    so that the deployment's own defaults stand.
-    """
-    flow = analyse_for(state, Path(state.entrypoint[-1]).parent, CompileOptions())
-    full_name = f"{flow.name}/{deployment_name(flow.project, name)}"
-    with prefect_client() as client:
-        triggered = triggering.trigger(client, full_name, _given(flow, values))
-        if run_id_file is not None:
-            Path(run_id_file).write_text(triggered.run_id, encoding="utf-8")
-        _say(f"Started {triggered.name} of {full_name}.")
-        _say(f"    Metaflow run: {flow.name}/{triggered.run_id}")
-        if triggered.url is not None:
-            _say(f"    page: {triggered.url}")
-        if not is_waited_for:
-            return
-        final = triggering.wait(client, triggered)
-    _say(f"{triggered.name}: {final.name}. {final.message or ''}".rstrip())
-    if not final.is_completed():
-        sys.exit(1)
+    wanted: DeployOptions,
+    options: CompileOptions,
+    request: TokenRequest,
+) -> Prepared:
+    flow = analyse_for(state, Path(state.entrypoint[-1]).parent, options)
+    target = of_flow(flow.name, wanted.name, flow.project)
+    existing = record.find(client, target.full_name)
+    holder = None if existing is None else existing.holder
+    tokens.check(holder, user(), request.authorize, tokens.cached(target.token_prefix))
+    token = tokens.choose(holder, request, target.token_prefix, is_project=target.is_project)
+    site = gather(state, apply.pool(client, wanted.work_pool, existing), token)
+    generated = render_standalone(flow, code_files(state))
+    return Prepared(
+        flow=flow,
+        target=target,
+        plan=plan(flow, generated, wanted, site),
+        generated=generated,
+        token=token,
+        pool_type=site.pool_type,
+        existing=existing,
+    )
 
 
-def _say(line: str) -> None:
-    # Not Metaflow's echo: it takes asterisks, as in a cron line, for emphasis.
-    sys.stdout.write(line + "\n")
-    sys.stdout.flush()
+def _events(triggers: ir.Triggers | None) -> tuple[ir.Trigger, ...]:
+    return () if triggers is None else triggers.events
 
 
-def _given(flow: ir.Flow, values: Mapping[str, Any]) -> dict[str, Any]:
-    arguments = argument_names(flow)
-    given: dict[str, Any] = {}
-    for parameter in flow.parameters:
-        value = values[parameter.name.replace("-", "_").lower()]
-        if value is not None and value != parameter.default:
-            given[arguments[parameter.name]] = value
-    return given
+def _name(wanted: DeployOptions) -> str:
+    return f" --name {shlex.quote(wanted.name)}" if wanted.name else ""
+
+
+def _branch(project: ir.Project | None) -> str:
+    """Return the top-level options with which the same deployment is found again."""
+    if project is None or project.branch.startswith("user."):
+        return ""
+    kind, _, branch = project.branch.partition(".")
+    words = ["--production"] if kind == "prod" else []
+    words += ["--branch", branch] if branch else []
+    return "".join(f"{word} " for word in words)

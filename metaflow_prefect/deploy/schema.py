@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from metaflow_prefect import ir
+from metaflow_prefect.errors import ParameterRefused
+from metaflow_prefect.render import TRIGGERED_BY
 
 _TYPES = {
     ir.ParameterType.STR: "string",
@@ -14,21 +17,83 @@ _TYPES = {
     ir.ParameterType.BOOL: "boolean",
 }
 
+_SEPARATOR = "metaflow_separator"
+"""Our own word in the schema of a parameter whose values are lists in one text."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Argument:
+    """A parameter as a deployment knows it: Metaflow's name, and its key among a flow run's parameters."""
+
+    name: str
+    key: str
+    separator: str | None = None
+
 
 def parameter_schema(
-    parameters: tuple[ir.Parameter, ...], arguments: Mapping[str, str]
+    parameters: tuple[ir.Parameter, ...], keys: Mapping[str, str], *, is_triggered: bool = False
 ) -> dict[str, Any]:
-    """Return the schema of *parameters*; *arguments* gives the flow function's name for each."""
+    """Return the schema of *parameters*; *keys* gives the flow function's argument for each."""
+    properties = {
+        keys[parameter.name]: _property(parameter, position)
+        for position, parameter in enumerate(parameters)
+    }
+    if is_triggered:
+        properties[TRIGGERED_BY] = {
+            "title": TRIGGERED_BY,
+            "description": "The events that started the run; the deployment's automation fills this in.",
+            "position": len(parameters),
+            "default": None,
+            "anyOf": [{"type": "array", "items": {"type": "object"}}, {"type": "null"}],
+        }
     return {
         "title": "Parameters",
         "type": "object",
-        "properties": {
-            arguments[parameter.name]: _property(parameter, position)
-            for position, parameter in enumerate(parameters)
-        },
-        "required": [arguments[parameter.name] for parameter in parameters if parameter.required],
+        "properties": properties,
+        "required": [keys[parameter.name] for parameter in parameters if parameter.required],
         "definitions": {},
     }
+
+
+def arguments(schema: Mapping[str, Any]) -> tuple[Argument, ...]:
+    """Read back from a deployment's schema what `parameter_schema` has put there."""
+    return tuple(
+        Argument(name=item.get("title", key), key=key, separator=item.get(_SEPARATOR))
+        for key, item in schema.get("properties", {}).items()
+        if key != TRIGGERED_BY
+    )
+
+
+def flow_run_parameters(
+    known: tuple[Argument, ...], values: Mapping[str, Any], deployment: str
+) -> dict[str, Any]:
+    """Turn values by Metaflow's names (or by click's: `my_param`) into a flow run's parameters.
+
+    A list becomes one text where the parameter was declared with a separator.
+
+    Raises:
+        ParameterRefused: the deployment has no such parameter.
+    """
+    by_name = {_folded(argument.name): argument for argument in known}
+    given: dict[str, Any] = {}
+    for name, value in values.items():
+        argument = by_name.get(_folded(name))
+        if argument is None:
+            listed = ", ".join(item.name for item in known) or "none"
+            raise ParameterRefused(
+                f"{deployment} has no parameter {name!r}; nothing was started.",
+                fix=f"use one of: {listed}; deploy the flow again if its parameters have changed",
+            )
+        if argument.separator is not None and isinstance(value, (list, tuple)):
+            given[argument.key] = argument.separator.join(map(str, value))
+        else:
+            given[argument.key] = value
+    return given
+
+
+def _folded(name: str) -> str:
+    """Return the name as click makes it a key: Metaflow's names do not tell these apart."""
+    return name.replace("-", "_").lower()
 
 
 def _property(parameter: ir.Parameter, position: int) -> dict[str, Any]:
@@ -37,6 +102,8 @@ def _property(parameter: ir.Parameter, position: int) -> dict[str, Any]:
         shown["description"] = parameter.help
     if not parameter.required:
         shown["default"] = parameter.default
+    if parameter.separator is not None:
+        shown[_SEPARATOR] = parameter.separator
     if parameter.type is ir.ParameterType.JSON:
         # No type: any JSON value is one of Metaflow's JSONType.
         return shown

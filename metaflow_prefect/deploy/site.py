@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from metaflow_prefect.deploy.plan import Site
+from metaflow_prefect.deploy.jobs import Site
 
 _CLIENTS = {
     # What Metaflow needs beside itself for each datastore (its own documentation of the storage types).
@@ -33,10 +34,23 @@ _SETTINGS = (
 """Metaflow settings that say where things are. None of them is a secret: those are for the pool's own variables."""
 
 
-def gather(state: Any, pool_type: str) -> Site:
-    """Return the facts; *state* is Metaflow's command line, *pool_type* the type of the work pool."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pool:
+    """A work pool on the server."""
+
+    name: str
+    type: str
+
+
+def user() -> str:
+    """Return the person who runs this command, as Metaflow names them."""
     from metaflow.util import get_username
 
+    return get_username() or "unknown"
+
+
+def gather(state: Any, pool: Pool, token: str | None) -> Site:
+    """Return the facts; *state* is Metaflow's command line, *token* the production token."""
     datastore = state.flow_datastore
     environment = {
         "METAFLOW_DEFAULT_DATASTORE": datastore.TYPE,
@@ -49,8 +63,10 @@ def gather(state: Any, pool_type: str) -> Site:
             Path(datastore.datastore_root).resolve().parent
         )
     return Site(
-        owner=get_username() or "unknown",
-        pool_type=pool_type,
+        owner=user(),
+        token=token,
+        pool=pool.name,
+        pool_type=pool.type,
         metaflow_environment=environment,
         requirements=(f"metaflow=={version('metaflow')}", *_CLIENTS.get(datastore.TYPE, ())),
     )

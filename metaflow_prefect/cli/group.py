@@ -1,0 +1,46 @@
+"""The command groups, and how errors appear; the commands register themselves here."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from metaflow._vendor import click
+from metaflow.exception import MetaflowException
+
+from metaflow_prefect.errors import MetaflowPrefectError
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+@click.group()  # type: ignore[untyped-decorator]
+def cli() -> None:
+    """Hold the one command group that Metaflow looks for."""
+
+
+@cli.group(help="Compile the flow to Prefect, run it, deploy it.")  # type: ignore[untyped-decorator]
+@click.pass_obj  # type: ignore[untyped-decorator]
+def prefect(obj: Any) -> None:
+    """Check the flow as `run` does before anything else."""
+    obj.check(obj.graph, obj.flow, obj.environment, pylint=obj.pylint)
+
+
+@prefect.group(help="Put the deployment's schedules to sleep, or wake them.")  # type: ignore[untyped-decorator]
+def schedule() -> None:
+    """Hold `pause` and `resume`."""
+
+
+def says_what_is_wrong(command: _Command) -> _Command:
+    """Let our errors appear as Metaflow's do: headline, message, exit code 1."""
+
+    @functools.wraps(command)
+    def wrapped(*args: Any, **kwargs: Any) -> None:
+        try:
+            command(*args, **kwargs)
+        except MetaflowPrefectError as error:
+            shown = MetaflowException(msg=str(error))
+            shown.headline = error.headline
+            raise shown from error
+
+    return wrapped  # type: ignore[return-value]  # functools.wraps keeps the signature

@@ -1,0 +1,94 @@
+"""Options that several commands share, each declared once, and what is shown instead of text with --json."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from metaflow._vendor import click
+
+from metaflow_prefect.compiler import CompileOptions
+
+_Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+def positive(_context: Any, parameter: Any, value: int | None) -> int | None:
+    """Refuse numbers below 1; not `click.IntRange`, which Metaflow's Deployer and Runner don't know."""
+    if value is not None and value < 1:
+        raise click.BadParameter(f"{value} is less than 1.", param=parameter)
+    return value
+
+
+NAME = click.option(
+    "--name",
+    help="The deployment's name. Under @project it is project.branch.Flow, with this name appended.",
+)
+
+AUTHORIZE = click.option(
+    "--authorize",
+    help="The production token, where the deployment is somebody else's. It is remembered after a deployment.",
+)
+
+JSON = click.option(
+    "--json", "is_json", is_flag=True, help="Print one JSON document on standard output."
+)
+
+RUN_ID = click.argument("run-id")
+
+RUN_ID_FILE = click.option("--run-id-file", help="Write the ID of this run to the file specified.")
+
+ATTRIBUTE_FILE = click.option(
+    "--deployer-attribute-file", hidden=True, help="Used by Metaflow's Deployer."
+)
+
+
+def compile_options(command: _Command) -> _Command:
+    """The options of every command that compiles."""
+    for option in reversed(
+        (
+            click.option(
+                "--tag", "tags", multiple=True, help="Annotate all runs with the given tag."
+            ),
+            click.option(
+                "--with", "decospecs", multiple=True, help="Add a decorator to all steps."
+            ),
+            click.option(
+                "--max-workers",
+                type=int,
+                callback=positive,
+                default=16,
+                show_default=True,
+                help="How many tasks of a run may execute at the same time.",
+            ),
+            click.option(
+                "--workflow-timeout",
+                type=int,
+                callback=positive,
+                default=None,
+                help="Seconds after which a run is ended.",
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def parsed(options: dict[str, Any]) -> CompileOptions:
+    """Return what `compile_options` was given."""
+    return CompileOptions(
+        tags=tuple(options["tags"]),
+        decospecs=tuple(options["decospecs"]),
+        max_workers=options["max_workers"],
+        workflow_timeout_seconds=options["workflow_timeout"],
+    )
+
+
+def show(data: object, text: str, *, is_json: bool) -> None:
+    """Print *text*, or *data* where JSON was asked for.
+
+    Not with Metaflow's echo, which takes asterisks, as in a cron line, for emphasis.
+    """
+    sys.stdout.write((json.dumps(data, indent=2) if is_json else text) + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,217 @@
+"""The options of the commands on runs of a deployment: `trigger`, `list-runs`, `status`, `logs` and the rest."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from metaflow import parameters
+from metaflow._vendor import click
+
+from metaflow_prefect.cli.deployments import write_attributes
+from metaflow_prefect.cli.group import prefect, says_what_is_wrong
+from metaflow_prefect.cli.options import (
+    ATTRIBUTE_FILE,
+    AUTHORIZE,
+    JSON,
+    NAME,
+    RUN_ID,
+    RUN_ID_FILE,
+    show,
+)
+from metaflow_prefect.deploy.runs import RunRecord, RunStatus
+
+
+@parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
+@prefect.command(help="Start a run of the deployment.")  # type: ignore[untyped-decorator]
+@NAME  # type: ignore[untyped-decorator]
+@RUN_ID_FILE  # type: ignore[untyped-decorator]
+@click.option(
+    "--wait", is_flag=True, help="Wait until the run is over; exit with 1 if it did not succeed."
+)  # type: ignore[untyped-decorator]
+@JSON  # type: ignore[untyped-decorator]
+@ATTRIBUTE_FILE  # type: ignore[untyped-decorator]
+@click.pass_context  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def trigger(
+    context: Any,
+    name: str | None,
+    run_id_file: str | None,
+    wait: bool,
+    is_json: bool,
+    deployer_attribute_file: str | None,
+    **values: Any,
+) -> None:
+    """Start a run on the server; its worker does the rest."""
+    from metaflow_prefect.deploy import record
+    from metaflow_prefect.deploy import trigger as triggering
+    from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.deploy.target import target
+
+    obj = context.obj
+    with prefect_client() as client:
+        deployment = record.read(client, target(obj, name).full_name)
+        run = triggering.trigger(client, deployment, _given(context, values))
+        if run_id_file is not None:
+            Path(run_id_file).write_text(run.run_id, encoding="utf-8")
+        write_attributes(
+            deployer_attribute_file,
+            {
+                "name": run.name,
+                "metadata": obj.metadata.metadata_str(),
+                "pathspec": run.pathspec,
+            },
+        )
+        if not is_json or not wait:
+            show(run.summary(), _started(run, deployment.full_name), is_json=is_json)
+        if not wait:
+            return
+        run = triggering.wait(client, run)
+    show(run.summary(), _in_words(run), is_json=is_json)
+    if run.status is not RunStatus.SUCCEEDED:
+        sys.exit(1)
+
+
+@prefect.command(help="List the runs of the deployment, the latest first.")  # type: ignore[untyped-decorator]
+@NAME  # type: ignore[untyped-decorator]
+@click.option(
+    "--state", "states", multiple=True,
+    type=click.Choice([item.value.lower().replace("_", "-") for item in RunStatus]),
+    help="Only runs in this state; may be given several times.",
+)  # type: ignore[untyped-decorator]  # fmt: skip
+@JSON  # type: ignore[untyped-decorator]
+@click.pass_obj  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool) -> None:
+    """One line each."""
+    from metaflow_prefect.deploy import record, runs
+    from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.deploy.target import target
+
+    wanted = frozenset(RunStatus(state.upper().replace("-", "_")) for state in states)
+    with prefect_client() as client:
+        deployment = record.read(client, target(obj, name).full_name)
+        found = tuple(runs.listed(client, deployment, wanted))
+    text = "\n".join(f"{run.run_id}  {_in_words(run)}" for run in found) or "none"
+    show([run.summary() for run in found], text, is_json=is_json)
+
+
+@prefect.command(
+    help="Print what the run is doing: PENDING, RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."
+)  # type: ignore[untyped-decorator]
+@RUN_ID  # type: ignore[untyped-decorator]
+@JSON  # type: ignore[untyped-decorator]
+@click.pass_obj  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def status(obj: Any, run_id: str, is_json: bool) -> None:
+    """Exit with 0 whatever it is: the question was answered."""
+    from metaflow_prefect.deploy import runs
+    from metaflow_prefect.deploy.connection import prefect_client
+
+    with prefect_client() as client:
+        run = runs.read(client, obj.flow.name, run_id)
+    show(run.summary(), run.status.value, is_json=is_json)
+
+
+@prefect.command(help="Print the log of the run, or of one of its steps.")  # type: ignore[untyped-decorator]
+@RUN_ID  # type: ignore[untyped-decorator]
+@click.argument("step-name", required=False)  # type: ignore[untyped-decorator]
+@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")  # type: ignore[untyped-decorator]
+@click.option("--json", "is_json", is_flag=True, help="Print one JSON document per line.")  # type: ignore[untyped-decorator]
+@click.pass_obj  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bool) -> None:
+    """Each line as soon as the server has it."""
+    from metaflow_prefect.deploy import run_logs, runs
+    from metaflow_prefect.deploy.connection import prefect_client
+
+    with prefect_client() as client:
+        run = runs.read(client, obj.flow.name, run_id)
+        for line in (run_logs.follow if follow else run_logs.lines)(client, run, step_name):
+            sys.stdout.write((json.dumps(line.summary()) if is_json else str(line)) + "\n")
+            sys.stdout.flush()
+
+
+@prefect.command(help="Stop the run after the tasks that are running, until `unsuspend`.")  # type: ignore[untyped-decorator]
+@RUN_ID  # type: ignore[untyped-decorator]
+@NAME  # type: ignore[untyped-decorator]
+@AUTHORIZE  # type: ignore[untyped-decorator]
+@JSON  # type: ignore[untyped-decorator]
+@click.pass_obj  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def suspend(obj: Any, **options: Any) -> None:
+    """It looks every few seconds whether somebody wants that."""
+    from metaflow_prefect.deploy import runs
+
+    _change(obj, runs.suspend, "stops after the tasks that are running", options)
+
+
+@prefect.command(help="Let a suspended run go on.")  # type: ignore[untyped-decorator]
+@RUN_ID  # type: ignore[untyped-decorator]
+@NAME  # type: ignore[untyped-decorator]
+@AUTHORIZE  # type: ignore[untyped-decorator]
+@JSON  # type: ignore[untyped-decorator]
+@click.pass_obj  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def unsuspend(obj: Any, **options: Any) -> None:
+    """What it has done is not done again."""
+    from metaflow_prefect.deploy import runs
+
+    _change(obj, runs.unsuspend, "goes on when a worker takes it", options)
+
+
+@prefect.command(help="End the run.")  # type: ignore[untyped-decorator]
+@RUN_ID  # type: ignore[untyped-decorator]
+@NAME  # type: ignore[untyped-decorator]
+@AUTHORIZE  # type: ignore[untyped-decorator]
+@JSON  # type: ignore[untyped-decorator]
+@click.pass_obj  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def terminate(obj: Any, **options: Any) -> None:
+    """Its worker ends what it has started."""
+    from metaflow_prefect.deploy import runs
+
+    _change(obj, runs.terminate, "is being ended", options)
+
+
+def _change(
+    obj: Any, change: Callable[[Any, RunRecord], None], words: str, options: dict[str, Any]
+) -> None:
+    from metaflow_prefect.deploy import operations
+    from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.deploy.target import target
+
+    found = target(obj, options["name"])
+    authority = operations.Authority.of(found, options["authorize"])
+    with prefect_client() as client:
+        run = operations.change_run(client, found.full_name, options["run_id"], authority, change)
+    show(run.summary(), f"{run.run_id} {words} ({run.state}).", is_json=options["is_json"])
+
+
+def _given(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that were given, so that the deployment's own defaults stand for the rest."""
+    from metaflow.parameters import DelayedEvaluationParameter
+
+    given = {}
+    for key, value in values.items():
+        source = context.get_parameter_source(key)
+        if source is None or source.name in {"DEFAULT", "DEFAULT_MAP"}:
+            continue
+        is_late = isinstance(value, DelayedEvaluationParameter)
+        given[key] = value(return_str=True) if is_late else value
+    return given
+
+
+def _started(run: RunRecord, deployment: str) -> str:
+    lines = [f"Started {run.name} of {deployment}.", f"    Metaflow run: {run.pathspec}"]
+    if run.url is not None:
+        lines.append(f"    page: {run.url}")
+    return "\n".join(lines)
+
+
+def _in_words(run: RunRecord) -> str:
+    when = "" if run.start is None else f", began {run.start:%Y-%m-%d %H:%M:%S}"
+    return f"{run.name}: {run.status.value} ({run.state}{when}) {run.message}".rstrip()

@@ -1,0 +1,146 @@
+"""What a deployment tells the containers of its runs: job variables, and the step that brings the code; pure."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow_prefect import ir
+from metaflow_prefect.deploy.options import DeployOptions
+from metaflow_prefect.errors import DeploymentRefused, Finding, UnsupportedFlow
+
+_PAYLOAD_LIMIT = 1_000_000
+"""Bytes of pull step that Prefect's events still carry (its limit is 1.5 MB, for the whole event)."""
+
+_CHUNK = 100_000
+"""A Linux process takes at most 128 KiB in one environment variable (MAX_ARG_STRLEN)."""
+
+_LOCAL_POOL_TYPES = frozenset({"process"})
+
+_FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
+    # A second container would execute the flow a second time while Prefect reschedules the first;
+    # and an hour, the worker's documented default, is no limit that a flow has asked for.
+    "northflank": {"settings_backoff_limit": 0, "settings_active_deadline_seconds": None},
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Facts of this machine and of the server that a deployment needs, gathered by the shell.
+
+    `owner` is the person who deploys, `token` the production token. `metaflow_environment` holds the
+    `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
+    `requirements` is what a stock image must install first.
+    """
+
+    owner: str
+    token: str | None
+    pool: str
+    pool_type: str
+    metaflow_environment: Mapping[str, str]
+    requirements: tuple[str, ...]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether runs share this machine's files and Python: a process pool, as its workers do."""
+        return self.pool_type in _LOCAL_POOL_TYPES
+
+
+def job_variables(
+    flow: ir.Flow, full_name: str, options: DeployOptions, site: Site
+) -> dict[str, Any]:
+    """Return what the work pool's template is filled with.
+
+    Raises:
+        UnsupportedFlow: a container of the pool could not reach the flow's data.
+        DeploymentRefused: the pool has no images to choose.
+    """
+    chosen = dict(options.job_variables)
+    environment = {**_environment(flow, full_name, options, site), **chosen.pop("env", {})}
+    if options.image is not None:
+        if site.is_local:
+            raise DeploymentRefused(
+                f"--image {options.image}: work pool {site.pool} ({site.pool_type}) runs processes, not images; nothing was created.",
+                fix="leave --image out, or deploy to a pool of containers",
+            )
+        chosen.setdefault("image", options.image)
+    findings = _unreachable(flow, site, environment)
+    if findings:
+        raise UnsupportedFlow(flow.name, findings)
+    return {**_FOR_METAFLOW.get(site.pool_type, {}), **chosen, "env": environment}
+
+
+def _environment(
+    flow: ir.Flow, full_name: str, options: DeployOptions, site: Site
+) -> dict[str, str]:
+    environment = {
+        # Metaflow refuses to run for a user it cannot name, which a container's root is.
+        "METAFLOW_USER": "prefect",
+        "METAFLOW_OWNER": site.owner,
+        "METAFLOW_PREFECT_DEPLOYMENT": full_name,
+        **site.metaflow_environment,
+    }
+    namespace = options.namespace
+    if site.token is not None:
+        environment["METAFLOW_PRODUCTION_TOKEN"] = site.token
+        namespace = namespace or f"production:{site.token}"
+    if namespace is not None:
+        environment["METAFLOW_PREFECT_NAMESPACE"] = namespace
+    if not site.is_local:
+        # Installed by the stock image's entrypoint before it starts the flow run.
+        environment["EXTRA_PIP_PACKAGES"] = " ".join(site.requirements)
+        if flow.backends.datastore == "local":
+            # A path of this machine means nothing there.
+            environment.pop("METAFLOW_DATASTORE_SYSROOT_LOCAL", None)
+    return environment
+
+
+def _unreachable(flow: ir.Flow, site: Site, environment: Mapping[str, str]) -> tuple[Finding, ...]:
+    """Return what a container of the work pool could not reach."""
+    mounted = "METAFLOW_DATASTORE_SYSROOT_LOCAL" in environment
+    if site.is_local or flow.backends.datastore != "local" or mounted:
+        return ()
+    return (
+        Finding(
+            where="flow",
+            feature=f"--datastore=local on a work pool of type {site.pool_type}",
+            reason="its containers don't see this machine's files, and would lose every artifact",
+            remedy="deploy with --datastore=s3, azure or gs; or, where a shared volume is mounted in the "
+            "containers, name it: --job-variable env.METAFLOW_DATASTORE_SYSROOT_LOCAL=/mount",
+        ),
+    )
+
+
+def unpack(file_name: str, generated: str) -> dict[str, Any]:
+    """Return the pull step that writes the generated file; it needs only Prefect and a shell.
+
+    The content is base64: Prefect expands `{{ … }}` in the arguments of steps.
+
+    Raises:
+        DeploymentRefused: the code is too large to travel in the deployment.
+    """
+    packed = base64.b64encode(gzip.compress(generated.encode(), mtime=0)).decode()
+    if len(packed) > _PAYLOAD_LIMIT:
+        raise DeploymentRefused(
+            f"The flow's code is {len(packed)} bytes when packed; a deployment carries at most {_PAYLOAD_LIMIT}.",
+            fix="keep data files out of the flow's folder, or choose fewer files with --package-suffixes",
+        )
+    chunks = [packed[start : start + _CHUNK] for start in range(0, len(packed), _CHUNK)]
+    variables = {f"METAFLOW_PREFECT_{number}": chunk for number, chunk in enumerate(chunks)}
+    words = " ".join(f'"${name}"' for name in variables)
+    return {
+        "prefect.deployments.steps.run_shell_script": {
+            "script": f"printf %s {words} | base64 -d | gzip -d > {file_name}",
+            "shell": True,
+            "env": variables,
+        }
+    }
+
+
+def payload_bytes(step: Mapping[str, Any]) -> int:
+    """Return how much code a pull step of `unpack` carries."""
+    (arguments,) = step.values()
+    return sum(len(value) for value in arguments["env"].values())

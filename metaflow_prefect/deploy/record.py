@@ -1,0 +1,148 @@
+"""A deployment as the server has it, read back as what Metaflow's users call it.
+
+Nothing is stored for this beside what the deployment's own runs need: who owns it, its token and
+its metadata service are in its jobs' environment, its project among the tags, its parameters in
+their schema. So a deployment that `prefect deploy` made from our prefect.yaml reads the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow_prefect.deploy.schema import Argument, arguments
+from metaflow_prefect.deploy.tokens import Holder
+from metaflow_prefect.errors import DeploymentRefused
+
+MARK = "metaflow"
+"""The tag of every deployment of ours."""
+
+_PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentRecord:
+    """One deployment on the server. `metadata` is Metaflow's name of the metadata provider, if known."""
+
+    id: str
+    flow_name: str
+    name: str
+    owner: str
+    token: str | None
+    metadata: str | None
+    project: str | None
+    branch: str | None
+    work_pool: str | None
+    is_paused: bool
+    schedules: tuple[str, ...]
+    arguments: tuple[Argument, ...]
+
+    @property
+    def full_name(self) -> str:
+        """The name that identifies it everywhere: `flow/deployment`."""
+        return f"{self.flow_name}/{self.name}"
+
+    @property
+    def holder(self) -> Holder:
+        """Who may change it."""
+        return Holder(owner=self.owner, token=self.token)
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a list shows, as JSON-able data; no token."""
+        return {
+            "deployment": self.full_name,
+            "id": self.id,
+            "owner": self.owner,
+            "project": self.project,
+            "branch": self.branch,
+            "work_pool": self.work_pool,
+            "schedules": list(self.schedules),
+            "paused": self.is_paused,
+        }
+
+
+def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
+    """Read Prefect's answer about one deployment."""
+    environment = deployment.job_variables.get("env") or {}
+    tags = dict(tag.split(":", 1) for tag in deployment.tags if ":" in tag)
+    return DeploymentRecord(
+        id=str(deployment.id),
+        flow_name=flow_name,
+        name=deployment.name,
+        owner=environment.get("METAFLOW_OWNER", "unknown"),
+        token=environment.get("METAFLOW_PRODUCTION_TOKEN"),
+        metadata=_metadata(environment),
+        project=tags.get("project"),
+        branch=tags.get("project_branch"),
+        work_pool=deployment.work_pool_name,
+        is_paused=deployment.paused,
+        schedules=tuple(_schedule(item.schedule) for item in deployment.schedules),
+        arguments=arguments(deployment.parameter_openapi_schema or {}),
+    )
+
+
+def find(client: Any, full_name: str) -> DeploymentRecord | None:
+    """Return the deployment *full_name* (`flow/deployment`), or None."""
+    from prefect.exceptions import ObjectNotFound
+
+    try:
+        return parse(client.read_deployment_by_name(full_name), full_name.partition("/")[0])
+    except ObjectNotFound:
+        return None
+
+
+def read(client: Any, full_name: str) -> DeploymentRecord:
+    """Return the deployment *full_name*.
+
+    Raises:
+        DeploymentRefused: there is none; the message names those that the flow has.
+    """
+    flow_name, slash, _ = full_name.partition("/")
+    record = find(client, full_name) if slash else None
+    if record is not None:
+        return record
+    known = ", ".join(item.full_name for item in listed(client, flow_name)) or "none"
+    raise DeploymentRefused(
+        f"There is no deployment {full_name!r} on this server; nothing was done (of this flow: {known}).",
+        fix="deploy the flow first (`prefect deploy`), or give the same --name and --branch as then",
+    )
+
+
+def listed(client: Any, flow_name: str | None = None) -> tuple[DeploymentRecord, ...]:
+    """Return our deployments, of one flow or of all, sorted by name."""
+    from prefect.client.schemas import filters
+
+    flow_filter = (
+        None
+        if flow_name is None
+        else filters.FlowFilter(name=filters.FlowFilterName(any_=[flow_name]))
+    )
+    ours = filters.DeploymentFilter(tags=filters.DeploymentFilterTags(all_=[MARK]))
+    found: list[Any] = []
+    while True:
+        page = client.read_deployments(
+            flow_filter=flow_filter, deployment_filter=ours, limit=_PAGE, offset=len(found)
+        )
+        found.extend(page)
+        if len(page) < _PAGE:
+            break
+    names = {flow_id: client.read_flow(flow_id).name for flow_id in {d.flow_id for d in found}}
+    records = (parse(deployment, names[deployment.flow_id]) for deployment in found)
+    return tuple(sorted(records, key=lambda record: record.full_name))
+
+
+def _metadata(environment: Mapping[str, str]) -> str | None:
+    """Return `provider@address` as Metaflow's `metadata_str` writes it."""
+    kind = environment.get("METAFLOW_DEFAULT_METADATA")
+    where = environment.get(
+        "METAFLOW_SERVICE_URL" if kind == "service" else "METAFLOW_DATASTORE_SYSROOT_LOCAL"
+    )
+    return f"{kind}@{where}" if kind and where else None
+
+
+def _schedule(schedule: Any) -> str:
+    cron = getattr(schedule, "cron", None)
+    if cron is None:
+        return str(schedule)
+    return f"{cron} ({schedule.timezone or 'UTC'})"

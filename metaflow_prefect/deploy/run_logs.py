@@ -1,0 +1,128 @@
+"""The log of a run, as Prefect keeps it: of the whole run, or of the tasks of one step."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from metaflow_prefect.deploy import runs
+from metaflow_prefect.deploy.runs import RunRecord
+from metaflow_prefect.errors import RunRefused
+
+_PAGE = 200
+_POLL_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One message. `task` is what Prefect calls the task (`train[2]`), or empty for the run itself."""
+
+    moment: datetime
+    task: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"[{self.task}] " if self.task else ""
+        return f"{self.moment:%Y-%m-%d %H:%M:%S} {where}{self.message}"
+
+    def summary(self) -> dict[str, Any]:
+        """Return the line as JSON-able data."""
+        return {"time": self.moment.isoformat(), "task": self.task, "message": self.message}
+
+
+def lines(client: Any, run: RunRecord, step: str | None = None) -> Iterator[Line]:
+    """Yield what the run has logged so far, of *step* only if one is given.
+
+    Raises:
+        RunRefused: the run has no task of that step (yet).
+    """
+    reader = _Reader(client, run, step)
+    yield from reader.new()
+    reader.check_step()
+
+
+def follow(client: Any, run: RunRecord, step: str | None = None) -> Iterator[Line]:
+    """Yield what the run logs until it is over.
+
+    Raises:
+        RunRefused: the run is over and had no task of that step.
+    """
+    reader = _Reader(client, run, step)
+    while True:
+        # Asked before the lines are read: what comes with the end is still shown.
+        is_over = runs.read(client, run.flow_name, run.id).status.is_over
+        yield from reader.new()
+        if is_over:
+            reader.check_step()
+            return
+        time.sleep(_POLL_SECONDS)
+
+
+class _Reader:
+    """Remembers how far the log has been read, and the tasks' names."""
+
+    def __init__(self, client: Any, run: RunRecord, step: str | None) -> None:
+        self._client = client
+        self._run = run
+        self._step = step
+        self._seen: set[str] = set()
+        self._tasks: dict[str, str] = {}
+
+    def new(self) -> Iterator[Line]:
+        """Yield the lines that were not there the last time."""
+        from prefect.client.schemas import filters
+
+        wanted = filters.LogFilter(
+            flow_run_id=filters.LogFilterFlowRunId(any_=[self._run.id]),
+        )
+        offset = 0
+        while True:
+            page = self._client.read_logs(log_filter=wanted, limit=_PAGE, offset=offset)
+            if any(
+                log.task_run_id is not None and str(log.task_run_id) not in self._tasks
+                for log in page
+            ):
+                self._read_tasks()
+            for log in page:
+                # Lines of different tasks arrive out of order: an offset alone would miss some.
+                if str(log.id) in self._seen:
+                    continue
+                self._seen.add(str(log.id))
+                task = self._tasks.get(str(log.task_run_id), "") if log.task_run_id else ""
+                if self._step is None or _step(task) == self._step:
+                    yield Line(moment=log.timestamp, task=task, message=log.message)
+            offset += len(page)
+            if len(page) < _PAGE:
+                return
+
+    def check_step(self) -> None:
+        """Refuse a step that has no task."""
+        if self._step is None:
+            return
+        self._read_tasks()
+        steps = sorted({_step(task) for task in self._tasks.values()})
+        if self._step not in steps:
+            raise RunRefused(
+                f"{self._run.run_id} has no task of a step {self._step!r}.",
+                fix=f"steps that have run: {', '.join(steps) or 'none'}",
+            )
+
+    def _read_tasks(self) -> None:
+        from prefect.client.schemas import filters
+
+        of_run = filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[self._run.id]))
+        offset = 0
+        while True:
+            page = self._client.read_task_runs(flow_run_filter=of_run, limit=_PAGE, offset=offset)
+            self._tasks.update({str(task.id): task.name for task in page})
+            offset += len(page)
+            if len(page) < _PAGE:
+                return
+
+
+def _step(task: str) -> str:
+    """Return the step of a task run's name (`names.task_label`)."""
+    return task.partition("[")[0].partition("#")[0]

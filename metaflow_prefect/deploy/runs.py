@@ -1,0 +1,241 @@
+"""Runs of deployments: their status in Metaflow's words, and what can be done to one of them."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import Enum
+from typing import Any
+
+from metaflow_prefect import names
+from metaflow_prefect.deploy.record import DeploymentRecord
+from metaflow_prefect.errors import RunRefused
+
+_PAGE = 200
+_PREFIX = names.run_id("")
+
+
+class RunStatus(str, Enum):
+    """What a run is doing, in the words of Metaflow's own deployers."""
+
+    PENDING = "PENDING"
+    RUNNING = "RUNNING"
+    SUCCEEDED = "SUCCEEDED"
+    FAILED = "FAILED"
+    TIMED_OUT = "TIMED_OUT"
+    ABORTED = "ABORTED"
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing more will happen."""
+        return self not in (RunStatus.PENDING, RunStatus.RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRecord:
+    """One run of a deployment: a Prefect flow run. `state` is Prefect's name of what it is doing."""
+
+    id: str
+    name: str
+    flow_name: str
+    deployment_id: str | None
+    status: RunStatus
+    state: str
+    message: str
+    start: datetime | None
+    end: datetime | None
+    url: str | None
+
+    @property
+    def run_id(self) -> str:
+        """Metaflow's id of the run."""
+        return names.run_id(self.id)
+
+    @property
+    def pathspec(self) -> str:
+        """Metaflow's name of the run."""
+        return f"{self.flow_name}/{self.run_id}"
+
+    def summary(self) -> dict[str, Any]:
+        """Return what a list shows, as JSON-able data."""
+        return {
+            "run": self.pathspec,
+            "name": self.name,
+            "status": self.status.value,
+            "state": self.state,
+            "message": self.message,
+            "start": None if self.start is None else self.start.isoformat(),
+            "end": None if self.end is None else self.end.isoformat(),
+            "url": self.url,
+        }
+
+
+def status(state_type: str, state_name: str) -> RunStatus:
+    """Return the status for Prefect's state.
+
+    A suspended run counts as running, as under Argo: it is neither over nor yet to begin.
+
+    >>> status("RUNNING", "Retrying").value, status("FAILED", "TimedOut").value
+    ('RUNNING', 'TIMED_OUT')
+
+    Raises:
+        ValueError: Prefect has a type of state that this version does not know.
+    """
+    match state_type:
+        case "SCHEDULED" | "PENDING":
+            return RunStatus.PENDING
+        case "RUNNING" | "PAUSED" | "CANCELLING":
+            return RunStatus.RUNNING
+        case "COMPLETED":
+            return RunStatus.SUCCEEDED
+        case "FAILED" if state_name == "TimedOut":
+            return RunStatus.TIMED_OUT
+        case "FAILED" | "CRASHED":
+            return RunStatus.FAILED
+        case "CANCELLED":
+            return RunStatus.ABORTED
+        case unknown:
+            message = f"Prefect has an unknown type of state {unknown!r}"
+            raise ValueError(message)
+
+
+def read(client: Any, flow_name: str, run_id: str) -> RunRecord:
+    """Return the run *run_id*: Metaflow's id of it, with or without the flow's name, or Prefect's.
+
+    Raises:
+        RunRefused: there is none, or it is another flow's.
+    """
+    from prefect.exceptions import ObjectNotFound
+
+    flow_run_id = _flow_run_id(flow_name, run_id)
+    try:
+        flow_run = client.read_flow_run(flow_run_id)
+    except ObjectNotFound:
+        raise RunRefused(
+            f"There is no run {run_id} on this server.",
+            fix="list them with `prefect list-runs`",
+        ) from None
+    actual = client.read_flow(flow_run.flow_id).name
+    if actual != flow_name:
+        raise RunRefused(
+            f"Run {run_id} is one of {actual}, not of {flow_name}; nothing was done.",
+            fix=f"give the command to {actual}'s file",
+        )
+    return _parse(flow_run, flow_name)
+
+
+def listed(
+    client: Any, record: DeploymentRecord, states: frozenset[RunStatus] = frozenset()
+) -> Iterator[RunRecord]:
+    """Yield the runs of a deployment, the latest first; only those in one of *states*, if any is given."""
+    from prefect.client.schemas import filters, sorting
+
+    of_deployment = filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[record.id]))
+    offset = 0
+    while True:
+        page = client.read_flow_runs(
+            deployment_filter=of_deployment,
+            sort=sorting.FlowRunSort.EXPECTED_START_TIME_DESC,
+            limit=_PAGE,
+            offset=offset,
+        )
+        for flow_run in page:
+            run = _parse(flow_run, record.flow_name)
+            if not states or run.status in states:
+                yield run
+        offset += len(page)
+        if len(page) < _PAGE:
+            return
+
+
+def suspend(client: Any, run: RunRecord) -> None:
+    """Let the run stop after the tasks that are running; it ends its container and keeps its results.
+
+    Raises:
+        RunRefused: it is not running.
+    """
+    from prefect.states import Suspended
+
+    result = client.set_flow_run_state(run.id, Suspended(timeout_seconds=_FOREVER_SECONDS))
+    if result.status.name != "ACCEPT":
+        raise RunRefused(
+            f"{run.run_id} can't be suspended: it is {run.state}.",
+            fix="only a run that is running can be",
+        )
+
+
+def unsuspend(client: Any, run: RunRecord) -> None:
+    """Let a suspended run go on: it is scheduled again, and what it has done is not done again.
+
+    Raises:
+        RunRefused: it is not suspended.
+    """
+    result = client.resume_flow_run(run.id)
+    if result.status.name != "ACCEPT":
+        raise RunRefused(f"{run.run_id} can't go on: it is {run.state}.", fix="it is not suspended")
+
+
+def terminate(client: Any, run: RunRecord) -> None:
+    """End the run; its worker ends its processes or containers.
+
+    Raises:
+        RunRefused: it is over.
+    """
+    from prefect.client.schemas.objects import State, StateType
+
+    if run.status.is_over:
+        raise RunRefused(
+            f"{run.run_id} is over ({run.state}): there is nothing to end.",
+            fix="list the others with `prefect list-runs`",
+        )
+    # Prefect makes it Cancelled at once where nothing runs yet.
+    client.set_flow_run_state(run.id, State(type=StateType.CANCELLING, name="Cancelling"))
+
+
+def belongs(run: RunRecord, record: DeploymentRecord) -> None:
+    """Make sure that the run is the deployment's.
+
+    Raises:
+        RunRefused: it is another deployment's, or none's.
+    """
+    if run.deployment_id != record.id:
+        raise RunRefused(
+            f"{run.run_id} is no run of {record.full_name}; nothing was done.",
+            fix="give the --name, --branch or --production of the deployment that it is a run of",
+        )
+
+
+_FOREVER_SECONDS = 100 * 365 * 86_400
+"""Prefect fails a run that nobody resumes in time; Metaflow knows no such limit."""
+
+
+def _parse(flow_run: Any, flow_name: str) -> RunRecord:
+    from prefect.utilities.urls import url_for
+
+    state = flow_run.state
+    kind, name = (state.type.value, state.name) if state is not None else ("PENDING", "Pending")
+    return RunRecord(
+        id=str(flow_run.id),
+        name=flow_run.name,
+        flow_name=flow_name,
+        deployment_id=None if flow_run.deployment_id is None else str(flow_run.deployment_id),
+        status=status(kind, name),
+        state=name,
+        message=(state.message if state is not None else None) or "",
+        start=flow_run.start_time,
+        end=flow_run.end_time,
+        url=url_for("flow-run", obj_id=flow_run.id, default_base_url=None),
+    )
+
+
+def _flow_run_id(flow_name: str, run_id: str) -> uuid.UUID:
+    bare = run_id.removeprefix(f"{flow_name}/").removeprefix(_PREFIX)
+    try:
+        return uuid.UUID(bare)
+    except ValueError:
+        raise RunRefused(
+            f"{run_id!r} is no id of a run on Prefect.",
+            fix=f"these ids look like {_PREFIX}0192f0c8-…; list them with `prefect list-runs`",
+        ) from None

@@ -1,0 +1,84 @@
+"""`Deployer(...).prefect()`: Metaflow imports this module with every flow, so it imports next to nothing."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from metaflow.runner.deployer_impl import DeployerImpl
+
+if TYPE_CHECKING:
+    from metaflow_prefect.deployer.objects import PrefectDeployedFlow
+
+__all__ = ["PrefectDeployer"]
+
+
+class PrefectDeployer(DeployerImpl):  # type: ignore[misc]  # Metaflow has no types
+    """Deploy a flow to Prefect.
+
+    The keyword arguments of `prefect(...)` and of `create(...)` are the options of the command
+    `prefect deploy` (`work_pool`, `name`, `tags`, `paused`, `job_variables`, …); those of `create`
+    go first.
+    """
+
+    TYPE: ClassVar[str] = "prefect"
+
+    def __init__(self, deployer_kwargs: dict[str, Any], **kwargs: Any) -> None:
+        self._options = deployer_kwargs
+        super().__init__(**kwargs)
+
+    @property
+    def deployer_kwargs(self) -> dict[str, Any]:
+        """The options of the command group itself: it has none."""
+        return {}
+
+    @staticmethod
+    def deployed_flow_type() -> type[PrefectDeployedFlow]:
+        """Return the class that stands for a deployment."""
+        from metaflow_prefect.deployer.objects import PrefectDeployedFlow
+
+        return PrefectDeployedFlow
+
+    def create(self, **kwargs: Any) -> PrefectDeployedFlow:
+        """Deploy the flow, or bring its deployment up to date.
+
+        Metaflow's own `_create` runs a command called `create`, which with us writes a file; this
+        does the same with `deploy`.
+
+        Raises:
+            RuntimeError: the command failed; carries its output.
+        """
+        from metaflow.runner.utils import (
+            get_lower_level_group,
+            handle_timeout,
+            temporary_fifo,
+            with_dir,
+        )
+
+        from metaflow_prefect.deployer.objects import PrefectDeployedFlow
+
+        with temporary_fifo() as (attribute_file, descriptor):
+            # Configurations are files relative to the folder in which the flow is deployed.
+            with with_dir(self.cwd):
+                group = get_lower_level_group(self.api, self.top_level_kwargs, self.TYPE, {})
+                words = group.deploy(
+                    deployer_attribute_file=attribute_file, **{**self._options, **kwargs}
+                )
+            pid = self.spm.run_command(
+                [sys.executable, *words],
+                env=self.env_vars,
+                cwd=self.cwd,
+                show_output=self.show_output,
+            )
+            command = self.spm.get(pid)
+            attributes = json.loads(handle_timeout(descriptor, command, self.file_read_timeout))
+            command.sync_wait()
+        self.name = attributes["name"]
+        self.flow_name = attributes["flow_name"]
+        self.metadata = attributes["metadata"]
+        self.additional_info = attributes["additional_info"]
+        return PrefectDeployedFlow(deployer=self)
+
+
+_addl_stubgen_modules = ["metaflow_prefect.deployer.objects"]
