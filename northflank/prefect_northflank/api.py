@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime, timezone
 from enum import Enum
 from typing import TypeAlias, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from prefect_northflank.errors import UnexpectedAnswer
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 JsonObject: TypeAlias = dict[str, Json]
 
+_TIME = TypeAdapter(datetime)
 _Word = TypeVar("_Word", bound=Enum)
 _CRI_PREFIX = re.compile(r"^(\S+Z )?(stdout|stderr) [FP] ")
 
@@ -152,6 +156,15 @@ class LogLine:
         return cls(
             text=_CRI_PREFIX.sub("", str(fields.get("log", ""))), at=str(fields.get("ts", ""))
         )
+
+
+def moment(field: str, text: str) -> datetime:
+    """Return the time that *text* says (ISO 8601, any precision; UTC if it names no zone)."""
+    try:
+        at = _TIME.validate_python(text)
+    except ValidationError as error:
+        raise UnexpectedAnswer(field=field, value=text) from error
+    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
 
 
 def _member(kind: type[_Word], field: str, value: Json) -> _Word:

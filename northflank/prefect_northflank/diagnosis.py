@@ -5,9 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from prefect_northflank.api import Container, ContainerStatus, JobRun, LogLine, RunStatus
+from prefect_northflank.api import Container, ContainerStatus, JobRun, LogLine, RunStatus, moment
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,8 +110,5 @@ def duration_seconds(run: JobRun) -> float | None:
     """Return how long the run took; None if Northflank does not say."""
     if not run.started_at or not run.concluded_at:
         return None
-    began, ended = (
-        datetime.fromisoformat(text.replace("Z", "+00:00"))
-        for text in (run.started_at, run.concluded_at)
-    )
+    began, ended = moment("startedAt", run.started_at), moment("concludedAt", run.concluded_at)
     return (ended - began).total_seconds()

@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
 from datetime import datetime, timedelta, timezone
 
-from prefect_northflank.api import JobRun, Project
+from prefect_northflank.api import JobRun, Project, moment
 from prefect_northflank.builds import ensure_built
 from prefect_northflank.client import NorthflankClient, is_ambiguous
 from prefect_northflank.errors import NorthflankError, NotFound
@@ -129,5 +129,4 @@ def _started(run: JobRun) -> datetime:
     """Return when *run* started; one without a time has just been made."""
     if not run.started_at:
         return datetime.max.replace(tzinfo=timezone.utc)
-    at = datetime.fromisoformat(run.started_at.replace("Z", "+00:00"))
-    return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
+    return moment("startedAt", run.started_at)

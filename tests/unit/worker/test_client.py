@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from datetime import timedelta
 
 import httpx
 import pytest
 from prefect_northflank import errors
-from prefect_northflank.api import Project, RunStatus
+from prefect_northflank.api import Project, RunStatus, moment
 from prefect_northflank.budget import Purpose
 
 P = Project(id="demo")
@@ -194,3 +195,24 @@ def test_a_status_nobody_documented_is_an_error_that_names_it(client, wire):
 
     with pytest.raises(errors.UnexpectedAnswer, match="'ABORTED' in status"):
         asyncio.run(client.run(P, "j", "r1"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-01T10:00:00Z",
+        "2026-01-01T10:00:00.5Z",
+        "2026-01-01T10:00:00.123456789Z",
+        "2026-01-01T10:00:00",
+    ],
+)
+def test_times_are_read_in_any_precision(text):
+    assert (moment("startedAt", text).hour, moment("startedAt", text).utcoffset()) == (
+        10,
+        timedelta(0),
+    )
+
+
+def test_a_time_that_is_none_is_named():
+    with pytest.raises(errors.UnexpectedAnswer, match="'soon' in startedAt"):
+        moment("startedAt", "soon")
