@@ -18,12 +18,17 @@ from metaflow._vendor import click
 
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import Request, analyze
-from metaflow_prefect.deploy.plan import DeployOptions, Site, plan, summary
+from metaflow_prefect.deploy.jobs import Site
+from metaflow_prefect.deploy.options import DeployOptions
+from metaflow_prefect.deploy.plan import plan
+from metaflow_prefect.deploy.summary import summary
 from metaflow_prefect.errors import UnsupportedFlow
 from metaflow_prefect.render import render
 
 SITE = Site(
     owner="tester",
+    token=None,
+    pool="nf",
     pool_type="process",
     metaflow_environment={"METAFLOW_DEFAULT_DATASTORE": "local"},
     requirements=("metaflow",),
@@ -64,7 +69,7 @@ def write(flow, flow_file: Path, out: Path) -> None:
             (out / "refused.txt").write_text(f"{refused}\n")
             return
         text = render(compiled)
-        planned = summary(plan(compiled, text, DeployOptions(work_pool="nf"), SITE))
+        planned = summary(plan(compiled, text, DeployOptions(), SITE))
         # Its bytes follow from flow.py, which is compared as a whole.
         del planned["payload_bytes"]
         (out / "ir.json").write_text(ir.to_json(compiled))

@@ -26,7 +26,7 @@ PROGRAM = Program(
     metadata="local",
     datastore="local",
     options=("--config-value", "cfg", "kv.cfg"),
-    config="{\"user_configs\": {\"cfg\": [{\"n\": 5, \"name\": \"x\", \"times\": 1}, false]}}",
+    config="{\"user_configs\": {\"cfg\": [{\"n\": 5, \"times\": 1, \"name\": \"x\"}, false]}}",
     location=__file__,
 )
 

@@ -25,7 +25,7 @@ PROGRAM = Program(
     metadata="local",
     datastore="local",
     options=("--config-value", "cfg", "kv.cfg"),
-    config="{\"user_configs\": {\"cfg\": [{\"deep\": {\"x\": \"y\"}, \"n\": 1}, false]}}",
+    config="{\"user_configs\": {\"cfg\": [{\"n\": 1, \"deep\": {\"x\": \"y\"}}, false]}}",
     location=__file__,
 )
 

@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from foreach_after_foreach.py (sha256 fa94780d9d26).
+# Compiled by metaflow-prefect-northflank 0.1.0 from foreach_after_foreach.py (sha256 3175963c84cb).
 # Do not edit: change the flow and compile it again.
 """ForeachAfterForeachFlow"""
 
@@ -22,7 +22,7 @@ check_api(1)
 PROGRAM = Program(
     flow="ForeachAfterForeachFlow",
     source="foreach_after_foreach.py",
-    sha256="fa94780d9d262454fc46f94b75d9bf37bbc814d60bebecbcf40380f8473602fe",
+    sha256="3175963c84cbf8f1a563bf7fb4faa4b85e5739b872d2adf4cb8b05ad11fa136e",
     metadata="local",
     datastore="local",
     location=__file__,
@@ -44,6 +44,11 @@ def join_one(label: str) -> None:
     run_step(label)
 
 
+@task(name="fan")
+def fan(label: str) -> None:
+    run_step(label)
+
+
 @task(name="two")
 def two(label: str) -> None:
     run_step(label)
@@ -62,9 +67,10 @@ def end(label: str) -> None:
 STEPS = (
     Step(start, Foreach("one", over="items")),
     Step(one, Next("join_one")),
-    Step(join_one, Foreach("two", over="items")),
+    Step(join_one, Next("fan"), joins="start"),
+    Step(fan, Foreach("two", over="items")),
     Step(two, Next("join_two")),
-    Step(join_two, Next("end"), joins="join_one"),
+    Step(join_two, Next("end"), joins="fan"),
     Step(end, End()),
 )
 

@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from sibling_fails.py (sha256 7d8f0da3ab02).
+# Compiled by metaflow-prefect-northflank 0.1.0 from sibling_fails.py (sha256 4fd19e4ec84f).
 # Do not edit: change the flow and compile it again.
 """SiblingFailsFlow"""
 
@@ -22,7 +22,7 @@ check_api(1)
 PROGRAM = Program(
     flow="SiblingFailsFlow",
     source="sibling_fails.py",
-    sha256="7d8f0da3ab025b12ce1793f15d2c26d02457ad2b73a69c6764a1ca287ae8e7c6",
+    sha256="4fd19e4ec84f3d3408958c112a6f8f68306976e4848471a1690dbce819d3e640",
     metadata="local",
     datastore="local",
     location=__file__,

@@ -26,7 +26,7 @@ PROGRAM = Program(
     metadata="local",
     datastore="local",
     options=("--config-value", "cfg", "kv.cfg"),
-    config="{\"user_configs\": {\"cfg\": [{\"careful\": \"c\", \"quick\": \"q\"}, false]}}",
+    config="{\"user_configs\": {\"cfg\": [{\"quick\": \"q\", \"careful\": \"c\"}, false]}}",
     location=__file__,
 )
 
