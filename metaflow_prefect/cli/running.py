@@ -192,13 +192,16 @@ def _change(
 
 
 def _given(context: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that were given, so that the deployment's own defaults stand for the rest."""
+    """Return the parameters that were given, so that the deployment's own defaults stand for the rest.
+
+    A value that equals the default counts as not given: Metaflow's click is too old to tell them apart.
+    """
     from metaflow.parameters import DelayedEvaluationParameter
 
+    defaults = {option.name: option.get_default(context) for option in context.command.params}
     given = {}
     for key, value in values.items():
-        source = context.get_parameter_source(key)
-        if source is None or source.name in {"DEFAULT", "DEFAULT_MAP"}:
+        if value is None or value == defaults.get(key):
             continue
         is_late = isinstance(value, DelayedEvaluationParameter)
         given[key] = value(return_str=True) if is_late else value
