@@ -167,7 +167,7 @@ def artifacts(step: Step) -> tuple[str, ...]:
 
 def flow(seed: int, *, budget: int = 6) -> tuple[Step, ...]:
     """Return the steps of the flow that *seed* makes, the first one first; `end` is not among them."""
-    builder = _Builder(random.Random(seed), budget)  # noqa: S311  not for secrets
+    builder = _Builder(random.Random(seed), budget)
     entry = "end"
     while builder.budget > 0:
         entry = builder.chain(entry, 0, in_foreach=False, before_join=False)

@@ -73,7 +73,7 @@ def soak(
     patience: float = 900,
 ) -> Outcome:
     """Trigger *runs* flow runs, kill and restart a random worker *kills* times, wait for the end."""
-    chance, began = random.Random(seed), time.monotonic()  # noqa: S311 (no secret: repeatable)
+    chance, began = random.Random(seed), time.monotonic()
     prefect = pool.prefect
     deployments = [pool.deploy("hello"), pool.deploy("hello", cleanup_job=False)]
     markers = [pool.folder / f"marker-{number}" for number in range(runs)]
