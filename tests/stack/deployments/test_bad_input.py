@@ -1,0 +1,60 @@
+"""Bad input: a clear error, a non-zero exit, and a server that is as it was."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+_DEPLOY = ("waiting_flow.py", "prefect", "deploy", "--work-pool", "idle")
+_ID = "prefect-00000000-0000-0000-0000-000000000000"
+
+BAD = {
+    "unknown pool": (("waiting_flow.py", "prefect", "deploy", "--work-pool", "nope"), "no work pool 'nope'"),
+    "no pool named": (("waiting_flow.py", "prefect", "deploy"), "--work-pool"),
+    "name with a slash": ((*_DEPLOY, "--name", "a/b"), "characters that Prefect refuses"),
+    "name too long": ((*_DEPLOY, "--name", "x" * 300), "300 characters"),
+    "unknown parameter": ((*_DEPLOY, "--param-default", "nope=1"), "no such parameter"),
+    "wrong type": ((*_DEPLOY, "--param-default", "alpha=much"), "no float"),
+    "default without a value": ((*_DEPLOY, "--param-default", "alpha"), "NAME=VALUE"),
+    "job variable without a value": ((*_DEPLOY, "--job-variable", "x"), "NAME=VALUE"),
+    "image on a process pool": ((*_DEPLOY, "--image", "x:1"), "runs processes"),
+    "collision without a limit": ((*_DEPLOY, "--collision", "cancel-new"), "--concurrency-limit"),
+    "limit of zero": ((*_DEPLOY, "--concurrency-limit", "0"), "less than 1"),
+    "unknown block": ((*_DEPLOY, "--notify-on-error", "slack-webhook/nope"), "no block"),
+    "invalid cron": (("bad_cron_flow.py", "prefect", "deploy", "--work-pool", "idle"), "cron"),
+    "event with a bad name": (("bad_event_flow.py", "prefect", "deploy", "--work-pool", "idle"), "event's name"),
+    "event sets no parameter of ours": (("bad_field_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no parameter 'nope'"),
+    "yaml into no folder": ((*_DEPLOY, "--prefect-yaml", "none/prefect.yaml"), "does not exist"),
+    "trigger of nothing": (("waiting_flow.py", "prefect", "trigger"), "There is no deployment"),
+    "trigger with a wrong type": (("waiting_flow.py", "prefect", "trigger", "--alpha", "much"), "alpha"),
+    "delete of nothing": (("waiting_flow.py", "prefect", "delete"), "There is no deployment"),
+    "pause of nothing": (("waiting_flow.py", "prefect", "schedule", "pause"), "There is no deployment"),
+    "token of nothing": (("waiting_flow.py", "prefect", "get-token"), "There is no deployment"),
+    "runs of nothing": (("waiting_flow.py", "prefect", "list-runs"), "There is no deployment"),
+    "unknown run": (("waiting_flow.py", "prefect", "status", _ID), "There is no run"),
+    "no id of a run": (("waiting_flow.py", "prefect", "status", "12"), "no id of a run"),
+    "log of an unknown run": (("waiting_flow.py", "prefect", "logs", _ID), "There is no run"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_it_is_refused_and_leaves_nothing_behind(place, case):
+    words, told = BAD[case]
+
+    answer = place.command(*words)
+
+    assert answer.returncode != 0
+    assert told in answer.stderr
+    assert "Traceback" not in answer.stderr
+    listed = place.command("waiting_flow.py", "prefect", "list-deployments", "--all", "--json")
+    assert json.loads(listed.stdout) == []
+
+
+def test_a_server_that_is_down_is_named(place):
+    answer = place.command(*_DEPLOY, PREFECT_API_URL="http://127.0.0.1:9/api")
+
+    assert answer.returncode == 1
+    assert "http://127.0.0.1:9/api" in answer.stderr

@@ -1,0 +1,60 @@
+"""Metaflow's Deployer API over a real server and a real worker, from a folder without the flow."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+
+def _waited_for(found, count):
+    """Wait until as many runs as that have ended, and return them."""
+    for _ in range(150):
+        over = [run for run in found() if not run.is_running]
+        if len(over) >= count:
+            return over
+        time.sleep(2)
+    return pytest.fail(f"fewer than {count} runs ended")
+
+
+def test_a_run_takes_every_type_of_value_and_its_end_starts_the_flow_that_waits_for_it(
+    place, worker, environment, monkeypatch, tmp_path
+):
+    from metaflow import DeployedFlow, Deployer
+
+    from metaflow_prefect import Event
+    from metaflow_prefect.errors import ParameterRefused
+
+    after = Deployer(str(place.folder / "after_flow.py"), show_output=False, cwd=str(place.folder))
+    after = after.prefect(work_pool="pool").create()
+    source = str(place.folder / "waiting_flow.py")
+    Deployer(source, show_output=False, cwd=str(place.folder)).prefect().create(work_pool="pool")
+    monkeypatch.chdir(tmp_path)
+    deployed = DeployedFlow.from_prefect("WaitingFlow/default")
+    assert deployed.production_token.startswith("waitingflow-")
+    assert "AfterFlow/default" in [item.name for item in DeployedFlow.list_prefect()]
+
+    run = deployed.trigger(alpha=0.25, config={"b": [1]}, words=["p", "q"], my_int=7)
+    with pytest.raises(ParameterRefused, match="nope"):
+        deployed.trigger(nope=1)
+    with pytest.raises(ParameterRefused, match="alpha"):
+        deployed.trigger(alpha="much")
+    run.wait_for_completion(check_interval=2, timeout=300)
+
+    assert run.status == "SUCCEEDED", run.logs()
+    data = run.run.data
+    assert (data.alpha, data.config, data.words, data.my_int) == (0.25, {"b": [1]}, ["p", "q"], 7)
+    assert "Finished in state" in run.logs("start")
+    (follower,) = _waited_for(after.list_runs, 1)
+    assert follower.status == "SUCCEEDED", follower.logs()
+    assert follower.run.data.upstream == run.pathspec
+
+    Event("fresh").publish({"a": "0.75", "label": 5})
+    latest, _ = _waited_for(deployed.list_runs, 2)
+    assert (latest.run.data.alpha, latest.run.data.label) == (0.75, "5")
+
+    assert deployed.delete()
+    assert after.delete()
+    assert not [item for item in DeployedFlow.list_prefect() if item.flow_name == "AfterFlow"]
