@@ -168,6 +168,7 @@ def _without_ids(text: str, places: Mapping[str, str]) -> str:
     pathspec = re.compile(rf"{re.escape(run)}/\w+/[\w-]+")
     flow = next(iter(places), "").partition("/")[0]
     text = pathspec.sub(lambda found: f"<{places.get(f'{flow}/{found[0]}', found[0])}>", text)
+    text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", "<time>", text)
     return re.sub(r"0x[0-9a-f]{6,}", "0x", text)
 
 

@@ -1,6 +1,6 @@
 """Measure Metaflow's `run` and the generated file side by side, and write the table of docs/performance.md.
 
-    python -m tests.bench [--rounds N] [--case NAME]… [--write]
+    python -m tests.bench [--rounds N] [--case NAME]… [--memory] [--write]
 
 Every round runs each contender once, one after the other, so that a slow minute of the machine is
 everybody's. A Prefect server runs all the while; its own work is not counted.
@@ -13,8 +13,8 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from tests.bench.measuring import Cost, measure, peak_megabytes
@@ -69,7 +69,7 @@ def prepare(folder: Path, environment: Mapping[str, str]) -> None:
 
 
 def bench(case: Case, rounds: int, environment: Mapping[str, str], folder: Path) -> list[Row]:
-    """Measure every contender *rounds* times, interleaved, and once more for its memory."""
+    """Measure every contender *rounds* times, interleaved."""
     costs: dict[str, list[Cost]] = {contender: [] for contender in CONTENDERS}
     for number in range(rounds):
         for contender in CONTENDERS:
@@ -85,10 +85,17 @@ def bench(case: Case, rounds: int, environment: Mapping[str, str], folder: Path)
             contender,
             costs[contender],
             baseline=costs[CONTENDERS[0]],
-            peak_megabytes=peak_megabytes(command(case, contender), environment, folder),
         )
         for contender in CONTENDERS
     ]
+
+
+def with_memory(rows: Sequence[Row], environment: Mapping[str, str], folder: Path) -> Iterator[Row]:
+    """Run every contender of *rows* once more, to watch its memory: watching takes time itself."""
+    cases = {case.name: case for case in CASES}
+    for row in rows:
+        words = command(cases[row.case], row.contender)
+        yield replace(row, peak_megabytes=peak_megabytes(words, environment, folder))
 
 
 def main() -> None:
@@ -96,6 +103,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Overhead per step beside Metaflow's own run.")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--case", action="append", help="part of a case's name; all if not given")
+    parser.add_argument(
+        "--memory", action="store_true", help="one more run of each, for its memory"
+    )
     parser.add_argument(
         "--write", action="store_true", help="replace the table of docs/performance.md"
     )
@@ -115,6 +125,8 @@ def main() -> None:
             rows = [
                 row for case in wanted for row in bench(case, arguments.rounds, environment, folder)
             ]
+            if arguments.memory:
+                rows = list(with_memory(rows, environment, folder))
     text = table(rows, arguments.rounds)
     sys.stdout.write(text)
     if arguments.write:

@@ -26,7 +26,7 @@ class Row:
     cpu: Spread
     wall_ratio: float
     cpu_ratio: float
-    peak_megabytes: float
+    peak_megabytes: float | None = None
 
     @classmethod
     def of(
@@ -36,7 +36,6 @@ class Row:
         costs: Sequence[Cost],
         *,
         baseline: Sequence[Cost],
-        peak_megabytes: float,
     ) -> Row:
         """Compare *costs* with *baseline*."""
         wall, cpu = _spreads(costs)
@@ -48,7 +47,6 @@ class Row:
             cpu=cpu,
             wall_ratio=wall.median / base_wall.median,
             cpu_ratio=cpu.median / base_cpu.median,
-            peak_megabytes=peak_megabytes,
         )
 
 
@@ -63,7 +61,7 @@ def table(rows: Sequence[Row], rounds: int) -> str:
     """Return the table, under what it was measured on."""
     shown = "\n".join(
         f"| {row.case} | {row.contender} | {row.wall} | {row.wall_ratio:.2f} "
-        f"| {row.cpu} | {row.cpu_ratio:.2f} | {row.peak_megabytes:.0f} |"
+        f"| {row.cpu} | {row.cpu_ratio:.2f} | {_or_dash(row.peak_megabytes)} |"
         for row in rows
     )
     return (
@@ -72,6 +70,10 @@ def table(rows: Sequence[Row], rounds: int) -> str:
         "|---|---|---|---|---|---|---|\n"
         f"{shown}\n"
     )
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.0f}"
 
 
 def _machine() -> str:

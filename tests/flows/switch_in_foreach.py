@@ -1,4 +1,4 @@
-"""Each item chooses its own arm."""
+"""Each item chooses its own arm. (Metaflow joins them in no defined order: it iterates over a set.)"""
 
 from metaflow import FlowSpec, step
 
@@ -26,7 +26,7 @@ class SwitchInForeachFlow(FlowSpec):
 
     @step
     def join(self, inputs):
-        self.xs = [i.x for i in inputs]
+        self.xs = sorted(i.x for i in inputs)
         self.next(self.end)
 
     @step

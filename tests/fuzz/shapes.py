@@ -46,7 +46,8 @@ class Step:
     """One step.
 
     `then` are the names of the steps that follow; the cases of a switch in order. `own` are the
-    artifacts set within the block that a join ends. `number` makes each step's arithmetic its own.
+    artifacts set within the block that a join ends, `parents` the number of steps that lead into it.
+    `number` makes each step's arithmetic its own.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Step:
     retries: int = 0
     merge: Merge = Merge.NOTHING
     own: tuple[str, ...] = ()
+    parents: int = 1
 
 
 @dataclass(slots=True)
@@ -100,7 +102,8 @@ class _Builder:
             for _ in range(count)
         )
         own = tuple(name for step in self.steps[before:] for name in artifacts(step))
-        self.steps[position] = replace(self.steps[position], own=own)
+        parents = sum(join in step.then for step in self.steps[before:])
+        self.steps[position] = replace(self.steps[position], own=own, parents=parents)
         width = self.random.choice((1, 2, 2, 3)) if is_foreach else 0
         return self._add(kind, entries, in_foreach=in_foreach, width=width)
 

@@ -55,7 +55,10 @@ def _step(step: Step, names: dict[str, str]) -> Iterator[str]:
 def _work(step: Step, names: dict[str, str]) -> Iterator[str]:
     number = step.number
     if step.kind is Kind.GATHER:
-        yield f"self.order_{number} = [i.v for i in inputs]"
+        # Inputs that come from different steps (the arms of a switch) have no order in Metaflow: its
+        # runtime iterates over a set of their names (`NativeRuntime._queue_task_join`).
+        order = "list" if step.parents == 1 else "sorted"
+        yield f"self.order_{number} = {order}(i.v for i in inputs)"
     if step.kind in (Kind.JOIN, Kind.GATHER):
         yield f"self.v = (sum(i.v for i in inputs) * 7 + {number}) % 9973"
         yield from _merge(step)
