@@ -24,9 +24,21 @@ from metaflow_prefect.cli.options import (
 )
 from metaflow_prefect.deploy.runs import RunRecord, RunStatus
 
+_GIVEN = "metaflow_prefect.given"
+
+
+class _Remembering(click.Command):  # type: ignore[misc]  # Metaflow's click has no types
+    """Notes which options are on the command line; Metaflow's click (7) does not tell them from defaults."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Parse twice: once for the names only."""
+        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        ctx.meta[_GIVEN] = frozenset(given)
+        return super().parse_args(ctx, args)
+
 
 @parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
-@prefect.command(help="Start a run of the deployment.")  # type: ignore[untyped-decorator]
+@prefect.command(cls=_Remembering, help="Start a run of the deployment.")  # type: ignore[untyped-decorator]
 @NAME  # type: ignore[untyped-decorator]
 @RUN_ID_FILE  # type: ignore[untyped-decorator]
 @click.option(
@@ -198,11 +210,9 @@ def _given(context: Any, values: dict[str, Any]) -> dict[str, Any]:
     """
     from metaflow.parameters import DelayedEvaluationParameter
 
-    defaults = {option.name: option.get_default(context) for option in context.command.params}
     given = {}
-    for key, value in values.items():
-        if value is None or value == defaults.get(key):
-            continue
+    for key in context.meta[_GIVEN] & values.keys():
+        value = values[key]
         is_late = isinstance(value, DelayedEvaluationParameter)
         given[key] = value(return_str=True) if is_late else value
     return given

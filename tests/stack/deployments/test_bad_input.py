@@ -28,6 +28,7 @@ BAD = {
     "event with a bad name": (("bad_event_flow.py", "prefect", "deploy", "--work-pool", "idle"), "event's name"),
     "event sets no parameter of ours": (("bad_field_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no parameter 'nope'"),
     "yaml into no folder": ((*_DEPLOY, "--prefect-yaml", "none/prefect.yaml"), "does not exist"),
+    "yaml beside the flow's own file": ((*_DEPLOY, "--prefect-yaml", "prefect.yaml"), "a folder of its own"),
     "trigger of nothing": (("waiting_flow.py", "prefect", "trigger"), "There is no deployment"),
     "trigger with a wrong type": (("waiting_flow.py", "prefect", "trigger", "--alpha", "much"), "alpha"),
     "delete of nothing": (("waiting_flow.py", "prefect", "delete"), "There is no deployment"),
