@@ -79,6 +79,15 @@ class VendorPackageInstalled(ConfigurationError):
         )
 
 
+class TakenOver(NorthflankError):
+    """The flow run was given to another worker while this one was about to start it; nothing was started here."""
+
+    def __init__(self, *, job: str) -> None:
+        super().__init__(
+            f"Job {job} is not started: its flow run has been scheduled again or taken over meanwhile."
+        )
+
+
 class BuildFailed(NorthflankError):
     """A repository did not become an image, so there is nothing to run."""
 

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 from prefect_northflank.api import JobRun, Project, moment
 from prefect_northflank.builds import ensure_built
 from prefect_northflank.client import NorthflankClient, is_ambiguous
-from prefect_northflank.errors import NorthflankError, NotFound
+from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
 from prefect_northflank.job import JobRequest, digest
 
 LOOKS_AFTER_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -54,9 +54,8 @@ class Starter:
             began = datetime.now(timezone.utc)
             try:
                 return await self._client.start_run(project, request.name, request.overrides)
-            except NotFound:
-                # Deleted since we last put it, by a person or by another worker.
-                self._put.pop((project, request.name), None)
+            except NotFound as gone:
+                self._forget(project, request, gone)
                 if attempt == ATTEMPTS:
                     raise
             except NorthflankError as failure:
@@ -69,6 +68,17 @@ class Starter:
                     raise
         message = "the last attempt returns or raises"
         raise AssertionError(message)
+
+    def _forget(self, project: Project, request: JobRequest, gone: NotFound) -> None:
+        """Put a lasting job again that somebody deleted since we put it.
+
+        Raises:
+            TakenOver: it is the job of one flow run, put just now: a caretaker took us for dead and deleted it, so
+                that it cannot be started.
+        """
+        if not request.lasting:
+            raise TakenOver(job=request.name) from gone
+        self._put.pop((project, request.name), None)
 
     async def _put_job(self, project: Project, request: JobRequest) -> None:
         key, fingerprint = (project, request.name), digest(request.body)

@@ -12,10 +12,10 @@ from typing import Any
 from uuid import UUID
 
 import anyio.abc
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
-from prefect.states import InfrastructurePending
+from prefect.states import Cancelled, InfrastructurePending
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from prefect_northflank.afterwards import Case, delete_job_of, report
@@ -28,6 +28,7 @@ from prefect_northflank.errors import (
     MissingToken,
     NorthflankError,
     NotFound,
+    TakenOver,
     VendorPackageInstalled,
 )
 from prefect_northflank.job import JobRequest, request_for
@@ -128,7 +129,12 @@ class NorthflankWorker(
         configuration: NorthflankJobConfiguration,
         task_status: anyio.abc.TaskStatus[Any] | None,
     ) -> NorthflankWorkerResult:
-        pid = await self._start(flow_run, configuration)
+        try:
+            pid = await self._start(flow_run, configuration)
+        except TakenOver as taken:
+            # Raised on, this would mark as Crashed what another worker is running.
+            self.get_flow_run_logger(flow_run).info("%s", taken)
+            return NorthflankWorkerResult(identifier="", status_code=0)
         if task_status is not None:
             task_status.started(str(pid))
         await self.ledger.propose(
@@ -239,6 +245,7 @@ class NorthflankWorker(
             known = await self.ledger.runs_claimed(intent, deployment_id=flow_run.deployment_id)
             return {*known, (not_again and not_again.run) or ""}
 
+        await self._still_mine(flow_run, intent)
         run = await account.starter.start(project, request, claimed=claimed)
         pid = replace(intent, run=run.id)
         await self.ledger.write_pid(flow_run.id, str(pid))
@@ -246,6 +253,20 @@ class NorthflankWorker(
             "Started Northflank job run %s of job %s.", run.id, request.name
         )
         return pid
+
+    async def _still_mine(self, flow_run: FlowRun, intent: InfrastructurePid) -> None:
+        """Look once more before the start: a slow worker may have been taken for dead, and its flow run given away.
+
+        Raises:
+            TakenOver: Prefect's record no longer is what we made it.
+        """
+        record = (await self.ledger.records([flow_run.id])).get(flow_run.id)
+        if record is None or record.pid != str(intent) or record.state is not StateType.PENDING:
+            if record is not None and record.state is StateType.CANCELLING:
+                await self.ledger.propose(
+                    flow_run.id, Cancelled(message="Cancelled before it was started.")
+                )
+            raise TakenOver(job=intent.job)
 
     async def _request(
         self, configuration: NorthflankJobConfiguration, account: Account, *, submission: str

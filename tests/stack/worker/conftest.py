@@ -336,7 +336,7 @@ class Pool:
             "PREFECT_NORTHFLANK_FIRST_LOOK_SECONDS": "2",
             "PREFECT_NORTHFLANK_GRACE_SECONDS": "3",
             "PREFECT_NORTHFLANK_ADOPT_SECONDS": "3",
-            "PREFECT_NORTHFLANK_SETTLE_SECONDS": "8",
+            "PREFECT_NORTHFLANK_SETTLE_SECONDS": "20",
         }
 
     @contextmanager

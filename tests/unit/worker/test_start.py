@@ -13,7 +13,7 @@ from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.budget import RateBudget
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import NorthflankError, NotFound
+from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
 from prefect_northflank.job import JobRequest
 from prefect_northflank.start import Starter, unclaimed
 
@@ -129,6 +129,21 @@ def test_a_lasting_job_deleted_by_somebody_is_put_again(time):
     start(northflank, LASTING, times=2, time=time)
 
     assert northflank.puts == 2
+
+
+def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(time):
+    class TakenAway(Northflank):
+        def __call__(self, request):
+            answer = super().__call__(request)
+            if request.method == "PUT":
+                self.jobs.clear()
+            return answer
+
+    northflank = TakenAway()
+    with pytest.raises(TakenOver):
+        start(northflank, time=time)
+
+    assert northflank.puts == 1
 
 
 def test_a_missing_project_is_an_error_not_a_loop(time):
