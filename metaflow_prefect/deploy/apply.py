@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -69,7 +69,7 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
     _make_queue(client, planned)
     deployment_id = str(_create(client, planned, schedules))
     try:
-        _synchronise(client, deployment_id, automations.bodies(planned, deployment_id, blocks))
+        _synchronise(client, planned, deployment_id, blocks)
     except BaseException:
         if existing is None:
             client.delete_deployment(deployment_id)
@@ -165,24 +165,31 @@ def _make_queue(client: Any, planned: DeploymentPlan) -> None:
         )
 
 
-def _synchronise(client: Any, deployment_id: str, wanted: Iterable[dict[str, Any]]) -> None:
-    """Make the automations that the deployment owns those that are *wanted*, and touch no others.
+def _synchronise(
+    client: Any, planned: DeploymentPlan, deployment_id: str, blocks: Mapping[str, str]
+) -> None:
+    """Make the automations of the deployment those that are planned, and touch no others.
 
-    One that is as wanted stays, with what it has counted so far.
+    One that is as planned stays, with what it has counted so far. The server does not say who owns
+    an automation, so ours are those with names of ours among the ones related to the deployment.
     """
     from prefect.events.schemas.automations import AutomationCore
 
-    owned = {
-        item.name: item
-        for item in client.read_resource_related_automations(automations.owner(deployment_id))
-        if item.owner_resource == automations.owner(deployment_id)
-    }
-    for body in wanted:
-        automation = AutomationCore.model_validate(body)
-        present = owned.pop(automation.name, None)
-        if present is None:
-            client.create_automation(automation)
-        elif AutomationCore.model_validate(present.model_dump(exclude={"id"})) != automation:
-            client.update_automation(present.id, automation)
-    for obsolete in owned.values():
+    ours = automations.name(planned.full_name, "")
+    related = client.read_resource_related_automations(automations.owner(deployment_id))
+    present = [item for item in related if item.name.startswith(ours)]
+    for body in automations.bodies(planned, deployment_id, blocks):
+        wanted = AutomationCore.model_validate(body)
+        same = [item for item in present if item.name == wanted.name]
+        present = [item for item in present if item not in same[:1]]
+        if not same:
+            client.create_automation(wanted)
+        elif _content(same[0]) != _content(wanted):
+            client.update_automation(same[0].id, wanted)
+    for obsolete in present:
         client.delete_automation(obsolete.id)
+
+
+def _content(automation: Any) -> dict[str, Any]:
+    content: dict[str, Any] = automation.model_dump(exclude={"id", "owner_resource"})
+    return content

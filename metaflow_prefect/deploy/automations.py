@@ -39,6 +39,11 @@ def owner(deployment_id: str) -> str:
     return f"prefect.deployment.{deployment_id}"
 
 
+def name(full_name: str, purpose: str) -> str:
+    """Return the name of an automation; no other deployment's begins in the same way."""
+    return f"{full_name}: {purpose}"
+
+
 def bodies(
     planned: DeploymentPlan, deployment_id: str, blocks: Mapping[str, str]
 ) -> tuple[dict[str, Any], ...]:
@@ -47,7 +52,7 @@ def bodies(
     if planned.triggers is not None:
         automations.append(
             {
-                "name": f"{planned.full_name}: start",
+                "name": name(planned.full_name, "start"),
                 "description": "Made by metaflow-prefect-northflank from @trigger or @trigger_on_finish.",
                 "trigger": trigger(planned.triggers),
                 "actions": [
@@ -141,7 +146,9 @@ def _notification(
     blocks: Mapping[str, str],
 ) -> dict[str, Any]:
     return {
-        "name": f"{planned.full_name}: tell {notification.block} of {notification.outcome.value}",
+        "name": name(
+            planned.full_name, f"tell {notification.block} of {notification.outcome.value}"
+        ),
         "description": "Made by metaflow-prefect-northflank from --notify-on-error or --notify-on-success.",
         "trigger": {
             "type": "event",

@@ -58,7 +58,7 @@ def document(planned: DeploymentPlan) -> dict[str, Any]:
         deployment["triggers"] = [
             {
                 **automations.trigger(planned.triggers),
-                "name": f"{planned.full_name}: start",
+                "name": automations.name(planned.full_name, "start"),
                 "parameters": automations.run_parameters(planned),
             }
         ]

@@ -90,7 +90,8 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
         flow_name=flow.name,
         name=name,
         entrypoint=f"{file_name}:{entrypoint_name(flow)}",
-        description=flow.doc,
+        # As Prefect itself would describe it, from the generated function.
+        description=flow.doc or flow.name,
         version=flow.source.sha256[:12],
         tags=_tags(flow, options),
         parameters={keys[item.name]: item.default for item in parameters if not item.required},
