@@ -1,11 +1,14 @@
 """Tell Metaflow of the `prefect` command group and of `Deployer(...).prefect()`.
 
-Metaflow ships this file into every code package but not `metaflow_prefect`; where that is missing
-we must declare nothing, or `import metaflow` itself fails in the container.
+Metaflow ships this file into every code package but not `metaflow_prefect`, and a standalone
+generated file puts its own copy of `metaflow_prefect.runtime`, without the compiler, before an
+installed one. Where a module is missing we must not declare it, or `import metaflow` itself fails.
 """
 
 from importlib.util import find_spec
 
 if find_spec("metaflow_prefect") is not None:
-    CLIS_DESC = [("prefect", "metaflow_prefect.cli.cli")]
-    DEPLOYER_IMPL_PROVIDERS_DESC = [("prefect", "metaflow_prefect.deployer.PrefectDeployer")]
+    if find_spec("metaflow_prefect.cli") is not None:
+        CLIS_DESC = [("prefect", "metaflow_prefect.cli.cli")]
+    if find_spec("metaflow_prefect.deployer") is not None:
+        DEPLOYER_IMPL_PROVIDERS_DESC = [("prefect", "metaflow_prefect.deployer.PrefectDeployer")]
