@@ -337,6 +337,7 @@ class Pool:
             "PREFECT_NORTHFLANK_GRACE_SECONDS": "3",
             "PREFECT_NORTHFLANK_ADOPT_SECONDS": "3",
             "PREFECT_NORTHFLANK_SETTLE_SECONDS": "20",
+            "PREFECT_NORTHFLANK_TIDY_SECONDS": "20",
         }
 
     @contextmanager
