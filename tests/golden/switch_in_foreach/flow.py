@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from switch_in_foreach.py (sha256 224c92afc403).
+# Compiled by metaflow-prefect-northflank 0.1.0 from switch_in_foreach.py (sha256 51a3720123bd).
 # Do not edit: change the flow and compile it again.
 """SwitchInForeachFlow"""
 
@@ -23,7 +23,7 @@ check_api(1)
 PROGRAM = Program(
     flow="SwitchInForeachFlow",
     source="switch_in_foreach.py",
-    sha256="224c92afc4031e098f868802215bfdb5f0025808f7c4e43702e8611205cd3024",
+    sha256="51a3720123bddfb9e5cf35d8134b95a65224f60cc0f4ad2e7378e04f154107a4",
     metadata="local",
     datastore="local",
     location=__file__,
