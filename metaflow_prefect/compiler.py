@@ -13,13 +13,11 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import Request, analyze
-from metaflow_prefect.analysis.code import code_files
+from metaflow_prefect.analysis.code import GENERATED_MARK, code_files
 from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.origin import read as read_origin
-
-_MARK = "# Compiled by metaflow-prefect-northflank "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,7 +157,7 @@ def _imported(path: Path) -> ModuleType:
 def is_generated(file: Path) -> bool:
     """Say whether the file is one of ours, which may be written over."""
     with file.open("rb") as opened:
-        return opened.read(len(_MARK)) == _MARK.encode()
+        return opened.read(len(GENERATED_MARK)) == GENERATED_MARK
 
 
 def _check_output(output: Path, *, may_overwrite: bool) -> None:

@@ -80,7 +80,8 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
 
 def delete(client: Any, record: DeploymentRecord) -> None:
     """Remove the deployment with its schedules and automations; runs under way go on."""
-    client.delete_resource_owned_automations(automations.owner(record.id))
+    for automation in _automations(client, record.full_name, record.id):
+        client.delete_automation(automation.id)
     client.delete_deployment(record.id)
 
 
@@ -175,9 +176,7 @@ def _synchronise(
     """
     from prefect.events.schemas.automations import AutomationCore
 
-    ours = automations.name(planned.full_name, "")
-    related = client.read_resource_related_automations(automations.owner(deployment_id))
-    present = [item for item in related if item.name.startswith(ours)]
+    present = _automations(client, planned.full_name, deployment_id)
     for body in automations.bodies(planned, deployment_id, blocks):
         wanted = AutomationCore.model_validate(body)
         same = [item for item in present if item.name == wanted.name]
@@ -185,9 +184,17 @@ def _synchronise(
         if not same:
             client.create_automation(wanted)
         elif _content(same[0]) != _content(wanted):
-            client.update_automation(same[0].id, wanted)
+            # Its owner can't be changed, and the server refuses to be told.
+            del body["owner_resource"]
+            client.update_automation(same[0].id, AutomationCore.model_validate(body))
     for obsolete in present:
         client.delete_automation(obsolete.id)
+
+
+def _automations(client: Any, full_name: str, deployment_id: str) -> list[Any]:
+    ours = automations.name(full_name, "")
+    related = client.read_resource_related_automations(automations.owner(deployment_id))
+    return [item for item in related if item.name.startswith(ours)]
 
 
 def _content(automation: Any) -> dict[str, Any]:

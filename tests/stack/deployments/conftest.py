@@ -23,9 +23,11 @@ class Place:
     folder: Path
     environment: dict[str, str]
 
-    def command(self, *words: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    def command(
+        self, *words: str, below: str = ".", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
-            [sys.executable, *words], cwd=self.folder, env={**self.environment, **variables},
+            [sys.executable, *words], cwd=self.folder / below, env={**self.environment, **variables},
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=300, check=False,
         )  # fmt: skip
 

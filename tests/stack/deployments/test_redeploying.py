@@ -1,0 +1,96 @@
+"""Deploying again, by whom, and by other means: what changes and what stays."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+_FLOW = ("waiting_flow.py", "prefect")
+
+
+def _done(place, *words, **variables):
+    answer = place.command(*words, **variables)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+@pytest.fixture
+def server(environment):
+    from prefect.client.orchestration import get_client
+
+    with get_client(sync_client=True) as client:
+        yield client
+
+
+def _held(server):
+    """What the server holds of the deployment, but for the moment of its last change."""
+    deployment = server.read_deployment_by_name("WaitingFlow/default")
+    related = server.read_resource_related_automations(f"prefect.deployment.{deployment.id}")
+    content = deployment.model_dump(mode="json", exclude={"updated", "updated_by", "last_polled"})
+    content["automations"] = sorted(str(item.id) for item in related)
+    return content
+
+
+def test_deploying_twice_changes_nothing_and_deleting_leaves_nothing(place, server):
+    _done(place, *_FLOW, "deploy", "--work-pool", "idle")
+    first = _held(server)
+    _done(place, *_FLOW, "deploy")
+    again = _held(server)
+    _done(place, *_FLOW, "schedule", "pause")
+    _done(place, *_FLOW, "deploy")
+    paused = _held(server)
+    denied = place.command(*_FLOW, "delete", USERNAME="bob", METAFLOW_HOME="/nonexistent")
+    token = _done(place, *_FLOW, "get-token").strip()
+    _done(place, *_FLOW, "delete", "--authorize", token, USERNAME="bob")
+
+    assert again == first
+    assert len(first["automations"]) == 1
+    assert (first["paused"], paused["paused"]) == (False, True)
+    assert denied.returncode == 1
+    assert "Incorrect production token" in denied.stderr
+    assert json.loads(_done(place, *_FLOW, "list-deployments", "--json")) == []
+    assert not [item for item in server.read_automations() if item.name.startswith("WaitingFlow/")]
+
+
+def test_a_dry_run_touches_nothing_and_a_prefect_yaml_deploys_the_same(place, server):
+    planned = json.loads(
+        _done(place, *_FLOW, "deploy", "--work-pool", "idle", "--dry-run", "--json")
+    )
+    (place.folder / "gitops").mkdir()
+    _done(place, *_FLOW, "deploy", "--work-pool", "idle", "--prefect-yaml", "gitops/prefect.yaml")
+    assert json.loads(_done(place, *_FLOW, "list-deployments", "--json")) == []
+
+    home = str(place.folder / "home")
+    words = ("-m", "prefect", "--no-prompt", "deploy", "--all")
+    _done(place, *words, below="gitops", PREFECT_HOME=home)
+    theirs = _held(server)
+    _done(place, *_FLOW, "deploy")
+    ours = _held(server)
+    _done(place, *_FLOW, "delete")
+
+    # Prefect makes the form of the parameters from the generated function.
+    for held in (theirs, ours):
+        del held["parameter_openapi_schema"], held["automations"]
+    assert theirs == ours
+    assert planned["job_variables"] == ours["job_variables"]
+
+
+def test_runs_that_wait_are_listed_and_ended(place, server):
+    _done(place, *_FLOW, "deploy", "--work-pool", "idle", "--param-default", "alpha=9")
+    run = json.loads(_done(place, *_FLOW, "trigger", "--alpha", "0.5", "--json"))
+    run_id = run["run"].partition("/")[2]
+    pending = json.loads(_done(place, *_FLOW, "list-runs", "--state", "pending", "--json"))
+    refused = place.command(*_FLOW, "unsuspend", run_id)
+    _done(place, *_FLOW, "terminate", run_id)
+    status = _done(place, *_FLOW, "status", run_id).strip()
+    parameters = server.read_flow_run(run_id.removeprefix("prefect-")).parameters
+    _done(place, *_FLOW, "delete")
+
+    assert [item["run"] for item in pending] == [run["run"]]
+    assert refused.returncode == 1
+    assert "not suspended" in refused.stderr
+    assert status == "ABORTED"
+    assert parameters["alpha"] == 0.5
