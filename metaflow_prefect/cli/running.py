@@ -204,10 +204,7 @@ def _change(
 
 
 def _given(context: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that were given, so that the deployment's own defaults stand for the rest.
-
-    A value that equals the default counts as not given: Metaflow's click is too old to tell them apart.
-    """
+    """Return the parameters that were typed, so that the deployment's own defaults stand for the rest."""
     from metaflow.parameters import DelayedEvaluationParameter
 
     given = {}
