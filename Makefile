@@ -25,8 +25,10 @@ demo: $(READY) ## run examples/digits_flow.py through Prefect, with nothing to s
 demo-northflank: $(READY) ## the same flow deployed to a (emulated) Northflank: server, emulator, worker
 	$(BIN)/python -m examples.demo_northflank
 
+# Most of a slow test is waiting for servers: three files at a time keep two cores busy, and a file's
+# tests share what it has started.
 test: $(READY) ## all tests
-	$(PYTEST)
+	$(PYTEST) --numprocesses 3 --dist loadfile
 
 check: format lint types layers fast ## format, lint, types, layers, fast tests
 
