@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -35,6 +36,23 @@ class UnknownVariables(Exception):
         super().__init__(f"{unknown} not among {known}")
 
 
+class _Patient(httpx.HTTPTransport):
+    """Asks again where the server answers 503: its database was busy, and it has done nothing.
+
+    Source: prefect.server.api.server, `is_client_retryable_exception` (a locked SQLite).
+    """
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        """Send *request* until the answer is another one, about ten seconds at the longest."""
+        for pause in (0.2, 0.5, 1, 1, 2, 2, 3):
+            response = super().handle_request(request)
+            if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
+                return response
+            response.close()
+            time.sleep(pause)
+        return super().handle_request(request)
+
+
 class ServerApi:
     """Prefect's REST API at *url* (`http://…/api`)."""
 
@@ -46,6 +64,7 @@ class ServerApi:
             timeout=timeout_seconds,
             # The server is on this machine: a proxy for the outside must not see it.
             trust_env=False,
+            transport=_Patient(),
         )
 
     def __enter__(self) -> Self:

@@ -130,6 +130,8 @@ def _metadata(task: Task) -> dict[str, str]:
         name: value
         for name, value in sorted(task.metadata_dict.items())
         if name not in OTHER_EACH_TIME and not name.startswith("prefect-")
+        # An entry of @card is named by the card's own random id.
+        if not str(value).startswith('{"card_uuid"')
     }
 
 

@@ -67,7 +67,12 @@ def worker(place) -> Iterator[None]:
 
 
 @pytest.fixture
-def environment(place, monkeypatch) -> None:
+def environment(place, monkeypatch) -> Iterator[None]:
     """This process as a client of the server, as a notebook would be."""
+    from prefect.settings import PREFECT_API_URL, temporary_settings
+
     for name in ("PREFECT_API_URL", "METAFLOW_DATASTORE_SYSROOT_LOCAL", "METAFLOW_HOME"):
         monkeypatch.setenv(name, place.environment[name])
+    # Prefect reads its settings once a process, and a test of another file may have been first.
+    with temporary_settings(updates={PREFECT_API_URL: place.environment["PREFECT_API_URL"]}):
+        yield
