@@ -17,6 +17,7 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from httpx import codes
 from northflank_emulator import Emulator
 from northflank_emulator.settings import Settings
 from prefect_northflank import NorthflankWorker
@@ -303,15 +304,32 @@ class Northflank:
     project: str = "demo"
 
     def api(self, path: str) -> Any:
+        """Return the data of the answer; ask again while a fault that a test set strikes us too."""
+        return wait_until(lambda: self.asked_once(path), f"the emulator answers {path}")["data"]
+
+    def asked_once(self, path: str) -> Any:
+        """Return the whole answer, or None for a fault: too many requests, an error, no connection."""
         headers = {"Authorization": f"Bearer {self.token}"}
-        answer = httpx.get(
-            f"{self.base_url}/v1/projects/{self.project}{path}", headers=headers, timeout=30
-        )
+        url = f"{self.base_url}/v1/projects/{self.project}{path}"
+        try:
+            answer = httpx.get(url, headers=headers, timeout=30)
+        except httpx.TransportError:
+            return None
+        if answer.status_code == codes.TOO_MANY_REQUESTS or answer.is_server_error:
+            return None
         assert answer.is_success, answer.text
-        return answer.json()["data"]
+        return answer.json()
 
     def jobs(self) -> list[str]:
-        return [job["id"] for job in self.api("/jobs?per_page=100")["jobs"]]
+        """Return the ids of all jobs, whatever the number of pages."""
+        found, page, more = [], 1, True
+        while more:
+            answer = wait_until(
+                lambda page=page: self.asked_once(f"/jobs?per_page=100&page={page}"), "jobs listed"
+            )
+            found += [job["id"] for job in answer["data"]["jobs"]]
+            page, more = page + 1, answer["pagination"]["hasNextPage"]
+        return found
 
     def runs(self, job: str) -> list[dict[str, Any]]:
         return list(self.api(f"/jobs/{job}/runs?per_page=100")["runs"])
