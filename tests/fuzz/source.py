@@ -64,7 +64,8 @@ def _work(step: Step, names: dict[str, str]) -> Iterator[str]:
         yield from _merge(step)
     else:
         before = "self.p" if names[step.name] == "start" else "self.v"
-        item = " + self.input * 101" if step.is_in_foreach else ""
+        # Behind an inner join that merged nothing, Metaflow does not know the item any more.
+        item = " + (self.input or 0) * 101" if step.is_in_foreach else ""
         if names[step.name] == "start":
             yield "self.base = self.p"
         yield f"self.v = ({before} * 31 + {number}{item}) % 9973"
