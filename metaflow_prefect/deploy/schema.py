@@ -51,6 +51,8 @@ def parameter_schema(
         "type": "object",
         "properties": properties,
         "required": [keys[parameter.name] for parameter in parameters if parameter.required],
+        # The server then refuses a key that the flow does not know, by its name, before there is a run.
+        "additionalProperties": False,
         "definitions": {},
     }
 
