@@ -164,8 +164,10 @@ def artifacts(step: Step) -> tuple[str, ...]:
         Kind.LOOP: (f"way_{step.number}", f"turn_{step.number}"),
         Kind.GATHER: (f"order_{step.number}",),
     }
-    caught = (f"failed_{step.number}",) if step.trouble is Trouble.IS_CAUGHT else ()
-    return (f"at_{step.number}", *named.get(step.kind, ()), *caught)
+    # Metaflow's @catch leaves two, and one of them has the same name in every step.
+    caught = (f"failed_{step.number}", "_catch_exception")
+    is_caught = step.trouble is Trouble.IS_CAUGHT
+    return (f"at_{step.number}", *named.get(step.kind, ()), *(caught if is_caught else ()))
 
 
 def flow(seed: int, *, budget: int = 6) -> tuple[Step, ...]:

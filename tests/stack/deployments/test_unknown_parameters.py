@@ -34,19 +34,19 @@ def deployment(place) -> Iterator[str]:
 
 
 def test_the_api_refuses_an_unknown_key(ask, deployment):
-    answer = ask(f"/deployments/{deployment}/create_flow_run", {"parameters": {"alhpa": 1}})
+    answer = ask(f"/deployments/{deployment}/create_flow_run", {"parameters": {"unheard_of": 1}})
 
     assert answer.status_code == 409
-    assert "'alhpa'" in answer.text
+    assert "'unheard_of'" in answer.text
 
 
 def test_a_run_that_nobody_checked_fails_before_its_first_step(place, ask, deployment):
-    unchecked = {"parameters": {"alhpa": 1}, "enforce_parameter_schema": False}
+    unchecked = {"parameters": {"unheard_of": 1}, "enforce_parameter_schema": False}
     run = ask(f"/deployments/{deployment}/create_flow_run", unchecked).json()["id"]
 
     ended = place.command("-m", "prefect", "flow-run", "execute", run)
 
-    assert "'alhpa'" in ended.stdout + ended.stderr
+    assert "'unheard_of'" in ended.stdout + ended.stderr
     found = ask("/flow_runs/filter", {"flow_runs": {"id": {"any_": [run]}}}).json()
     assert found[0]["state_type"] in {"FAILED", "CRASHED"}, found
     assert not (place.folder / ".metaflow" / "WaitingFlow" / f"prefect-{run}").exists()
