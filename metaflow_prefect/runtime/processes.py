@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from metaflow_prefect.runtime.executors import OnLine, Stream
+from metaflow_prefect.runtime.guard import Guard
 
 POLL_SECONDS = 0.1
 """Bounds how late we notice a time-out or a cancellation, which Prefect raises in the polling thread."""
@@ -137,9 +138,13 @@ class _Lines:
 
 
 class RunningGroups:
-    """The process groups of one executor, so that all of them can be ended at once."""
+    """The process groups of one executor, so that all of them can be ended at once.
+
+    If this process is killed, its guard ends them.
+    """
 
     def __init__(self) -> None:
+        self._guard = Guard()
         self._running: set[int] = set()
         self._lock = threading.Lock()
         self._changed = threading.Condition(self._lock)
@@ -148,6 +153,8 @@ class RunningGroups:
     def add(self, group: int) -> bool:
         """Note that *group* runs; return False where it is to be ended instead, as all the others were."""
         with self._lock:
+            if not self.is_stopped:
+                self._guard.watch(group)
             self._running.add(group)
             return not self.is_stopped
 
@@ -155,6 +162,7 @@ class RunningGroups:
         """Note that *group* has ended."""
         with self._changed:
             self._running.discard(group)
+            self._guard.forget(group)
             self._changed.notify_all()
 
     def stop(self) -> None:
@@ -166,6 +174,7 @@ class RunningGroups:
             if not self._changed.wait_for(lambda: not self._running, _GRACE_SECONDS):
                 for group in self._running:
                     signal_group(group, signal.SIGKILL)
+            self._guard.close()
 
 
 def end_group(process: RunningProcess) -> None:

@@ -1,0 +1,124 @@
+"""Steps do not outlive the process that runs the flow, however that process ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from metaflow_prefect.runtime.guard import Guard
+
+TASK = """
+import os, subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)"])
+print(os.getpid(), child.pid, flush=True)
+time.sleep(600)
+"""
+
+FLOW_PROCESS = f"""
+import os, sys
+from metaflow_prefect.runtime.executors import Command
+from metaflow_prefect.runtime.fresh_process import FreshProcess
+
+def show(stream, line):
+    sys.stdout.write(line.decode())
+    sys.stdout.flush()
+
+task = Command(words=[sys.executable, "-c", {TASK!r}], environment=dict(os.environ))
+FreshProcess().run(task, show)
+"""
+
+
+def is_alive(pid: int) -> bool:
+    stat = Path(f"/proc/{pid}/stat")
+    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
+
+
+def wait_until_gone(*pids: int) -> None:
+    for _ in range(600):
+        if not any(map(is_alive, pids)):
+            return
+        time.sleep(0.05)
+    pytest.fail(f"still alive: {[pid for pid in pids if is_alive(pid)]}")
+
+
+@pytest.fixture
+def sleeper():
+    process = subprocess.Popen(
+        [sys.executable, "-c", "import time; time.sleep(600)"], start_new_session=True
+    )
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_a_killed_flow_process_takes_its_steps_and_their_children_along():
+    flow = subprocess.Popen([sys.executable, "-c", FLOW_PROCESS], stdout=subprocess.PIPE)
+    assert flow.stdout is not None
+    task, child = map(int, flow.stdout.readline().split())
+    # The task may be announced a moment after it has begun to write.
+    time.sleep(0.2)
+
+    flow.kill()
+    flow.wait()
+
+    wait_until_gone(task, child)
+    flow.stdout.close()
+
+
+def test_what_is_still_watched_is_killed_when_the_guard_is_closed(sleeper):
+    guard = Guard()
+    guard.watch(sleeper.pid)
+
+    guard.close()
+
+    assert sleeper.wait(30) == -signal.SIGKILL
+
+
+def test_what_has_ended_is_not_touched(sleeper):
+    guard = Guard()
+    guard.watch(sleeper.pid)
+    guard.forget(sleeper.pid)
+
+    guard.close()
+
+    assert sleeper.poll() is None
+
+
+def test_a_group_that_is_gone_does_not_keep_the_guard_from_the_others(sleeper):
+    gone = subprocess.Popen([sys.executable, "-c", ""], start_new_session=True)
+    gone.wait()
+    guard = Guard()
+    for group in (gone.pid, sleeper.pid):
+        guard.watch(group)
+
+    guard.close()
+
+    assert sleeper.wait(30) == -signal.SIGKILL
+
+
+def test_a_guard_that_somebody_killed_is_no_reason_to_fail(sleeper):
+    before = guards()
+    guard = Guard()
+    guard.watch(sleeper.pid)
+    (pid,) = guards() - before
+    os.kill(pid, signal.SIGKILL)
+    wait_until_gone(pid)
+
+    guard.watch(sleeper.pid)
+    guard.forget(sleeper.pid)
+    guard.close()
+
+    assert sleeper.poll() is None
+
+
+def guards() -> set[int]:
+    """Return the processes of the guards that this process has started."""
+    children = Path(f"/proc/{os.getpid()}/task").glob("*/children")
+    pids = [int(pid) for file in children for pid in file.read_text().split()]
+    return {pid for pid in pids if "guard.py" in Path(f"/proc/{pid}/cmdline").read_text()}
