@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples.processes import INTERRUPTED, DemoFailed, Processes, exit_on_signals
+from metaflow_prefect.runtime import local_server
 
 if TYPE_CHECKING:
     from metaflow import Run
@@ -128,15 +129,26 @@ def exit_code_of(demo: Callable[[], None]) -> int:
 def _demo() -> None:
     prefect_home = STATE / "prefect"
     use_local_state(prefect_home)
-    pathspec = _run_flow()
+    try:
+        pathspec = _run_flow()
+    except BaseException:
+        # Nobody will look at its page now.
+        local_server.stop(prefect_home, even_if_used=True)
+        raise
     run = read_back(pathspec)
     print(f"  card        {_save_card(run)}")
     flow_run_id = pathspec.rpartition("/prefect-")[2]
-    prefect = Path(sys.executable).with_name("prefect")
+    served = local_server.status(prefect_home).served
     print("\nlook at it again:")
     print(f"  Metaflow's run   {client_snippet(pathspec)}")
-    print(f"  Prefect's pages  PREFECT_HOME={prefect_home} {prefect} server start")
-    print(f"                   then open http://127.0.0.1:4200/runs/flow-run/{flow_run_id}")
+    if served is not None:
+        page = served.url.removesuffix("/api")
+        command = f"PREFECT_HOME={prefect_home} {sys.executable} {FLOW_FILE} prefect server stop"
+        print(f"  Prefect's page   {page}/runs/flow-run/{flow_run_id}")
+        print(
+            f"                   (the server ends when idle for {served.idle_seconds:.0f} s, or by"
+        )
+        print(f"                   {command})")
 
 
 if __name__ == "__main__":

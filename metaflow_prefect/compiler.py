@@ -78,8 +78,9 @@ def run_now(
 
     *values* are the parameters' values by name. Exits with code 1 when the run fails.
     """
-    from metaflow_prefect.runtime.local_run import run_locally
+    from metaflow_prefect.runtime.local_run import begin_to_start_a_server, run_locally
 
+    begin_to_start_a_server()
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
         flow = analyse_for(state, Path(folder), options)
         path = Path(folder) / f"{entrypoint_name(flow)}.py"

@@ -1,6 +1,6 @@
 """The `prefect` command group of Metaflow's command line: thin, it parses, delegates and words errors."""
 
-from metaflow_prefect.cli import compiling, deployments, running
+from metaflow_prefect.cli import compiling, deployments, running, server
 from metaflow_prefect.cli.group import cli
 
-__all__ = ["cli", "compiling", "deployments", "running"]
+__all__ = ["cli", "compiling", "deployments", "running", "server"]

@@ -31,6 +31,11 @@ def schedule() -> None:
     """Hold `pause` and `resume`."""
 
 
+@prefect.group(help="Look at the server that runs on this machine use, or stop it.")  # type: ignore[untyped-decorator]
+def server() -> None:
+    """Hold `status` and `stop`."""
+
+
 def says_what_is_wrong(command: _Command) -> _Command:
     """Let our errors appear as Metaflow's do: headline, message, exit code 1."""
 

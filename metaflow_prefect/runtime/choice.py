@@ -50,7 +50,7 @@ class Choice(str, Enum):
             ) from None
 
 
-DEFAULT = Choice.FRESH
+DEFAULT = Choice.AUTO
 
 
 OPTION = "--step-executor"

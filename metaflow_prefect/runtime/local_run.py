@@ -1,4 +1,4 @@
-"""Run a generated flow in this process: on the server that is configured, or on Prefect's embedded one."""
+"""Run a generated flow in this process: on the server that is configured, or on one of this machine's own."""
 
 from __future__ import annotations
 
@@ -7,24 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from metaflow_prefect.errors import ServerRefused
+from metaflow_prefect.errors import MetaflowPrefectError, ServerRefused
+from metaflow_prefect.runtime import local_server
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.session import LaunchOptions
 
-_EMBEDDED_SERVER = {
-    # Task runs are recorded one at a time by default, and what is queued when the embedded server
-    # ends with this process is lost (PrefectHQ/prefect: TASK_RUN_RECORDER settings).
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
-    # Whole seconds: Prefect 3.8 cuts the fraction off, and an interval of 0 burns a core.
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-}
 _STARTUP_SECONDS = 90
 _DRAIN_SECONDS = 30.0
 
@@ -50,7 +42,7 @@ def run_locally(
     With *origin*, the successful tasks of that run are taken over instead of being executed.
 
     Raises:
-        ServerRefused: a server is configured but does not answer.
+        ServerRefused: a server is configured but does not answer, or our own does not start.
     """
     from metaflow_prefect.runtime.engine import OPTIONS
 
@@ -89,10 +81,36 @@ def _remember_latest(flow: str, run_id: str) -> None:
     write_latest_run_id(stand_in, run_id)
 
 
+def begin_to_start_a_server() -> None:
+    """Have the local server start, if this run is to use one, while the caller gets ready for the run."""
+    if not is_embedded() or local_server.Mode.of(os.environ) is not local_server.Mode.SHARED:
+        return
+    home = prefect_home()
+
+    def start() -> None:
+        # What goes wrong is raised in the run itself, when it asks for the server.
+        with suppress(MetaflowPrefectError), local_server.using(home, os.environ, _say):
+            pass
+
+    threading.Thread(target=start, daemon=True).start()
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def prefect_home() -> Path:
+    """Return Prefect's own folder, in which the local server's database and record are."""
+    from prefect.settings import get_current_settings
+
+    return get_current_settings().home
+
+
 @contextmanager
 def _prefect() -> Iterator[None]:
-    """Settings for a run that this process watches itself."""
+    """Settings for a run that this process watches itself, and a server to run on."""
     from prefect.settings import (
+        PREFECT_API_URL,
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
         PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
         temporary_settings,
@@ -104,12 +122,17 @@ def _prefect() -> Iterator[None]:
         PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
         PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: _STARTUP_SECONDS,
     }
-    if is_embedded():
-        for name, value in _EMBEDDED_SERVER.items():
-            os.environ.setdefault(name, value)
-    else:
-        require_server()
-    with temporary_settings(updates=updates):
+    with ExitStack() as stack:
+        if not is_embedded():
+            require_server()
+        elif local_server.Mode.of(os.environ) is local_server.Mode.EMBEDDED:
+            for name, value in local_server.SERVER_SETTINGS.items():
+                os.environ.setdefault(name, value)
+        else:
+            home = prefect_home()
+            server = local_server.using(home, os.environ, _say)
+            updates[PREFECT_API_URL] = stack.enter_context(server)
+        stack.enter_context(temporary_settings(updates=updates))
         yield
 
 
@@ -129,7 +152,7 @@ def require_server() -> None:
         raise ServerRefused(
             f"No Prefect server answers at PREFECT_API_URL={url} ({type(error).__name__}: {error}).",
             fix="start one with `prefect server start`, correct PREFECT_API_URL, "
-            "or unset it to run on Prefect's embedded server",
+            "or unset it to run on a server of this machine's own",
         )
 
 

@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from metaflow_prefect.runtime import local_server
+
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 400
 
@@ -74,6 +76,8 @@ def test_the_demo_ends_with_the_best_score_and_the_card(project):
     assert code == 0, output
     assert "best score  0.9911" in output
     assert "data:image/png;base64," in (project / ".demo" / "digits-card.html").read_text()
+    assert local_server.stop(project / ".demo" / "prefect"), "its page can be looked at afterwards"
+    assert still_running(project) == []
 
 
 def test_the_demo_fails_when_its_flow_does(project):
@@ -83,6 +87,7 @@ def test_the_demo_fails_when_its_flow_does(project):
 
     assert code == 1
     assert "prefect run ended with exit code 3" in output
+    assert still_running(project) == []
 
 
 def test_the_northflank_demo_shows_the_job_run_and_the_score_and_leaves_nothing(project):

@@ -16,8 +16,8 @@ import socket
 import sys
 import threading
 import traceback
-from collections.abc import Callable
-from types import TracebackType
+from collections.abc import Callable, Iterator
+from types import FrameType, TracebackType
 from typing import Any, NoReturn
 
 _FLUSH_FAILED = 120
@@ -90,8 +90,30 @@ def begin(
     os.environ.update(request["variables"])
     sys.argv = [flow_file, *request["words"]]
     sys.orig_argv = [sys.executable, *sys.argv]
+    _leave_our_frames_out_of_stacks()
     replay()
     return request
+
+
+def _leave_our_frames_out_of_stacks() -> None:
+    """Let a printed stack (that of @timeout, of logging, of a user's own) begin where the flow's file does.
+
+    The frames cannot go: whatever is below the flow's own is needed to end the process without
+    tearing its memory down.
+    """
+    folder = os.path.dirname(__file__) + os.sep  # noqa: PTH120  no pathlib before the flow asks for it
+    walk = traceback.walk_stack
+
+    def walk_stack(f: FrameType | None) -> Iterator[tuple[FrameType, int]]:
+        if f is None:  # then it counts frames from where it is consumed
+            return walk(f)
+        return (
+            (frame, line)
+            for frame, line in walk(f)
+            if not frame.f_code.co_filename.startswith(folder)
+        )
+
+    traceback.walk_stack = walk_stack
 
 
 def leave(ending: BaseException | None, flow_file: str) -> NoReturn:

@@ -232,7 +232,7 @@ def test_worker_processes_of_a_step_find_the_flow(probe):
     assert forked == flow.fresh()
 
 
-def test_an_alarm_of_metaflow_ends_a_step(probe):
+def test_an_alarm_of_metaflow_ends_a_step_and_prints_the_same_stack(probe):
     flow = probe("import time; time.sleep(60)", more="from metaflow import timeout")
     path = flow.folder / "probe_flow.py"
     path.write_text(
@@ -240,8 +240,22 @@ def test_an_alarm_of_metaflow_ends_a_step(probe):
             "    @step\n    def start", "    @timeout(seconds=1)\n    @step\n    def start"
         )
     )
+    forked, fresh = flow.forked(), flow.fresh()
 
-    assert flow.forked().code == flow.fresh().code == 1
+    assert forked.code == fresh.code == 1
+    assert _any_task(forked.err) == _any_task(fresh.err)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "import traceback; traceback.print_stack()",
+        "import traceback; print(traceback.format_stack(limit=2))",
+        "import logging; logging.warning('here', stack_info=True)",
+    ],
+)
+def test_a_printed_stack_begins_with_the_flow_s_file(both, body):
+    assert both.forked(body) == both.fresh(body)
 
 
 def test_a_step_imports_next_to_nothing_that_the_server_has_not(probe):

@@ -1,0 +1,55 @@
+"""The options of `server status` and `server stop`: the local server of runs on this machine."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metaflow._vendor import click
+
+from metaflow_prefect.cli import group
+from metaflow_prefect.cli.group import says_what_is_wrong
+from metaflow_prefect.cli.options import JSON, show
+
+
+@group.server.command(help="Say whether a local server runs, where, and whether a run uses it.")  # type: ignore[untyped-decorator]
+@JSON  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def status(is_json: bool) -> None:
+    """Exits with 0 in any case: no server is how it is between runs."""
+    from metaflow_prefect.runtime import local_server
+    from metaflow_prefect.runtime.local_run import prefect_home
+
+    found = local_server.status(prefect_home())
+    served = found.served
+    summary: dict[str, Any] = {
+        "running": served is not None,
+        "url": served.url if served else None,
+        "pid": served.pid if served else None,
+        "used": found.is_used,
+        "log": str(found.log),
+    }
+    show(summary, _in_words(found), is_json=is_json)
+
+
+@group.server.command(help="Stop the local server; its runs stay in Prefect's database.")  # type: ignore[untyped-decorator]
+@click.option("--force", is_flag=True, help="Even if a run uses it; that run fails.")  # type: ignore[untyped-decorator]
+@says_what_is_wrong
+def stop(force: bool) -> None:
+    """Stopping what does not run is no error."""
+    from metaflow_prefect.runtime import local_server
+    from metaflow_prefect.runtime.local_run import prefect_home
+
+    served = local_server.stop(prefect_home(), even_if_used=force)
+    click.echo(f"Stopped the server at {served.url}." if served else "No local server runs.")
+
+
+def _in_words(found: Any) -> str:
+    if found.served is None:
+        return "No local server runs. The next run that needs one starts it."
+    use = (
+        "a run uses it"
+        if found.is_used
+        else f"ends when idle for {found.served.idle_seconds:.0f} s"
+    )
+    page = found.served.url.removesuffix("/api")
+    return f"{page} (process {found.served.pid}; {use}; log: {found.log})"

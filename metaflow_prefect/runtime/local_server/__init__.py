@@ -1,0 +1,12 @@
+"""The Prefect server of a machine where none is configured: started on demand, shared, ended when idle."""
+
+from metaflow_prefect.runtime.local_server.client import (
+    SERVER_SETTINGS,
+    Status,
+    status,
+    stop,
+    using,
+)
+from metaflow_prefect.runtime.local_server.place import Mode
+
+__all__ = ["SERVER_SETTINGS", "Mode", "Status", "status", "stop", "using"]

@@ -1,0 +1,168 @@
+"""Where the local server is recorded, and the locks by which its users and its own process agree.
+
+Below `$PREFECT_HOME/metaflow-prefect`, so that a server belongs to one Prefect database:
+
+* `server.json`: where it listens, while it serves;
+* `starting.lock`: held by whoever starts, stops or ends it;
+* `users.lock`: held, shared, by each run that uses it; the server may end when nobody holds it.
+
+The system lets go of a lock when its holder dies, so no state can be left behind that is wrong.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from enum import Enum
+from pathlib import Path
+
+from metaflow_prefect.errors import SettingRefused
+
+MODE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER"
+IDLE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER_IDLE_SECONDS"
+
+_IDLE_SECONDS = 600
+_PRIVATE_FOLDER = 0o700
+_PRIVATE_FILE = 0o600
+
+
+class Mode(str, Enum):
+    """Which server a run uses where no PREFECT_API_URL is configured.
+
+    `SHARED`: one that outlives the run, is used by the next, and ends when idle.
+    `EMBEDDED`: Prefect's own, which starts and ends with each run.
+    """
+
+    SHARED = "shared"
+    EMBEDDED = "embedded"
+
+    @classmethod
+    def of(cls, environment: Mapping[str, str]) -> Mode:
+        """Return what *environment* says, or else `SHARED`.
+
+        Raises:
+            SettingRefused: that is none of the modes.
+        """
+        value = environment.get(MODE_VARIABLE) or cls.SHARED.value
+        try:
+            return cls(value)
+        except ValueError:
+            raise SettingRefused(
+                f"There is no local server mode {value!r}.",
+                fix=f"set {MODE_VARIABLE} to one of {', '.join(cls)}",
+            ) from None
+
+
+def idle_seconds(environment: Mapping[str, str]) -> float:
+    """Return how long a server that nobody uses goes on, in seconds.
+
+    Raises:
+        SettingRefused: the variable is not a positive number.
+    """
+    value = environment.get(IDLE_VARIABLE) or str(_IDLE_SECONDS)
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if seconds <= 0:
+        raise SettingRefused(
+            f"{IDLE_VARIABLE}={value!r} is not a number of seconds.",
+            fix=f"set it to a number above 0, or unset it for {_IDLE_SECONDS}",
+        )
+    return seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Served:
+    """A server that answers: its process, its address, and what it was started with."""
+
+    pid: int
+    url: str
+    """Of the API, as PREFECT_API_URL wants it."""
+    prefect_version: str
+    idle_seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The folder of one local server."""
+
+    folder: Path
+
+    @classmethod
+    def below(cls, prefect_home: Path) -> Place:
+        """Return the place that belongs to a PREFECT_HOME; make it, for its owner only."""
+        folder = prefect_home / "metaflow-prefect"
+        folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
+        return cls(folder)
+
+    @property
+    def log(self) -> Path:
+        """What the server prints."""
+        return self.folder / "server.log"
+
+    @property
+    def _record(self) -> Path:
+        return self.folder / "server.json"
+
+    def read(self) -> Served | None:
+        """Return the recorded server; it may be gone."""
+        try:
+            return Served(**json.loads(self._record.read_text(encoding="utf-8")))
+        except (FileNotFoundError, ValueError, TypeError):
+            return None  # never written, or by another release of ours
+
+    def write(self, served: Served) -> None:
+        """Record a server that has begun to answer."""
+        new = self._record.with_suffix(".new")
+        new.write_text(json.dumps(asdict(served)), encoding="utf-8")
+        new.replace(self._record)
+
+    def clear(self) -> None:
+        """Forget the server."""
+        self._record.unlink(missing_ok=True)
+
+    @contextmanager
+    def starting(self) -> Iterator[None]:
+        """Be the only one who starts, stops or ends the server; waits for its turn."""
+        with self._held("starting.lock", fcntl.LOCK_EX):
+            yield
+
+    @contextmanager
+    def using(self) -> Iterator[None]:
+        """Be one of its users."""
+        with self._held("users.lock", fcntl.LOCK_SH):
+            yield
+
+    @contextmanager
+    def ending(self) -> Iterator[bool]:
+        """Say whether nobody uses or starts the server; nobody can begin to while this lasts."""
+        try:
+            with (
+                self._held("starting.lock", fcntl.LOCK_EX | fcntl.LOCK_NB),
+                self._held("users.lock", fcntl.LOCK_EX | fcntl.LOCK_NB),
+            ):
+                yield True
+        except BlockingIOError:
+            yield False
+
+    def is_used(self) -> bool:
+        """Say whether a run uses the server."""
+        try:
+            with self._held("users.lock", fcntl.LOCK_EX | fcntl.LOCK_NB):
+                return False
+        except BlockingIOError:
+            return True
+
+    @contextmanager
+    def _held(self, name: str, kind: int) -> Iterator[None]:
+        descriptor = os.open(self.folder / name, os.O_RDWR | os.O_CREAT, _PRIVATE_FILE)
+        try:
+            fcntl.flock(descriptor, kind)
+            yield
+        finally:
+            os.close(descriptor)

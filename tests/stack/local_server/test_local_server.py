@@ -1,0 +1,148 @@
+"""Where no server is configured, runs share one that starts on demand and ends when idle."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from metaflow_prefect.errors import ServerRefused
+from metaflow_prefect.runtime import local_server
+
+pytestmark = pytest.mark.slow
+
+FLOW = Path(__file__).parents[2] / "bench" / "flows" / "linear.py"
+PATIENCE_SECONDS = 240
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A PREFECT_HOME whose server is ended when the module is done."""
+    home = tmp_path_factory.mktemp("prefect-home")
+    yield home
+    local_server.stop(home, even_if_used=True)
+
+
+def environment(home, **more):
+    return {**os.environ, "PREFECT_HOME": str(home), **more}
+
+
+def flow(home, *words):
+    """Run a command of the flow; return what it said on standard output, and on both streams."""
+    ended = subprocess.run(
+        [sys.executable, str(FLOW), "--quiet", "--no-pylint", "prefect", *words],
+        env=environment(home),
+        cwd=home,
+        text=True,
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    return ended.stdout, ended.stdout + ended.stderr
+
+
+def using(home, **more):
+    return local_server.using(home, environment(home, **more), lambda _: None)
+
+
+def is_alive(pid):
+    with contextlib.suppress(ChildProcessError):
+        # It is a child of this process where these tests have started it.
+        os.waitpid(pid, os.WNOHANG)
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def wait_until_gone(pid):
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    while is_alive(pid):
+        assert time.monotonic() < deadline, f"process {pid} is still there"
+        time.sleep(0.2)
+
+
+def test_a_second_run_uses_the_server_that_the_first_has_started(home):
+    first = flow(home, "run")[1]
+    server = local_server.status(home).served
+    second = flow(home, "run")[1]
+
+    assert "starting a Prefect server" in first
+    assert "starting a Prefect server" not in second
+    assert local_server.status(home).served == server
+    runs = httpx.post(f"{server.url}/flow_runs/filter", json={}).json()
+    assert [run["state_type"] for run in runs] == ["COMPLETED", "COMPLETED"]
+
+
+def test_its_page_is_told_where_the_api_is(home):
+    with using(home) as url:
+        page = url.removesuffix("/api")
+
+        assert httpx.get(f"{page}/ui-settings").json()["api_url"] == url
+        assert "<html" in httpx.get(page, follow_redirects=True).text
+
+
+def test_status_names_it_and_stop_ends_it_unless_a_run_uses_it(home):
+    with using(home) as url:
+        status = json.loads(flow(home, "server", "status", "--json")[0])
+        assert (status["running"], status["url"], status["used"]) == (True, url, True)
+        with pytest.raises(ServerRefused, match="A run uses the local server"):
+            local_server.stop(home)
+
+    assert f"Stopped the server at {url}" in flow(home, "server", "stop")[0]
+    wait_until_gone(status["pid"])
+    assert "No local server runs" in flow(home, "server", "status")[0]
+    assert "No local server runs" in flow(home, "server", "stop")[0]
+
+
+def test_runs_that_begin_at_the_same_time_start_one_server(home):
+    def use(_):
+        with using(home) as url:
+            time.sleep(0.5)
+            return url
+
+    with ThreadPoolExecutor(4) as threads:
+        urls = set(threads.map(use, range(4)))
+
+    assert len(urls) == 1
+
+
+def test_a_killed_server_is_replaced(home):
+    with using(home):
+        killed = local_server.status(home).served
+    os.kill(killed.pid, signal.SIGKILL)
+    wait_until_gone(killed.pid)
+    assert local_server.status(home).served is None
+
+    with using(home) as url:
+        assert httpx.get(f"{url}/health").is_success
+    local_server.stop(home)
+
+
+def test_it_ends_when_idle_but_never_while_a_run_uses_it(home):
+    with using(home, METAFLOW_PREFECT_LOCAL_SERVER_IDLE_SECONDS="1") as url:
+        server = local_server.status(home).served
+        time.sleep(4)  # a run may be silent for longer than that
+        assert httpx.get(f"{url}/health").is_success
+
+    wait_until_gone(server.pid)
+    assert local_server.status(home).served is None
+
+
+def test_a_server_that_cannot_start_says_why(home):
+    with (
+        pytest.raises(ServerRefused, match="did not start"),
+        using(home, PREFECT_SERVER_DATABASE_CONNECTION_URL="nonsense://"),
+    ):
+        pass

@@ -1,0 +1,64 @@
+"""The local server's settings and its record, without a server."""
+
+from __future__ import annotations
+
+import pytest
+
+from metaflow_prefect.errors import SettingRefused
+from metaflow_prefect.runtime import local_server
+from metaflow_prefect.runtime.local_server.place import (
+    IDLE_VARIABLE,
+    MODE_VARIABLE,
+    Mode,
+    Place,
+    Served,
+    idle_seconds,
+)
+
+GONE = Served(pid=1, url="http://127.0.0.1:9/api", prefect_version="3", idle_seconds=1.0)
+
+
+def test_runs_share_a_server_unless_the_variable_says_otherwise():
+    assert Mode.of({}) is Mode.SHARED
+    assert Mode.of({MODE_VARIABLE: "embedded"}) is Mode.EMBEDDED
+    with pytest.raises(SettingRefused, match="no local server mode 'own'"):
+        Mode.of({MODE_VARIABLE: "own"})
+
+
+@pytest.mark.parametrize("value", ["soon", "0", "-3"])
+def test_an_idle_time_that_is_no_time_is_refused(value):
+    with pytest.raises(SettingRefused, match=IDLE_VARIABLE):
+        idle_seconds({IDLE_VARIABLE: value})
+
+
+def test_a_record_survives_writing_and_is_nobody_else_s_to_read(tmp_path):
+    place = Place.below(tmp_path / "home")
+    place.write(GONE)
+
+    assert place.read() == GONE
+    assert place.folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_record_that_is_not_ours_counts_as_none(tmp_path):
+    place = Place.below(tmp_path)
+    for text in ("", "[]", '{"pid": 3}'):
+        (place.folder / "server.json").write_text(text)
+        assert place.read() is None
+
+
+def test_a_recorded_server_that_does_not_answer_is_forgotten(tmp_path):
+    Place.below(tmp_path).write(GONE)
+
+    assert local_server.status(tmp_path).served is None
+    assert local_server.stop(tmp_path) is None
+    assert Place.below(tmp_path).read() is None
+
+
+def test_nobody_may_begin_to_use_a_server_that_ends(tmp_path):
+    place = Place.below(tmp_path)
+    with place.using(), place.ending() as is_unused:
+        assert not is_unused
+    with place.starting(), place.ending() as is_unused:
+        assert not is_unused
+    with place.ending() as is_unused:
+        assert is_unused
