@@ -58,10 +58,11 @@ def trigger(
     **values: Any,
 ) -> None:
     """Start a run on the server; its worker does the rest."""
-    from metaflow_prefect.deploy import record
+    from metaflow_prefect.deploy import record, watching
     from metaflow_prefect.deploy import trigger as triggering
     from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime import screen
 
     obj = context.obj
     with prefect_client() as client:
@@ -81,7 +82,8 @@ def trigger(
             show(run.summary(), _started(run, deployment.full_name), is_json=is_json)
         if not wait:
             return
-        run = triggering.wait(client, run)
+        is_shown = screen.is_wanted() and not is_json
+        run = watching.wait(client, run) if is_shown else triggering.wait(client, run)
     show(run.summary(), _in_words(run), is_json=is_json)
     if run.status is not RunStatus.SUCCEEDED:
         sys.exit(1)
@@ -137,11 +139,16 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
 @says_what_is_wrong
 def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bool) -> None:
     """Each line as soon as the server has it."""
-    from metaflow_prefect.deploy import run_logs, runs
+    from metaflow_prefect.deploy import run_logs, runs, watching
     from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.runtime import screen
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
+        # The lines are the answer: into a file or a pipe they go as they are.
+        if follow and not is_json and sys.stdout.isatty() and screen.is_wanted():
+            watching.follow(client, run, step_name)
+            return
         for line in (run_logs.follow if follow else run_logs.lines)(client, run, step_name):
             sys.stdout.write((json.dumps(line.summary()) if is_json else str(line)) + "\n")
             sys.stdout.flush()

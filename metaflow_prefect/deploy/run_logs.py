@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -44,16 +44,22 @@ def lines(client: Any, run: RunRecord, step: str | None = None) -> Iterator[Line
     reader.check_step()
 
 
-def follow(client: Any, run: RunRecord, step: str | None = None) -> Iterator[Line]:
-    """Yield what the run logs until it is over.
+def follow(
+    client: Any,
+    run: RunRecord,
+    step: str | None = None,
+    on_poll: Callable[[], RunRecord] | None = None,
+) -> Iterator[Line]:
+    """Yield what the run logs until it is over; *on_poll* asks how it is instead of this function.
 
     Raises:
         RunRefused: the run is over and had no task of that step.
     """
     reader = _Reader(client, run, step)
+    ask = on_poll or (lambda: runs.read(client, run.flow_name, run.id))
     while True:
         # Asked before the lines are read: what comes with the end is still shown.
-        is_over = runs.read(client, run.flow_name, run.id).status.is_over
+        is_over = ask().status.is_over
         yield from reader.new()
         if is_over:
             reader.check_step()

@@ -18,6 +18,8 @@ from metaflow_prefect.runtime.executors import Stream
 from metaflow_prefect.runtime.graph import End, Step
 from metaflow_prefect.runtime.local_run import drain, is_embedded
 from metaflow_prefect.runtime.program import Program
+from metaflow_prefect.runtime.progress import Change, State
+from metaflow_prefect.runtime.publisher import Publisher
 from metaflow_prefect.runtime.session import LaunchOptions, Session
 from metaflow_prefect.runtime.suspension import Suspension
 
@@ -51,7 +53,6 @@ def execute(
         InitFailed: Metaflow refused to begin the run.
     """
     from prefect.context import FlowRunContext
-    from prefect.exceptions import Pause
 
     context = FlowRunContext.get()
     assert context is not None  # noqa: S101  only ever called inside a flow run
@@ -59,15 +60,35 @@ def execute(
     program = events.triggered(program, triggered_by)
     run_id = names.run_id(context.flow_run.id)
     options = OPTIONS.get()
-    session = Session.open(program, steps, run_id, options, report.flow_log())
+    say = report.flow_log()
+    session = Session.open(program, steps, run_id, options, say)
     workers = getattr(context.task_runner, "_max_workers", 1)
     schedule = _Schedule(session, steps, workers, Suspension(context.flow_run))
+    session.board.begin(program.flow, run_id, steps)
+    publisher = Publisher(
+        session.board, steps, context.flow_run.id, say, is_continued=session.resumes
+    )
     token = _SESSION.set(session)
+    try:
+        with publisher.publishing():
+            report.run_begins(program.flow, run_id, session.resumes)
+            if options.on_begin is not None:
+                options.on_begin(program.flow, run_id)
+            _run_to_the_end(session, schedule, parameters)
+    finally:
+        session.dispose()
+        _SESSION.reset(token)
+        if is_embedded():
+            drain(context.flow_run.id, schedule.task_runs)
+
+
+def _run_to_the_end(
+    session: Session, schedule: _Schedule, parameters: Mapping[str, object]
+) -> None:
+    from prefect.exceptions import Pause
+
     is_successful, is_over = False, True
     try:
-        report.run_begins(program.flow, run_id, session.resumes)
-        if options.on_begin is not None:
-            options.on_begin(program.flow, run_id)
         session.begin(parameters)
         schedule.run()
         is_successful = True
@@ -76,12 +97,15 @@ def execute(
         raise
     finally:
         session.close()
+        session.board.finish(_ending(is_successful=is_successful, is_over=is_over))
         if is_over:
             session.run_exit_hooks(is_successful=is_successful, show=report.exit_hook_says)
-        session.dispose()
-        _SESSION.reset(token)
-        if is_embedded():
-            drain(context.flow_run.id, schedule.task_runs)
+
+
+def _ending(*, is_successful: bool, is_over: bool) -> State:
+    if not is_over:
+        return State.SUSPENDED
+    return State.DONE if is_successful else State.FAILED
 
 
 def run_step(label: str) -> None:
@@ -98,8 +122,14 @@ def run_step(label: str) -> None:
     assert context is not None  # noqa: S101  only ever called inside a task run
     logger = get_run_logger()
     number = max(context.task_run.run_count, 1) - 1
+    step = session.launches[label].place.step
+    session.board.tell(step, Change.STARTED)
     try:
         record = session.attempt(label, number, _show(logger))
+    except StepFailed:
+        if label not in session.final:
+            session.board.tell(step, Change.RETRYING)
+        raise
     finally:
         report.identify(session, label, context.task_run, logger)
     report.task_is_done(session, label, record, logger)
@@ -140,7 +170,7 @@ class _Schedule:
             Pause: the flow run was suspended, and the tasks that were running are done.
             StepFailed: a task failed for good; the others were given a moment, then ended.
         """
-        self._ready.append(self._dispatcher.begin(self._session.datastore.parameters_path()))
+        self._queue([self._dispatcher.begin(self._session.datastore.parameters_path())])
         while self._ready or self._running:
             suspended = self._suspension.state() if self._ready else None
             if suspended is not None:
@@ -188,13 +218,21 @@ class _Schedule:
         future.wait()
         if record is None or not future.state.is_completed():
             self._failed.append(label)
+            self._session.board.tell(launch.place.step, Change.FAILED)
             if label not in self._session.errors:
                 reason = future.state.message or future.state.name
                 self._session.errors[label] = StepFailed(
                     f"Step {launch.place.step} failed ({label}): {reason}"
                 )
             return
-        self._ready.extend(self._dispatcher.finished(launch.place, record.outcome))
+        change = Change.REUSED if self._session.is_reused(label) else Change.DONE
+        self._session.board.tell(launch.place.step, change)
+        self._queue(self._dispatcher.finished(launch.place, record.outcome))
+
+    def _queue(self, launches: list[Launch]) -> None:
+        for launch in launches:
+            self._session.board.tell(launch.place.step, Change.QUEUED)
+        self._ready.extend(launches)
 
     def _wind_down(self) -> None:
         """Let running tasks finish for a moment, end the rest, and fail.

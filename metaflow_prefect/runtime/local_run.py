@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError, ServerRefused
 from metaflow_prefect.runtime import local_server
+from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.origin import Origin
+from metaflow_prefect.runtime.screen import Screen, is_wanted, prefects_log
 from metaflow_prefect.runtime.session import LaunchOptions
 
 _STARTUP_SECONDS = 90
@@ -51,9 +54,13 @@ def run_locally(
 
         runner: Any = ThreadPoolTaskRunner(max_workers=max_workers)
         flow = flow.with_options(task_runner=runner)
-    token = OPTIONS.set(LaunchOptions(tags=tags, origin=origin, on_begin=_announce(run_id_file)))
+    board = Board()
+    screen = Screen(lambda: board.progress, waiting=f"{flow.name} is about to begin")
+    announce = _announce(run_id_file, screen)
+    options = LaunchOptions(tags=tags, origin=origin, on_begin=announce, board=board)
+    token = OPTIONS.set(options)
     try:
-        with _prefect():
+        with _prefect(), _watched(screen):
             state = flow(**keywords, return_state=True)
     finally:
         OPTIONS.reset(token)
@@ -62,13 +69,34 @@ def run_locally(
         sys.exit(1)
 
 
-def _announce(run_id_file: str | None) -> Any:
+@contextmanager
+def _watched(screen: Screen) -> Iterator[None]:
+    """Show the run as it goes where somebody looks; elsewhere leave Prefect's lines as they are."""
+    if not is_wanted():
+        yield
+        return
+    with screen.shown(), prefects_log(screen):
+        yield
+
+
+def _announce(run_id_file: str | None, screen: Screen) -> Any:
     def begin(flow: str, run_id: str) -> None:
+        screen.link = _page(run_id)
         if run_id_file is not None:
             Path(run_id_file).write_text(run_id, encoding="utf-8")
         _remember_latest(flow, run_id)
 
     return begin
+
+
+def _page(run_id: str) -> str:
+    """Return where Prefect shows the run, or how to see it there."""
+    from prefect.utilities.urls import url_for
+
+    if is_embedded():
+        return "to see its page, afterwards: prefect server start"
+    flow_run_id = UUID(run_id.removeprefix(names.run_id("")))
+    return url_for("flow-run", obj_id=flow_run_id) or ""
 
 
 def _remember_latest(flow: str, run_id: str) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from metaflow_prefect.errors import InitFailed, StepFailed
 from metaflow_prefect.runtime import choice, commands, environment
+from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.datastore import RunDatastore, TaskRecord
 from metaflow_prefect.runtime.dispatcher import Launch
 from metaflow_prefect.runtime.executors import Command, StepExecutor, Stream
@@ -47,12 +48,14 @@ def _discard(_: object) -> None:
 class LaunchOptions:
     """What the person who starts a run may add to what the generated file says.
 
-    `on_begin` is called with the flow's name and the run's id before Metaflow begins the run.
+    `on_begin` is called with the flow's name and the run's id before Metaflow begins the run;
+    `board` is told how the run goes.
     """
 
     tags: tuple[str, ...] = ()
     origin: Origin | None = None
     on_begin: Callable[[str, str], None] | None = None
+    board: Board = field(default_factory=Board)
 
 
 @dataclass(slots=True)
@@ -73,6 +76,7 @@ class Session:
     environment: Mapping[str, str]
     resumes: bool
     metadata: TaskMetadata
+    board: Board
     origin: Origin | None = None
     cloned: set[str] = field(default_factory=set)
     launches: dict[str, Launch] = field(default_factory=dict)
@@ -126,8 +130,13 @@ class Session:
             environ,
             resumes=datastore.begun(),
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
+            board=options.board,
             origin=options.origin,
         )
+
+    def is_reused(self, label: str) -> bool:
+        """Say whether the task was taken over from another run or an earlier execution of this one."""
+        return label in self.cloned or label not in self.numbers
 
     def begin(self, parameters: Mapping[str, object]) -> None:
         """Let Metaflow register the run and store its parameters, unless that is done already.

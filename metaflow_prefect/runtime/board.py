@@ -1,0 +1,41 @@
+"""The progress of the run that is going on: told by its tasks' threads, read by whoever shows it."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from metaflow_prefect.runtime import progress
+from metaflow_prefect.runtime.graph import Step
+from metaflow_prefect.runtime.progress import Change, Event, Progress, State
+
+
+class Board:
+    """Holds one `Progress`; None until the run has begun."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._progress: Progress | None = None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far the run is."""
+        return self._progress
+
+    def begin(self, flow: str, run_id: str, steps: tuple[Step, ...]) -> None:
+        """Begin anew."""
+        with self._lock:
+            self._progress = progress.begin(flow, run_id, steps, time.time())
+
+    def tell(self, step: str, change: Change) -> None:
+        """Take note of what happened to a task of *step*."""
+        event = Event(step=step, change=change, moment=time.time())
+        with self._lock:
+            if self._progress is not None:
+                self._progress = self._progress.after(event)
+
+    def finish(self, state: State) -> None:
+        """Take note of the run's end."""
+        with self._lock:
+            if self._progress is not None:
+                self._progress = self._progress.finished(state, time.time())
