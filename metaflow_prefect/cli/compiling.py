@@ -53,7 +53,10 @@ def run(obj: Any, run_id_file: str | None, **options: Any) -> None:
     run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
 
 
-@prefect.command(help="Run again what an earlier run did not finish, and take over what it did.")  # type: ignore[untyped-decorator]
+@prefect.command(
+    help="Run again what an earlier run did not finish, and take over what it did.",
+    short_help="Go on where an earlier run has failed.",
+)  # type: ignore[untyped-decorator]
 @click.argument("step-to-rerun", required=False)  # type: ignore[untyped-decorator]
 @click.option("--origin-run-id", help="The run to resume; the latest of this machine if not given.")  # type: ignore[untyped-decorator]
 @RUN_ID_FILE  # type: ignore[untyped-decorator]

@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 from metaflow._vendor import click
 from metaflow.exception import MetaflowException
 
+from metaflow_prefect.cli.overview import Overview
 from metaflow_prefect.errors import MetaflowPrefectError
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
@@ -19,7 +20,7 @@ def cli() -> None:
     """Hold the one command group that Metaflow looks for."""
 
 
-@cli.group(help="Compile the flow to Prefect, run it, deploy it.")  # type: ignore[untyped-decorator]
+@cli.group(cls=Overview, help="Compile the flow to Prefect, run it, deploy it.")  # type: ignore[untyped-decorator]
 @click.pass_obj  # type: ignore[untyped-decorator]
 def prefect(obj: Any) -> None:
     """Check the flow as `run` does before anything else."""

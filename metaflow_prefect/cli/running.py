@@ -114,7 +114,8 @@ def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool
 
 
 @prefect.command(
-    help="Print what the run is doing: PENDING, RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED."
+    help="Print what the run is doing: PENDING, RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED.",
+    short_help="Print what the run is doing, in one word.",
 )  # type: ignore[untyped-decorator]
 @RUN_ID  # type: ignore[untyped-decorator]
 @JSON  # type: ignore[untyped-decorator]
@@ -154,7 +155,10 @@ def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bo
             sys.stdout.flush()
 
 
-@prefect.command(help="Stop the run after the tasks that are running, until `unsuspend`.")  # type: ignore[untyped-decorator]
+@prefect.command(
+    help="Stop the run after the tasks that are running, until `unsuspend`.",
+    short_help="Stop the run after the tasks that are running.",
+)  # type: ignore[untyped-decorator]
 @RUN_ID  # type: ignore[untyped-decorator]
 @NAME  # type: ignore[untyped-decorator]
 @AUTHORIZE  # type: ignore[untyped-decorator]

@@ -82,22 +82,26 @@ def report(state: Any, wanted: DeployOptions, prepared: Prepared, deployed: Depl
     """Say what was deployed and how to go on."""
     flow_file = Path(state.entrypoint[-1])
     planned = prepared.plan
-    lines = [
-        f"{planned.flow_name} is deployed as {deployed.full_name} to work pool {planned.work_pool} ({prepared.pool_type}).",
-        *(f"    schedule: {line}" for line in summary.schedule_lines(planned)),
-        *(f"    starts on: {event.event}" for event in _events(planned.triggers)),
+    facts = [
+        ("work pool", f"{planned.work_pool} ({prepared.pool_type})"),
+        *(("schedule", line) for line in summary.schedule_lines(planned)),
+        *(("starts on", event.event) for event in _events(planned.triggers)),
+        ("namespace", f"production:{prepared.token}"),
     ]
     if deployed.url is not None:
-        lines.append(f"    page: {deployed.url}")
-    lines += [
-        "Its runs are in Metaflow's namespace",
-        f"    production:{prepared.token}",
-        "Start a run of it:",
-        f"    python {flow_file} {_branch(prepared.flow.project)}prefect trigger{_name(wanted)}",
-        "Its runs wait until a worker serves the pool:",
-        f"    prefect worker start --pool {planned.work_pool}",
-    ]
-    return "\n".join(lines)
+        facts.append(("page", deployed.url))
+    return "\n".join(
+        (
+            f"{planned.flow_name} is deployed as {deployed.full_name}.",
+            *(f"  {name:<9}  {value}" for name, value in facts),
+            "",
+            "Start a run of it, and watch it:",
+            f"  python {flow_file} {_branch(prepared.flow.project)}prefect trigger{_name(wanted)} --wait",
+            "",
+            "Its runs wait until a worker serves the pool:",
+            f"  prefect worker start --pool {planned.work_pool}",
+        )
+    )
 
 
 def _prepare(

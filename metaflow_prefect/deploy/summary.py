@@ -41,33 +41,27 @@ def summary(planned: DeploymentPlan) -> dict[str, Any]:
 
 def text(planned: DeploymentPlan) -> str:
     """Return the plan as a person reads it."""
-    data = summary(planned)
+    (step,) = planned.pull_steps
     queue = planned.work_queue
-    lines = [
-        f"Deployment {planned.full_name} (version {planned.version})",
-        _line("work pool", planned.work_pool),
-        _line("work queue", queue.name if queue is not None else "the pool's default"),
-        _line("tags", ", ".join(planned.tags)),
-        *(_line("schedule", item) for item in schedule_lines(planned)),
-        *(_line("starts on", item) for item in _events(planned.triggers)),
-        *(
-            _line(f"on {item.outcome.value}", f"tell {item.block}")
-            for item in planned.notifications
-        ),
-        _line("active runs", _limit(planned)),
-        *(_line(f"--{name}", _default(planned, name)) for name in planned.keys),
-        *(
-            _line("job variable", f"{name}={value}")
-            for name, value in planned.job_variables.items()
-            if name != "env"
-        ),
-        *(
-            _line("environment", f"{name}={value}")
-            for name, value in planned.job_variables["env"].items()
-        ),
-        _line("code", f"{data['payload_bytes']} bytes, packed, in the deployment itself"),
+    variables = planned.job_variables
+    facts = [
+        ("work pool", planned.work_pool),
+        ("work queue", queue.name if queue is not None else "the pool's default"),
+        ("tags", ", ".join(planned.tags)),
+        *(("schedule", item) for item in schedule_lines(planned)),
+        *(("starts on", item) for item in _events(planned.triggers)),
+        *((f"on {item.outcome.value}", f"tell {item.block}") for item in planned.notifications),
+        ("active runs", _limit(planned)),
+        ("code", f"{payload_bytes(step) / 1000:.0f} kB, packed, in the deployment itself"),
     ]
-    return "\n".join(lines)
+    groups = (
+        ("", facts),
+        ("Parameters", [(f"--{name}", _default(planned, name)) for name in planned.keys]),
+        ("Job variables", [(name, str(variables[name])) for name in variables if name != "env"]),
+        ("Environment of its runs", list(variables["env"].items())),
+    )
+    head = f"{planned.full_name}, version {planned.version}"
+    return "\n".join((head, *(line for title, rows in groups for line in _group(title, rows))))
 
 
 def schedule_lines(planned: DeploymentPlan) -> tuple[str, ...]:
@@ -76,8 +70,13 @@ def schedule_lines(planned: DeploymentPlan) -> tuple[str, ...]:
     return tuple(f"{item.cron} ({item.timezone or 'UTC'}){asleep}" for item in planned.schedules)
 
 
-def _line(name: str, value: object) -> str:
-    return f"    {name:<13} {value}"
+def _group(title: str, rows: list[tuple[str, str]]) -> tuple[str, ...]:
+    """Return the rows as two columns under their title; nothing where there are none."""
+    if not rows:
+        return ()
+    width = max(len(name) for name, _ in rows)
+    lines = (f"  {name:<{width}}  {value}".rstrip() for name, value in rows)
+    return ("", title, *lines) if title else tuple(lines)
 
 
 def _events(triggers: ir.Triggers | None) -> tuple[str, ...]:

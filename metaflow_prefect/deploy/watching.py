@@ -58,7 +58,8 @@ class _Watch:
 
 
 def _waiting(run: RunRecord) -> str:
-    return f"{run.pathspec}  {run.state}"
+    hint = ": no worker of its pool has taken it yet" if run.status is RunStatus.PENDING else ""
+    return f"{run.pathspec}\n  {run.state}{hint}"
 
 
 def _posted(client: Any, run: RunRecord) -> Progress | None:

@@ -101,7 +101,8 @@ def window(
         return (), steps, 0
     active = [n for n, step in enumerate(steps) if step.state in (State.RUNNING, State.FAILED)]
     done = [n for n, step in enumerate(steps) if step.state is State.DONE]
-    first = active[0] - 1 if active else (done[-1] if done else 0)
+    first = max(active[0] - 1, active[-1] - room + 1) if active else (done[-1] if done else 0)
+    first = min(first, active[0]) if active else first
     first = min(max(first, 0), len(steps) - room)
     last = first + room
     return steps[:first], steps[first:last], len(steps) - last

@@ -1,0 +1,50 @@
+"""The commands in the order in which one needs them, as `python flow.py prefect` alone shows them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from metaflow._vendor import click
+
+SECTIONS = (
+    ("Try it on this machine", ("run", "resume", "create")),
+    (
+        "Let others run it",
+        ("deploy", "trigger", "schedule", "list-deployments", "get-token", "delete"),
+    ),
+    (
+        "See and steer its runs",
+        ("list-runs", "status", "logs", "suspend", "unsuspend", "terminate"),
+    ),
+)
+
+_FIRST_STEPS = (
+    "run",
+    "deploy --work-pool POOL --dry-run",
+    "deploy --work-pool POOL",
+    "trigger --wait",
+)
+
+
+class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no types
+    """A group whose help has sections instead of the alphabet."""
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the commands in the order of the sections; one that is in none comes last."""
+        known = [name for _, names in SECTIONS for name in names]
+        return [*known, *(name for name in super().list_commands(ctx) if name not in known)]
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the sections, then the first steps."""
+        width = max(map(len, self.list_commands(ctx)))
+        for title, names in SECTIONS:
+            with formatter.section(title):
+                formatter.write_dl([self._line(name, width) for name in names])
+        with formatter.section("First steps"):
+            for words in _FIRST_STEPS:
+                formatter.write(f"  python {ctx.command_path} {words}\n")
+
+    def _line(self, name: str, width: int) -> tuple[str, str]:
+        # Padded, so that the descriptions of all sections stand below each other.
+        command = self.commands[name]
+        return name.ljust(width), str(command.short_help or command.help).rstrip(".")
