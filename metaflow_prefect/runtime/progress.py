@@ -98,7 +98,7 @@ class StepProgress:
             case Change.RETRYING:
                 return dataclasses.replace(
                     self,
-                    running=self.running - 1,
+                    running=max(self.running - 1, 0),
                     waiting=self.waiting + 1,
                     retried=self.retried + 1,
                 )
