@@ -32,7 +32,7 @@ def schedule() -> None:
     """Hold `pause` and `resume`."""
 
 
-@prefect.group(help="Look at the server that runs on this machine use, or stop it.")  # type: ignore[untyped-decorator]
+@prefect.group(help="Look at the server of runs on this machine, or stop it.")  # type: ignore[untyped-decorator]
 def server() -> None:
     """Hold `status` and `stop`."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from metaflow._vendor import click
 
 SECTIONS = (
-    ("Try it on this machine", ("run", "resume", "create")),
+    ("Try it on this machine", ("run", "resume", "server", "create")),
     (
         "Let others run it",
         ("deploy", "trigger", "schedule", "list-deployments", "get-token", "delete"),
