@@ -1,6 +1,6 @@
 """`make demo-northflank`: deploy the digits flow to a work pool, and watch Northflank's job run it.
 
-Server, emulator and worker are processes as in production; only Northflank itself is emulated. All
+One command, `prefect-headless up`, starts server, work pool, worker and an emulated Northflank. All
 state is kept below `.demo/` in the project, and everything that was started is stopped at the end.
 """
 
@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 import shutil
-import socket
 import subprocess
 import sys
 import time
@@ -28,15 +26,17 @@ from examples.demo import (
     read_back,
     use_local_state,
 )
-from examples.processes import Command, DemoFailed, Processes, wait_for
+from examples.processes import DemoFailed, Processes
 
 POOL = "nf"
 PROJECT = "demo"
 PLAN = "nf-compute-200"
 """Two processors and 4 GB: the four trainings run side by side."""
 
-BIN = Path(sys.executable).parent
-_LOGS = STATE / "northflank"
+HEADLESS = Path(sys.executable).parent / "prefect-headless"
+HOME = STATE / "northflank"
+LOGS = HOME / "logs"
+PATIENCE_SECONDS = 600
 
 
 class Northflank:
@@ -61,93 +61,39 @@ class Northflank:
             with urllib.request.urlopen(request, timeout=30) as answer:  # noqa: S310 - as above
                 return json.load(answer)["data"]
         except urllib.error.URLError as error:
-            msg = f"the emulator does not answer {path}: {error}; see {_LOGS / 'emulator.log'}"
+            msg = f"the emulator does not answer {path}: {error}; see {LOGS / 'emulator.log'}"
             raise DemoFailed(msg) from error
 
 
-def _start_server(processes: Processes) -> None:
-    """Start a Prefect server, and let everything that follows use it."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    url = f"http://127.0.0.1:{port}/api"
-    log = _LOGS / "server.log"
-    command: Command = [
-        BIN / "prefect",
-        "server",
-        "start",
-        "--host",
-        "127.0.0.1",
-        "--port",
-        str(port),
-    ]
-    server = processes.start("the Prefect server", command, log=log)
-
-    def healthy() -> bool | None:
-        try:
-            with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 - ours
-                return answer.status == 200 or None
-        except OSError:
-            return None
-
-    wait_for("the Prefect server", healthy, process=server, log=log)
-    os.environ["PREFECT_API_URL"] = url
-    print(f"Prefect server  {url.removesuffix('/api')}")
-
-
-def _start_emulator(processes: Processes) -> Northflank:
-    token = secrets.token_urlsafe(16)
-    log = _LOGS / "emulator.log"
-    command: Command = [
-        BIN / "northflank-emulator",
-        "--port",
-        "0",
-        "--token",
-        token,
-        "--project",
-        PROJECT,
-    ]
-    emulator = processes.start("the emulator", command, log=log)
-
-    def base_url() -> str | None:
-        first, newline, _ = log.read_text(encoding="utf-8").partition("\n")
-        return first if newline else None
-
-    found = wait_for("the emulator", base_url, process=emulator, log=log)
-    print(f"Northflank      {found} (emulated)")
-    return Northflank(found, token)
-
-
-def _create_pool(northflank: Northflank) -> None:
-    """Create the work pool, or bring it up to date: the emulator's address and token are new."""
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.actions import WorkPoolCreate
-    from prefect_northflank import Northflank as Credentials
-    from prefect_northflank import NorthflankWorker
-
-    block = Credentials(api_token=northflank.token, base_url=northflank.base_url)
-    block_id = block.save("demo", overwrite=True)
-    template = NorthflankWorker.get_default_base_job_template()
-    defaults = {
-        "credentials": {"$ref": {"block_document_id": str(block_id)}},
-        "project_id": PROJECT,
-        "billing_deployment_plan": PLAN,
-        # The jobs stay, so that they can be looked at afterwards.
-        "cleanup_job": False,
+def _start_stack(processes: Processes) -> Northflank:
+    """Start server, work pool, worker and emulator, and let everything that follows use them."""
+    # The stack of a demo that was killed would still be there.
+    subprocess.run([HEADLESS, "down"], check=True, stdout=subprocess.DEVNULL)
+    # A run that an earlier demo was interrupted in must not come back in this one.
+    shutil.rmtree(HOME, ignore_errors=True)
+    os.environ |= {
+        "PREFECT_SERVER_PORT": "0",
+        "PREFECT_HEADLESS_EMULATOR": "1",
+        "PREFECT_WORKER_POOL_TYPE": "northflank",
+        "PREFECT_WORKER_POOL_NAME": POOL,
+        "PREFECT_WORKER_POOL_VARIABLES": json.dumps(
+            {
+                "project_id": PROJECT,
+                "billing_deployment_plan": PLAN,
+                # The jobs stay, so that what became of them can be shown.
+                "cleanup_job": False,
+            }
+        ),
     }
-    for name, value in defaults.items():
-        template["variables"]["properties"][name]["default"] = value
-    with get_client(sync_client=True) as client:
-        pool = WorkPoolCreate(name=POOL, type="northflank", base_job_template=template)
-        client.create_work_pool(pool, overwrite=True)
-    print(f"work pool       {POOL}, type northflank, project {PROJECT}, plan {PLAN}")
-
-
-def _start_worker(processes: Processes) -> subprocess.Popen[bytes]:
-    command: Command = [BIN / "prefect", "worker", "start", "--pool", POOL, "--type", "northflank"]
-    worker = processes.start("the worker", command, log=_LOGS / "worker.log")
-    print(f"worker          log in {_LOGS / 'worker.log'}")
-    return worker
+    processes.at_the_end("the stack", [HEADLESS, "down"])
+    processes.run("prefect-headless up", [HEADLESS, "up", "-d"])
+    client = subprocess.run([HEADLESS, "env", "--json"], check=True, capture_output=True).stdout
+    os.environ |= json.loads(client)
+    northflank = Northflank(
+        os.environ["NORTHFLANK_API_BASE_URL"], os.environ["NORTHFLANK_API_TOKEN"]
+    )
+    print(f"  Northflank {northflank.base_url} (emulated), project {PROJECT}, plan {PLAN}")
+    return northflank
 
 
 def _deploy(processes: Processes) -> None:
@@ -166,9 +112,9 @@ def _deploy(processes: Processes) -> None:
     )
 
 
-def _trigger(processes: Processes, worker: subprocess.Popen[bytes], northflank: Northflank) -> str:
+def _trigger(processes: Processes, northflank: Northflank) -> str:
     """Start a run, show its job run change, and return the pathspec of its Metaflow run."""
-    run_id_file = _LOGS / "run-id"
+    run_id_file = STATE / "northflank-run-id"
     run_id_file.unlink(missing_ok=True)
     trigger = processes.start(
         "prefect trigger --wait",
@@ -178,15 +124,16 @@ def _trigger(processes: Processes, worker: subprocess.Popen[bytes], northflank: 
         ],
     )
     shown: dict[str, str] = {}
+    end = time.monotonic() + PATIENCE_SECONDS
     while trigger.poll() is None:
         _show_changes(northflank, shown)
-        if worker.poll() is not None:
-            msg = f"the worker ended with exit code {worker.returncode}; see {_LOGS / 'worker.log'}"
+        if time.monotonic() > end:
+            msg = f"the run is not over after {PATIENCE_SECONDS} s; see {LOGS}"
             raise DemoFailed(msg)
         time.sleep(1)
     _show_until_over(northflank, shown)
     if trigger.returncode != 0:
-        msg = f"the run did not complete; the logs of server, emulator and worker are in {_LOGS}"
+        msg = f"the run did not complete; the logs of server, emulator and worker are in {LOGS}"
         raise DemoFailed(msg)
     return f"DigitsFlow/{run_id_file.read_text(encoding='utf-8').strip()}"
 
@@ -210,16 +157,11 @@ def _show_until_over(northflank: Northflank, shown: dict[str, str]) -> None:
 
 
 def _demo() -> None:
-    # A run that an earlier demo was interrupted in must not come back in this one.
-    shutil.rmtree(_LOGS, ignore_errors=True)
-    use_local_state(_LOGS / "prefect")
+    use_local_state(HOME)
     with Processes() as processes:
-        _start_server(processes)
-        northflank = _start_emulator(processes)
-        _create_pool(northflank)
-        worker = _start_worker(processes)
+        northflank = _start_stack(processes)
         _deploy(processes)
-        pathspec = _trigger(processes, worker, northflank)
+        pathspec = _trigger(processes, northflank)
         read_back(pathspec)
         print(f"  look again  {client_snippet(pathspec)}\n")
 

@@ -11,11 +11,10 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import FrameType, TracebackType
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
 from typing_extensions import Self
 
@@ -24,9 +23,6 @@ INTERRUPTED = 130
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _GRACE_SECONDS = 30.0
-_POLL_SECONDS = 0.2
-
-_Found = TypeVar("_Found")
 
 _Handler: TypeAlias = "Callable[[int, FrameType | None], None] | signal.Handlers"
 
@@ -42,6 +38,7 @@ class Processes:
 
     def __init__(self) -> None:
         self._running: list[tuple[str, subprocess.Popen[bytes]]] = []
+        self._last: list[tuple[str, list[str]]] = []
 
     def __enter__(self) -> Self:
         return self
@@ -56,6 +53,9 @@ class Processes:
         with _handling(dict.fromkeys(_SIGNALS, signal.SIG_IGN)):
             while self._running:
                 _end(*self._running.pop())
+            for name, command in reversed(self._last):
+                print(f"stopping {name}", flush=True)
+                subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
 
     def start(
         self, name: str, command: Command, *, log: Path | None = None
@@ -73,6 +73,10 @@ class Processes:
         self._running.append((name, process))
         return process
 
+    def at_the_end(self, name: str, command: Command) -> None:
+        """Run *command*, which stops what is in the background, when all else has ended."""
+        self._last.append((name, [str(word) for word in command]))
+
     def run(self, name: str, command: Command) -> None:
         """Run *command* to its end, its output with ours.
 
@@ -85,36 +89,6 @@ class Processes:
         if code != 0:
             msg = f"{name} ended with exit code {code}; its output above says why"
             raise DemoFailed(msg)
-
-
-def wait_for(
-    what: str,
-    look: Callable[[], _Found | None],
-    *,
-    process: subprocess.Popen[bytes],
-    log: Path,
-    patience_seconds: float = 120.0,
-) -> _Found:
-    """Call *look* until it finds something; give up when *process* ends or patience does.
-
-    Raises:
-        DemoFailed: it did not come; the message ends with the last lines of *log*.
-    """
-    end = time.monotonic() + patience_seconds
-    while True:
-        found = look()
-        if found is not None:
-            return found
-        if process.poll() is not None:
-            reason = f"its process ended with exit code {process.returncode}"
-        elif time.monotonic() > end:
-            reason = f"nothing for {patience_seconds:.0f} s"
-        else:
-            time.sleep(_POLL_SECONDS)
-            continue
-        last = "\n".join(log.read_text(errors="replace").splitlines()[-15:])
-        msg = f"{what} did not come up: {reason}. The end of {log}:\n{last}"
-        raise DemoFailed(msg)
 
 
 @contextlib.contextmanager

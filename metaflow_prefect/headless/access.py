@@ -46,4 +46,10 @@ def of_running(settings: Settings, layout: Layout, record: Record | None) -> Acc
         auth = read_secret(layout.auth_string)
     managed = record is not None and record.storage_kind == DatabaseKind.MANAGED.value
     generated = managed and settings.storage.postgres.password is None
-    return Access(auth_string=auth, pass_file=str(layout.postgres_password) if generated else None)
+    emulator_url = record.emulator_url if record is not None else None
+    return Access(
+        auth_string=auth,
+        pass_file=str(layout.postgres_password) if generated else None,
+        emulator_url=emulator_url,
+        emulator_token=read_secret(layout.emulator_token) if emulator_url else None,
+    )

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 import time
+from collections import deque
 from collections.abc import Callable
 from functools import wraps
 from typing import ParamSpec, TypeVar
@@ -23,11 +24,11 @@ from metaflow_prefect.headless import (
     storage,
 )
 from metaflow_prefect.headless.doctor import examine as diagnose
-from metaflow_prefect.headless.errors import HeadlessError, NotRunning
+from metaflow_prefect.headless.errors import HeadlessError, NoSuchName, NotRunning
 from metaflow_prefect.headless.health import Health, examine
 from metaflow_prefect.headless.layout import Layout, prepare
 from metaflow_prefect.headless.loading import load_checked_settings, load_settings
-from metaflow_prefect.headless.logs import Follower, last_lines
+from metaflow_prefect.headless.logs import Follower
 from metaflow_prefect.headless.record import Record, load_record
 from metaflow_prefect.headless.services import resolve_name
 from metaflow_prefect.headless.settings import Settings
@@ -121,10 +122,11 @@ def down() -> None:
 @speaks_plainly
 def restart(service: str | None) -> None:
     """Restart one service, or all, with the settings they were started with."""
-    supervisor = _running()
-    for name in _chosen(supervisor, service):
+    layout, supervisor = _running()
+    names = (_chosen(layout, service),) if service else _services(layout)
+    for name in reversed(names):
         supervisor.stop(name)
-    for name in reversed(_chosen(supervisor, service)):
+    for name in names:
         supervisor.start(name)
     click.echo(f"restarted {service or 'all services'}")
 
@@ -134,10 +136,10 @@ def restart(service: str | None) -> None:
 @speaks_plainly
 def start(service: str) -> None:
     """Start a service that was stopped."""
-    supervisor = _running()
-    for name in _chosen(supervisor, service):
-        supervisor.start(name)
-        click.echo(f"started {name}")
+    layout, supervisor = _running()
+    name = _chosen(layout, service)
+    supervisor.start(name)
+    click.echo(f"started {name}")
 
 
 @main.command()
@@ -145,10 +147,10 @@ def start(service: str) -> None:
 @speaks_plainly
 def stop(service: str) -> None:
     """Stop a service until `start`."""
-    supervisor = _running()
-    for name in _chosen(supervisor, service):
-        supervisor.stop(name)
-        click.echo(f"stopped {name}")
+    layout, supervisor = _running()
+    name = _chosen(layout, service)
+    supervisor.stop(name)
+    click.echo(f"stopped {name}")
 
 
 @main.command()
@@ -167,7 +169,7 @@ def status(*, service: str | None, as_json: bool) -> None:
         report.status_json(record, health) if as_json else report.status_text(record, health)
     )
     if service is not None and health.services:
-        name = _chosen(Supervisor(layout), service)[0]
+        name = _chosen(layout, service)
         sys.exit(0 if all(item.healthy for item in health.services if item.name == name) else 1)
     sys.exit(health.verdict.exit_code)
 
@@ -182,22 +184,24 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
     layout = Layout(home=load_settings().home)
     known = tuple(sorted(path.stem for path in layout.logs.glob("*.log")))
     name = None if service is None else resolve_name(service, known)
-    if not known or (service is not None and name is None):
-        raise NotRunning(
-            f"there is no log of {service or 'any service'} in {layout.logs}",
-            fix=f"choose one of {', '.join(known)}" if known else "start the stack",
+    if not known:
+        raise NotRunning(f"there are no logs in {layout.logs}", fix="start the stack")
+    if service is not None and name is None:
+        raise NoSuchName(
+            f"there is no log of {service!r} in {layout.logs}",
+            fix=f"choose one of {', '.join(known)}",
         )
     chosen = known if name is None else (name,)
-    followers = {each: Follower(layout.log(each), from_start=False) for each in chosen}
-    for each, follower in followers.items():
-        prefix = f"{each} | " if len(chosen) > 1 else ""
-        for line in last_lines(layout.log(each), lines):
+    followers = {
+        f"{each} | " if len(chosen) > 1 else "": Follower(layout.log(each)) for each in chosen
+    }
+    for prefix, follower in followers.items():
+        for line in deque(follower.new_lines(), maxlen=max(lines, 0)):
             click.echo(prefix + line)
-        list(follower.new_lines())
     while follow:
-        for each, follower in followers.items():
+        for prefix, follower in followers.items():
             for line in follower.new_lines():
-                click.echo(f"{each} | {line}" if len(chosen) > 1 else line)
+                click.echo(prefix + line)
         time.sleep(0.2)
 
 
@@ -241,7 +245,7 @@ def run(command: tuple[str, ...]) -> None:
     examples.install(settings.flows_directory)
     program = shutil.which(command[0], path=variables.get("PATH"))
     if program is None:
-        raise HeadlessError(f"there is no program {command[0]!r}", fix="check PATH")
+        raise NoSuchName(f"there is no program {command[0]!r}", fix="check PATH")
     os.execve(program, command, variables)  # noqa: S606 -- `run` becomes the command
 
 
@@ -299,12 +303,17 @@ def _client() -> tuple[Settings, environment.Access]:
     """The settings as the running stack has them (its port may be another), and its secrets."""
     settings = load_settings()
     layout = Layout(home=settings.home)
-    record = load_record(layout)
-    if record is not None and Supervisor(layout).pid() is not None:
+    record = load_record(layout) if Supervisor(layout).pid() is not None else None
+    if record is not None:
         settings = settings.as_running(
             port=urlsplit(record.local_url).port or settings.server.port,
             api_url=record.api_url,
             ui_api_url=record.ui_api_url,
+        )
+    elif settings.server.port == 0 and not (settings.ephemeral or settings.api_url_given):
+        raise NotRunning(
+            "the port is chosen when the stack is started (PREFECT_SERVER_PORT=0)",
+            fix="start it with `prefect-headless up -d`",
         )
     return settings, access.of_running(settings, layout, record)
 
@@ -316,21 +325,26 @@ def _health(settings: Settings, layout: Layout) -> tuple[Record | None, Health]:
     return record, examine(record, processes, auth_string)
 
 
-def _running() -> Supervisor:
-    return stack.require_running(Layout(home=load_settings().home))
+def _running() -> tuple[Layout, Supervisor]:
+    layout = Layout(home=load_settings().home)
+    return layout, stack.require_running(layout)
 
 
-def _chosen(supervisor: Supervisor, service: str | None) -> tuple[str, ...]:
-    """Names of the services meant; all of them, last started first, if none is named."""
-    known = tuple(item.name for item in supervisor.processes())
-    if service is None:
-        return tuple(reversed(known))
+def _services(layout: Layout) -> tuple[str, ...]:
+    """The services of the running stack, in the order in which they are started."""
+    record = load_record(layout)
+    return record.services if record is not None else ()
+
+
+def _chosen(layout: Layout, service: str) -> str:
+    """The name of the service meant by *service*."""
+    known = _services(layout)
     name = resolve_name(service, known)
     if name is None:
-        raise NotRunning(
+        raise NoSuchName(
             f"there is no service {service!r}", fix=f"choose one of {', '.join(known)}"
         )
-    return (name,)
+    return name
 
 
 def info_main() -> None:

@@ -13,7 +13,7 @@ import tempfile
 from pathlib import Path
 
 from metaflow_prefect.headless.errors import StorageRefused
-from metaflow_prefect.headless.layout import Layout
+from metaflow_prefect.headless.layout import Layout, write_private
 from metaflow_prefect.headless.services import Cluster
 from metaflow_prefect.headless.settings import Postgres
 
@@ -73,11 +73,18 @@ def ensure(layout: Layout, postgres: Postgres, binaries: Path, password: str) ->
     Raises:
         StorageRefused: `initdb` failed, or there is no operating system user to run it as.
     """
-    directory = directory_of(layout, postgres)
-    user = _operating_system_user()
-    if not exists(directory):
-        _initialise(Cluster(binaries=binaries, directory=directory, user=user), postgres, password)
-    return Cluster(binaries=binaries, directory=directory, user=user)
+    made = Cluster(
+        binaries=binaries, directory=directory_of(layout, postgres), user=_operating_system_user()
+    )
+    unfinished = layout.unfinished_cluster
+    if unfinished.exists() and unfinished.read_text(encoding="utf-8") == str(made.directory):
+        # Ours, and never started: `initdb` was killed half way.
+        shutil.rmtree(made.directory, ignore_errors=True)
+    if not exists(made.directory):
+        write_private(unfinished, str(made.directory))
+        _initialise(made, postgres, password)
+    unfinished.unlink(missing_ok=True)
+    return made
 
 
 def _initialise(cluster: Cluster, postgres: Postgres, password: str) -> None:

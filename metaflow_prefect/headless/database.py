@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -12,6 +13,7 @@ from metaflow_prefect.headless.settings import (
     PostgresManagement,
     Settings,
     StorageType,
+    bracketed,
     is_loopback,
 )
 from metaflow_prefect.headless.sources import MASK
@@ -97,18 +99,22 @@ def sqlite(path: Path) -> Database:
 
 
 def from_url(url: str) -> Database:
-    """The database of a URL, with the asynchronous drivers Prefect needs."""
+    """The database of a URL, with the asynchronous drivers Prefect needs.
+
+    libpq's `sslmode` gets the name the driver has for it: hosted PostgreSQL gives out such URLs.
+    """
     scheme, _, rest = url.partition("://")
     driver = SQLITE_DRIVER if scheme.startswith("sqlite") else POSTGRES_DRIVER
-    return Database(kind=DatabaseKind.URL, url=f"{driver}://{rest}")
+    address, mark, query = rest.partition("?")
+    options = "&".join(re.sub("^sslmode=", "ssl=", option) for option in query.split("&"))
+    return Database(kind=DatabaseKind.URL, url=f"{driver}://{address}{mark}{options}")
 
 
 def from_parts(kind: DatabaseKind, settings: Settings, password: str) -> Database:
     """The PostgreSQL database the PG* variables name."""
     postgres = settings.storage.postgres
     user, secret = quote(postgres.user, safe=""), quote(password, safe="")
-    host = f"[{postgres.host}]" if ":" in postgres.host else postgres.host
-    name = quote(postgres.database, safe="")
+    host, name = bracketed(postgres.host), quote(postgres.database, safe="")
     return Database(
         kind=kind, url=f"{POSTGRES_DRIVER}://{user}:{secret}@{host}:{postgres.port}/{name}"
     )
@@ -116,19 +122,14 @@ def from_parts(kind: DatabaseKind, settings: Settings, password: str) -> Databas
 
 def without_password(url: str) -> str:
     """*url* with its password, also one in the query, replaced by stars."""
+    if url.startswith("sqlite"):
+        return url
     parts = urlsplit(url)
     if parts.password is not None:
         who, _, where = parts.netloc.rpartition("@")
         parts = parts._replace(netloc=f"{who.split(':', 1)[0]}:{MASK}@{where}")
-    if "password=" in parts.query:
-        shown = [
-            f"password={MASK}" if item.startswith("password=") else item
-            for item in parts.query.split("&")
-        ]
-        parts = parts._replace(query="&".join(shown))
-    if parts.scheme.startswith("sqlite"):
-        return url
-    return urlunsplit(parts)
+    query = re.sub(r"(password=)[^&]*", rf"\1{MASK}", parts.query, flags=re.IGNORECASE)
+    return urlunsplit(parts._replace(query=query))
 
 
 def switch_warning(before: str | None, now: Database) -> str | None:

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from metaflow_prefect.headless import postgres, storage
+from metaflow_prefect.headless import messaging, postgres, storage
 from metaflow_prefect.headless.database import Database, DatabaseKind
 from metaflow_prefect.headless.errors import HeadlessError
 from metaflow_prefect.headless.layout import Layout, prepare
@@ -51,14 +51,16 @@ def examine(settings: Settings) -> Iterator[Check]:
         yield Check(name="port", detail=f"{settings.server.port} (the stack is running)")
     else:
         yield _port(settings)
+        yield _tried("redis", _redis(settings), lambda: messaging.require(settings))
         yield _database(storage.current(settings, layout), layout)
 
 
 def _settings(settings: Settings) -> Check:
-    if settings.findings:
+    findings = (*settings.findings, *settings.server_findings)
+    if findings:
         return Check(
             name="settings",
-            problem="; ".join(settings.findings),
+            problem="; ".join(findings),
             fix="correct or remove these variables",
         )
     return Check(name="settings", detail="no unknown or contradictory variable")
@@ -83,6 +85,11 @@ def _port(settings: Settings) -> Check:
             server.host, server.port, what="the server", setting="PREFECT_SERVER_PORT"
         ),
     )
+
+
+def _redis(settings: Settings) -> str:
+    several = settings.server.api_processes > 1
+    return "several API processes can talk to each other" if several else "not needed"
 
 
 def _server_import() -> Check:

@@ -11,8 +11,9 @@ from pathlib import Path
 
 from metaflow_prefect.headless.database import Database
 from metaflow_prefect.headless.settings import Settings
-from metaflow_prefect.headless.variables import OWN_NAMES, VARIABLES
+from metaflow_prefect.headless.variables import NAMES, OWN_NAMES
 
+EMULATOR_TOKEN = "NORTHFLANK_API_TOKEN"  # noqa: S105 -- the name of the variable
 #: Marks every process of a stack, and those its jobs start, with the stack's PREFECT_HOME.
 MARKER = "PREFECT_HEADLESS_STACK"
 
@@ -29,6 +30,14 @@ RECORDER = {
 POSTGRES_POOL = {
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "15",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "25",
+}
+#: Through what several API processes talk to each other; the modules are those of prefect-redis
+#: (prefect.cli._server_utils, `_validate_multi_worker`).
+REDIS = {
+    "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
+    "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
+    "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
+    "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
 }
 #: What a service prints must be in its log at once.
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
@@ -63,7 +72,6 @@ JOB_NAMES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("METAFLOW_*", "NORTHFLANK_*", "AWS_*", "GOOGLE_*", "AZURE_*", "KUBERNETES_*", "KUBECONFIG"),
 )
-LIBPQ = frozenset({"PGUSER", "PGPASSWORD", "PGHOSTADDR", "PGHOST", "PGPORT", "PGDATABASE"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,9 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
         **PRIVACY,
         **UNBUFFERED,
         **(POSTGRES_POOL if database.is_postgres else {}),
+        **(REDIS if settings.server.api_processes > 1 else {}),
+        # Prefect answers pages of any origin: any web site could then use a server without password.
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(settings.browser_origins),
         **_without_translated(given),
         "PATH": _search_path(settings),
         "PREFECT_HOME": str(settings.home),
@@ -102,7 +113,7 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
     if access.auth_string:
         environment["PREFECT_SERVER_API_AUTH_STRING"] = access.auth_string
         environment["PREFECT_API_AUTH_STRING"] = access.auth_string
-    if not settings.server.migrate:
+    if not settings.server.migrate or settings.server.migrates_beforehand:
         environment["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] = "false"
     return environment
 
@@ -114,10 +125,11 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
     (`BaseJobConfiguration._base_environment`), hence nothing of the server may be in here.
     """
     allowed = (*JOB_NAMES, *settings.workers.environment)
+    # Whatever patterns the user gives: of Prefect's settings only those of its client side.
     given = {
         name: text
         for name, text in settings.sources.merged().items()
-        if _matches(name, allowed) or _is_client_setting(name)
+        if (_is_client_setting(name) if name.startswith("PREFECT_") else _matches(name, allowed))
     }
     environment = {
         **HEARTBEAT,
@@ -132,11 +144,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
         "DO_NOT_TRACK": "1",
         MARKER: str(settings.home),
     }
-    if access.emulator_url and access.emulator_token:
-        # Whoever asks for the emulator must not reach the real Northflank by a token left over.
-        environment["NORTHFLANK_API_BASE_URL"] = access.emulator_url
-        environment["NORTHFLANK_API_TOKEN"] = access.emulator_token
-    return environment
+    return {**environment, **_emulator_settings(access)}
 
 
 def for_emulator(settings: Settings, access: Access) -> dict[str, str]:
@@ -145,7 +153,7 @@ def for_emulator(settings: Settings, access: Access) -> dict[str, str]:
         name: text for name, text in settings.sources.merged().items() if _matches(name, JOB_NAMES)
     }
     environment |= {**UNBUFFERED, "PATH": _search_path(settings)}
-    environment["NORTHFLANK_API_TOKEN"] = access.emulator_token or ""
+    environment[EMULATOR_TOKEN] = access.emulator_token or ""
     environment[MARKER] = str(settings.home)
     return environment
 
@@ -204,7 +212,7 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
         }
     if access.pass_file:
         environment["PGPASSFILE"] = access.pass_file
-    return environment
+    return {**environment, **_emulator_settings(access)}
 
 
 def ephemeral_settings(settings: Settings) -> dict[str, str]:
@@ -240,6 +248,16 @@ def withheld(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
     return tuple(sorted(name for name in names if name in environ))
 
 
+def _emulator_settings(access: Access) -> dict[str, str]:
+    """Whoever asks for the emulator must not reach the real Northflank by a token left over."""
+    if access.emulator_url is None or access.emulator_token is None:
+        return {}
+    return {
+        "NORTHFLANK_API_BASE_URL": access.emulator_url,
+        EMULATOR_TOKEN: access.emulator_token,
+    }
+
+
 def _search_path(settings: Settings) -> str:
     """PATH with the programs of this Python first: `python` and `prefect` must be the stack's."""
     given = (settings.sources.get("PATH") or os.defpath).split(os.pathsep)
@@ -256,19 +274,13 @@ def _logging(settings: Settings) -> dict[str, str]:
 
 def _without_translated(given: Mapping[str, str]) -> dict[str, str]:
     """What goes to the server as it is: not our own names, nor one that we pass on by another."""
-    translated = {name for variable in VARIABLES for name in variable.names} | OWN_NAMES
-    return {
-        name: text
-        for name, text in given.items()
-        if name not in translated | NEVER | LIBPQ | {"PGPASSFILE"}
-    }
+    return {name: text for name, text in given.items() if name not in NAMES | NEVER}
 
 
 def _is_client_setting(name: str) -> bool:
-    """A `PREFECT_*` setting of Prefect's client side."""
+    """Whether a `PREFECT_*` name is a setting of Prefect's client side."""
     return (
-        name.startswith("PREFECT_")
-        and not name.startswith("PREFECT__")
+        not name.startswith("PREFECT__")
         and name not in OWN_NAMES | NEVER
         and not _matches(name, SERVER_ONLY)
     )

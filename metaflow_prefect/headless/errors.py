@@ -4,7 +4,9 @@ HeadlessError
 ├── SettingsRefused     a variable cannot be read, or two exclude each other (all at once)
 ├── StorageRefused      the database cannot be used as asked for
 ├── PortTaken           another process listens where a service should
+├── MessagingRefused    several API processes have no Redis to talk through
 ├── HomeRefused         PREFECT_HOME cannot be written
+├── NoSuchName          the command names a service, log, example or program there is none of
 ├── StackFailed         a service gave up, or did not become healthy in time
 └── NotRunning          the command needs a running stack
 """
@@ -46,6 +48,18 @@ class HomeRefused(HeadlessError):
     """PREFECT_HOME cannot be created or written."""
 
     headline = "PREFECT_HOME refused"
+
+
+class MessagingRefused(HeadlessError):
+    """Several API processes are asked for, and what they talk through is not there."""
+
+    headline = "Redis refused"
+
+
+class NoSuchName(HeadlessError):
+    """There is no service, log, example flow or program of the name that was given."""
+
+    headline = "No such name"
 
 
 class StackFailed(HeadlessError):

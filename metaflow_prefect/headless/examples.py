@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaflow_prefect.headless.errors import HeadlessError, HomeRefused
+from metaflow_prefect.headless.errors import HomeRefused, NoSuchName
 
 SUFFIX = ".py"
 FOLDER = Path(__file__).parent / "resources" / "flows"
@@ -19,14 +19,12 @@ def text(name: str) -> str:
     """The source of the example *name*, with or without `.py`.
 
     Raises:
-        HeadlessError: there is no such example.
+        NoSuchName: there is no such example.
     """
     wanted = name.removesuffix(SUFFIX) + SUFFIX
     found = next((item for item in _files() if item.name == wanted), None)
     if found is None:
-        raise HeadlessError(
-            f"there is no example {name!r}", fix=f"choose one of {', '.join(names())}"
-        )
+        raise NoSuchName(f"there is no example {name!r}", fix=f"choose one of {', '.join(names())}")
     return found.read_text(encoding="utf-8")
 
 

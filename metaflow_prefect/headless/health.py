@@ -74,8 +74,10 @@ def examine(
     api = answers(f"{record.local_url}/health")
     database = answers(f"{record.local_url}/ready")
     if api and not database:
-        problems.append(f"the server cannot use its database, {record.storage}")
+        problems.append(f"the server cannot use its database, {record.storage or 'elsewhere'}")
     workers, queue, why = _ask(record, auth_string) if api else (None, None, "")
+    if not api:
+        problems.append(f"no server answers at {record.local_url}")
     problems += [why] if why else []
     well = api and database and all(service.healthy for service in services)
     return Health(

@@ -88,6 +88,11 @@ class Layout:
         return self.private / "pgpass"
 
     @property
+    def unfinished_cluster(self) -> Path:
+        """There while the managed cluster is being created."""
+        return self.private / "initdb-under-way"
+
+    @property
     def socket(self) -> Path:
         """The supervisor's control socket; in the temporary directory if *home* is too long."""
         beside = self.private / "supervisor.sock"

@@ -12,13 +12,23 @@ from pydantic import BaseModel
 from metaflow_prefect.headless.environment import MARKER
 from metaflow_prefect.headless.errors import SettingsRefused
 from metaflow_prefect.headless.launch import SERVICES
-from metaflow_prefect.headless.settings import Settings, read_settings
+from metaflow_prefect.headless.reading import read_settings
+from metaflow_prefect.headless.settings import Settings
 from metaflow_prefect.headless.sources import Sources
 
 
 def load_sources() -> Sources:
-    """The environment, and the `.env` file of the working directory if there is one."""
-    found = dotenv_values(Path.cwd() / ".env")
+    """The environment, and the `.env` file of the working directory if there is one.
+
+    Raises:
+        SettingsRefused: there is such a file, but it cannot be read.
+    """
+    try:
+        found = dotenv_values(Path.cwd() / ".env")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsRefused(
+            (f".env in the working directory cannot be read: {error}",)
+        ) from error
     return Sources(
         environ=dict(os.environ), dotenv={name: text for name, text in found.items() if text}
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
@@ -21,16 +22,15 @@ def last_lines(path: Path, count: int) -> tuple[str, ...]:
 
 
 class Follower:
-    """New complete lines of one file, which may not exist yet, be rotated or be cut off."""
+    """Complete lines of one file, which may not exist yet, be rotated or be cut off."""
 
-    def __init__(self, path: Path, *, from_start: bool) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path
-        self._skip = not from_start
         self._file: IO[str] | None = None
         self._partial = ""
 
     def new_lines(self) -> Iterator[str]:
-        """Every line finished since the last call."""
+        """Every line finished since the last call; at the first call all there are."""
         if self._file is None and not self._open():
             return
         yield from self._read()
@@ -49,11 +49,7 @@ class Follower:
         try:
             self._file = self._path.open(encoding="utf-8", errors="replace")
         except FileNotFoundError:
-            self._skip = False
             return False
-        if self._skip:
-            self._file.seek(0, 2)
-        self._skip = False
         return True
 
     def _read(self) -> Iterator[str]:
@@ -68,7 +64,7 @@ class Follower:
             current = self._path.stat()
         except FileNotFoundError:
             return False
-        opened = Path(f"/dev/fd/{self._file.fileno()}").stat()
+        opened = os.fstat(self._file.fileno())
         return current.st_ino != opened.st_ino or current.st_size < self._file.tell()
 
 
@@ -76,7 +72,7 @@ class LogPump:
     """Copies the lines of several log files to one output, each with its service's name."""
 
     def __init__(self, files: Mapping[str, Path], write: Callable[[str], None]) -> None:
-        self._followers = {name: Follower(path, from_start=False) for name, path in files.items()}
+        self._followers = {name: Follower(path) for name, path in files.items()}
         self._write = write
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="log-pump", daemon=True)
@@ -84,7 +80,7 @@ class LogPump:
     def start(self) -> None:
         """Begin with what is written from now on."""
         for follower in self._followers.values():
-            list(follower.new_lines())
+            deque(follower.new_lines(), maxlen=0)
         self._thread.start()
 
     def stop(self) -> None:

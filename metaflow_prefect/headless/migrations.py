@@ -6,8 +6,9 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from typing import IO
 
-from metaflow_prefect.headless import environment, postgres
+from metaflow_prefect.headless import environment, postgres, storage
 from metaflow_prefect.headless.database import Database
 from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.errors import StorageRefused
@@ -29,21 +30,29 @@ def check(database: Database) -> str:
     return _check_sqlite(database)
 
 
-def upgrade(settings: Settings, database: Database) -> None:
-    """Bring the tables to the version of the installed Prefect.
+def upgrade(settings: Settings, database: Database, *, log: IO[bytes] | None = None) -> None:
+    """Bring the tables to the version of the installed Prefect, its words going to *log* or to us.
 
     Raises:
-        StorageRefused: Prefect's migration failed; its own output says why.
+        StorageRefused: the database cannot be used, or Prefect's migration failed; its own output
+            says why.
     """
+    if database.is_postgres:
+        trial = storage.make_ready(database, patience_seconds=0)
+        if trial.outcome is not Outcome.READY:
+            raise StorageRefused(trial.reason, fix=trial.fix)
     done = subprocess.run(
         (sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"),
         env=environment.for_server(settings, Access(auth_string=None), database),
+        stdout=log,
+        stderr=log,
         check=False,
     )
     if done.returncode != 0:
         raise StorageRefused(
             f"the tables of {database.label} could not be upgraded",
-            fix="see the lines above; stop the stack first if it runs",
+            fix=f"see {f'the end of {log.name}' if log else 'the lines above'}; stop the stack "
+            "first if it runs",
         )
 
 

@@ -10,7 +10,7 @@ from enum import Enum
 import asyncpg
 from sqlalchemy import text
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
@@ -76,11 +76,28 @@ async def _create_then_try(database: Database) -> Trial:
 
 
 async def _try(database: Database) -> Trial:
-    url = make_url(database.url)
+    try:
+        url = make_url(database.url)
+    except (ArgumentError, ValueError):
+        # SQLAlchemy's own words would show the password.
+        return Trial(
+            outcome=Outcome.REFUSED,
+            reason="the database URL cannot be read",
+            fix="write it as postgresql://user:password@host:5432/database, special characters "
+            "of the password as %40 and the like",
+        )
     try:
         return await asyncio.wait_for(_inspect(url), ATTEMPT_SECONDS)
     except TROUBLE as error:
         return _explain(url, _cause(error))
+    except TypeError as error:
+        # What is behind the question mark becomes arguments of asyncpg's `connect`.
+        return Trial(
+            outcome=Outcome.REFUSED,
+            reason=f"the options {', '.join(url.query)} of the database URL are not asyncpg's "
+            f"({error})",
+            fix="remove those behind the question mark that only libpq knows",
+        )
 
 
 def _explain(url: URL, cause: BaseException) -> Trial:
@@ -88,7 +105,7 @@ def _explain(url: URL, cause: BaseException) -> Trial:
     if isinstance(cause, asyncpg.InvalidCatalogNameError):
         reason = f"there is no database {url.database!r}"
         return Trial(outcome=Outcome.NO_DATABASE, reason=reason)
-    if isinstance(cause, asyncpg.InvalidAuthorizationSpecificationError):
+    if isinstance(cause, asyncpg.InvalidPasswordError):
         return Trial(
             outcome=Outcome.REFUSED,
             reason=f"{where} refuses the password of {url.username!r}",

@@ -11,7 +11,10 @@ from metaflow_prefect.headless.layout import Layout, write_private
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
-    """A stack as it was started; `health_urls` maps a service to the address of its probe."""
+    """A stack as it was started; `health_urls` maps a service to the address of its probe.
+
+    `storage` is None where only workers run: the database is the business of the server elsewhere.
+    """
 
     version: str
     supervisor_pid: int
@@ -21,8 +24,8 @@ class Record:
     local_url: str
     ui_url: str
     ui_api_url: str
-    storage: str
-    storage_kind: str
+    storage: str | None
+    storage_kind: str | None
     pool: str
     pool_type: str
     authenticated: bool

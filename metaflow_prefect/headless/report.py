@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from metaflow_prefect.headless.database import without_password
+from metaflow_prefect.headless.environment import EMULATOR_TOKEN
 from metaflow_prefect.headless.health import Health, ServiceHealth
 from metaflow_prefect.headless.record import Record
 from metaflow_prefect.headless.settings import Settings
@@ -33,7 +34,7 @@ def info_json(settings: Settings, record: Record | None) -> str:
             "storage_directory": str(settings.storage_directory),
             "ui_static_directory": str(settings.server.ui_static_directory),
             "settings": settings_rows(settings),
-            "findings": settings.findings,
+            "findings": (*settings.findings, *settings.server_findings),
             "running": asdict(record) if record else None,
         },
         indent=2,
@@ -50,7 +51,7 @@ def info_text(settings: Settings, record: Record | None) -> str:
         f"  ui api   {record.ui_api_url if record else settings.ui_api_url}",
         f"  flows    {settings.flows_directory}",
         f"  storage  {settings.storage_directory}",
-        f"  database {record.storage if record else _wanted_storage(settings)}",
+        f"  database {_storage(record) if record else _wanted_storage(settings)}",
         f"  pool     {settings.workers.pool} ({settings.workers.type})",
         f"  services {', '.join(record.services) if record else 'none (not running)'}",
         "",
@@ -61,7 +62,9 @@ def info_text(settings: Settings, record: Record | None) -> str:
         for row in settings_rows(settings)
         if row["origin"] != Origin.DEFAULT.value or row["value"]
     ]
-    findings = tuple(dict.fromkeys((*(record.findings if record else ()), *settings.findings)))
+    # Those of a running stack come with it: whether those about a server matter depends on it.
+    found = record.findings if record else settings.server_findings
+    findings = tuple(dict.fromkeys((*found, *settings.findings)))
     lines += ["", "warnings:", *(f"  {finding}" for finding in findings)] if findings else []
     return "\n".join(lines)
 
@@ -96,7 +99,7 @@ def status_text(record: Record | None, health: Health) -> str:
     if record is not None and health.services:
         lines += [
             f"api       {_well(good=health.api)}  {record.api_url}",
-            f"database  {_well(good=health.database)}  {record.storage}",
+            f"database  {_well(good=health.database)}  {_storage(record)}",
             *(_service_line(service) for service in health.services),
         ]
         if health.queue is not None:
@@ -124,6 +127,7 @@ def exports(environment: Mapping[str, str], unset: tuple[str, ...]) -> str:
 def listing(environment: Mapping[str, str]) -> str:
     """The client's variables for people to read: secrets masked."""
     secret = {name for variable in VARIABLES if variable.secret for name in variable.names}
+    secret.add(EMULATOR_TOKEN)
     return "\n".join(
         f"{name}={MASK if name in secret else text}" for name, text in sorted(environment.items())
     )
@@ -132,10 +136,12 @@ def listing(environment: Mapping[str, str]) -> str:
 def welcome(settings: Settings, record: Record) -> str:
     """The message after `up`, unless PREFECT_QUIET=1."""
     lines = [
-        "Prefect is running (headless):",
+        "Prefect is running (headless):"
+        if record.storage
+        else "Workers are running (headless), for a server elsewhere:",
         f"  UI        {record.ui_url}",
         f"  API       {record.api_url}",
-        f"  database  {record.storage}",
+        f"  database  {_storage(record)}",
         f"  pool      {record.pool} ({record.pool_type})",
         f"  services  {', '.join(record.services)}",
         f"  logs      {settings.home}/logs",
@@ -157,6 +163,10 @@ def _row(variable: Variable, value: Value) -> dict[str, str]:
         "meaning": variable.meaning,
         "default": variable.default_is or variable.default or "",
     }
+
+
+def _storage(record: Record) -> str:
+    return record.storage or "that of the server elsewhere"
 
 
 def _wanted_storage(settings: Settings) -> str:

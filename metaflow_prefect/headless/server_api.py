@@ -6,11 +6,13 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from typing_extensions import Self
 
 from metaflow_prefect.headless.environment import ZOMBIE_SECONDS
+from metaflow_prefect.headless.settings import is_loopback
 
 ZOMBIE_AUTOMATION = "Crash flow runs without a heartbeat (prefect-headless)"
 #: An answer other than this means that somebody else listens there, or that the server is ill.
@@ -62,8 +64,7 @@ class ServerApi:
             base_url=url,
             auth=httpx.BasicAuth(user, password) if auth_string else None,
             timeout=timeout_seconds,
-            # The server is on this machine: a proxy for the outside must not see it.
-            trust_env=False,
+            trust_env=_through_proxy(url),
             transport=_Patient(),
         )
 
@@ -137,10 +138,16 @@ def answers(url: str, *, timeout_seconds: float = 5) -> bool:
     """Whether *url* answers 200."""
     try:
         return (
-            httpx.get(url, timeout=timeout_seconds, trust_env=False).status_code == httpx.codes.OK
+            httpx.get(url, timeout=timeout_seconds, trust_env=_through_proxy(url)).status_code
+            == httpx.codes.OK
         )
     except UNREACHABLE:
         return False
+
+
+def _through_proxy(url: str) -> bool:
+    """A proxy for the outside must not see what is on this machine."""
+    return not is_loopback(urlsplit(url).hostname or "")
 
 
 def _zombie_automation() -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -14,7 +14,7 @@ from metaflow_prefect.headless import environment
 from metaflow_prefect.headless.database import Database
 from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.layout import Layout
-from metaflow_prefect.headless.settings import Settings
+from metaflow_prefect.headless.settings import ANYWHERE, Settings, bracketed
 
 #: Names in the seed's documentation, accepted wherever a service is named.
 ALIASES = {
@@ -69,17 +69,21 @@ class Cluster:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything needed to start a stack, decided."""
+    """Everything needed to start a stack, decided; without `database`, workers only."""
 
     settings: Settings
     layout: Layout
-    database: Database
+    database: Database | None
     access: Access
     cluster: Cluster | None
-    with_server: bool
     worker_ports: tuple[int, ...]
     host_name: str
     emulator_port: int = 0
+
+    @property
+    def with_server(self) -> bool:
+        """Whether the server is one of the services, and not elsewhere."""
+        return self.database is not None
 
 
 def services(plan: Plan) -> tuple[Service, ...]:
@@ -87,10 +91,8 @@ def services(plan: Plan) -> tuple[Service, ...]:
     found: list[Service] = []
     if plan.cluster is not None:
         found.append(_postgres(plan, plan.cluster))
-    if plan.with_server:
-        found.append(_server(plan))
-        if plan.settings.server.api_processes > 1:
-            found.append(_background(plan))
+    if plan.database is not None:
+        found += _servers(plan, plan.database)
     if plan.access.emulator_url:
         found.append(_emulator(plan))
     found += [_worker(plan, index, port) for index, port in enumerate(plan.worker_ports, 1)]
@@ -151,30 +153,32 @@ def _postgres(plan: Plan, cluster: Cluster) -> Service:
     )
 
 
-def _server(plan: Plan) -> Service:
+def _servers(plan: Plan, database: Database) -> list[Service]:
+    """The server; several API processes leave the background services to one of their own."""
     processes = plan.settings.server.api_processes
-    several = ("--workers", str(processes)) if processes > 1 else ()
-    return Service(
+    postgres = plan.settings.storage.postgres
+    start = (sys.executable, "-m", "prefect", "server")
+    server = Service(
         name="server",
-        command=(sys.executable, "-m", "prefect", "server", "start", *several),
+        command=(*start, "start", *(("--workers", str(processes)) if processes > 1 else ())),
         order=Order.SERVER,
-        environment=environment.for_server(plan.settings, plan.access, plan.database),
+        environment=environment.for_server(plan.settings, plan.access, database),
         directory=plan.layout.work,
         settle_seconds=30,
         health_url=f"{plan.settings.server.local_url}/ready",
+        # Without its database it ends, after a minute of tracebacks.
+        wait_for=(postgres.host, postgres.port) if plan.cluster is not None else None,
     )
-
-
-def _background(plan: Plan) -> Service:
-    """Several API processes run without the background services; those get a process of theirs."""
-    return Service(
+    if processes == 1:
+        return [server]
+    background = replace(
+        server,
         name="background",
-        command=(sys.executable, "-m", "prefect", "server", "services", "start"),
+        command=(*start, "services", "start"),
         order=Order.BACKGROUND,
-        environment=environment.for_server(plan.settings, plan.access, plan.database),
-        directory=plan.layout.work,
-        settle_seconds=30,
+        health_url=None,
     )
+    return [server, background]
 
 
 def _emulator(plan: Plan) -> Service:
@@ -197,6 +201,8 @@ def _emulator(plan: Plan) -> Service:
 
 def _worker(plan: Plan, index: int, port: int) -> Service:
     workers = plan.settings.workers
+    given = environment.for_worker(plan.settings, plan.access, health_port=port)
+    listens = given["PREFECT_WORKER_WEBSERVER_HOST"]
     return Service(
         name=worker_name(index),
         command=(
@@ -207,10 +213,10 @@ def _worker(plan: Plan, index: int, port: int) -> Service:
             *("--with-healthcheck", "--install-policy", "never"),
         ),
         order=Order.WORKER,
-        environment=environment.for_worker(plan.settings, plan.access, health_port=port),
+        environment=given,
         directory=plan.layout.work,
         settle_seconds=15,
-        health_url=f"http://127.0.0.1:{port}/health",
+        health_url=f"http://{bracketed(ANYWHERE.get(listens, listens))}:{port}/health",
         # A worker that finds no server logs a traceback and looks again only half a minute later.
         wait_for=_address(plan.settings.api_url),
     )

@@ -9,7 +9,8 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 
 import httpx
 
-from metaflow_prefect.headless import processes, storage
+from metaflow_prefect.headless import migrations, processes, storage
+from metaflow_prefect.headless.database import Database
 from metaflow_prefect.headless.errors import (
     NotRunning,
     SettingsRefused,
@@ -63,10 +64,10 @@ def bring_up(
     """
     supervisor = Supervisor(plan.layout)
     deadline = time.monotonic() + patience_seconds
-    for service in every:
-        if service.order is Order.DATABASE:
-            supervisor.start(service.name)
-            _await_cluster(plan, supervisor)
+    if plan.database is None:
+        _await_server_elsewhere(plan, deadline)
+    else:
+        _prepare_database(plan, plan.database, supervisor, say)
     # The others wait by themselves for what they need.
     for service in every:
         supervisor.start(service.name)
@@ -79,17 +80,44 @@ def bring_up(
         _await_workers(plan, supervisor, deadline)
 
 
-def _await_cluster(plan: Plan, supervisor: Supervisor) -> None:
+def _prepare_database(
+    plan: Plan, database: Database, supervisor: Supervisor, say: Callable[[str], None]
+) -> None:
+    """Start the managed cluster, and make the tables where the server cannot."""
+    if plan.cluster is not None:
+        supervisor.start("postgres")
+        _await_cluster(plan.layout, database, supervisor)
+    if plan.settings.server.migrates_beforehand:
+        say("creating or upgrading the tables")
+        with plan.layout.log("server").open("ab") as log:
+            migrations.upgrade(plan.settings, database, log=log)
+
+
+def _await_server_elsewhere(plan: Plan, deadline: float) -> None:
+    """Return when the server that the workers are for answers, and its pool fits them."""
+    url = plan.settings.api_url
+    while not answers(f"{url}/health"):
+        if time.monotonic() > deadline:
+            raise StackFailed(
+                f"no Prefect server answers at {url}/health",
+                fix="start it, or correct PREFECT_API_URL",
+            )
+        time.sleep(0.5)
+    with _api(plan) as api:
+        _check_pool(api, plan.settings.workers.pool, plan.settings.workers.type)
+
+
+def _await_cluster(layout: Layout, database: Database, supervisor: Supervisor) -> None:
     deadline = time.monotonic() + CLUSTER_PATIENCE_SECONDS
     while True:
-        trial = storage.make_ready(plan.database, patience_seconds=0)
+        trial = storage.make_ready(database, patience_seconds=0)
         if trial.outcome is Outcome.READY:
             return
         if trial.outcome is not Outcome.UNREACHABLE:
             raise StorageRefused(f"the managed cluster: {trial.reason}", fix=trial.fix)
-        _fail_if_given_up(plan.layout, supervisor, "postgres")
+        _fail_if_given_up(layout, supervisor, "postgres")
         if time.monotonic() > deadline:
-            raise _failure(plan.layout, "postgres", "did not answer in time")
+            raise _failure(layout, "postgres", "did not answer in time")
         time.sleep(0.1)
 
 
@@ -163,14 +191,16 @@ def _await_workers(plan: Plan, supervisor: Supervisor, deadline: float) -> None:
 @contextmanager
 def _api(plan: Plan) -> Iterator[ServerApi]:
     """The server's API; its refusal becomes an error of ours."""
-    server = plan.settings.server.local_url if plan.with_server else plan.settings.api_url
+    ours = plan.with_server
+    server = plan.settings.server.local_url if ours else plan.settings.api_url
     try:
         with ServerApi(server, plan.access.auth_string) as api:
             yield api
     except httpx.HTTPError as error:
+        elsewhere = "correct PREFECT_API_URL, or PREFECT_API_AUTH_STRING if the answer was 401"
         raise StackFailed(
             f"the server at {server} refused a request: {error}",
-            fix=f"see {plan.layout.log('server')}",
+            fix=f"see {plan.layout.log('server')}" if ours else elsewhere,
         ) from error
 
 

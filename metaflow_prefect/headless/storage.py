@@ -121,6 +121,8 @@ def _wait_or_fall_back(
         trial.outcome is Outcome.UNREACHABLE
         and chosen.kind is DatabaseKind.PG_VARIABLES
         and not settings.storage.strict
+        # Several API processes cannot share a SQLite file.
+        and settings.server.api_processes == 1
     )
     if not may_fall_back:
         raise StorageRefused(f"{chosen.label}: {trial.reason}", fix=trial.fix)

@@ -8,17 +8,25 @@ import sys
 import time
 from dataclasses import dataclass
 from enum import Enum
+from http.client import HTTPException
 from typing import Any, cast
-from xmlrpc.client import Fault, ServerProxy
+from xmlrpc.client import Fault, ProtocolError, ServerProxy
 
 from supervisor.xmlrpc import Faults, SupervisorTransport
 
-from metaflow_prefect.headless.errors import StackFailed
+from metaflow_prefect.headless.environment import MARKER
+from metaflow_prefect.headless.errors import NotRunning, StackFailed
 from metaflow_prefect.headless.launch import SERVICES
 from metaflow_prefect.headless.layout import Layout
 from metaflow_prefect.headless.services import Service, as_environment
 
-UNREACHABLE = (OSError,)
+
+class ShuttingDown(Exception):
+    """The supervisor answers, but only that it is ending."""
+
+
+#: Nobody answers on the socket, or whoever did ended in the middle of it.
+UNREACHABLE = (OSError, HTTPException, ProtocolError)
 
 
 class State(str, Enum):
@@ -60,14 +68,16 @@ class Supervisor:
         """The supervisor's process id, None if none answers on the socket."""
         try:
             return int(self._call("supervisor.getPID"))
+        except ShuttingDown:
+            return self._written_pid()
         except UNREACHABLE:
             return None
 
     def processes(self) -> tuple[ProcessState, ...]:
-        """The state of every program; empty if no supervisor answers."""
+        """The state of every program; empty if no supervisor answers, or only that it is ending."""
         try:
             found = self._call("supervisor.getAllProcessInfo")
-        except UNREACHABLE:
+        except (ShuttingDown, *UNREACHABLE):
             return ()
         return tuple(
             ProcessState(
@@ -81,19 +91,33 @@ class Supervisor:
         )
 
     def start(self, name: str) -> None:
-        """Ask for *name* to be started; not waiting, and no error if it runs already."""
+        """Ask for *name* to be started; not waiting, and no error if it runs already.
+
+        Raises:
+            NotRunning: the supervisor is ending.
+        """
         self._tolerate(Faults.ALREADY_STARTED, "supervisor.startProcess", name, False)  # noqa: FBT003 -- XML-RPC has no keywords
 
     def stop(self, name: str) -> None:
-        """Stop *name* and wait until it has no process any more."""
+        """Stop *name* and wait until it has no process any more.
+
+        Raises:
+            NotRunning: the supervisor is ending.
+        """
         self._tolerate(Faults.NOT_RUNNING, "supervisor.stopProcess", name, True)  # noqa: FBT003 -- XML-RPC has no keywords
 
     def shut_down(self) -> None:
         """Ask the supervisor to stop everything, itself last; returns at once."""
         try:
             self._call("supervisor.shutdown")
-        except UNREACHABLE:
+        except (ShuttingDown, *UNREACHABLE):
             return
+
+    def _written_pid(self) -> int | None:
+        try:
+            return int(self._layout.pid_file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
 
     def _tolerate(self, fault: int, method: str, *arguments: object) -> None:
         try:
@@ -101,8 +125,20 @@ class Supervisor:
         except Fault as error:
             if error.faultCode != fault:
                 raise
+        except (ShuttingDown, *UNREACHABLE) as error:
+            raise NotRunning(
+                "the stack is just being stopped", fix="wait for that, then `prefect-headless up`"
+            ) from error
 
     def _call(self, method: str, *arguments: object) -> Any:
+        try:
+            return self._ask(method, *arguments)
+        except Fault as error:
+            if error.faultCode == Faults.SHUTDOWN_STATE:
+                raise ShuttingDown from error
+            raise
+
+    def _ask(self, method: str, *arguments: object) -> Any:
         transport = SupervisorTransport("", "", f"unix://{self._layout.socket}")
         with ServerProxy("http://127.0.0.1", transport=transport) as proxy:
             target = proxy
@@ -127,7 +163,8 @@ def start_supervisor(
                 *(sys.executable, "-m", "metaflow_prefect.headless.launch"),
                 *("supervisor", str(layout.configuration), *arguments),
             ),
-            env={**os.environ, SERVICES: as_environment(every)},
+            # The mark lets `down` find a supervisor that does not answer any more.
+            env={**os.environ, SERVICES: as_environment(every), MARKER: str(layout.home)},
             cwd=layout.work,
             stdin=subprocess.DEVNULL,
             stdout=log,

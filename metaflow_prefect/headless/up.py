@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import signal
 import socket
@@ -14,9 +15,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from types import FrameType
 
-from metaflow_prefect.headless import access, database, examples, processes, stack, storage
+from metaflow_prefect.headless import (
+    access,
+    database,
+    examples,
+    messaging,
+    processes,
+    stack,
+    storage,
+)
 from metaflow_prefect.headless.environment import Access
-from metaflow_prefect.headless.errors import StackFailed
+from metaflow_prefect.headless.errors import SettingsRefused, StackFailed
 from metaflow_prefect.headless.layout import Layout, prepare, write_private
 from metaflow_prefect.headless.logs import LogPump
 from metaflow_prefect.headless.ports import free_port, require_free
@@ -65,12 +74,18 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
         HeadlessError: with the reason and what to do.
     """
     os.umask(0o077)
+    if not options.with_server and not settings.api_url_given:
+        raise SettingsRefused(("--no-server needs PREFECT_API_URL: the server to work for",))
     layout = Layout(home=settings.home)
     further = (settings.flows_directory, settings.storage_directory)
     prepare(layout, settings.server.ui_static_directory, *further)
     examples.install(settings.flows_directory)
     if Supervisor(layout).pid() is not None:
         known = load_record(layout)
+        if not Supervisor(layout).processes():
+            raise StackFailed(
+                f"the stack at {layout.home} is just being stopped", fix="wait for that"
+            )
         if options.detach and known is not None:
             voice.say("the stack runs already; `down` and `up` again to change its settings")
             return known
@@ -80,7 +95,8 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
         )
     with stack.starting(layout):
         _sweep(layout, voice)
-        settings = with_free_port(settings)
+        if options.with_server:
+            settings = with_free_port(settings)
         plan, record = make_plan(settings, layout, options, voice)
         with _stoppable():
             _run(plan, record, options, voice)
@@ -102,6 +118,8 @@ def _run(plan: Plan, record: Record, options: UpOptions, voice: Voice) -> None:
     except Stopped:
         voice.say("stopping")
         stack.take_down(layout)
+        if options.detach:
+            raise StackFailed("interrupted: everything was stopped again", fix="`up`") from None
     except BaseException:
         # Whatever it was, also Ctrl-C: a half-started stack must not stay behind.
         stack.take_down(layout)
@@ -129,13 +147,11 @@ def make_plan(
     settings: Settings, layout: Layout, options: UpOptions, voice: Voice
 ) -> tuple[Plan, Record]:
     """Check and make everything a start needs: what is started, and what is written down of it."""
-    server = settings.server
-    if options.with_server:
-        require_free(server.host, server.port, what="the server", setting="PREFECT_SERVER_PORT")
-        provision = storage.provide(settings, layout, say=voice.say)
-    else:
-        provision = Provision(database=database.sqlite(layout.database))
-    auth_string, auth_note = access.provide(settings, layout)
+    provision, auth_string, notes = (
+        _for_server(settings, layout, voice)
+        if options.with_server
+        else (None, settings.server.auth_string, ())
+    )
     emulator_port = settings.emulator_port or free_port(LOOPBACK)
     if settings.emulator:
         name = "PREFECT_HEADLESS_EMULATOR_PORT"
@@ -144,37 +160,60 @@ def make_plan(
     plan = Plan(
         settings=settings,
         layout=layout,
-        database=provision.database,
+        database=provision.database if provision else None,
         access=Access(
             auth_string=auth_string,
             emulator_url=f"http://{LOOPBACK}:{emulator_port}" if settings.emulator else None,
             emulator_token=kept_secret(layout.emulator_token) if settings.emulator else None,
         ),
-        cluster=provision.cluster,
-        with_server=options.with_server,
+        cluster=provision.cluster if provision else None,
         worker_ports=tuple(_worker_ports(settings, count)),
-        host_name=socket.gethostname(),
+        host_name=_host_name(layout, options),
         emulator_port=emulator_port,
     )
-    switched = database.switch_warning(last_storage(layout), provision.database)
-    notes = (provision.warning, auth_note, switched)
-    findings = (*settings.findings, *(note for note in notes if note))
+    findings = (*settings.findings, *notes)
     for finding in findings:
         voice.warn(finding)
     return plan, _record(plan, findings)
 
 
+def _host_name(layout: Layout, options: UpOptions) -> str:
+    """What the workers' names begin with: unique also beside other stacks for the same server."""
+    name = socket.gethostname()
+    if options.with_server:
+        return name
+    return f"{name}-{hashlib.sha256(os.fsencode(layout.home)).hexdigest()[:6]}"
+
+
+def _for_server(
+    settings: Settings, layout: Layout, voice: Voice
+) -> tuple[Provision, str | None, tuple[str, ...]]:
+    """What only a stack with a server needs: a database, an auth string, and what to tell of them."""
+    server = settings.server
+    require_free(server.host, server.port, what="the server", setting="PREFECT_SERVER_PORT")
+    messaging.require(settings)
+    provision = storage.provide(settings, layout, say=voice.say)
+    auth_string, auth_note = access.provide(settings, layout)
+    switched = database.switch_warning(last_storage(layout), provision.database)
+    notes = (*settings.server_findings, provision.warning, auth_note, switched)
+    return provision, auth_string, tuple(note for note in notes if note)
+
+
 def _worker_ports(settings: Settings, count: int) -> Iterator[int]:
     """A port for each worker's health probe: the user's and those after it, or free ones."""
-    given = settings.sources.get("PREFECT_WORKER_WEBSERVER_PORT")
+    name = "PREFECT_WORKER_WEBSERVER_PORT"
+    first = settings.sources.get(name)
     for index in range(count):
-        yield int(given) + index if given else free_port(LOOPBACK)
+        port = int(first) + index if first else free_port(LOOPBACK)
+        require_free(LOOPBACK, port, what=f"worker {index + 1}'s health probe", setting=name)
+        yield port
 
 
 def _record(plan: Plan, findings: tuple[str, ...]) -> Record:
     settings = plan.settings
     every = services(plan)
-    root = settings.server.local_url.removesuffix(settings.server.base_path)
+    reached = settings.server.local_url if plan.with_server else settings.api_url
+    root = reached.removesuffix(settings.server.base_path)
     serve_base = settings.sources.get("PREFECT_SERVER_UI_SERVE_BASE") or ""
     return Record(
         version=VERSION,
@@ -182,11 +221,11 @@ def _record(plan: Plan, findings: tuple[str, ...]) -> Record:
         started_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
         services=tuple(service.name for service in every),
         api_url=settings.api_url,
-        local_url=settings.server.local_url if plan.with_server else settings.api_url,
+        local_url=reached,
         ui_url=root + serve_base,
         ui_api_url=settings.ui_api_url,
-        storage=plan.database.label,
-        storage_kind=plan.database.kind.value,
+        storage=plan.database.label if plan.database else None,
+        storage_kind=plan.database.kind.value if plan.database else None,
         pool=settings.workers.pool,
         pool_type=settings.workers.type,
         authenticated=plan.access.auth_string is not None,
@@ -208,7 +247,7 @@ def _supervise(
         patience_seconds=SUPERVISOR_PATIENCE_SECONDS,
     )
     replace(record, supervisor_pid=supervisor.pid).save(layout)
-    if plan.with_server:
+    if plan.database is not None:
         write_private(layout.last_storage, plan.database.label + "\n")
     return supervisor
 

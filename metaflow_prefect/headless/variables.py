@@ -7,7 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variable:
-    """One setting: `native` are Prefect's own names for it, the one that wins first."""
+    """One setting: `native` are Prefect's own names for it, the one that wins first.
+
+    They contain `name` itself where Prefect has a setting of that name.
+    """
 
     name: str
     meaning: str
@@ -22,9 +25,15 @@ class Variable:
         return (*self.native, *(() if self.name in self.native else (self.name,)))
 
 
+def _of_database(part: str) -> tuple[str, str]:
+    """Prefect's present and former name for one *part* of the database's address."""
+    return f"PREFECT_SERVER_DATABASE_{part}", f"PREFECT_API_DATABASE_{part}"
+
+
 VARIABLES: tuple[Variable, ...] = (
     Variable(
         name="PREFECT_HOME",
+        native=("PREFECT_HOME",),
         meaning="Instance directory: database, logs, generated secrets",
         default_is="`$PREFECT_HEADLESS_CACHE/prefect-data`, `$FLOX_ENV_CACHE/prefect-data` or "
         "`${XDG_STATE_HOME:-~/.local/state}/prefect-headless`",
@@ -48,6 +57,7 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         name="PREFECT_API_URL",
+        native=("PREFECT_API_URL",),
         meaning="Full API address for the CLI and workers",
         default_is="`http://$PREFECT_API_HOST:$PREFECT_SERVER_PORT/api`",
     ),
@@ -89,10 +99,7 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         name="PREFECT_DATABASE_URL",
-        native=(
-            "PREFECT_SERVER_DATABASE_CONNECTION_URL",
-            "PREFECT_API_DATABASE_CONNECTION_URL",
-        ),
+        native=_of_database("CONNECTION_URL"),
         meaning="PostgreSQL connection URL; never falls back to SQLite",
         default_is="built from the `PG*` variables",
         secret=True,
@@ -120,13 +127,13 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         name="PGUSER",
-        native=("PREFECT_SERVER_DATABASE_USER", "PREFECT_API_DATABASE_USER"),
+        native=_of_database("USER"),
         default="pguser",
         meaning="PostgreSQL user",
     ),
     Variable(
         name="PGPASSWORD",
-        native=("PREFECT_SERVER_DATABASE_PASSWORD", "PREFECT_API_DATABASE_PASSWORD"),
+        native=_of_database("PASSWORD"),
         default="pgpass",
         default_is="`pgpass`; generated for a managed cluster",
         meaning="PostgreSQL password",
@@ -134,24 +141,19 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable(
         name="PGHOSTADDR",
-        native=(
-            "PREFECT_SERVER_DATABASE_HOST",
-            "PREFECT_API_DATABASE_HOST",
-            "PGHOSTADDR",
-            "PGHOST",
-        ),
+        native=(*_of_database("HOST"), "PGHOSTADDR", "PGHOST"),
         default="127.0.0.1",
         meaning="PostgreSQL host; a name may also be given as `PGHOST`",
     ),
     Variable(
         name="PGPORT",
-        native=("PREFECT_SERVER_DATABASE_PORT", "PREFECT_API_DATABASE_PORT"),
+        native=_of_database("PORT"),
         default="15432",
         meaning="PostgreSQL port",
     ),
     Variable(
         name="PGDATABASE",
-        native=("PREFECT_SERVER_DATABASE_NAME", "PREFECT_API_DATABASE_NAME"),
+        native=_of_database("NAME"),
         default="prefect",
         meaning="PostgreSQL database, created if missing",
     ),
@@ -249,9 +251,11 @@ VARIABLES: tuple[Variable, ...] = (
 
 BY_NAME = {variable.name: variable for variable in VARIABLES}
 
-#: All names of ours that Prefect does not know: they must not reach it, and are no typing errors.
+#: Every name under which a value may be given.
+NAMES = frozenset(name for variable in VARIABLES for name in variable.names)
+#: Those that Prefect does not know: they must not reach it, and are no typing errors.
 OWN_NAMES = frozenset(
     variable.name
     for variable in VARIABLES
     if variable.name.startswith("PREFECT_") and variable.name not in variable.native
-) - {"PREFECT_HOME", "PREFECT_API_URL"}
+)

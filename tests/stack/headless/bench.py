@@ -1,8 +1,9 @@
-"""How fast the stack is: time to healthy, flow runs a minute from a long queue, recording lag.
+"""How fast the stack is: time to healthy, flow runs a minute from a queue, recording lag.
 
-    python -m tests.stack.headless.bench [--seconds 90] [--queued 1000] [--tasks 300]
+    python -m tests.stack.headless.bench [--queued 100 1000] [--runs 1000] [--tasks 300]
 
-Prints a Markdown table. Needs an otherwise idle machine to mean anything.
+Prints a Markdown table, for SQLite and for a managed PostgreSQL; what it does meanwhile goes to
+stderr. Needs a machine that does nothing else, and about ten minutes on two cores.
 """
 
 from __future__ import annotations
@@ -11,14 +12,20 @@ import argparse
 import asyncio
 import json
 import os
+import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
+import httpx
+import prefect
+
+#: Registers the deployment whose runs the worker executes, each in a Python process of its own.
 TRIVIAL = """
 from prefect import flow
 
@@ -30,6 +37,27 @@ if __name__ == "__main__":
     flow.from_source(source=__file__.rsplit("/", 1)[0], entrypoint="trivial.py:trivial").deploy(
         name="bench", work_pool_name="default-pool", ignore_warnings=True
     )
+"""
+#: The same flow again and again in one program: what the server can take, without the cost of
+#: starting a Python process for each run.
+REPEATED = """
+import asyncio, sys
+from prefect import flow
+
+@flow
+async def trivial():
+    pass
+
+async def main(count):
+    limit = asyncio.Semaphore(10)
+
+    async def one():
+        async with limit:
+            await trivial()
+
+    await asyncio.gather(*(one() for _ in range(count)))
+
+asyncio.run(main(int(sys.argv[1])))
 """
 MAPPED = """
 import sys
@@ -52,71 +80,105 @@ UNTUNED = {
     f"{RECORDER}READ_BATCH_SIZE": "1",
     f"{RECORDER}FLUSH_INTERVAL": "5",
 }
-POSTGRES = {"PREFECT_STORAGE_TYPE": "postgres", "PREFECT_HEADLESS_POSTGRES": "managed"}
+STORAGES: Mapping[str, Mapping[str, str]] = {
+    "SQLite": {},
+    "PostgreSQL, managed": {
+        "PREFECT_STORAGE_TYPE": "postgres",
+        "PREFECT_HEADLESS_POSTGRES": "managed",
+    },
+}
+COMPLETED = {"state": {"type": {"any_": ["COMPLETED"]}}}
 
 
-def headless(environ: Mapping[str, str], *arguments: str) -> str:
-    return subprocess.run(
-        [sys.executable, "-m", "metaflow_prefect.headless", *arguments],
-        env=dict(environ),
-        check=True,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    ).stdout
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A stack with a home of its own."""
+
+    environ: Mapping[str, str]
+
+    def command(self, *arguments: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "metaflow_prefect.headless", *arguments],
+            env=dict(self.environ),
+            check=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        ).stdout
+
+    def up(self, *options: str) -> float:
+        """Seconds until `up -d` returns: everything is healthy then."""
+        began = time.monotonic()
+        self.command("up", "-d", *options)
+        return time.monotonic() - began
+
+    def python(self, name: str, program: str, *arguments: str) -> float:
+        """Seconds that *program* takes as a client of this stack."""
+        script = Path(self.environ["PREFECT_HOME"]) / "flows" / f"{name}.py"
+        script.write_text(program)
+        began = time.monotonic()
+        self.command("run", "python", str(script), *arguments)
+        return time.monotonic() - began
+
+    @property
+    def api_url(self) -> str:
+        return str(json.loads(self.command("env", "--json"))["PREFECT_API_URL"])
 
 
 @contextmanager
-def environment(**changes: str) -> Iterator[dict[str, str]]:
+def stack(**changes: str) -> Iterator[Stack]:
     with tempfile.TemporaryDirectory() as folder:
         # The managed cluster's user must get through.
         Path(folder).chmod(0o755)
-        made = {
-            **{name: text for name, text in os.environ.items() if not name.startswith("PREFECT_")},
-            "PREFECT_HOME": f"{folder}/home",
-            "PREFECT_HEADLESS_POSTGRES_DIR": f"{folder}/cluster",
-            "PREFECT_SERVER_PORT": "0",
-            "PREFECT_LOGGING_LEVEL": "WARNING",
-            **changes,
-        }
+        foreign = ("PREFECT_", "PG")
+        kept = {name: text for name, text in os.environ.items() if not name.startswith(foreign)}
+        made = Stack(
+            environ={
+                **kept,
+                "PREFECT_HOME": f"{folder}/home",
+                "PREFECT_HEADLESS_POSTGRES_DIR": f"{folder}/cluster",
+                "PREFECT_SERVER_PORT": "0",
+                "PREFECT_LOGGING_LEVEL": "WARNING",
+                **changes,
+            }
+        )
         try:
             yield made
         finally:
-            headless(made, "down")
+            made.command("down")
 
 
-def seconds_to_healthy(environ: Mapping[str, str]) -> float:
-    began = time.monotonic()
-    headless(environ, "up", "-d")
-    return time.monotonic() - began
+def count(api_url: str, kind: str, query: object) -> int:
+    answer = httpx.post(f"{api_url}/{kind}/count", json=query, timeout=60)
+    return int(answer.raise_for_status().json())
 
 
-def count(environ: Mapping[str, str], kind: str, query: object) -> int:
-    import httpx
+def recording_lag(made: Stack, *, tasks: int) -> float:
+    """Seconds from the end of a flow's program until all its task runs are shown as completed."""
+    url = made.api_url
+    made.python("mapped", MAPPED, str(tasks))
+    ended = time.monotonic()
+    while count(url, "task_runs", {"task_runs": COMPLETED}) < tasks:
+        time.sleep(0.05)
+    return time.monotonic() - ended
 
-    url = json.loads(headless(environ, "env", "--json"))["PREFECT_API_URL"]
-    return int(httpx.post(f"{url}/{kind}/count", json=query, timeout=60).json())
 
-
-def runs_a_minute(environ: Mapping[str, str], *, queued: int, seconds: float) -> float:
-    """Flow runs completed in a minute while the queue is never empty."""
-    script = Path(environ["PREFECT_HOME"]) / "flows" / "trivial.py"
-    script.write_text(TRIVIAL)
-    headless(environ, "run", "python", str(script))
-    client = json.loads(headless(environ, "env", "--json"))
-    asyncio.run(_queue(client["PREFECT_API_URL"], queued))
-    completed = {"flow_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
-    while (before := count(environ, "flow_runs", completed)) == 0:
+def worker_rate(url: str, *, queued: int, seconds: float) -> float:
+    """Flow runs the worker completes in a minute, from the first of *queued* on."""
+    query = {"flow_runs": COMPLETED}
+    earlier = count(url, "flow_runs", query)
+    asyncio.run(_queue(url, queued))
+    while (before := count(url, "flow_runs", query)) == earlier:
         time.sleep(0.5)
     began = time.monotonic()
-    time.sleep(seconds)
-    done = count(environ, "flow_runs", completed) - before
-    return done * 60 / (time.monotonic() - began)
+    while (now := count(url, "flow_runs", query)) < earlier + queued:
+        if time.monotonic() - began > seconds:
+            break
+        time.sleep(1)
+    return (now - before) * 60 / (time.monotonic() - began)
 
 
 async def _queue(url: str, number: int) -> None:
-    import httpx
-
     async with httpx.AsyncClient(base_url=url, timeout=60) as client:
         deployment = (await client.get("/deployments/name/trivial/bench")).json()["id"]
         limit = asyncio.Semaphore(8)
@@ -132,48 +194,52 @@ async def _queue(url: str, number: int) -> None:
         await asyncio.gather(*(one() for _ in range(number)))
 
 
-def recording_lag(environ: Mapping[str, str], *, tasks: int) -> float:
-    """Seconds from the end of a flow's program until all its task runs are shown as completed."""
-    script = Path(environ["PREFECT_HOME"]) / "flows" / "mapped.py"
-    script.write_text(MAPPED)
-    headless(environ, "run", "python", str(script), str(tasks))
-    ended = time.monotonic()
-    completed = {"task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
-    while count(environ, "task_runs", completed) < tasks:
-        time.sleep(0.05)
-    return time.monotonic() - ended
+def measure(storage: Mapping[str, str], options: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Name and value of each row, for one storage."""
+    lag = f"{options.tasks} task runs recorded after the end of the flow"
+    with stack(**storage) as made:
+        yield "first `up -d` until healthy", f"{made.up():.1f} s"
+        yield f"{lag}, tuned", f"{recording_lag(made, tasks=options.tasks):.1f} s"
+        made.command("down")
+        yield "next `up -d` until healthy", f"{made.up():.1f} s"
+        took = made.python("repeated", REPEATED, str(options.runs))
+        rate = options.runs * 60 / took
+        yield f"flow runs a minute, {options.runs} in one program", f"{rate:.0f}"
+        made.python("trivial", TRIVIAL)
+        for queued in options.queued:
+            rate = worker_rate(made.api_url, queued=queued, seconds=options.seconds)
+            yield f"flow runs a minute, process worker, {queued} queued", f"{rate:.0f}"
+    with stack(**storage, **UNTUNED) as made:
+        made.up("--no-worker")
+        yield f"{lag}, Prefect's defaults", f"{recording_lag(made, tasks=options.tasks):.1f} s"
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--seconds", type=float, default=90)
-    parser.add_argument("--queued", type=int, default=1000)
-    parser.add_argument("--tasks", type=int, default=300)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--queued", type=int, nargs="+", default=[100, 1000], help="lengths of the worker's queue"
+    )
+    parser.add_argument(
+        "--seconds", type=float, default=90, help="how long a queue is watched at most"
+    )
+    parser.add_argument("--runs", type=int, default=1000, help="flow runs of the one program")
+    parser.add_argument("--tasks", type=int, default=300, help="task runs for the recording lag")
     options = parser.parse_args()
-    print("| | SQLite | PostgreSQL, managed |\n|---|---|---|")  # noqa: T201 -- the result
-    rows: dict[str, list[str]] = {}
-    for storage in ({}, POSTGRES):
-        with environment(**storage) as environ:
-            rows.setdefault("first `up -d` to healthy", []).append(
-                f"{seconds_to_healthy(environ):.1f} s"
-            )
-            lag = recording_lag(environ, tasks=options.tasks)
-            rows.setdefault(f"lag of {options.tasks} task runs", []).append(f"{lag:.1f} s")
-            rate = runs_a_minute(environ, queued=options.queued, seconds=options.seconds)
-            rows.setdefault(f"flow runs a minute, {options.queued} queued", []).append(
-                f"{rate:.0f}"
-            )
-            headless(environ, "down")
-            again = seconds_to_healthy(environ)
-            rows.setdefault("next `up -d` to healthy", []).append(f"{again:.1f} s")
-        with environment(**storage, **UNTUNED) as environ:
-            headless(environ, "up", "-d", "--no-worker")
-            lag = recording_lag(environ, tasks=options.tasks)
-            rows.setdefault(f"lag of {options.tasks} task runs, Prefect's own settings", []).append(
-                f"{lag:.1f} s"
-            )
-    for name, cells in rows.items():
-        print(f"| {name} | {' | '.join(cells)} |")  # noqa: T201 -- the result
+    rows: dict[str, dict[str, str]] = {}
+    for storage, environ in STORAGES.items():
+        for name, value in measure(environ, options):
+            rows.setdefault(name, {})[storage] = value
+            print(f"{storage}: {name}: {value}", file=sys.stderr, flush=True)  # noqa: T201 -- progress
+    lines = [f"| | {' | '.join(STORAGES)} |", "|---|---|---|"]
+    lines += [
+        f"| {name} | {' | '.join(cells.get(storage, '-') for storage in STORAGES)} |"
+        for name, cells in rows.items()
+    ]
+    where = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    lines += ["", f"{where}, Prefect {prefect.__version__}"]
+    print("\n".join(lines))  # noqa: T201 -- the result
 
 
 if __name__ == "__main__":

@@ -138,17 +138,18 @@ def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[...
 
     yield make
     for stack in made:
-        stack.down()
+        if stack.processes():
+            stack.down()
 
 
 @pytest.fixture(scope="session")
 def shared_stack(new_stack: Callable[..., Stack]) -> Stack:
-    return new_stack()
+    return new_stack(PREFECT_WORKER_QUERY_SECONDS="1")
 
 
 @pytest.fixture
 def stack(shared_stack: Stack) -> Stack:
-    """The stack the documentation begins with: SQLite, one process worker, nothing set.
+    """The stack the documentation begins with: SQLite and one process worker, which only looks oftener.
 
     One for all tests, started by the first and again after a test that ended it.
     """
@@ -157,12 +158,47 @@ def stack(shared_stack: Stack) -> Stack:
     return shared_stack
 
 
+def system_program(name: str) -> str:
+    """The path of a program; the test is skipped where tests/system_programs.sh did not find it."""
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:/usr/local/sbin")
+    if found is None:
+        pytest.skip(f"{name} is not installed on this machine (see tests/system_programs.sh)")
+    return found
+
+
 def postgres_programs() -> Path:
+    """The folder of `initdb` and `postgres`, which Debian keeps out of the search path."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
-    on_path = shutil.which("initdb")
-    if not found and on_path is None:
-        pytest.skip("PostgreSQL's initdb is not installed on this machine")
-    return Path(on_path).resolve().parent if on_path else found[-1].parent
+    return found[-1].parent if found else Path(system_program("initdb")).resolve().parent
+
+
+@dataclass
+class RedisServer:
+    """A Redis server that keeps nothing."""
+
+    port: int
+    process: subprocess.Popen[bytes]
+
+
+@pytest.fixture(scope="module")
+def redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    program = system_program("redis-server")
+    server = RedisServer(
+        port := free_port(),
+        subprocess.Popen(
+            [program, "--port", str(port), "--bind", "127.0.0.1", "--save", ""],
+            cwd=tmp_path_factory.mktemp("redis"),
+            stdout=subprocess.DEVNULL,
+        ),
+    )
+    yield server
+    server.process.terminate()
+    server.process.wait(30)
+
+
+@pytest.fixture(scope="session")
+def find_program() -> Callable[[str], str]:
+    return system_program
 
 
 @dataclass

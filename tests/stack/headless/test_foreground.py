@@ -43,7 +43,12 @@ class Foreground:
 
 
 def test_sigterm_stops_everything_and_is_no_failure(new_stack, eventually_):
-    stack = new_stack()
+    """The tables are made beforehand, as by an init container; the server then leaves them alone."""
+    stack = new_stack(PREFECT_SKIP_INIT="1")
+    assert "will be created" in stack.command("db", "check").stdout
+    upgraded = stack.command("db", "upgrade")
+    assert upgraded.returncode == 0, upgraded.stderr
+    assert "tables at version" in stack.command("db", "check").stdout
     up = Foreground(stack, "--no-worker")
     eventually_(lambda: up.says("the stack is up"), what="up")
     assert stack.command("status").returncode == 0
@@ -54,6 +59,41 @@ def test_sigterm_stops_everything_and_is_no_failure(new_stack, eventually_):
     assert stack.processes() == []
     # What a service prints is on stdout, with its name.
     assert up.says("server | ")
+
+
+def test_workers_alone_work_for_a_server_elsewhere_until_down(stack, new_stack, eventually_):
+    """And a foreground that is ended from another shell is no failure."""
+    refused = new_stack().command("up", "--no-server")
+    assert refused.returncode == 1
+    assert "--no-server needs PREFECT_API_URL" in refused.stderr
+    workers = new_stack(PREFECT_API_URL=stack.api_url, PREFECT_WORKER_POOL_NAME="elsewhere")
+    up = Foreground(workers, "--no-server")
+    eventually_(lambda: up.says("the stack is up"), what="up")
+
+    found = workers.status()
+    assert found["verdict"] == "healthy"
+    assert [service["name"] for service in found["services"]] == ["worker"]
+    assert found["database"]["address"] is None
+    online = stack.api("POST", "/work_pools/elsewhere/workers/filter", {})
+    assert [worker["status"] for worker in online] == ["ONLINE"]
+    assert workers.down().returncode == 0
+    assert up.ended() == 0
+    other_type = workers.command("up", "-d", "--no-server", PREFECT_WORKER_POOL_TYPE="northflank")
+    assert other_type.returncode == 1
+    assert "exists with type 'process'" in other_type.stderr
+    assert workers.processes() == []
+
+
+def test_a_start_that_is_interrupted_is_a_failure_and_leaves_no_process(new_stack, eventually_):
+    stack = new_stack()
+    up = Foreground(stack, "-d", "--no-worker")
+    eventually_((stack.home / "headless" / "stack.json").exists, what="starting")
+
+    up.process.send_signal(signal.SIGINT)
+
+    assert up.ended() == 1
+    assert up.says("interrupted")
+    assert stack.processes() == []
 
 
 def test_a_killed_foreground_takes_its_services_with_it(new_stack, eventually_):
@@ -115,24 +155,28 @@ def test_a_home_that_cannot_be_written_is_refused_in_clear_words(new_stack):
     assert "Traceback" not in done.stderr
 
 
-def test_a_full_disk_is_refused_in_clear_words(new_stack, tmp_path):
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [("size=16k", "No space left on device"), ("ro", "Read-only file system")],
+    ids=["full", "read-only"],
+)
+def test_a_disk_that_takes_nothing_is_refused_in_clear_words(new_stack, tmp_path, options, reason):
     if os.geteuid() != 0:
         pytest.skip("mounting a small file system needs root")
     mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=16k", "none", str(tmp_path)],
+        ["mount", "-t", "tmpfs", "-o", f"mode=0700,{options}", "none", str(tmp_path)],
         check=False,
         capture_output=True,
     )
     if mounted.returncode != 0:
         pytest.skip("file systems cannot be mounted on this machine")
     try:
-        (tmp_path / "home").mkdir(mode=0o700)
-        done = new_stack(PREFECT_HOME=str(tmp_path / "home")).command("up", "-d")
+        done = new_stack(PREFECT_HOME=str(tmp_path)).command("up", "-d")
     finally:
         subprocess.run(["umount", str(tmp_path)], check=True)
 
     assert done.returncode == 1
-    assert "No space left on device" in done.stderr
+    assert reason in done.stderr
     assert "Traceback" not in done.stderr
 
 

@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from metaflow_prefect.headless import cluster
+from metaflow_prefect.headless.layout import Layout, prepare, write_private
+from metaflow_prefect.headless.reading import read_settings
+from metaflow_prefect.headless.sources import Sources
+
 pytestmark = pytest.mark.slow
 
 # With everything in this process: 100 flow runs of a worker would take minutes of CPU.
@@ -177,29 +182,67 @@ def test_a_server_that_does_not_answer_is_an_error_where_falling_back_is_forbidd
     assert "does not answer" in done.stderr
 
 
-def test_pg_variables_fall_back_to_sqlite_with_a_warning_nobody_can_miss(new_stack):
-    stack = new_stack(
+def test_pg_variables_fall_back_to_sqlite_with_a_warning_nobody_can_miss(by_url):
+    """In the home of a stack that had its PostgreSQL until now: nothing of that is copied."""
+    by_url.down()
+    done = by_url.up(
+        "--no-worker",
+        PREFECT_DATABASE_URL="",
         PREFECT_STORAGE_TYPE="postgres",
         PREFECT_HEADLESS_POSTGRES="external",
         PGPORT="1",
         PREFECT_POSTGRES_WAIT="1",
         PREFECT_QUIET="1",
     )
-    done = stack.up("--no-worker")
-    try:
-        assert "WARNING: FALLING BACK TO SQLITE" in done.stderr
-        assert done.stdout == ""
-        assert stack.status()["database"]["kind"] == "sqlite"
-        for command in (("status",), ("info",)):
-            assert "FALLING BACK TO SQLITE" in stack.command(*command).stdout
-    finally:
-        stack.down()
 
-
-def test_switching_the_database_says_that_nothing_is_copied(by_url, new_stack, postgres_server):
-    """Only the start is looked at: the home of the other stack is taken over."""
-    by_url.down()
-    done = by_url.up("--no-worker", PREFECT_DATABASE_URL="", PREFECT_QUIET="1")
-
+    assert "WARNING: FALLING BACK TO SQLITE" in done.stderr
+    assert "new-one" in done.stderr
     assert "not copied" in done.stderr
     assert "pg%40ss" not in done.stderr
+    assert done.stdout == ""
+    assert by_url.status()["database"]["kind"] == "sqlite"
+    for command in (("status",), ("info",)):
+        assert "FALLING BACK TO SQLITE" in by_url.command(*command).stdout
+
+
+def test_several_api_processes_share_the_work_through_redis(
+    new_stack, postgres_server, redis_server, eventually_
+):
+    pytest.importorskip("prefect_redis", reason="prefect-redis needs Python 3.11")
+    stack = new_stack(
+        PREFECT_DATABASE_URL=postgres_server.url("several"),
+        PREFECT_SERVER_WORKERS="2",
+        PREFECT_REDIS_MESSAGING_PORT=str(redis_server.port),
+    )
+    refused = stack.command("up", "-d", PREFECT_REDIS_MESSAGING_PORT="1")
+    assert refused.returncode == 1
+    assert "Redis, which PREFECT_SERVER_WORKERS above 1 needs, cannot be used" in refused.stderr
+
+    stack.up("--no-worker")
+    done = stack.sh("python $PREFECT_FLOWS_DIR/data_pipeline.py")
+    completed = {"task_runs": {"state": {"type": {"any_": ["COMPLETED"]}}}}
+
+    assert done.returncode == 0, done.stderr
+    assert {item["name"] for item in stack.status()["services"]} == {"server", "background"}
+    # Task runs come as events, by way of Redis; one process writes them down, another may answer.
+    eventually_(lambda: stack.api("POST", "/task_runs/count", completed) == 7, what="recorded")
+    # The processes do not all make the tables at once.
+    assert "startup failed" not in (stack.home / "logs" / "server.log").read_text()
+    stack.down()
+
+
+def test_a_cluster_whose_creation_was_interrupted_is_created_anew(managed, tmp_path_factory):
+    """`initdb` leaves a folder that looks like a cluster and is none."""
+    home = Layout(home=tmp_path_factory.mktemp("interrupted"))
+    prepare(home)
+    folder = Path(managed.environ["PREFECT_HEADLESS_POSTGRES_DIR"] + "-2")
+    sources = Sources(environ={"PREFECT_HEADLESS_POSTGRES_DIR": str(folder)}, dotenv={})
+    folder.mkdir()
+    (folder / "PG_VERSION").write_text("15\n")
+    write_private(home.unfinished_cluster, str(folder))
+
+    binaries = cluster.find_binaries(os.environ["PATH"])
+    cluster.ensure(home, read_settings(sources).storage.postgres, binaries, "secret")
+
+    assert (folder / "global" / "pg_control").exists()
+    assert not home.unfinished_cluster.exists()

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import json
-import shutil
 import socket
 import ssl
 import stat
@@ -54,15 +53,13 @@ def auth(auth_string):
 
 
 @pytest.fixture(scope="module")
-def nginx(public, port, tmp_path_factory, eventually_):
+def nginx(public, port, tmp_path_factory, eventually_, find_program):
     """Debian's nginx with our example, its names and paths replaced by those of the test."""
-    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin")
-    if program is None:
-        pytest.skip("nginx is not installed on this machine (apt-get install nginx-light)")
+    program, openssl = find_program("nginx"), find_program("openssl")
     folder = tmp_path_factory.mktemp("nginx")
     subprocess.run(
         [
-            *("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
+            *(openssl, "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2"),
             *("-subj", "/CN=localhost", "-keyout", "key.pem", "-out", "cert.pem"),
         ],
         cwd=folder,

@@ -14,7 +14,7 @@ import yaml
 from dotenv import dotenv_values
 
 from metaflow_prefect.headless.database import DatabaseKind, Surroundings, choose
-from metaflow_prefect.headless.settings import read_settings
+from metaflow_prefect.headless.reading import read_settings
 from metaflow_prefect.headless.sources import Sources
 from metaflow_prefect.headless.variables import BY_NAME
 
@@ -233,12 +233,15 @@ def test_our_flox_manifest_offers_the_services_of_the_document():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("command", COMMANDS)
-def test_each_command_works_on_a_stack(stack, command):
+def test_each_command_works_on_a_stack(stack, command, tmp_path):
     environ = variables_of(command.split(" prefect-")[0])
     words = [word for word in shlex.split(command) if "=" not in word]
     if "restart" in command or "start" in words:
         stack.until_healthy()
     program = words.pop(0)
+    if "PREFECT_EPHEMERAL" in environ:
+        # A home without a server: the two would wait for each other's locks on the database.
+        environ["PREFECT_HOME"] = str(tmp_path)
     done = stack.command(*(["info"] if program == "prefect-info" else []), *words, **environ)
 
     assert done.returncode == 0, done.stdout + done.stderr

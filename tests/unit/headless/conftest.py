@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from metaflow_prefect.headless.settings import Settings, read_settings
+from metaflow_prefect.headless.reading import read_settings
+from metaflow_prefect.headless.settings import Settings
 from metaflow_prefect.headless.sources import Sources
 
 PREFECT_KNOWS = frozenset(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.headless import database, storage
+from metaflow_prefect.headless import database, postgres, storage
 from metaflow_prefect.headless.database import DatabaseKind, Surroundings
 
 BARE = Surroundings(postgres_answers=False, cluster_exists=False, binaries=None)
@@ -43,6 +43,27 @@ def test_every_spelling_of_a_postgres_url_gets_the_driver_prefect_needs(scheme):
     assert database.from_url(f"{scheme}://u:p@h:1/d").url == "postgresql+asyncpg://u:p@h:1/d"
 
 
+def test_libpqs_ssl_mode_gets_the_name_of_the_driver():
+    found = database.from_url("postgresql://u:p@h/d?sslmode=require&application_name=sslmode=x")
+
+    assert found.url == "postgresql+asyncpg://u:p@h/d?ssl=require&application_name=sslmode=x"
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("postgresql://u:hush@h/d?channel_binding=require", "channel_binding"),
+        ("postgresql://u:hush@h:port/d", "cannot be read"),
+    ],
+)
+def test_a_url_that_the_driver_cannot_use_is_refused_in_clear_words(url, reason):
+    trial = postgres.wait_for(database.from_url(url), patience_seconds=0)
+
+    assert trial.outcome is postgres.Outcome.REFUSED
+    assert reason in trial.reason
+    assert "hush" not in trial.reason + trial.fix
+
+
 def test_a_password_with_special_characters_is_quoted(settings):
     found = database.from_parts(DatabaseKind.PG_VARIABLES, settings(PGUSER="a b"), "p@/w:%")
 
@@ -55,6 +76,7 @@ def test_a_password_with_special_characters_is_quoted(settings):
         "postgresql+asyncpg://u:hush@h:1/d",
         "postgresql+asyncpg://u:hush@h:1/d?password=hush&ssl=require",
         "postgresql+asyncpg://h/d?user=u&password=hush",
+        "postgresql+asyncpg://h/d?sslpassword=hush&Password=hush",
     ],
 )
 def test_a_label_never_shows_the_password(url):

@@ -57,6 +57,26 @@ def test_a_worker_sees_further_variables_that_are_named_for_it(settings):
     assert "APPLE" not in found
 
 
+def test_no_pattern_shows_a_worker_the_settings_of_the_server(settings):
+    given = settings(PREFECT_HEADLESS_WORKER_ENV="PREFECT_*,*", **EVERYTHING_OF_THE_SERVER)
+    found = environment.for_worker(given, NOBODY, health_port=1)
+
+    assert {name for name in EVERYTHING_OF_THE_SERVER if name.startswith("PREFECT_")}.isdisjoint(
+        found
+    )
+
+
+def test_the_origins_that_may_call_the_api_are_the_users_to_choose(settings):
+    name, old_name = (
+        "PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS",
+        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS",
+    )
+
+    assert environment.for_server(settings(), NOBODY, POSTGRES)[old_name].startswith("http://127.")
+    assert environment.for_server(settings(**{old_name: "*"}), NOBODY, POSTGRES)[old_name] == "*"
+    assert environment.for_server(settings(**{name: "*"}), NOBODY, POSTGRES)[name] == "*"
+
+
 def test_a_workers_health_is_not_served_to_other_machines(settings):
     found = environment.for_worker(settings(), NOBODY, health_port=8081)
 

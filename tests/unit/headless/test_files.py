@@ -39,8 +39,8 @@ def test_a_home_that_is_a_file_is_refused_in_clear_words(tmp_path):
 def test_following_goes_on_after_rotation(tmp_path):
     path = tmp_path / "server.log"
     path.write_text("old\n")
-    follower = logs.Follower(path, from_start=False)
-    assert list(follower.new_lines()) == []
+    follower = logs.Follower(path)
+    assert list(follower.new_lines()) == ["old"]
 
     with path.open("a") as file:
         file.write("one\ntw")
@@ -55,7 +55,7 @@ def test_following_goes_on_after_rotation(tmp_path):
 
 
 def test_following_waits_for_a_file_that_does_not_exist_yet(tmp_path):
-    follower = logs.Follower(tmp_path / "late.log", from_start=False)
+    follower = logs.Follower(tmp_path / "late.log")
     assert list(follower.new_lines()) == []
     (tmp_path / "late.log").write_text("first\n")
 

@@ -30,7 +30,6 @@ def plan(settings):
                 emulator_token="hush",
             ),
             cluster=Cluster(binaries=Path("/usr/bin"), directory=Path("/pg"), user=None),
-            with_server=True,
             worker_ports=(8081, 8082),
             host_name="machine",
             emulator_port=8765,
@@ -76,15 +75,14 @@ def test_several_api_processes_get_a_process_for_the_background_services(plan):
     given = plan(
         PREFECT_SERVER_WORKERS="2",
         PREFECT_STORAGE_TYPE="postgres",
-        PREFECT_MESSAGING_BROKER="prefect_redis.messaging",
-        PREFECT_MESSAGING_CACHE="prefect_redis.messaging",
-        PREFECT_SERVER_EVENTS_CAUSAL_ORDERING="prefect_redis.ordering",
-        PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE="prefect_redis.lease_storage",
     )
     made = {service.name: service for service in services.services(given)}
 
     assert made["server"].command[-2:] == ("--workers", "2")
     assert made["background"].command[-2:] == ("services", "start")
+    assert made["background"].health_url is None
+    for name in ("server", "background"):
+        assert made[name].environment["PREFECT_MESSAGING_BROKER"] == "prefect_redis.messaging"
 
 
 @pytest.mark.parametrize(
