@@ -237,8 +237,9 @@ def main() -> None:
         f"| {name} | {' | '.join(cells.get(storage, '-') for storage in STORAGES)} |"
         for name, cells in rows.items()
     ]
-    where = f"{os.cpu_count()} cores, Python {platform.python_version()}"
-    lines += ["", f"{where}, Prefect {prefect.__version__}"]
+    where = f"{os.cpu_count()} cores, load {os.getloadavg()[2]:.0f} (15 minutes)"
+    versions = f"Python {platform.python_version()}, Prefect {prefect.__version__}"
+    lines += ["", f"{where}, {versions}"]
     print("\n".join(lines))  # noqa: T201 -- the result
 
 
