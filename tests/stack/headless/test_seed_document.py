@@ -13,9 +13,20 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from metaflow_prefect.headless.database import DatabaseKind, Surroundings, choose
+from metaflow_prefect.headless.database import (
+    DatabaseKind,
+    Surroundings,
+    choose,
+    from_parts,
+    from_url,
+    sqlite,
+)
+from metaflow_prefect.headless.environment import Access
+from metaflow_prefect.headless.layout import Layout
 from metaflow_prefect.headless.reading import read_settings
+from metaflow_prefect.headless.services import Cluster, Plan, services
 from metaflow_prefect.headless.sources import Sources
+from metaflow_prefect.headless.storage import external_password
 from metaflow_prefect.headless.variables import BY_NAME
 
 SEED = (Path(__file__).parent / "seed.md").read_text()
@@ -97,6 +108,48 @@ POSTGRES_COMMANDS = {
     "prefect-headless run sh -c 'psql -l'": "prefect",
 }
 
+#: What each row of the tables does when it is set: the value, and what follows where. `server` and
+#: `worker` are the services' command and environment.
+EFFECTS = {
+    "PREFECT_HOME": ("/elsewhere", "server", "PREFECT_HOME=/elsewhere"),
+    "PREFECT_SERVER_HOST": ("10.0.0.1", "server", "PREFECT_SERVER_API_HOST=10.0.0.1"),
+    "PREFECT_SERVER_PORT": ("4300", "server", "PREFECT_SERVER_API_PORT=4300"),
+    "PREFECT_API_HOST": ("there", "worker", "PREFECT_API_URL=http://there:4200/api"),
+    "PREFECT_API_URL": ("http://there/api", "worker", "PREFECT_API_URL=http://there/api"),
+    "PREFECT_UI_API_URL": ("http://ui/api", "server", "PREFECT_SERVER_UI_API_URL=http://ui/api"),
+    "PREFECT_STORAGE_TYPE": (
+        "postgres",
+        "server",
+        (
+            "PREFECT_SERVER_DATABASE_CONNECTION_URL="
+            "postgresql+asyncpg://pguser:pgpass@127.0.0.1:15432/prefect"
+        ),
+    ),
+    "PREFECT_DATABASE_URL": (
+        "postgres://u:p@h/d",
+        "server",
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL=postgresql+asyncpg://u:p@h/d",
+    ),
+    "PREFECT_WORKER_POOL_NAME": ("nf", "worker", "--pool nf"),
+    "PREFECT_WORKER_LIMIT": ("3", "worker", "--limit 3"),
+    "PREFECT_WORKER_QUERY_SECONDS": ("2", "worker", "PREFECT_WORKER_QUERY_SECONDS=2"),
+    "PREFECT_LOGGING_LEVEL": ("debug", "worker", "PREFECT_LOGGING_LEVEL=DEBUG"),
+    "PREFECT_LOGGING_TO_API_ENABLED": ("0", "worker", "PREFECT_LOGGING_TO_API_ENABLED=false"),
+    "PREFECT_SKIP_INIT": ("1", "server", "PREFECT_SERVER_DATABASE_MIGRATE_ON_START=false"),
+}
+#: Those that are for the commands, not for a service; their tests are in the neighbouring files.
+OF_COMMANDS = {"PREFECT_QUIET", "PREFECT_EPHEMERAL"}
+
+#: Blocks of the document that hold no command, and where what they say is tested.
+OTHER_BLOCKS = {
+    ("Remote Access Setup", ""): "an address",
+    ("Kubernetes Deployment", "yaml"): "below",
+    ("Reverse Proxy Setup (Nginx)", "nginx"): "below, and by a real nginx",
+    ("Files & Directories", ""): "below",
+    ("Architecture", ""): "below",
+    ("Composition", "toml"): "flox only",
+}
+
 
 def blocks(language):
     section = ""
@@ -134,11 +187,81 @@ def settings_of(environ, dotenv=None):
     return read_settings(Sources(environ=environ, dotenv=dotenv or {}))
 
 
+def plan_of(settings, cluster=None):
+    """The stack these settings mean where no PostgreSQL is installed."""
+    layout = Layout(home=settings.home)
+    nothing = Surroundings(postgres_answers=False, cluster_exists=False, binaries=None)
+    match choose(settings, nothing):
+        case DatabaseKind.SQLITE:
+            chosen = sqlite(layout.database)
+        case DatabaseKind.URL:
+            chosen = from_url(settings.storage.url)
+        case kind:
+            chosen = from_parts(kind, settings, external_password(settings.storage.postgres))
+    return Plan(
+        settings=settings,
+        layout=layout,
+        database=chosen,
+        access=Access(auth_string=None),
+        cluster=cluster,
+        worker_ports=(8080,),
+        host_name="machine",
+    )
+
+
+def described(settings):
+    """Each service by name: its command and its environment as text."""
+    return {
+        service.name: " ".join(service.command)
+        + "\n"
+        + "\n".join(f"{name}={text}" for name, text in service.environment.items())
+        for service in services(plan_of(settings))
+    }
+
+
 @pytest.mark.parametrize(("name", "default"), [(row[1], row[2]) for row in ROW.finditer(SEED)])
 def test_each_variable_of_the_tables_exists_with_its_default(name, default):
     expected = {"(auto)": None, "-": "0"}.get(default, default.strip("`"))
 
     assert BY_NAME[name].default == OTHER_DEFAULTS.get(name, expected)
+
+
+@pytest.mark.parametrize("name", EFFECTS)
+def test_each_variable_of_the_tables_does_what_it_says(name):
+    value, service, effect = EFFECTS[name]
+
+    assert effect in described(settings_of({name: value}))[service]
+    assert effect not in described(settings_of({}))[service]
+
+
+def test_each_row_of_the_tables_has_an_effect():
+    assert {row[1] for row in ROW.finditer(SEED)} == {*EFFECTS, *OF_COMMANDS}
+
+
+def test_each_other_block_of_the_document_is_known():
+    found = set()
+    section = ""
+    for block in BLOCK.finditer(SEED):
+        section = block[1] or section
+        if not block[1] and block[2] != "bash":
+            found.add((section, block[2]))
+
+    assert found == set(OTHER_BLOCKS)
+
+
+@pytest.mark.parametrize(
+    ("mode", "names"),
+    [("SQLite", ["server", "worker"]), ("PostgreSQL", ["postgres", "server", "worker"])],
+)
+def test_the_services_are_those_of_the_architecture(mode, names):
+    (drawn,) = re.findall(rf"^\*\*{mode} Mode.*?```(.*?)```", SEED, re.DOTALL | re.MULTILINE)
+    managed = Cluster(binaries=Path("/bin"), directory=Path("/pg"), user=None)
+    plan = plan_of(settings_of({}), cluster=managed if mode == "PostgreSQL" else None)
+
+    assert [service.name for service in services(plan)] == names
+    assert sorted(re.findall(r"prefect-(\w+)|(postgres) service", drawn)) == sorted(
+        ("", name) if name == "postgres" else (name, "") for name in names
+    )
 
 
 def test_the_tables_were_found():
@@ -265,5 +388,5 @@ def test_the_files_of_the_document_are_there(stack):
     flows = re.findall(r"(\w+\.py)", tree)
 
     assert {path.name for path in (stack.home / "flows").glob("*.py")} >= set(flows)
-    for name in ("prefect.db", "logs", "ui"):
+    for name in ("prefect.db", "logs", "ui", "storage"):
         assert (stack.home / name).exists()
