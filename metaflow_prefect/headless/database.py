@@ -54,6 +54,25 @@ class Database:
         return Path(self.url.split("///", 1)[-1])
 
 
+class Outcome(str, Enum):
+    """What came of trying a database."""
+
+    READY = "ready"
+    UNREACHABLE = "unreachable"
+    NO_DATABASE = "no database"
+    REFUSED = "refused"
+    UNFIT = "unfit"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """An outcome and the sentence that explains it."""
+
+    outcome: Outcome
+    reason: str = ""
+    fix: str = ""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
     """What this machine offers: facts the choice depends on."""

@@ -7,12 +7,11 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from metaflow_prefect.headless import messaging, postgres, storage
-from metaflow_prefect.headless.database import Database, DatabaseKind
+from metaflow_prefect.headless import messaging, storage
+from metaflow_prefect.headless.database import Database, DatabaseKind, Outcome
 from metaflow_prefect.headless.errors import HeadlessError
 from metaflow_prefect.headless.layout import Layout, prepare
 from metaflow_prefect.headless.ports import require_free
-from metaflow_prefect.headless.postgres import Outcome
 from metaflow_prefect.headless.settings import Settings
 from metaflow_prefect.headless.supervisor import Supervisor
 
@@ -121,6 +120,8 @@ def _database(chosen: Database, layout: Layout) -> Check:
     if chosen.kind is DatabaseKind.MANAGED:
         where = f"PostgreSQL managed by the stack, {chosen.label}"
         return Check(name="database", detail=f"{where} (log: {layout.log('postgres')})")
+    from metaflow_prefect.headless import postgres
+
     trial = postgres.wait_for(chosen, patience_seconds=0)
     if trial.outcome in {Outcome.READY, Outcome.NO_DATABASE}:
         return Check(name="database", detail=chosen.label)

@@ -8,11 +8,10 @@ import sys
 from contextlib import closing
 from typing import IO
 
-from metaflow_prefect.headless import environment, postgres, storage
-from metaflow_prefect.headless.database import Database
+from metaflow_prefect.headless import environment, storage
+from metaflow_prefect.headless.database import Database, Outcome
 from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.errors import StorageRefused
-from metaflow_prefect.headless.postgres import Outcome
 from metaflow_prefect.headless.settings import Settings
 
 
@@ -22,12 +21,14 @@ def check(database: Database) -> str:
     Raises:
         StorageRefused: it cannot be used.
     """
-    if database.is_postgres:
-        trial = postgres.wait_for(database, patience_seconds=0)
-        if trial.outcome is Outcome.READY:
-            return f"ok: {database.label}"
-        raise StorageRefused(trial.reason, fix=trial.fix or "`prefect-headless up` creates it")
-    return _check_sqlite(database)
+    if not database.is_postgres:
+        return _check_sqlite(database)
+    from metaflow_prefect.headless import postgres
+
+    trial = postgres.wait_for(database, patience_seconds=0)
+    if trial.outcome is Outcome.READY:
+        return f"ok: {database.label}"
+    raise StorageRefused(trial.reason, fix=trial.fix or "`prefect-headless up` creates it")
 
 
 def upgrade(settings: Settings, database: Database, *, log: IO[bytes] | None = None) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import time
-from dataclasses import dataclass
-from enum import Enum
 
 import asyncpg
 from sqlalchemy import text
@@ -14,32 +12,13 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from metaflow_prefect.headless.database import Database
+from metaflow_prefect.headless.database import Database, Outcome, Trial
 
 #: Reasons that may pass by waiting: the server is not there yet or is starting up.
 NOT_YET = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
 #: Everything a connection attempt raises, SQLAlchemy's wrapping included.
 TROUBLE = (*NOT_YET, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
 ATTEMPT_SECONDS = 5
-
-
-class Outcome(str, Enum):
-    """What came of trying a database."""
-
-    READY = "ready"
-    UNREACHABLE = "unreachable"
-    NO_DATABASE = "no database"
-    REFUSED = "refused"
-    UNFIT = "unfit"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """An outcome and the sentence that explains it."""
-
-    outcome: Outcome
-    reason: str = ""
-    fix: str = ""
 
 
 def wait_for(database: Database, *, patience_seconds: float) -> Trial:

@@ -10,7 +10,7 @@ from fcntl import LOCK_EX, LOCK_NB, flock
 import httpx
 
 from metaflow_prefect.headless import migrations, processes, storage
-from metaflow_prefect.headless.database import Database
+from metaflow_prefect.headless.database import Database, Outcome
 from metaflow_prefect.headless.errors import (
     NotRunning,
     SettingsRefused,
@@ -19,7 +19,6 @@ from metaflow_prefect.headless.errors import (
 )
 from metaflow_prefect.headless.layout import Layout
 from metaflow_prefect.headless.logs import last_lines
-from metaflow_prefect.headless.postgres import Outcome
 from metaflow_prefect.headless.record import forget
 from metaflow_prefect.headless.server_api import ServerApi, UnknownVariables, answers
 from metaflow_prefect.headless.services import Order, Plan, Service

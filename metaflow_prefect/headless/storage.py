@@ -7,11 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metaflow_prefect.headless import cluster, database, postgres
-from metaflow_prefect.headless.database import Database, DatabaseKind, Surroundings
+from metaflow_prefect.headless import cluster, database
+from metaflow_prefect.headless.database import (
+    Database,
+    DatabaseKind,
+    Outcome,
+    Surroundings,
+    Trial,
+)
 from metaflow_prefect.headless.errors import StorageRefused
 from metaflow_prefect.headless.layout import Layout
-from metaflow_prefect.headless.postgres import Outcome, Trial
 from metaflow_prefect.headless.secret_files import kept_secret, read_secret
 from metaflow_prefect.headless.services import Cluster
 from metaflow_prefect.headless.settings import Postgres, Settings, StorageType
@@ -51,6 +56,9 @@ def provide(settings: Settings, layout: Layout, *, say: Callable[[str], None]) -
 
 def make_ready(chosen: Database, *, patience_seconds: float) -> Trial:
     """Wait for *chosen* to answer and create the database if only that is missing."""
+    # The half second that loading SQLAlchemy takes is for those who ask a database.
+    from metaflow_prefect.headless import postgres
+
     trial = postgres.wait_for(chosen, patience_seconds=patience_seconds)
     if trial.outcome is Outcome.NO_DATABASE:
         trial = postgres.create_database(chosen)

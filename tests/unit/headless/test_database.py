@@ -59,7 +59,7 @@ def test_libpqs_ssl_mode_gets_the_name_of_the_driver():
 def test_a_url_that_the_driver_cannot_use_is_refused_in_clear_words(url, reason):
     trial = postgres.wait_for(database.from_url(url), patience_seconds=0)
 
-    assert trial.outcome is postgres.Outcome.REFUSED
+    assert trial.outcome is database.Outcome.REFUSED
     assert reason in trial.reason
     assert "hush" not in trial.reason + trial.fix
 
