@@ -93,6 +93,7 @@ def run_now(
         run_locally(
             getattr(module, entrypoint_name(flow)),
             keywords,
+            labels=() if flow.project is None else flow.project.labels,
             run_id_file=run_id_file,
             origin=origin,
         )

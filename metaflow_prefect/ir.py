@@ -151,6 +151,11 @@ class Project:
     flow_name: str
     is_production: bool
 
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The tags by which Prefect's page finds what belongs to the project and the branch."""
+        return (f"project:{self.name}", f"project_branch:{self.branch}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:

@@ -93,7 +93,7 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
         # As Prefect itself would describe it, from the generated function.
         description=flow.doc or flow.name,
         version=flow.source.sha256[:12],
-        tags=_tags(flow, options),
+        tags=_tags(flow, options, site),
         parameters={keys[item.name]: item.default for item in parameters if not item.required},
         parameter_schema=parameter_schema(parameters, keys, is_triggered=is_triggered),
         keys=keys,
@@ -132,12 +132,10 @@ def deployment_name(project: ir.Project | None, name: str | None) -> str:
     return chosen
 
 
-def _tags(flow: ir.Flow, options: DeployOptions) -> tuple[str, ...]:
-    project = flow.project
-    of_project = (
-        () if project is None else (f"project:{project.name}", f"project_branch:{project.branch}")
-    )
-    return tuple(dict.fromkeys(("metaflow", *of_project, *flow.tags, *options.tags)))
+def _tags(flow: ir.Flow, options: DeployOptions, site: Site) -> tuple[str, ...]:
+    of_project = () if flow.project is None else flow.project.labels
+    always = ("metaflow", f"user:{site.owner}")
+    return tuple(dict.fromkeys((*always, *of_project, *flow.tags, *options.tags)))
 
 
 def _concurrency(options: DeployOptions) -> Concurrency | None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
+from metaflow_prefect.runtime.cards import Cards
 from metaflow_prefect.runtime.dispatcher import Outcome, Place
 
 _INTERNAL = frozenset({"name", "input"})
@@ -46,6 +47,7 @@ class RunDatastore:
         self._flow = flow
         self._run_id = run_id
         self._storage = next(storage for storage in DATASTORES if kind == storage.TYPE)
+        self.cards = Cards(flow, run_id, self._store)
         self.root: str = root or self._storage.get_datastore_root_from_config(_silent)
 
     def begun(self) -> bool:

@@ -35,28 +35,23 @@ def run_locally(
     flow: Any,
     keywords: Mapping[str, object],
     *,
-    max_workers: int | None = None,
     tags: tuple[str, ...] = (),
+    labels: tuple[str, ...] = (),
     run_id_file: str | None = None,
     origin: Origin | None = None,
 ) -> None:
     """Run *flow* to its end in this process; exits with code 1 if the flow run did not complete.
 
-    With *origin*, the successful tasks of that run are taken over instead of being executed.
+    *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful tasks of that run are taken over instead of being executed.
 
     Raises:
         ServerRefused: a server is configured but does not answer, or our own does not start.
     """
     from metaflow_prefect.runtime.engine import OPTIONS
 
-    if max_workers is not None:
-        from prefect.task_runners import ThreadPoolTaskRunner
-
-        runner: Any = ThreadPoolTaskRunner(max_workers=max_workers)
-        flow = flow.with_options(task_runner=runner)
     board = Board()
     screen = Screen(lambda: board.progress, waiting=f"{flow.name} is about to begin")
-    announce = _announce(run_id_file, screen)
+    announce = _announce(run_id_file, screen, (*labels, *tags))
     options = LaunchOptions(tags=tags, origin=origin, on_begin=announce, board=board)
     token = OPTIONS.set(options)
     try:
@@ -69,6 +64,16 @@ def run_locally(
         sys.exit(1)
 
 
+def with_workers(flow: Any, number: int | None) -> Any:
+    """Return the flow with at most *number* of its tasks at the same time; as it is, if None."""
+    if number is None:
+        return flow
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    runner: Any = ThreadPoolTaskRunner(max_workers=number)
+    return flow.with_options(task_runner=runner)
+
+
 @contextmanager
 def _watched(screen: Screen) -> Iterator[None]:
     """Show the run as it goes where somebody looks; elsewhere leave Prefect's lines as they are."""
@@ -79,8 +84,9 @@ def _watched(screen: Screen) -> Iterator[None]:
         yield
 
 
-def _announce(run_id_file: str | None, screen: Screen) -> Any:
+def _announce(run_id_file: str | None, screen: Screen, tags: tuple[str, ...]) -> Any:
     def begin(flow: str, run_id: str) -> None:
+        _tag(run_id, tags)
         screen.link = _page(run_id)
         if run_id_file is not None:
             Path(run_id_file).write_text(run_id, encoding="utf-8")
@@ -89,14 +95,30 @@ def _announce(run_id_file: str | None, screen: Screen) -> Any:
     return begin
 
 
+def _tag(run_id: str, tags: tuple[str, ...]) -> None:
+    """Tag the flow run as a deployment's are.
+
+    Not with `prefect.tags`: that tags each task too, and asks the server about limits each time.
+    """
+    from metaflow.util import get_username
+    from prefect.client.orchestration import get_client
+
+    wanted = dict.fromkeys(("metaflow", f"user:{get_username()}", *tags))
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(_flow_run_id(run_id), tags=list(wanted))
+
+
 def _page(run_id: str) -> str:
     """Return where Prefect shows the run, or how to see it there."""
     from prefect.utilities.urls import url_for
 
     if is_embedded():
         return "to see its page, afterwards: prefect server start"
-    flow_run_id = UUID(run_id.removeprefix(names.run_id("")))
-    return url_for("flow-run", obj_id=flow_run_id) or ""
+    return url_for("flow-run", obj_id=_flow_run_id(run_id)) or ""
+
+
+def _flow_run_id(run_id: str) -> UUID:
+    return UUID(run_id.removeprefix(names.run_id("")))
 
 
 def _remember_latest(flow: str, run_id: str) -> None:

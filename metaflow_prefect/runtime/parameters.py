@@ -9,7 +9,7 @@ from typing import Any
 
 from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.runtime import choice
-from metaflow_prefect.runtime.local_run import run_locally
+from metaflow_prefect.runtime.local_run import run_locally, with_workers
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +60,8 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
         max_workers: int | None, tag: tuple[str, ...], run_id_file: str | None, **values: Any
     ) -> None:
         keywords = {p.keyword: values[_key(p.name)] for p in parameters}
-        run_locally(flow, keywords, max_workers=max_workers, tags=tag, run_id_file=run_id_file)
+        limited = with_workers(flow, max_workers)
+        run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
 
     options = [_option(parameter) for parameter in parameters]
     options += [

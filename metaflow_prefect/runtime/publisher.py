@@ -32,15 +32,15 @@ class Publisher:
         board: Board,
         steps: tuple[Step, ...],
         flow_run_id: UUID,
-        complain: Callable[[str], None],
+        say: Callable[[str], None],
         *,
         is_continued: bool,
     ) -> None:
-        """Prepare for a run whose board has begun; *complain* is told once if Prefect refuses a post.
+        """Prepare for a run whose board has begun; *say* is told where to look, and if Prefect refuses a post.
 
         An execution that continues an earlier one goes on with its artifacts.
         """
-        self._complain = complain
+        self._say = say
         self._is_continued = is_continued
         self._board = board
         self._steps = steps
@@ -73,7 +73,7 @@ class Publisher:
                 self._post()
             self._post()
         except Exception as error:  # noqa: BLE001  a thread's boundary; what people see never decides what a run does
-            self._complain(f"The run's progress can't be posted to Prefect any more: {error}")
+            self._say(f"The run's progress can't be posted to Prefect any more: {error}")
 
     def _post(self) -> None:
         progress = self._board.progress
@@ -110,6 +110,15 @@ class Publisher:
                 return
             whole = {"key": key, "type": kind, "flow_run_id": str(self._flow_run_id), **body}
             self._ids[key] = client.request("POST", "/artifacts/", json=whole).json()["id"]
+        if kind == "markdown":
+            self._say_where(self._ids[key])
+
+    def _say_where(self, artifact_id: str) -> None:
+        from prefect.settings import PREFECT_UI_URL
+
+        # Among the artifacts of its tasks it is not easily found.
+        if page := PREFECT_UI_URL.value():
+            self._say(f"The run's graph: {page}/artifacts/artifact/{artifact_id}")
 
     def _find_earlier(self, flow: str) -> None:
         from prefect.client.orchestration import get_client

@@ -7,10 +7,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metaflow_prefect.names import artifact_key
+from metaflow_prefect.runtime.cards import Card
 from metaflow_prefect.runtime.datastore import Artifact, TaskRecord
 
 if TYPE_CHECKING:
     from metaflow_prefect.runtime.session import Session
+
+MAX_TASKS_SHOWN = 50
+"""Tasks of one foreach that post an artifact of their own."""
 
 
 def run_begins(flow: str, run_id: str, resumes: bool) -> None:  # noqa: FBT001  a fact, not a mode
@@ -58,26 +62,42 @@ def exit_hook_says(text: str) -> None:
 
 
 def task_is_done(session: Session, label: str, record: TaskRecord, logger: Any) -> None:
-    """Post the artifact that shows what the task has stored and how to fetch it."""
+    """Post the artifact that shows what the task has stored and how to fetch it.
+
+    Not for every task of a wide foreach: Prefect's page gets slow with thousands of artifacts, and
+    the first ones show what the others are like.
+    """
     from prefect.artifacts import create_markdown_artifact
 
     flow = session.context.program.flow
-    step = session.launches[label].place.step
+    place = session.launches[label].place
+    if place.indices and place.indices[-1] >= MAX_TASKS_SHOWN:
+        return
     try:
         create_markdown_artifact(
-            key=artifact_key(flow, step),
-            markdown=markdown(f"{flow}/{record.outcome.path}", record.artifacts),
+            key=artifact_key(flow, place.step),
+            markdown=markdown(
+                f"{flow}/{record.outcome.path}",
+                record.artifacts,
+                session.datastore.cards.of(place.step, place.task_id),
+                session.context.flow_file,
+            ),
             description=f"Artifacts of {label}",
         )
     except Exception as error:  # noqa: BLE001  what people see must never decide what a run does
         logger.warning("The artifact of %s could not be posted to Prefect: %s", label, error)
 
 
-def markdown(pathspec: str, artifacts: tuple[Artifact, ...]) -> str:
-    """Return a table of *artifacts* with the line of Python that fetches each."""
+def markdown(
+    pathspec: str,
+    artifacts: tuple[Artifact, ...],
+    cards: tuple[Card, ...] = (),
+    flow_file: str = "",
+) -> str:
+    """Return a table of *artifacts* with the line of Python that fetches each, and where the cards are."""
     head = f"### `{pathspec}`\n\n"
     if not artifacts:
-        return head + "This task stored no artifacts.\n"
+        return f"{head}This task stored no artifacts.\n{_cards(pathspec, cards, flow_file)}"
     rows = "\n".join(
         f"| `{item.name}` | `{item.type}` | {_size(item.size)} | `Task({pathspec!r})[{item.name!r}].data` |"
         for item in artifacts
@@ -85,7 +105,18 @@ def markdown(pathspec: str, artifacts: tuple[Artifact, ...]) -> str:
     return (
         f"{head}| artifact | type | size | fetch it with |\n|---|---|---|---|\n{rows}\n\n"
         "```python\nfrom metaflow import Task, namespace\nnamespace(None)\n"
-        f"task = Task({pathspec!r})\n```\n"
+        f"task = Task({pathspec!r})\n```\n{_cards(pathspec, cards, flow_file)}"
+    )
+
+
+def _cards(pathspec: str, cards: tuple[Card, ...], flow_file: str) -> str:
+    if not cards:
+        return ""
+    rows = "\n".join(f"| {card.id} | `{card.type}` | `{card.location}` |" for card in cards)
+    command = f"python {flow_file} card view {pathspec.partition('/')[2]}"
+    return (
+        f"\n#### Cards\n\n| id | type | kept at |\n|---|---|---|\n{rows}\n\n"
+        f"Open them in your browser, with the datastore's settings of the run:\n\n```bash\n{command}\n```\n"
     )
 
 

@@ -1,0 +1,62 @@
+"""The cards of a task: which steps make some, and where Metaflow keeps them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow_prefect.names import PARAMETERS_TASK_ID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Card:
+    """One card. `location` is a path or an address in the datastore; `id` is empty where @card gave none."""
+
+    type: str
+    id: str
+    location: str
+
+
+class Cards:
+    """Finds cards; asks the datastore for those steps only that have a @card."""
+
+    def __init__(self, flow: str, run_id: str, store: Callable[[], Any]) -> None:
+        self._flow = flow
+        self._run_id = run_id
+        self._store = store
+
+    @functools.cached_property
+    def steps(self) -> frozenset[str]:
+        """The steps with a @card, from the graph that Metaflow has stored with the run."""
+        task = self._store().get_task_datastore(self._run_id, "_parameters", PARAMETERS_TASK_ID)
+        graph = task.get("_graph_info", default=None) or {"steps": {}}
+        return frozenset(
+            name
+            for name, step in graph["steps"].items()
+            if any(item["name"] == "card" for item in step["decorators"])
+        )
+
+    def of(self, step: str, task_id: str) -> tuple[Card, ...]:
+        """Return the cards of a task, in the order of their names."""
+        if step not in self.steps:
+            return ()
+        from metaflow.datastore import FlowDataStore
+        from metaflow.plugins.cards.card_datastore import CardDatastore
+        from metaflow.plugins.cards.exception import CardNotPresentException
+
+        # Cards have a root of their own, beside that of the datastore.
+        kind = self._store()._storage_impl  # noqa: SLF001  it has no other name for that
+        root = CardDatastore.get_storage_root(kind.TYPE)
+        store = FlowDataStore(self._flow, storage_impl=type(kind), ds_root=root)
+        cards = CardDatastore(store, pathspec=f"{self._flow}/{self._run_id}/{step}/{task_id}")
+        try:
+            paths = sorted(cards.extract_card_paths())
+        except CardNotPresentException:
+            # A card that could not be rendered does not fail its step.
+            return ()
+        return tuple(
+            Card(type=info.type, id=info.id or "", location=cards._backend.full_uri(path))  # noqa: SLF001  as above
+            for path, info in ((path, CardDatastore.info_from_path(path)) for path in paths)
+        )
