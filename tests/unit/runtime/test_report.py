@@ -23,7 +23,7 @@ def test_a_task_shows_its_artifacts_and_its_cards(golden):
 
     shown = markdown(PATHSPEC, artifacts, cards, "flow.py")
 
-    golden(Path(__file__).with_name("artifacts_of_a_task.md"), shown)
+    golden(Path(__file__).with_name("artifacts_of_a_task.txt"), shown)
 
 
 def test_a_task_that_stored_nothing_says_so_and_still_shows_its_cards():
