@@ -43,6 +43,15 @@ def snake_case(name: str) -> str:
     return _WORD_BOUNDARY.sub("_", name).lower()
 
 
+def option_key(parameter: str) -> str:
+    """Return the key by which click knows a parameter's option: Metaflow's names do not tell these apart.
+
+    >>> option_key("Learning-Rate")
+    'learning_rate'
+    """
+    return parameter.replace("-", "_").lower()
+
+
 def unique_identifiers(names: Iterable[str], *, taken: Iterable[str]) -> Mapping[str, Identifier]:
     """Give each of *names* an identifier of its own, none of them in *taken*."""
     used = set(taken)

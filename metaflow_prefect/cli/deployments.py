@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_prefect.cli.group import prefect, says_what_is_wrong, schedule
+from metaflow_prefect.cli.group import command, prefect, schedule
 from metaflow_prefect.cli.options import (
     ATTRIBUTE_FILE,
     AUTHORIZE,
+    COMPILE_OPTIONS,
     JSON,
     NAME,
-    compile_options,
     parsed,
     positive,
     show,
@@ -23,8 +22,6 @@ from metaflow_prefect.cli.options import (
 from metaflow_prefect.deploy import options as deploy_options
 from metaflow_prefect.deploy.options import Collision, DeployOptions, Notification, Outcome
 from metaflow_prefect.deploy.tokens import TokenRequest
-
-_Command = TypeVar("_Command", bound=Callable[..., None])
 
 _DEPLOY_OPTIONS = (
     NAME,
@@ -88,17 +85,12 @@ _DEPLOY_OPTIONS = (
 )  # fmt: skip
 
 
-def _options_of_deploy(command: _Command) -> _Command:
-    for option in reversed(_DEPLOY_OPTIONS):
-        command = option(command)
-    return command
-
-
-@prefect.command(help="Register the flow as a deployment, or bring it up to date.")  # type: ignore[untyped-decorator]
-@_options_of_deploy
-@compile_options
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(
+    prefect,
+    "Register the flow as a deployment, or bring it up to date.",
+    *_DEPLOY_OPTIONS,
+    *COMPILE_OPTIONS,
+)
 def deploy(obj: Any, **options: Any) -> None:
     """Plan, then show, write or apply."""
     from metaflow_prefect.deploy import commands, summary
@@ -115,7 +107,7 @@ def deploy(obj: Any, **options: Any) -> None:
         return
     if options["prefect_yaml"] is not None:
         prepared = commands.prepare(obj, wanted, compiling, request)
-        text = commands.write_yaml(prepared, Path(options["prefect_yaml"]))
+        text = commands.write_yaml(obj, wanted, prepared, Path(options["prefect_yaml"]))
         show({"file": options["prefect_yaml"]}, text, is_json=is_json)
         return
     prepared, deployed = commands.deploy(obj, wanted, compiling, request)
@@ -133,11 +125,12 @@ def deploy(obj: Any, **options: Any) -> None:
     )
 
 
-@prefect.command(help="List the flow's deployments.")  # type: ignore[untyped-decorator]
-@click.option("--all", "is_all", is_flag=True, help="Those of all flows of Metaflow.")  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(
+    prefect,
+    "List the flow's deployments.",
+    click.option("--all", "is_all", is_flag=True, help="Those of all flows of Metaflow."),
+    JSON,
+)
 def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
     """One line each."""
     from metaflow_prefect.deploy import record
@@ -153,12 +146,9 @@ def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
     show([item.summary() for item in found], "\n".join(lines) or "none", is_json=is_json)
 
 
-@prefect.command(help="Remove the deployment, its schedules and its automations.")  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@AUTHORIZE  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(
+    prefect, "Remove the deployment, its schedules and its automations.", NAME, AUTHORIZE, JSON
+)
 def delete(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
     """Runs that are under way go on."""
     from metaflow_prefect.deploy import operations
@@ -172,12 +162,7 @@ def delete(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> 
     show({"deleted": found.full_name}, text, is_json=is_json)
 
 
-@prefect.command(help="Print the production token of the deployment.")  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@AUTHORIZE  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(prefect, "Print the production token of the deployment.", NAME, AUTHORIZE, JSON)
 def get_token(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
     """Only to its owner, and to those who have it already."""
     from metaflow_prefect.deploy import operations, record
@@ -191,23 +176,13 @@ def get_token(obj: Any, name: str | None, authorize: str | None, is_json: bool) 
     show({"production_token": deployment.token}, deployment.token or "none", is_json=is_json)
 
 
-@schedule.command("pause", help="Put the deployment's schedules to sleep.")  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@AUTHORIZE  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(schedule, "Put the deployment's schedules to sleep.", NAME, AUTHORIZE, JSON, name="pause")
 def pause_schedule(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
     """It can still be triggered."""
     _set_paused(obj, name, authorize, is_paused=True, is_json=is_json)
 
 
-@schedule.command("resume", help="Wake the deployment's schedules.")  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@AUTHORIZE  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(schedule, "Wake the deployment's schedules.", NAME, AUTHORIZE, JSON, name="resume")
 def resume_schedule(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
     """Runs that were missed are not made up for."""
     _set_paused(obj, name, authorize, is_paused=False, is_json=is_json)

@@ -37,6 +37,29 @@ def server() -> None:
     """Hold `status` and `stop`."""
 
 
+def command(
+    group: Any,
+    summary: str,
+    *options: Callable[[Any], Any],
+    name: str | None = None,
+    short: str | None = None,
+    cls: type = click.Command,
+    passes: Callable[[Any], Any] = click.pass_obj,
+) -> Callable[[Callable[..., None]], Any]:
+    """Register a function as a command of *group* with *options*, in their order in its help.
+
+    *short* stands for *summary* in the list of the commands. The function is given Metaflow's command line by *passes*; its errors appear as Metaflow's do.
+    """
+
+    def register(function: Callable[..., None]) -> Any:
+        wrapped: Any = passes(says_what_is_wrong(function))
+        for option in reversed(options):
+            wrapped = option(wrapped)
+        return group.command(name, cls=cls, help=summary, short_help=short)(wrapped)
+
+    return register
+
+
 def says_what_is_wrong(command: _Command) -> _Command:
     """Let our errors appear as Metaflow's do: headline, message, exit code 1."""
 

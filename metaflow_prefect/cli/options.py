@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any
 
 from metaflow._vendor import click
 
 from metaflow_prefect.compiler import CompileOptions
-
-_Command = TypeVar("_Command", bound=Callable[..., None])
 
 
 def positive(_context: Any, parameter: Any, value: int | None) -> int | None:
@@ -44,39 +41,23 @@ ATTRIBUTE_FILE = click.option(
 )
 
 
-def compile_options(command: _Command) -> _Command:
-    """The options of every command that compiles."""
-    for option in reversed(
-        (
-            click.option(
-                "--tag", "tags", multiple=True, help="Annotate all runs with the given tag."
-            ),
-            click.option(
-                "--with", "decospecs", multiple=True, help="Add a decorator to all steps."
-            ),
-            click.option(
-                "--max-workers",
-                type=int,
-                callback=positive,
-                default=16,
-                show_default=True,
-                help="How many tasks of a run may execute at the same time.",
-            ),
-            click.option(
-                "--workflow-timeout",
-                type=int,
-                callback=positive,
-                default=None,
-                help="Seconds after which a run is ended.",
-            ),
-        )
-    ):
-        command = option(command)
-    return command
+COMPILE_OPTIONS = (
+    click.option("--tag", "tags", multiple=True, help="Annotate all runs with the given tag."),
+    click.option("--with", "decospecs", multiple=True, help="Add a decorator to all steps."),
+    click.option(
+        "--max-workers", type=int, callback=positive, default=16, show_default=True,
+        help="How many tasks of a run may execute at the same time.",
+    ),
+    click.option(
+        "--workflow-timeout", type=int, callback=positive, default=None,
+        help="Seconds after which a run is ended.",
+    ),
+)  # fmt: skip
+"""The options of every command that compiles."""
 
 
 def parsed(options: dict[str, Any]) -> CompileOptions:
-    """Return what `compile_options` was given."""
+    """Return what `COMPILE_OPTIONS` were given."""
     return CompileOptions(
         tags=tuple(options["tags"]),
         decospecs=tuple(options["decospecs"]),

@@ -14,7 +14,7 @@ SECTIONS = (
     ),
     (
         "See and steer its runs",
-        ("list-runs", "status", "logs", "suspend", "unsuspend", "terminate"),
+        ("list-runs", "status", "logs", "fetch", "suspend", "unsuspend", "terminate"),
     ),
 )
 

@@ -12,7 +12,7 @@ from metaflow import parameters
 from metaflow._vendor import click
 
 from metaflow_prefect.cli.deployments import write_attributes
-from metaflow_prefect.cli.group import prefect, says_what_is_wrong
+from metaflow_prefect.cli.group import command, prefect
 from metaflow_prefect.cli.options import (
     ATTRIBUTE_FILE,
     AUTHORIZE,
@@ -26,6 +26,9 @@ from metaflow_prefect.deploy.runs import RunRecord, RunStatus
 
 _GIVEN = "metaflow_prefect.given"
 
+_CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
+"""What every command needs that changes a run."""
+
 
 class _Remembering(click.Command):  # type: ignore[misc]  # Metaflow's click has no types
     """Notes which options are on the command line; Metaflow's click (7) does not tell them from defaults."""
@@ -38,16 +41,21 @@ class _Remembering(click.Command):  # type: ignore[misc]  # Metaflow's click has
 
 
 @parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
-@prefect.command(cls=_Remembering, help="Start a run of the deployment.")  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@RUN_ID_FILE  # type: ignore[untyped-decorator]
-@click.option(
-    "--wait", is_flag=True, help="Wait until the run is over; exit with 1 if it did not succeed."
-)  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@ATTRIBUTE_FILE  # type: ignore[untyped-decorator]
-@click.pass_context  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(
+    prefect,
+    "Start a run of the deployment.",
+    NAME,
+    RUN_ID_FILE,
+    click.option(
+        "--wait",
+        is_flag=True,
+        help="Wait until the run is over; exit with 1 if it did not succeed.",
+    ),
+    JSON,
+    ATTRIBUTE_FILE,
+    cls=_Remembering,
+    passes=click.pass_context,
+)
 def trigger(
     context: Any,
     name: str | None,
@@ -89,16 +97,19 @@ def trigger(
         sys.exit(1)
 
 
-@prefect.command(help="List the runs of the deployment, the latest first.")  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@click.option(
-    "--state", "states", multiple=True,
-    type=click.Choice([item.value.lower().replace("_", "-") for item in RunStatus]),
-    help="Only runs in this state; may be given several times.",
-)  # type: ignore[untyped-decorator]  # fmt: skip
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(
+    prefect,
+    "List the runs of the deployment, the latest first.",
+    NAME,
+    click.option(
+        "--state",
+        "states",
+        multiple=True,
+        type=click.Choice([item.value.lower().replace("_", "-") for item in RunStatus]),
+        help="Only runs in this state; may be given several times.",
+    ),
+    JSON,
+)
 def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool) -> None:
     """One line each."""
     from metaflow_prefect.deploy import record, runs
@@ -113,14 +124,13 @@ def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool
     show([run.summary() for run in found], text, is_json=is_json)
 
 
-@prefect.command(
-    help="Print what the run is doing: PENDING, RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED.",
-    short_help="Print what the run is doing, in one word.",
-)  # type: ignore[untyped-decorator]
-@RUN_ID  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(
+    prefect,
+    "Print what the run is doing: PENDING, RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED.",
+    RUN_ID,
+    JSON,
+    short="Print what the run is doing, in one word.",
+)
 def status(obj: Any, run_id: str, is_json: bool) -> None:
     """Exit with 0 whatever it is: the question was answered."""
     from metaflow_prefect.deploy import runs
@@ -131,13 +141,14 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
     show(run.summary(), run.status.value, is_json=is_json)
 
 
-@prefect.command(help="Print the log of the run, or of one of its steps.")  # type: ignore[untyped-decorator]
-@RUN_ID  # type: ignore[untyped-decorator]
-@click.argument("step-name", required=False)  # type: ignore[untyped-decorator]
-@click.option("-f", "--follow", is_flag=True, help="Go on until the run is over.")  # type: ignore[untyped-decorator]
-@click.option("--json", "is_json", is_flag=True, help="Print one JSON document per line.")  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(
+    prefect,
+    "Print the log of the run, or of one of its steps.",
+    RUN_ID,
+    click.argument("step-name", required=False),
+    click.option("-f", "--follow", is_flag=True, help="Go on until the run is over."),
+    click.option("--json", "is_json", is_flag=True, help="Print one JSON document per line."),
+)
 def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bool) -> None:
     """Each line as soon as the server has it."""
     from metaflow_prefect.deploy import run_logs, runs, watching
@@ -155,16 +166,37 @@ def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bo
             sys.stdout.flush()
 
 
-@prefect.command(
-    help="Stop the run after the tasks that are running, until `unsuspend`.",
-    short_help="Stop the run after the tasks that are running.",
-)  # type: ignore[untyped-decorator]
-@RUN_ID  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@AUTHORIZE  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(
+    prefect,
+    "Bring the metadata of a run to this machine, where the run wrote it to files of its container: "
+    "Metaflow's client then finds the run.",
+    RUN_ID,
+    JSON,
+    short="Bring the metadata of a run to this machine.",
+)
+def fetch(obj: Any, run_id: str, is_json: bool) -> None:
+    """Nothing is to be done where there is a metadata service."""
+    from metaflow_prefect.deploy import metadata, record, runs
+    from metaflow_prefect.deploy.connection import prefect_client
+
+    with prefect_client() as client:
+        run = runs.read(client, obj.flow.name, run_id)
+        deployment = record.of_run(client, run.flow_name, run.deployment_id)
+    if not metadata.is_elsewhere(deployment):
+        text = f"The metadata of {run.pathspec} is where Metaflow's client looks for it."
+    elif metadata.fetch(deployment, run):
+        text = f"The metadata of {run.pathspec} is here now."
+    else:
+        text = f"{run.pathspec} has stored no metadata yet."
+    show(run.summary(), text, is_json=is_json)
+
+
+@command(
+    prefect,
+    "Stop the run after the tasks that are running, until `unsuspend`.",
+    *_CHANGE,
+    short="Stop the run after the tasks that are running.",
+)
 def suspend(obj: Any, **options: Any) -> None:
     """It looks every few seconds whether somebody wants that."""
     from metaflow_prefect.deploy import runs
@@ -172,13 +204,7 @@ def suspend(obj: Any, **options: Any) -> None:
     _change(obj, runs.suspend, "stops after the tasks that are running", options)
 
 
-@prefect.command(help="Let a suspended run go on.")  # type: ignore[untyped-decorator]
-@RUN_ID  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@AUTHORIZE  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(prefect, "Let a suspended run go on.", *_CHANGE)
 def unsuspend(obj: Any, **options: Any) -> None:
     """What it has done is not done again."""
     from metaflow_prefect.deploy import runs
@@ -186,13 +212,7 @@ def unsuspend(obj: Any, **options: Any) -> None:
     _change(obj, runs.unsuspend, "goes on when a worker takes it", options)
 
 
-@prefect.command(help="End the run.")  # type: ignore[untyped-decorator]
-@RUN_ID  # type: ignore[untyped-decorator]
-@NAME  # type: ignore[untyped-decorator]
-@AUTHORIZE  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-@says_what_is_wrong
+@command(prefect, "End the run.", *_CHANGE)
 def terminate(obj: Any, **options: Any) -> None:
     """Its worker ends what it has started."""
     from metaflow_prefect.deploy import runs

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.errors import MetaflowPrefectError
+from metaflow_prefect.names import option_key
 from metaflow_prefect.runtime import choice
 from metaflow_prefect.runtime.local_run import run_locally, with_workers
 
@@ -59,7 +60,7 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
     def call(
         max_workers: int | None, tag: tuple[str, ...], run_id_file: str | None, **values: Any
     ) -> None:
-        keywords = {p.keyword: values[_key(p.name)] for p in parameters}
+        keywords = {p.keyword: values[option_key(p.name)] for p in parameters}
         limited = with_workers(flow, max_workers)
         run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
 
@@ -79,11 +80,6 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
 
 def _summary(flow: Any) -> str:
     return str(flow.description or flow.name).partition("\n\nArgs:")[0]
-
-
-def _key(name: str) -> str:
-    """Return the key under which click hands over the option *name*."""
-    return name.replace("-", "_").lower()
 
 
 def _option(parameter: Parameter) -> Any:
