@@ -80,7 +80,7 @@ FLOW_DECORATORS = (
     _mapped("project", "`project.branch.Flow` is the deployment's name; --branch and --production as under `run`"),
     _mapped("exit_hook", "runs after the flow, on success or on error"),
     _mapped("trigger", "an automation of the deployment; parameters from the event's payload, in their own types"),
-    _mapped("trigger_on_finish", "an automation of the deployment; `current.trigger` as under `run --trigger`"),
+    _mapped("trigger_on_finish", "an automation of the deployment; `current.trigger` says which runs"),
     _refused(
         "conda_base", "steps run with the interpreter of the flow run so far",
         "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",

@@ -123,7 +123,7 @@ def _started_by(triggers: ir.Triggers) -> str:
     runs = json.dumps([event.event for event in triggers.events if event.flow is not None])
     item = (
         '{"name": e.event, "id": e.payload.get("id", e.id | string), '
-        '"timestamp": e.payload.get("timestamp"), '
+        '"timestamp": e.payload.get("timestamp") or e.occurred.timestamp() | int, '
         f'"type": "run" if e.event in {runs} else "event"}}'
     )
     return (

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
+from metaflow_prefect.analysis import files
 from metaflow_prefect.analysis.code import code_files
 from metaflow_prefect.compiler import CompileOptions, analyse_for
-from metaflow_prefect.deploy import apply, gitops, record, summary, tokens
+from metaflow_prefect.deploy import apply, gitops, record, storage, summary, tokens
 from metaflow_prefect.deploy.apply import Deployed
 from metaflow_prefect.deploy.connection import prefect_client
+from metaflow_prefect.deploy.jobs import Site
 from metaflow_prefect.deploy.options import DeployOptions
 from metaflow_prefect.deploy.plan import DeploymentPlan, plan
 from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.deploy.site import gather, user
 from metaflow_prefect.deploy.target import Target, of_flow
 from metaflow_prefect.deploy.tokens import TokenRequest
+from metaflow_prefect.errors import UnsupportedFlow
 from metaflow_prefect.render import render_standalone
 
 
@@ -30,9 +33,14 @@ class Prepared:
     target: Target
     plan: DeploymentPlan
     generated: str
-    token: str
-    pool_type: str
+    site: Site
     existing: DeploymentRecord | None
+
+    @property
+    def token(self) -> str:
+        """The production token of the deployment."""
+        assert self.site.token is not None  # noqa: S101  whoever deploys has one
+        return self.site.token
 
 
 def deploy(
@@ -44,7 +52,7 @@ def deploy(
         MetaflowPrefectError: something was refused; the server is as it was.
     """
     with prefect_client() as client:
-        prepared = _prepare(client, state, wanted, options, request)
+        prepared = _stored(state, wanted, _prepare(client, state, wanted, options, request))
         deployed = apply.apply(client, prepared.plan, prepared.existing)
     tokens.remember(prepared.target.token_prefix, prepared.token)
     return prepared, deployed
@@ -55,6 +63,8 @@ def prepare(
 ) -> Prepared:
     """Plan the deployment of the flow of *state*; only reads.
 
+    The files of IncludeFile are still paths then, and the code package is not there: see `write_yaml`.
+
     Raises:
         MetaflowPrefectError: `deploy` would be refused.
     """
@@ -62,13 +72,17 @@ def prepare(
         return _prepare(client, state, wanted, options, request)
 
 
-def write_yaml(prepared: Prepared, output: Path) -> str:
+def write_yaml(state: Any, wanted: DeployOptions, prepared: Prepared, output: Path) -> str:
     """Write the plan as a `prefect.yaml` and return what to tell the user.
+
+    What its runs need in the datastore is stored there.
 
     Raises:
         OutputRefused: it cannot be written there.
         DeploymentRefused: a `prefect.yaml` cannot say it.
     """
+    gitops.check(prepared.plan, output)
+    prepared = _stored(state, wanted, prepared)
     flow_file = gitops.write(prepared.plan, prepared.generated, output)
     return "\n".join(
         (
@@ -83,7 +97,7 @@ def report(state: Any, wanted: DeployOptions, prepared: Prepared, deployed: Depl
     flow_file = Path(state.entrypoint[-1])
     planned = prepared.plan
     facts = [
-        ("work pool", f"{planned.work_pool} ({prepared.pool_type})"),
+        ("work pool", f"{planned.work_pool} ({prepared.site.pool_type})"),
         *(("schedule", line) for line in summary.schedule_lines(planned)),
         *(("starts on", event.event) for event in _events(planned.triggers)),
         ("namespace", f"production:{prepared.token}"),
@@ -118,16 +132,35 @@ def _prepare(
     tokens.check(holder, user(), request.authorize, tokens.cached(target.token_prefix))
     token = tokens.choose(holder, request, target.token_prefix, is_project=target.is_project)
     site = gather(state, apply.pool(client, wanted.work_pool, existing), token)
+    findings = files.missing(files.included(state.flow, wanted.parameter_defaults))
+    if findings:
+        raise UnsupportedFlow(flow.name, findings)
     generated = render_standalone(flow, code_files(state))
     return Prepared(
         flow=flow,
         target=target,
         plan=plan(flow, generated, wanted, site),
         generated=generated,
-        token=token,
-        pool_type=site.pool_type,
+        site=site,
         existing=existing,
     )
+
+
+def _stored(state: Any, wanted: DeployOptions, prepared: Prepared) -> Prepared:
+    """Store what the runs need beside their code, and plan again with where it is."""
+    flow, site = prepared.flow, prepared.site
+    included = files.included(state.flow, wanted.parameter_defaults)
+    datastore = state.flow_datastore
+    defaults = storage.keep_files(datastore, included)
+    if not included and datastore.TYPE == "local":
+        return prepared
+    if datastore.TYPE != "local":
+        script = Path(state.entrypoint[-1]).name
+        package = storage.code_package(flow.name, script, code_files(state))
+        variables = storage.keep_code(datastore, package)
+        site = replace(site, metaflow_environment={**site.metaflow_environment, **variables})
+    wanted = replace(wanted, parameter_defaults={**wanted.parameter_defaults, **defaults})
+    return replace(prepared, plan=plan(flow, prepared.generated, wanted, site))
 
 
 def _events(triggers: ir.Triggers | None) -> tuple[ir.Trigger, ...]:

@@ -20,6 +20,9 @@ _CHUNK = 100_000
 
 _LOCAL_POOL_TYPES = frozenset({"process"})
 
+_IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
+"""What a type of work pool calls the image of its jobs, where that is not `image` as in Prefect's own types."""
+
 _FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
     # A second container would execute the flow a second time while Prefect reschedules the first;
     # and an hour, the worker's documented default, is no limit that a flow has asked for.
@@ -66,7 +69,7 @@ def job_variables(
                 f"--image {options.image}: work pool {site.pool} ({site.pool_type}) runs processes, not images; nothing was created.",
                 fix="leave --image out, or deploy to a pool of containers",
             )
-        chosen.setdefault("image", options.image)
+        chosen.setdefault(_IMAGE_VARIABLES.get(site.pool_type, "image"), options.image)
     findings = _unreachable(flow, site, environment)
     if findings:
         raise UnsupportedFlow(flow.name, findings)

@@ -10,6 +10,7 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.errors import DeploymentRefused, ParameterRefused
+from metaflow_prefect.names import option_key
 
 
 class Collision(str, Enum):
@@ -95,10 +96,10 @@ def with_defaults(
     Raises:
         ParameterRefused: there is no such parameter, or the text is no value of its type.
     """
-    wanted = {name.replace("-", "_").lower(): (name, text) for name, text in texts.items()}
+    wanted = {option_key(name): (name, text) for name, text in texts.items()}
     changed: list[ir.Parameter] = []
     for parameter in parameters:
-        name, text = wanted.pop(parameter.name.replace("-", "_").lower(), ("", None))
+        name, text = wanted.pop(option_key(parameter.name), ("", None))
         if text is None:
             changed.append(parameter)
         else:

@@ -7,6 +7,7 @@ their schema. So a deployment that `prefect deploy` made from our prefect.yaml r
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -23,7 +24,10 @@ _PAGE = 200
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentRecord:
-    """One deployment on the server. `metadata` is Metaflow's name of the metadata provider, if known."""
+    """One deployment on the server. `metadata` is Metaflow's name of the metadata provider, if known.
+
+    `metadata_kind`, `datastore` and `datastore_root` are those of its runs.
+    """
 
     id: str
     flow_name: str
@@ -31,6 +35,9 @@ class DeploymentRecord:
     owner: str
     token: str | None
     metadata: str | None
+    metadata_kind: str | None
+    datastore: str | None
+    datastore_root: str | None
     project: str | None
     branch: str | None
     work_pool: str | None
@@ -65,6 +72,7 @@ class DeploymentRecord:
 def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
     """Read Prefect's answer about one deployment."""
     environment = deployment.job_variables.get("env") or {}
+    datastore = environment.get("METAFLOW_DEFAULT_DATASTORE")
     tags = dict(tag.split(":", 1) for tag in deployment.tags if ":" in tag)
     return DeploymentRecord(
         id=str(deployment.id),
@@ -73,6 +81,9 @@ def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
         owner=environment.get("METAFLOW_OWNER", "unknown"),
         token=environment.get("METAFLOW_PRODUCTION_TOKEN"),
         metadata=_metadata(environment),
+        metadata_kind=environment.get("METAFLOW_DEFAULT_METADATA"),
+        datastore=datastore,
+        datastore_root=environment.get(f"METAFLOW_DATASTORE_SYSROOT_{(datastore or '').upper()}"),
         project=tags.get("project"),
         branch=tags.get("project_branch"),
         work_pool=deployment.work_pool_name,
@@ -90,6 +101,23 @@ def find(client: Any, full_name: str) -> DeploymentRecord | None:
         return parse(client.read_deployment_by_name(full_name), full_name.partition("/")[0])
     except ObjectNotFound:
         return None
+
+
+def of_run(client: Any, flow_name: str, deployment_id: str | None) -> DeploymentRecord:
+    """Return the deployment of a run.
+
+    Raises:
+        DeploymentRefused: the run has none, or it was deleted.
+    """
+    from prefect.exceptions import ObjectNotFound
+
+    if deployment_id is not None:
+        with contextlib.suppress(ObjectNotFound):
+            return parse(client.read_deployment(deployment_id), flow_name)
+    raise DeploymentRefused(
+        "The run's deployment is not on this server; nothing was done.",
+        fix="deploy the flow again, under the same name",
+    )
 
 
 def read(client: Any, full_name: str) -> DeploymentRecord:

@@ -8,6 +8,7 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.errors import ParameterRefused
+from metaflow_prefect.names import option_key
 from metaflow_prefect.render import TRIGGERED_BY
 
 _TYPES = {
@@ -76,10 +77,10 @@ def flow_run_parameters(
     Raises:
         ParameterRefused: the deployment has no such parameter.
     """
-    by_name = {_folded(argument.name): argument for argument in known}
+    by_name = {option_key(argument.name): argument for argument in known}
     given: dict[str, Any] = {}
     for name, value in values.items():
-        argument = by_name.get(_folded(name))
+        argument = by_name.get(option_key(name))
         if argument is None:
             listed = ", ".join(item.name for item in known) or "none"
             raise ParameterRefused(
@@ -91,11 +92,6 @@ def flow_run_parameters(
         else:
             given[argument.key] = value
     return given
-
-
-def _folded(name: str) -> str:
-    """Return the name as click makes it a key: Metaflow's names do not tell these apart."""
-    return name.replace("-", "_").lower()
 
 
 def _property(parameter: ir.Parameter, position: int) -> dict[str, Any]:

@@ -18,9 +18,6 @@ _CLIENTS = {
 }
 
 _SETTINGS = (
-    "DATASTORE_SYSROOT_S3",
-    "DATASTORE_SYSROOT_AZURE",
-    "DATASTORE_SYSROOT_GS",
     "DATATOOLS_S3ROOT",
     "S3_ENDPOINT_URL",
     "AZURE_STORAGE_BLOB_SERVICE_ENDPOINT",
@@ -57,11 +54,12 @@ def gather(state: Any, pool: Pool, token: str | None) -> Site:
         "METAFLOW_DEFAULT_METADATA": state.metadata.TYPE,
         **dict(_configured()),
     }
+    root = str(datastore.datastore_root)
     if datastore.TYPE == "local":
         # Metaflow appends `.metaflow` to this variable.
-        environment["METAFLOW_DATASTORE_SYSROOT_LOCAL"] = str(
-            Path(datastore.datastore_root).resolve().parent
-        )
+        root = str(Path(root).resolve().parent)
+    # The one in use, which may have been typed (--datastore-root): whoever looks for a run needs it, too.
+    environment[f"METAFLOW_DATASTORE_SYSROOT_{datastore.TYPE.upper()}"] = root
     return Site(
         owner=user(),
         token=token,

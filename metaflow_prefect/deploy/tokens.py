@@ -69,6 +69,11 @@ def choose(
     from metaflow.plugins.aws.step_functions.production_token import new_token
 
     if request.given is not None:
+        if request.is_new_wanted:
+            raise DeploymentRefused(
+                "--new-token and --generate-new-token contradict each other; nothing was created.",
+                fix="use one of them",
+            )
         if is_project:
             raise DeploymentRefused(
                 "--new-token can't be used under @project, whose tokens have a form of their own.",

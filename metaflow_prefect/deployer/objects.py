@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 
 from metaflow.runner.deployer import DeployedFlow, TriggeredRun
 
-from metaflow_prefect.deploy import operations, record, run_logs, runs, trigger
+from metaflow_prefect.deploy import metadata, operations, record, run_logs, runs, trigger
 from metaflow_prefect.deploy.connection import prefect_client
 from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.deploy.runs import RunRecord, RunStatus
@@ -38,11 +38,13 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
     def run(self) -> Any | None:
         """Metaflow's `Run`, or None before its first task has started.
 
-        It is looked up where the deployment keeps its metadata, whatever this process is set to.
+        It is looked up where the deployment keeps its metadata, whatever this process is set to. What
+        a container wrote to its own files is fetched first.
         """
         from metaflow import Run
         from metaflow.exception import MetaflowNotFound
 
+        self._fetch_metadata()
         try:
             found = Run(
                 self.pathspec, _namespace_check=False, _current_metadata=self.metadata_for_flow
@@ -97,6 +99,15 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
     def terminate(self, authorize: str | None = None) -> bool:
         """End the run; True, or an error that says why not."""
         return self._change(runs.terminate, authorize)
+
+    def _fetch_metadata(self) -> None:
+        if getattr(self, "_has_all_metadata", False):
+            return
+        with self._client() as client:
+            run = self._record()
+            deployment = record.of_run(client, run.flow_name, run.deployment_id)
+        is_here = not metadata.is_elsewhere(deployment) or metadata.fetch(deployment, run)
+        self._has_all_metadata = is_here and run.status.is_over
 
     def _record(self) -> RunRecord:
         flow_name, run_id = self.pathspec.split("/")
@@ -167,6 +178,20 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
         """
         with self._client() as client:
             run = trigger.trigger(client, record.read(client, self.name), kwargs)
+        return self._run(run)
+
+    def resume(self, run_id: str, step_to_rerun: str | None = None) -> PrefectTriggeredRun:
+        """Start a run that takes over what the run *run_id* has done, with its parameters.
+
+        Steps from *step_to_rerun* on are executed again in any case.
+
+        Raises:
+            RunRefused: there is no such run, or it is not over.
+            ParameterRefused: the deployment does not accept its parameters any more.
+        """
+        with self._client() as client:
+            deployment = record.read(client, self.name)
+            run = trigger.resume(client, deployment, run_id, step_to_rerun)
         return self._run(run)
 
     def list_runs(self, states: list[str] | None = None) -> Iterator[PrefectTriggeredRun]:

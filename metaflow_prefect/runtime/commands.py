@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
+from metaflow_prefect.runtime import current_trigger
 from metaflow_prefect.runtime import environment as script
 from metaflow_prefect.runtime.dispatcher import Launch
 from metaflow_prefect.runtime.graph import Step
@@ -18,7 +19,8 @@ from metaflow_prefect.runtime.program import Program
 class RunContext:
     """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root.
 
-    `namespace` is what the client sees inside the steps; all runs if empty.
+    `namespace` is what the client sees inside the steps; all runs if empty. `is_triggered` says
+    that events started the run: its tasks are told which (`current_trigger`).
     """
 
     program: Program
@@ -30,6 +32,7 @@ class RunContext:
     origin_run_id: str | None = None
     config_file: str | None = None
     namespace: str = ""
+    is_triggered: bool = False
 
 
 def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
@@ -124,8 +127,11 @@ def read_environment(run: RunContext) -> list[str]:
 def step(run: RunContext, attempt: Attempt) -> list[str]:
     """Return the command that executes *attempt*."""
     launch = attempt.launch
+    python, *options = top_level(run)
     words = [
-        *top_level(run),
+        python,
+        *([current_trigger.__file__] if run.is_triggered else []),
+        *options,
         "step",
         launch.place.step,
         f"--run-id={run.run_id}",

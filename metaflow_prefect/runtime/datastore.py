@@ -6,8 +6,10 @@ step runs under us with exactly the decorators it has under Metaflow.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
@@ -44,10 +46,10 @@ class RunDatastore:
         # metaflow is imported here: a generated file must be importable in a moment.
         from metaflow.plugins import DATASTORES
 
-        self._flow = flow
-        self._run_id = run_id
+        self.flow = flow
+        self.run_id = run_id
         self._storage = next(storage for storage in DATASTORES if kind == storage.TYPE)
-        self.cards = Cards(flow, run_id, self._store)
+        self.cards = Cards(flow, run_id, self.of_flow)
         self.root: str = root or self._storage.get_datastore_root_from_config(_silent)
 
     def begun(self) -> bool:
@@ -56,11 +58,11 @@ class RunDatastore:
 
     def parameters_path(self) -> str:
         """Return the pathspec of the task that holds the parameters."""
-        return f"{self._run_id}/_parameters/{PARAMETERS_TASK_ID}"
+        return f"{self.run_id}/_parameters/{PARAMETERS_TASK_ID}"
 
     def path(self, place: Place) -> str:
         """Return the pathspec of the task at *place*, without the flow's name, as Metaflow's inputs are written."""
-        return f"{self._run_id}/{place.step}/{place.task_id}"
+        return f"{self.run_id}/{place.step}/{place.task_id}"
 
     def record(self, place: Place, attempt: int | None = None) -> TaskRecord | None:
         """Return what *attempt* (default: the last one) left, or None if it did not succeed."""
@@ -94,21 +96,40 @@ class RunDatastore:
         ended = {"return_code": return_code, "killed": False, "success": return_code == 0}
         self._write(place, attempt).save_metadata({"runtime": ended})
 
-    def _store(self) -> Any:
+    def write(self, name: str, content: bytes) -> None:
+        """Store a file of our own beside the runs of the flow, in place of an earlier one."""
+        storage, path = self._file(name)
+        storage.save_bytes(iter([(path, io.BytesIO(content))]), overwrite=True, len_hint=1)
+
+    def read(self, name: str) -> bytes | None:
+        """Return what `write` has stored, or None."""
+        storage, path = self._file(name)
+        with storage.load_bytes([path]) as loaded:
+            for _, file, _ in loaded:
+                if file is not None:
+                    return Path(file).read_bytes()
+        return None
+
+    def _file(self, name: str) -> tuple[Any, str]:
+        storage = self._storage(self.root)
+        return storage, storage.path_join(self.flow, *name.split("/"))
+
+    def of_flow(self) -> Any:
+        """Return Metaflow's own object for the datastore of the flow."""
         from metaflow.datastore import FlowDataStore
 
-        return FlowDataStore(self._flow, storage_impl=self._storage, ds_root=self.root)
+        return FlowDataStore(self.flow, storage_impl=self._storage, ds_root=self.root)
 
     def _write(self, place: Place, attempt: int) -> Any:
-        return self._store().get_task_datastore(
-            self._run_id, place.step, place.task_id, attempt=attempt, mode="w"
+        return self.of_flow().get_task_datastore(
+            self.run_id, place.step, place.task_id, attempt=attempt, mode="w"
         )
 
     def _done_attempt(self, step: str, task_id: str, attempt: int | None = None) -> Any:
         from metaflow.datastore.exceptions import DataException
 
         try:
-            task = self._store().get_task_datastore(self._run_id, step, task_id, attempt=attempt)
+            task = self.of_flow().get_task_datastore(self.run_id, step, task_id, attempt=attempt)
         except DataException:
             return None
         # For an attempt that was never begun Metaflow returns an empty task instead of an error.

@@ -12,7 +12,7 @@ from typing import Any
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import StepFailed
-from metaflow_prefect.runtime import events, report
+from metaflow_prefect.runtime import deployed, events, report
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
 from metaflow_prefect.runtime.graph import End, Step
@@ -57,9 +57,8 @@ def execute(
     context = FlowRunContext.get()
     assert context is not None  # noqa: S101  only ever called inside a flow run
     assert context.flow_run is not None  # noqa: S101
-    program = events.triggered(program, triggered_by)
     run_id = names.run_id(context.flow_run.id)
-    options = OPTIONS.get()
+    options = deployed.completed(OPTIONS.get(), program, context.flow_run, triggered_by or ())
     say = report.flow_log()
     session = Session.open(program, steps, run_id, options, say)
     workers = getattr(context.task_runner, "_max_workers", 1)

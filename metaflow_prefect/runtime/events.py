@@ -1,12 +1,11 @@
-"""Events: what a deployed run tells others, what started it, and what a user publishes."""
+"""Events: what a deployed run tells others, and what a user publishes."""
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import time
 import uuid
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
@@ -124,18 +123,3 @@ def _project_fields(project_flow: str | None) -> dict[str, object]:
         "is_production": branch.split(".")[0] == "prod",
         "is_user_branch": branch.split(".")[0] == "user",
     }
-
-
-def triggered(program: Program, triggered_by: Iterable[Mapping[str, Any]] | None) -> Program:
-    """Return *program* with the runs that started it, which Metaflow then shows as `current.trigger`.
-
-    *triggered_by* is what the automation sent. Metaflow takes only runs that way (`--trigger`);
-    the events of @trigger stay among the flow run's parameters.
-    """
-    runs = dict.fromkeys(
-        "/".join(str(item["id"]).split("/")[:2])
-        for item in triggered_by or ()
-        if item["type"] == "run"
-    )
-    options = (*program.options, *(f"--trigger={run}" for run in runs))
-    return dataclasses.replace(program, options=options)

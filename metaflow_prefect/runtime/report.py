@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from metaflow_prefect.names import artifact_key
+from metaflow_prefect.runtime import current_trigger
 from metaflow_prefect.runtime.cards import Card
 from metaflow_prefect.runtime.datastore import Artifact, TaskRecord
 
@@ -42,6 +43,10 @@ def identify(session: Session, label: str, task_run: Any, logger: Any) -> None:
         "prefect-flow-run-name": str(flow_run.name),
         "prefect-task-run-id": str(task_run.id),
     }
+    triggers = session.environment.get(current_trigger.VARIABLE)
+    if triggers and not session.launches[label].parents:
+        # As Metaflow's Argo plugin notes it, with the first task.
+        facts["execution-triggers"] = triggers
     if deployment.id is not None:
         facts["prefect-deployment-id"] = str(deployment.id)
         # Workers hand it to their jobs; asking the server for it would be a call per task.

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_prefect.errors import InitFailed, StepFailed
-from metaflow_prefect.runtime import choice, commands, environment
+from metaflow_prefect.runtime import choice, commands, current_trigger, environment
 from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.datastore import RunDatastore, TaskRecord
 from metaflow_prefect.runtime.dispatcher import Launch
@@ -25,6 +25,7 @@ from metaflow_prefect.runtime.fork_server.client import Warm
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.logs import TaskLog
 from metaflow_prefect.runtime.metadata import TaskMetadata
+from metaflow_prefect.runtime.metadata_copy import MetadataCopy
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.program import Program
 
@@ -49,13 +50,19 @@ class LaunchOptions:
     """What the person who starts a run may add to what the generated file says.
 
     `on_begin` is called with the flow's name and the run's id before Metaflow begins the run;
-    `board` is told how the run goes.
+    `board` is told how the run goes. `variables` go into the environment of every command.
     """
 
     tags: tuple[str, ...] = ()
     origin: Origin | None = None
     on_begin: Callable[[str, str], None] | None = None
     board: Board = field(default_factory=Board)
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether events started the run."""
+        return current_trigger.VARIABLE in self.variables
 
 
 @dataclass(slots=True)
@@ -77,6 +84,8 @@ class Session:
     resumes: bool
     metadata: TaskMetadata
     board: Board
+    say: Callable[[str], None]
+    metadata_copy: MetadataCopy | None = None
     origin: Origin | None = None
     cloned: set[str] = field(default_factory=set)
     launches: dict[str, Launch] = field(default_factory=dict)
@@ -117,9 +126,11 @@ class Session:
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_written(program.config),
             namespace=os.environ.get("METAFLOW_PREFECT_NAMESPACE", ""),
+            is_triggered=options.is_triggered,
         )
         by_name = {step.name: step for step in steps}
-        environ = commands.environment(os.environ, python=context.python, run_id=run_id)
+        given = {**os.environ, **options.variables}
+        environ = commands.environment(given, python=context.python, run_id=run_id)
         python, file, *words = commands.top_level(context)
         warm = Warm(python=python, flow_file=file, options=words, environment=environ)
         return cls(
@@ -131,6 +142,8 @@ class Session:
             resumes=datastore.begun(),
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
             board=options.board,
+            say=say,
+            metadata_copy=_metadata_copy(program, datastore),
             origin=options.origin,
         )
 
@@ -147,6 +160,7 @@ class Session:
         if any(step.environment for step in self.steps.values()):
             self._variables = _in_background(self._read_variables)
         if self.resumes:
+            self._copy(MetadataCopy.fetch)
             return
         variables = self._environment(commands.parameter_variables(parameters))
         log = TaskLog()
@@ -185,6 +199,7 @@ class Session:
                 self.cloned.add(label)
             else:
                 self._save(launch, number, log, code)
+            self._copy(MetadataCopy.keep_now_and_then)
             return self._keep(label, record)
         error = self._failure(label, launch, code, log)
         if code != 0:
@@ -200,7 +215,8 @@ class Session:
         self.executor.stop()
 
     def dispose(self) -> None:
-        """Remove what was written beside the datastore; the session is of no use afterwards."""
+        """Bring away what this machine alone has, and remove the rest; the session is of no use afterwards."""
+        self._copy(MetadataCopy.keep)
         if self.context.config_file is not None:
             Path(self.context.config_file).unlink(missing_ok=True)
 
@@ -221,6 +237,15 @@ class Session:
             show(ended.stdout.strip())
             if ended.returncode != 0:
                 show(f"[exit_hook] Hook {hook!r} failed with exit code {ended.returncode}")
+
+    def _copy(self, do: Callable[[MetadataCopy], object]) -> None:
+        """Copy the run's metadata where that is called for."""
+        if self.metadata_copy is None:
+            return
+        try:
+            do(self.metadata_copy)
+        except Exception as error:  # noqa: BLE001  metadata is for people: it must never decide what a run does
+            self.say(f"The run's metadata could not be copied: {error}")
 
     def _clonable(self, launch: Launch) -> str | None:
         """Return the task to take over from the origin run; only where every input was taken over too."""
@@ -308,6 +333,13 @@ class Session:
             problem = "The values of @environment could not be read from"
             said = (errors or output)[-2000:]
             raise InitFailed(f"{problem} {self.context.flow_file}:\n{said}") from None
+
+
+def _metadata_copy(program: Program, datastore: RunDatastore) -> MetadataCopy | None:
+    """Return what keeps local metadata in the datastore, where these are not the same files anyway."""
+    if program.metadata != "local" or program.datastore == "local":
+        return None
+    return MetadataCopy(datastore)
 
 
 def _as_typed(flow_file: Path) -> str:

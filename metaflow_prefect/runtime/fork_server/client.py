@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from metaflow_prefect.runtime import environment
+from metaflow_prefect.runtime import current_trigger, environment
 from metaflow_prefect.runtime.executors import Command, OnLine, Stream
 from metaflow_prefect.runtime.processes import (
     POLL_SECONDS,
@@ -57,6 +57,9 @@ class Warm:
             return None
         if script == self.flow_file:
             return {"words": words, "variables": late, "reads_environment": False}
+        if script == current_trigger.__file__ and words[:1] == [self.flow_file]:
+            # The server does what that script does before it is ready.
+            return {"words": words[1:], "variables": late, "reads_environment": False}
         if script == environment.__file__ and words[:1] == [self.flow_file]:
             words = [*words[1:], environment.COMMAND]
             return {"words": words, "variables": late, "reads_environment": True}

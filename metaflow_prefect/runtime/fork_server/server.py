@@ -64,6 +64,7 @@ def _part(name: str, *folders: str) -> Any:
 
 
 child = _part("child")
+current_trigger = _part("current_trigger", os.pardir)
 fitness = _part("fitness")
 flow_main = _part("flow_main")
 randomness = _part("randomness")
@@ -94,6 +95,7 @@ class Server:
 
     def _at_command_line(self) -> None:
         self._warm_up()
+        current_trigger.apply()
         self._output.end()
         name = os.path.basename(self.flow_file)  # noqa: PTH119  no pathlib before the flow asks for it
         problems = fitness.problems(name, self._descriptors)

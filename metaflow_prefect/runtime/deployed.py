@@ -1,0 +1,62 @@
+"""What a run of a deployment is told by whoever asked for it: by a schedule, by events, by `resume`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from metaflow_prefect.runtime import current_trigger, origin
+from metaflow_prefect.runtime.datastore import RunDatastore
+from metaflow_prefect.runtime.origin import Origin
+from metaflow_prefect.runtime.program import Program
+from metaflow_prefect.runtime.session import LaunchOptions
+
+SCHEDULED_TIME = "METAFLOW_PREFECT_SCHEDULED_TIME"
+"""In the environment of a scheduled run's steps: when it was due, in ISO 8601 with its offset from UTC."""
+
+ORIGIN_RUN_ID = "METAFLOW_PREFECT_ORIGIN_RUN_ID"
+"""In the environment of a run: the Metaflow run whose successful tasks it takes over."""
+
+STEP_TO_RERUN = "METAFLOW_PREFECT_STEP_TO_RERUN"
+"""In the environment of a run with an origin: the step that is executed again although it succeeded."""
+
+
+def completed(
+    options: LaunchOptions,
+    program: Program,
+    flow_run: Any,
+    triggered_by: Iterable[Mapping[str, Any]],
+) -> LaunchOptions:
+    """Return *options* with what the flow run itself and its environment say.
+
+    Raises:
+        InitFailed: there is no run to take tasks from.
+    """
+    return replace(
+        options,
+        origin=options.origin or _origin(program, os.environ),
+        variables={**_schedule(flow_run), **_trigger(triggered_by)},
+    )
+
+
+def _schedule(flow_run: Any) -> dict[str, str]:
+    """Return the moment a schedule has set; the one it had at first, should the run begin again later."""
+    if not flow_run.auto_scheduled or flow_run.expected_start_time is None:
+        return {}
+    return {SCHEDULED_TIME: flow_run.expected_start_time.isoformat()}
+
+
+def _trigger(triggered_by: Iterable[Mapping[str, Any]]) -> dict[str, str]:
+    found = list(triggered_by)
+    return {current_trigger.VARIABLE: current_trigger.variable(found)} if found else {}
+
+
+def _origin(program: Program, environment: Mapping[str, str]) -> Origin | None:
+    run_id = environment.get(ORIGIN_RUN_ID)
+    if not run_id:
+        return None
+    step = environment.get(STEP_TO_RERUN)
+    datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
+    return origin.read(datastore.of_flow(), run_id, {}, frozenset({step} if step else ()))

@@ -1,0 +1,73 @@
+"""What a deployment tells the containers of its runs."""
+
+from __future__ import annotations
+
+from io import BytesIO
+
+import pytest
+
+from metaflow_prefect import ir
+from metaflow_prefect.deploy.jobs import Site, job_variables
+from metaflow_prefect.deploy.options import DeployOptions
+from metaflow_prefect.deploy.storage import code_package
+from metaflow_prefect.errors import UnsupportedFlow
+
+FILES = {"flow.py": b"the flow\n", "below/helper.py": b"a helper\n"}
+
+
+def flow(datastore):
+    step = ir.Step(name="start", transition=ir.Transition.END)
+    return ir.Flow(
+        name="F", steps=(step,), start="start", end="start",
+        source=ir.Source(file="flow.py", sha256="0" * 64),
+        backends=ir.Backends(metadata="local", datastore=datastore, environment="local"),
+    )  # fmt: skip
+
+
+def site(pool_type, **environment):
+    return Site(
+        owner="me", token="f-0-abcd", pool="p", pool_type=pool_type,
+        metaflow_environment=environment, requirements=("metaflow==1", "boto3"),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("pool_type", "variable"),
+    [("northflank", "deployment_external_image_path"), ("docker", "image")],
+)
+def test_the_image_is_called_what_the_type_of_pool_calls_it(pool_type, variable):
+    made = job_variables(flow("s3"), "F/default", DeployOptions(image="x:1"), site(pool_type))
+
+    assert made[variable] == "x:1"
+
+
+def test_a_container_installs_what_the_datastore_needs_and_a_process_nothing():
+    there, here = (
+        job_variables(flow("s3"), "F/default", DeployOptions(), site(kind))["env"]
+        for kind in ("northflank", "process")
+    )
+
+    assert there["EXTRA_PIP_PACKAGES"] == "metaflow==1 boto3"
+    assert "EXTRA_PIP_PACKAGES" not in here
+
+
+def test_a_local_datastore_in_a_container_is_refused_unless_it_is_mounted():
+    with pytest.raises(UnsupportedFlow, match="lose every artifact"):
+        job_variables(flow("local"), "F/default", DeployOptions(), site("northflank"))
+
+    mounted = DeployOptions(job_variables={"env": {"METAFLOW_DATASTORE_SYSROOT_LOCAL": "/mount"}})
+    made = job_variables(flow("local"), "F/default", mounted, site("northflank"))
+    assert made["env"]["METAFLOW_DATASTORE_SYSROOT_LOCAL"] == "/mount"
+
+
+def test_a_code_package_is_one_that_metaflow_reads_and_always_the_same():
+    from metaflow.package import MetaflowPackage
+
+    package = code_package("F", "flow.py", FILES)
+    read = '{"version": 0, "archive_format": "tgz", "mfcontent_version": 0}'
+
+    info = MetaflowPackage.cls_get_info(read, BytesIO(package))
+    assert info["script"] == "flow.py"
+    for name, content in FILES.items():
+        assert MetaflowPackage.cls_get_content(read, BytesIO(package), name) == content
+    assert code_package("F", "flow.py", dict(reversed(FILES.items()))) == package
