@@ -8,7 +8,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, NamedTuple
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import StepFailed
@@ -29,7 +29,13 @@ _MAX_EDGES = 50
 _FAILURE_GRACE_SECONDS = 5.0
 """What running tasks get to finish when another one failed (`NativeRuntime._killall`)."""
 
-_SESSION: ContextVar[Session] = ContextVar("metaflow_prefect_session")
+
+class _Run(NamedTuple):
+    session: Session
+    reporter: report.Reporter
+
+
+_RUN: ContextVar[_Run] = ContextVar("metaflow_prefect_run")
 
 _NO_OPTIONS = LaunchOptions()
 
@@ -67,16 +73,17 @@ def execute(
     publisher = Publisher(
         session.board, steps, context.flow_run.id, say, is_continued=session.resumes
     )
-    token = _SESSION.set(session)
+    reporter = report.Reporter(session, context.flow_run)
+    token = _RUN.set(_Run(session, reporter))
     try:
-        with publisher.publishing():
+        with publisher.publishing(), reporter.reporting():
             report.run_begins(program.flow, run_id, session.resumes)
             if options.on_begin is not None:
                 options.on_begin(program.flow, run_id)
             _run_to_the_end(session, schedule, parameters)
     finally:
         session.dispose()
-        _SESSION.reset(token)
+        _RUN.reset(token)
         if is_embedded():
             drain(context.flow_run.id, schedule.task_runs)
 
@@ -116,7 +123,7 @@ def run_step(label: str) -> None:
     from prefect.context import TaskRunContext
     from prefect.logging import get_run_logger
 
-    session = _SESSION.get()
+    session, reporter = _RUN.get()
     context = TaskRunContext.get()
     assert context is not None  # noqa: S101  only ever called inside a task run
     logger = get_run_logger()
@@ -130,8 +137,8 @@ def run_step(label: str) -> None:
             session.board.tell(step, Change.RETRYING)
         raise
     finally:
-        report.identify(session, label, context.task_run, logger)
-    report.task_is_done(session, label, record, logger)
+        reporter.identify(label, context.task_run.id, logger)
+    reporter.task_is_done(label, context.task_run.id, record)
     is_last = isinstance(session.steps[context.task.name].then, End)
     events.step_finished(session.context.program, record.outcome.path, is_last=is_last)
 

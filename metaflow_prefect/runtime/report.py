@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from metaflow_prefect.names import artifact_key
 from metaflow_prefect.runtime import current_trigger
 from metaflow_prefect.runtime.cards import Card
 from metaflow_prefect.runtime.datastore import Artifact, TaskRecord
+from metaflow_prefect.runtime.dispatcher import Place
+from metaflow_prefect.runtime.poster import Poster
 
 if TYPE_CHECKING:
     from metaflow_prefect.runtime.session import Session
@@ -34,30 +38,6 @@ def flow_log() -> Callable[[str], None]:
     return lambda text: logger.info("%s", text)
 
 
-def identify(session: Session, label: str, task_run: Any, logger: Any) -> None:
-    """Note in Metaflow's metadata which Prefect runs and deployment the task belongs to."""
-    from prefect.runtime import deployment, flow_run
-
-    facts = {
-        "prefect-flow-run-id": str(flow_run.id),
-        "prefect-flow-run-name": str(flow_run.name),
-        "prefect-task-run-id": str(task_run.id),
-    }
-    triggers = session.environment.get(current_trigger.VARIABLE)
-    if triggers and not session.launches[label].parents:
-        # As Metaflow's Argo plugin notes it, with the first task.
-        facts["execution-triggers"] = triggers
-    if deployment.id is not None:
-        facts["prefect-deployment-id"] = str(deployment.id)
-        # Workers hand it to their jobs; asking the server for it would be a call per task.
-        if name := os.environ.get("PREFECT__DEPLOYMENT_NAME"):
-            facts["prefect-deployment-name"] = name
-    try:
-        session.metadata.note(session.launches[label].place, session.numbers.get(label, 0), facts)
-    except Exception as error:  # noqa: BLE001  a note about a run must never decide what the run does
-        logger.warning("The metadata of %s could not be written: %s", label, error)
-
-
 def exit_hook_says(text: str) -> None:
     """Show in the flow run's log what an exit hook printed."""
     from prefect.logging import get_run_logger
@@ -66,31 +46,63 @@ def exit_hook_says(text: str) -> None:
         get_run_logger().info("%s", text)
 
 
-def task_is_done(session: Session, label: str, record: TaskRecord, logger: Any) -> None:
-    """Post the artifact that shows what the task has stored and how to fetch it.
+class Reporter:
+    """Tells of the tasks of one run, in Metaflow's metadata and on Prefect's page; shared by their threads."""
 
-    Not for every task of a wide foreach: Prefect's page gets slow with thousands of artifacts, and
-    the first ones show what the others are like.
-    """
-    from prefect.artifacts import create_markdown_artifact
+    def __init__(self, session: Session, flow_run: Any) -> None:
+        self._session = session
+        self._flow_run_id = str(flow_run.id)
+        self._facts = {
+            "prefect-flow-run-id": self._flow_run_id,
+            "prefect-flow-run-name": flow_run.name,
+        }
+        if flow_run.deployment_id is not None:
+            self._facts["prefect-deployment-id"] = str(flow_run.deployment_id)
+            # Workers hand it to their jobs; the flow run does not have it.
+            if name := os.environ.get("PREFECT__DEPLOYMENT_NAME"):
+                self._facts["prefect-deployment-name"] = name
+        self._poster = Poster(flow_log())
 
-    flow = session.context.program.flow
-    place = session.launches[label].place
-    if place.indices and place.indices[-1] >= MAX_TASKS_SHOWN:
-        return
-    try:
-        create_markdown_artifact(
-            key=artifact_key(flow, place.step),
-            markdown=markdown(
-                f"{flow}/{record.outcome.path}",
-                record.artifacts,
-                session.datastore.cards.of(place.step, place.task_id),
-                session.context.flow_file,
-            ),
-            description=f"Artifacts of {label}",
-        )
-    except Exception as error:  # noqa: BLE001  what people see must never decide what a run does
-        logger.warning("The artifact of %s could not be posted to Prefect: %s", label, error)
+    def reporting(self) -> AbstractContextManager[None]:
+        """Report while the block runs."""
+        return self._poster.posting()
+
+    def identify(self, label: str, task_run_id: UUID, logger: Any) -> None:
+        """Note in Metaflow's metadata which Prefect runs and deployment the task belongs to."""
+        session, facts = self._session, {**self._facts, "prefect-task-run-id": str(task_run_id)}
+        triggers = session.environment.get(current_trigger.VARIABLE)
+        if triggers and not session.launches[label].parents:
+            # As Metaflow's Argo plugin notes it, with the first task.
+            facts["execution-triggers"] = triggers
+        try:
+            session.metadata.note(
+                session.launches[label].place, session.numbers.get(label, 0), facts
+            )
+        except Exception as error:  # noqa: BLE001  a note about a run must never decide what the run does
+            logger.warning("The metadata of %s could not be written: %s", label, error)
+
+    def task_is_done(self, label: str, task_run_id: UUID, record: TaskRecord) -> None:
+        """Post the artifact that shows what the task has stored and how to fetch it.
+
+        Not for every task of a wide foreach: Prefect's page gets slow with thousands of artifacts, and
+        the first ones show what the others are like.
+        """
+        place = self._session.launches[label].place
+        if not place.indices or place.indices[-1] < MAX_TASKS_SHOWN:
+            self._poster.post(lambda: self._artifact(place, task_run_id, record))
+
+    def _artifact(self, place: Place, task_run_id: UUID, record: TaskRecord) -> dict[str, object]:
+        session, flow = self._session, self._session.context.program.flow
+        cards = session.datastore.cards.of(place.step, place.task_id)
+        pathspec = f"{flow}/{record.outcome.path}"
+        return {
+            "key": artifact_key(flow, place.step),
+            "type": "markdown",
+            "description": f"Artifacts of {place.label}",
+            "data": markdown(pathspec, record.artifacts, cards, session.context.flow_file),
+            "flow_run_id": self._flow_run_id,
+            "task_run_id": str(task_run_id),
+        }
 
 
 def markdown(

@@ -116,6 +116,10 @@ class Server:
             # Another release of Metaflow may have it elsewhere: then each child imports it itself.
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
+        # Metaflow asks git, in up to seven processes, for what it notes with each task; it asks once per process.
+        with contextlib.suppress(ImportError, AttributeError):
+            environment = importlib.import_module("metaflow.metaflow_environment")
+            environment.MetaflowEnvironment(None).get_environment_info()
 
     def _serve(self) -> None:
         """Fork and reap until the client is gone; returns in each child, as the command it is to be."""

@@ -270,3 +270,20 @@ def test_a_step_imports_next_to_nothing_that_the_server_has_not(probe):
     )
 
     assert flow.forked().value == []
+
+
+def test_git_is_asked_once_for_all_tasks(probe):
+    flow = probe(
+        SHOW.format("KNOWN"),
+        module="""
+        import os
+        from metaflow import metaflow_git, metaflow_version
+        KNOWN = []
+        def look():
+            known = (metaflow_git._git_info_cache, metaflow_version._version_cache[False])
+            KNOWN[:] = [item is not None for item in known]
+        os.register_at_fork(before=look)
+        """,
+    )
+
+    assert flow.forked().value == [True, True]
