@@ -61,10 +61,11 @@ fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run
 soak: $(READY) ## kill workers and break requests for a long time: nothing lost, twice or left
 	$(BIN)/python -m tests.stack.worker.soak --runs 200 --kills 50 --workers 2 --faults 0.2
 
-bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on the emulator; the headless stack
+bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on the emulator; the headless stack; the worker
 	$(BIN)/python -m tests.bench
 	$(BIN)/python -m tests.contract.load
 	$(BIN)/python -m tests.stack.headless.bench
+	$(BIN)/python -m tests.stack.worker.bench
 
 test-pythons: ## the unit tests under each Python that is installed
 	bash tests/pythons.sh

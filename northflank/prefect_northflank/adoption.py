@@ -19,9 +19,9 @@ class Need(str, Enum):
     WATCHER = "watcher"
     """It has a job run."""
     SEARCH = "search"
-    """A start was intended; the job run, if there is one, was not recorded."""
-    SCHEDULE = "schedule"
-    """It never got a job run: back to its work pool."""
+    """It is RUNNING or CANCELLING; the job run, if there is one, was not recorded."""
+    START = "start"
+    """It is PENDING, and its worker did not live to record a job run."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,6 +52,7 @@ def need_of(flow_run: FlowRun, company: Company, *, now: datetime, settle: timed
     # Young ones may be in the hands of a worker that has not come to write its name yet.
     if flow_run.state is None or now - flow_run.state.timestamp < settle:
         return Need.NOTHING
-    if pid is not None:
-        return Need.SEARCH
-    return Need.SCHEDULE if flow_run.state.type is StateType.PENDING else Need.NOTHING
+    if flow_run.state.type is StateType.PENDING:
+        return Need.START
+    of_another_kind = pid is None and flow_run.infrastructure_pid is not None
+    return Need.NOTHING if of_another_kind else Need.SEARCH

@@ -104,6 +104,10 @@ class JobRun:
             concluded_at=_text(fields.get("concludedAt")),
         )
 
+    def is_run_of(self, container: str) -> bool:
+        """Whether *container* (its host name) is one of this run: a pod's name begins with its job run's."""
+        return bool(self.name) and container.startswith(self.name)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:

@@ -5,24 +5,24 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone
 from time import monotonic
 from uuid import UUID
 
-from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.states import Scheduled
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.states import Cancelled
 
 from prefect_northflank.adoption import Company, Need, need_of
-from prefect_northflank.api import JobRun
+from prefect_northflank.claims import PASSED
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import NotFound
+from prefect_northflank.configuration import NorthflankJobConfiguration
+from prefect_northflank.connections import Connections
 from prefect_northflank.janitor import Janitor
 from prefect_northflank.ledger import PrefectLedger, parsed
-from prefect_northflank.names import flow_run_of
 from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.start import CLOCKS_DIFFER_BY, unclaimed
+from prefect_northflank.search import Search
+from prefect_northflank.submission import Before
 from prefect_northflank.tempo import Tempo
 
 
@@ -33,10 +33,12 @@ class Hands:
     name: str
     in_hand: Callable[[], Collection[UUID]]
     """Flow runs the worker is busy with."""
-    client_of: Callable[[FlowRun], Awaitable[NorthflankClient]]
-    """Opens the account a flow run's job variables name."""
+    configuration_of: Callable[[FlowRun], Awaitable[NorthflankJobConfiguration]]
+    connections: Connections
     adopt: Callable[[FlowRun, InfrastructurePid], None]
     """Takes a flow run with a job run under watch."""
+    start: Callable[[FlowRun, Before], None]
+    """Starts a flow run that has none."""
     sign: Callable[[UUID], Awaitable[None]]
     """Writes the worker's name on the flow run."""
 
@@ -57,7 +59,7 @@ class Caretaker:
         self._tempo = tempo
         self._logger = logger
         self._task: asyncio.Task[None] | None = None
-        self._janitor = Janitor(ledger=ledger, client_of=hands.client_of, logger=logger)
+        self._janitor = Janitor(ledger=ledger, client_of=self._client_of, logger=logger)
         self._next_tidying = 0.0
         self._online: frozenset[str] = frozenset()
 
@@ -109,15 +111,11 @@ class Caretaker:
                 return
             case Need.WATCHER if pid is not None:
                 await self._adopt(flow_run, pid)
-            case Need.SEARCH if pid is not None:
-                run = await self._search(flow_run, pid)
-                if run is not None:
-                    await self._adopt(flow_run, replace(pid, run=run.id))
-                elif flow_run.state is not None and flow_run.state.type is StateType.PENDING:
-                    await self._forestall(flow_run, pid)
-                    await self._schedule(flow_run)
-            case Need.SCHEDULE:
-                await self._schedule(flow_run)
+            case Need.SEARCH:
+                if not await self._found(flow_run, pid):
+                    await self._conclude(flow_run)
+            case Need.START if flow_run.state is not None:
+                await self._start(flow_run, pid, flow_run.state)
 
     async def _adopt(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
         await self._hands.sign(flow_run.id)
@@ -125,38 +123,38 @@ class Caretaker:
             await self._ledger.write_pid(flow_run.id, str(pid))
         self._hands.adopt(flow_run, pid)
 
-    async def _search(self, flow_run: FlowRun, pid: InfrastructurePid) -> JobRun | None:
-        """Return the job run that a worker started for *flow_run* without living to record it."""
-        client = await self._hands.client_of(flow_run)
-        only_ours = flow_run_of(pid.job) is not None
-        submitted = flow_run.state.timestamp if flow_run.state else None
-        since = None if only_ours or submitted is None else submitted - CLOCKS_DIFFER_BY
-
-        async def claimed() -> Collection[str]:
-            return (
-                ()
-                if only_ours
-                else await self._ledger.runs_claimed(pid, deployment_id=flow_run.deployment_id)
-            )
-
-        found = await unclaimed(client, pid.project, pid.job, claimed=claimed, since=since)
-        return found[0] if found else None
-
-    async def _forestall(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
-        """Delete the job a start was intended for: a request still on its way must find nothing to start."""
-        if flow_run_of(pid.job) is None:
+    async def _start(self, flow_run: FlowRun, pid: InfrastructurePid | None, state: State) -> None:
+        """Start it, unless a job run of it is there; the claim settles what we cannot see."""
+        if await self._found(flow_run, pid):
             return
-        client = await self._hands.client_of(flow_run)
-        with suppress(NotFound):
-            await client.delete_job(pid.project, pid.job)
+        if pid is not None and state.name == PASSED and await self._may_be_there(flow_run, pid):
+            return
+        self._hands.start(flow_run, Before(state=state.id, start=pid))
 
-    async def _schedule(self, flow_run: FlowRun) -> None:
-        """Hand a flow run that never got a job run back to its work pool."""
-        message = (
-            "The worker that took this flow run stopped before it started a Northflank job run."
-        )
-        if await self._ledger.propose(flow_run.id, Scheduled(message=message)):
-            self._logger.info(
-                "Flow run %s was left pending by a worker that is gone; scheduled again.",
-                flow_run.id,
-            )
+    async def _found(self, flow_run: FlowRun, pid: InfrastructurePid | None) -> bool:
+        """Adopt the job run that a worker started for *flow_run* without living to record it; whether there is one."""
+        if pid is None:
+            return False
+        run = await (await self._search_for(flow_run)).run_of(flow_run, pid)
+        if run is not None:
+            await self._adopt(flow_run, replace(pid, run=run.id))
+        return run is not None
+
+    async def _may_be_there(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
+        """Whether a container that has said it executes the flow run may be among runs nobody can tell apart."""
+        return await (await self._search_for(flow_run)).has_strangers(flow_run, pid)
+
+    async def _conclude(self, flow_run: FlowRun) -> None:
+        """Cancel a flow run that is being cancelled and has no container to do it."""
+        if flow_run.state is not None and flow_run.state.type is StateType.CANCELLING:
+            message = "Cancelled; no Northflank job run executes it."
+            await self._ledger.propose(flow_run.id, Cancelled(message=message))
+
+    async def _search_for(self, flow_run: FlowRun) -> Search:
+        configuration = await self._hands.configuration_of(flow_run)
+        client = self._hands.connections.account(configuration.access()).client
+        return Search(client=client, ledger=self._ledger, gated=configuration.gated)
+
+    async def _client_of(self, flow_run: FlowRun) -> NorthflankClient:
+        configuration = await self._hands.configuration_of(flow_run)
+        return self._hands.connections.account(configuration.access()).client

@@ -10,14 +10,15 @@ from prefect.client.schemas.responses import DeploymentResponse
 from prefect.workers.base import BaseJobConfiguration
 from pydantic import PrivateAttr
 
-from prefect_northflank import environment, names
+from prefect_northflank import environment, gate, names
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.blocks import Northflank
+from prefect_northflank.claims import Claim
 from prefect_northflank.environment import SIGTERM_BEHAVIOR, JobEnvironment
 from prefect_northflank.errors import MissingProject
 from prefect_northflank.job import Subject
-from prefect_northflank.variables import NorthflankVariables
+from prefect_northflank.variables import DockerConfigType, NorthflankVariables
 
 
 class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
@@ -89,6 +90,22 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             given, base_url=access.base_url, expand_templates=self.expand_templates
         )
 
+    @property
+    def gated(self) -> bool:
+        """Whether the container checks its claim before it executes the flow run.
+
+        It cannot where the command is not Prefect's own; it must not where Northflank itself is asked to run it again.
+        """
+        settings = self.job_body.get("settings")
+        asks_northflank = bool(isinstance(settings, Mapping) and settings.get("backoffLimit"))
+        return (
+            self.guarded_start
+            and self.command in (None, self._base_flow_run_command())
+            and self.deployment_docker_config_type is DockerConfigType.CUSTOM_COMMAND
+            and not self.deployment_docker_custom_entrypoint
+            and not asks_northflank
+        )
+
     def secret_identity(self, secret: Mapping[str, str]) -> str:
         """Return what tells this secret group from others of the pool: the Prefect server, and values of the user's own.
 
@@ -100,17 +117,20 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             return server
         return f"{server} {sorted(secret.items())}"
 
-    def subject(self, *, submission: str, env: dict[str, str], tags: Sequence[str]) -> Subject:
-        """Return what the job is for."""
+    def subject(
+        self, *, submission: str, env: Mapping[str, str], tags: Sequence[str], claim: Claim
+    ) -> Subject:
+        """Return what the job is for, started under *claim*."""
         flow_run = self._flow_run
         if flow_run is None:
             message = "prepare_for_flow_run comes first"
             raise RuntimeError(message)
+        gated = claim.gated and self.gated
         return Subject(
             flow_run_id=flow_run.id,
             name=self.name or flow_run.name,
-            command=self.command or self._base_flow_run_command(),
-            env=env,
+            command=gate.COMMAND if gated else self.command or self._base_flow_run_command(),
+            env={**env, **gate.environment_of(claim)} if gated else env,
             labels=self.labels,
             submission=submission,
             lasting_name=self._lasting_name

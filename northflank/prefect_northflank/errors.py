@@ -80,11 +80,20 @@ class VendorPackageInstalled(ConfigurationError):
 
 
 class TakenOver(NorthflankError):
-    """The flow run was given to another worker while this one was about to start it; nothing was started here."""
+    """The flow run was given to another worker while this one was about to start it; nothing of ours executes it."""
 
     def __init__(self, *, job: str) -> None:
         super().__init__(
-            f"Job {job} is not started: its flow run has been scheduled again or taken over meanwhile."
+            f"Job {job} does not execute its flow run: the run was cancelled, or taken over by another worker."
+        )
+
+
+class NotRecorded(NorthflankError):
+    """A job run was started, but Prefect could not be told; the search for unwatched flow runs will find it."""
+
+    def __init__(self, *, job: str, run: str, reason: str) -> None:
+        super().__init__(
+            f"Job run {run} of job {job} is started; Prefect could not be told yet ({reason})."
         )
 
 

@@ -21,8 +21,10 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.exceptions import Abort, ObjectNotFound
+from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
+from prefect_northflank.claims import Claim, directly_follows, name_of_claim
 from prefect_northflank.pid import InfrastructurePid
 
 OWNER_LABEL = "prefect.worker.name"
@@ -49,6 +51,7 @@ class Record:
     """Whether it has ever been RUNNING."""
     owner: str | None = None
     """The worker whose flow run it is."""
+    state_id: UUID | None = None
 
     @property
     def is_final(self) -> bool:
@@ -169,9 +172,26 @@ class PrefectLedger:
             return False
         return answered.type is state.type and answered.name == state.name
 
-    async def force(self, flow_run_id: UUID, state: State) -> None:
-        """Set *state* whatever the orchestration rules say."""
-        await self._client.set_flow_run_state(flow_run_id, state, force=True)
+    async def states(self, flow_run_id: UUID) -> Sequence[State]:
+        """Return the states of the flow run so far, oldest first."""
+        return await self._client.read_flow_run_states(flow_run_id)
+
+    async def claim(self, flow_run_id: UUID, *, after: UUID, message: str) -> Claim | None:
+        """Claim the right to start the flow run, as it was decided upon its state *after*; None if it is too late."""
+        before = await self.states(flow_run_id)
+        if not before or before[-1].id != after:
+            return None
+        state: State = Pending(name=name_of_claim(before[-1].name), message=message)
+        try:
+            answered = await propose_state(self._client, state, flow_run_id=flow_run_id)
+        except Abort:
+            # A server that knows no named PENDING states refuses every claim: there is nothing to check then.
+            now = await self.states(flow_run_id)
+            return Claim(id=after, gated=False) if now[-1].id == after else None
+        except ObjectNotFound:
+            return None
+        won = directly_follows(await self.states(flow_run_id), answered.id, after)
+        return Claim(id=answered.id) if won else None
 
 
 def record_of(flow_run: FlowRun) -> Record:
@@ -183,6 +203,7 @@ def record_of(flow_run: FlowRun) -> Record:
         pid=flow_run.infrastructure_pid,
         began=flow_run.start_time is not None,
         owner=owner if isinstance(owner, str) else None,
+        state_id=state.id if state else None,
     )
 
 

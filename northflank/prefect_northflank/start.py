@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from prefect_northflank.api import JobRun, Project, moment
@@ -25,6 +26,21 @@ CLOCKS_DIFFER_BY = timedelta(minutes=2)
 Claimed = Callable[[], Awaitable[Collection[str]]]
 """Asks which runs of the job belong to flow runs we know."""
 
+StillOurs = Callable[[], Awaitable[None]]
+"""Raises `TakenOver` if the flow run is no longer ours to start."""
+
+
+async def _for_sure() -> None:
+    """Say that nobody else can start it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Questions:
+    """What only Prefect's records can answer."""
+
+    claimed: Claimed
+    still_ours: StillOurs
+
 
 class Starter:
     """Creates jobs and starts their runs for one account."""
@@ -37,20 +53,30 @@ class Starter:
         self._put: dict[tuple[Project, str], str] = {}
         self._locks: defaultdict[tuple[Project, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
-    async def start(self, project: Project, request: JobRequest, *, claimed: Claimed) -> JobRun:
+    async def start(
+        self,
+        project: Project,
+        request: JobRequest,
+        *,
+        claimed: Claimed,
+        still_ours: StillOurs = _for_sure,
+    ) -> JobRun:
         """Create the job if need be, start one run of it, return that run.
 
         *claimed* is asked only when a start got no answer, to tell our run from those of other flow runs.
+        *still_ours* is asked when the job is there, right before each request to start it.
         Starts of one lasting job go one after the other, so that at most one of ours is ever in doubt.
         """
+        ask = _Questions(claimed=claimed, still_ours=still_ours)
         if not request.lasting:
-            return await self._start(project, request, claimed)
+            return await self._start(project, request, ask)
         async with self._locks[project, request.name]:
-            return await self._start(project, request, claimed)
+            return await self._start(project, request, ask)
 
-    async def _start(self, project: Project, request: JobRequest, claimed: Claimed) -> JobRun:
+    async def _start(self, project: Project, request: JobRequest, ask: _Questions) -> JobRun:
         for attempt in range(1, ATTEMPTS + 1):
             await self._put_job(project, request)
+            await ask.still_ours()
             began = datetime.now(timezone.utc)
             try:
                 return await self._client.start_run(project, request.name, request.overrides)
@@ -61,7 +87,9 @@ class Starter:
             except NorthflankError as failure:
                 if not is_ambiguous(failure):
                     raise
-                found = await self._find(project, request, claimed, since=began - CLOCKS_DIFFER_BY)
+                found = await self._find(
+                    project, request, ask.claimed, since=began - CLOCKS_DIFFER_BY
+                )
                 if found is not None:
                     return found
                 if attempt == ATTEMPTS:

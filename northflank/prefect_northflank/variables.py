@@ -204,6 +204,11 @@ class NorthflankVariables(BaseModel):
         ge=1,
         description="How long a container may take to start before the run is given up. null: for ever.",
     )
+    guarded_start: bool = Field(
+        default=True,
+        description="Let the container make sure that no other start of its flow run has come in between, before it "
+        "executes Prefect's own command (needs `python3` in the image). A command of your own is never guarded.",
+    )
     stream_output: bool = Field(
         default=True,
         description="Copy container output that the flow did not log itself to the flow run's log.",

@@ -46,7 +46,8 @@ def count(marker: str) -> int:
 
 
 @flow
-def hello(marker: str = "", seconds: float = 0.0) -> None:
+def hello(marker: str = "", seconds: float = 0.0, pulling: float = 0.0) -> None:
+    time.sleep(pulling)
     count(marker)
     get_run_logger().info("hello from the flow")
     print("printed by the flow", flush=True)
@@ -265,6 +266,8 @@ def prefect_server(home: Path) -> Iterator[Prefect]:
             # SQLite under several workers and containers on two cores: wait for the lock instead of answering 503.
             "PREFECT_SERVER_DATABASE_TIMEOUT": "60",
             "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
+            # Five minutes by default.
+            "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "30",
         }
         command = [
             str(BIN / "prefect"),

@@ -59,7 +59,11 @@ class Northflank:
         return httpx.Response(503, json={"error": {"message": "down"}})
 
 
-def start(northflank, request=SINGLE, *, claimed=(), times=1, time=None):
+async def for_sure():
+    pass
+
+
+def start(northflank, request=SINGLE, *, claimed=(), times=1, time=None, still_ours=for_sure):
     async def scenario():
         async def taken():
             return claimed
@@ -71,7 +75,10 @@ def start(northflank, request=SINGLE, *, claimed=(), times=1, time=None):
             sleep=time.sleep,
         )
         starter = Starter(client, sleep=time.sleep)
-        return [await starter.start(P, request, claimed=taken) for _ in range(times)]
+        return [
+            await starter.start(P, request, claimed=taken, still_ours=still_ours)
+            for _ in range(times)
+        ]
 
     return asyncio.run(scenario())
 
@@ -144,6 +151,26 @@ def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(time):
         start(northflank, time=time)
 
     assert northflank.puts == 1
+
+
+@pytest.mark.parametrize("request_", [SINGLE, LASTING])
+def test_a_flow_run_taken_over_while_its_job_was_put_or_its_start_repeated_is_not_started(
+    request_, time
+):
+    """The question comes after the job is there and before each request, the repeated ones too."""
+    northflank = Northflank(plan=["503 before"])
+    asked = []
+
+    async def still_ours():
+        asked.append((northflank.puts, len(northflank.plan)))
+        if len(asked) == 2:
+            raise TakenOver(job="j")
+
+    with pytest.raises(TakenOver):
+        start(northflank, request_, time=time, still_ours=still_ours)
+
+    assert asked[0] == (1, 1)
+    assert northflank.jobs[request_.name] == []
 
 
 def test_a_missing_project_is_an_error_not_a_loop(time):

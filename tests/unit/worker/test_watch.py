@@ -176,14 +176,11 @@ def test_a_run_of_another_worker_needs_nothing_while_that_worker_lives():
     assert need(flow_run(owner="other"), online=("me",)) is Need.WATCHER
 
 
-@pytest.mark.parametrize("state", [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING])
-def test_an_intended_start_is_searched_for(state):
-    assert need(flow_run(state=state, pid="-:demo:j:")) is Need.SEARCH
-
-
-def test_a_run_without_a_job_run_goes_back_to_its_pool_only_while_pending():
-    assert need(flow_run(state=StateType.PENDING, pid=None)) is Need.SCHEDULE
-    assert need(flow_run(state=StateType.RUNNING, pid=None)) is Need.NOTHING
+@pytest.mark.parametrize("pid", ["-:demo:j:", None])
+def test_a_start_that_was_not_recorded_is_made_again_while_pending_and_searched_for_later(pid):
+    assert need(flow_run(state=StateType.PENDING, pid=pid)) is Need.START
+    assert need(flow_run(state=StateType.RUNNING, pid=pid)) is Need.SEARCH
+    assert need(flow_run(state=StateType.CANCELLING, pid=pid)) is Need.SEARCH
 
 
 def test_a_young_one_is_given_time():

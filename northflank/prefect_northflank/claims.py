@@ -1,0 +1,72 @@
+"""Who may start a flow run, and which container may execute it: claims made of Prefect's own states. Pure.
+
+A claim is a PENDING state that directly follows the state its maker decided upon. Prefect's server writes states one
+after the other, so of all that are made from the same state exactly one directly follows it. Whoever finds another state
+in between has lost and starts nothing; a container whose claim is no longer the last state executes nothing.
+RUNNING cannot become PENDING again (PreventPendingTransitions in prefect/server/orchestration/core_policy.py), so a claim
+that comes late never disturbs a flow that runs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from prefect.client.schemas.objects import State, StateType
+
+CLAIMED = "InfrastructurePending"
+"""Name of a claim; Prefect's own word for a flow run whose infrastructure is on its way."""
+
+CLAIMED_AGAIN = "Restarting"
+"""Name of a claim that follows one: Prefect refuses a PENDING state of the same name."""
+
+PASSED = "Starting"
+"""Name of the state by which a container says that it executes the flow run (also in gate_script.py)."""
+
+_TAKEN = "Pending"
+_ANNOUNCED = "Submitting"
+"""Names that Prefect's base worker gives: the flow run was taken from its pool, and is about to be submitted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Claim:
+    """The right to start a flow run, until another state follows."""
+
+    id: UUID
+    """Of the state that is the claim."""
+    gated: bool = True
+    """Whether a container can check the claim: the server accepts further PENDING states."""
+
+
+def name_of_claim(after: str | None) -> str:
+    """Return the name of a claim that follows a state of the name *after*."""
+    return CLAIMED_AGAIN if after == CLAIMED else CLAIMED
+
+
+def directly_follows(states: Sequence[State], state: UUID, after: UUID) -> bool:
+    """Whether *state* is the last of *states* (oldest first) and comes right behind *after*."""
+    return [it.id for it in states[-2:]] == [after, state]
+
+
+def submitted(states: Sequence[State]) -> State | None:
+    """Return the state a fresh submission starts from; None if it is not fresh any more.
+
+    Prefect's base worker makes Pending and Submitting whatever has happened since it asked, so a slow worker may have
+    put Submitting upon the claim of another one.
+    """
+    last = states[-1] if states else None
+    if last is None or last.type is not StateType.PENDING:
+        return None
+    taken = states[-2] if last.name == _ANNOUNCED and len(states) > 1 else last
+    return last if taken.type is StateType.PENDING and taken.name == _TAKEN else None
+
+
+def container_of(states: Sequence[State]) -> str | None:
+    """Return the name of the container that executes the flow run under its latest claim; None if none has said so."""
+    for state in reversed(states):
+        if state.name == PASSED:
+            return str(state.message)
+        if state.name in {CLAIMED, CLAIMED_AGAIN}:
+            return None
+    return None

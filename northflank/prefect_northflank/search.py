@@ -1,0 +1,83 @@
+"""Finds the job run of a flow run whose worker did not live to record it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+
+from prefect.client.schemas.objects import FlowRun
+
+from prefect_northflank.api import JobRun
+from prefect_northflank.claims import container_of
+from prefect_northflank.client import NorthflankClient
+from prefect_northflank.ledger import PrefectLedger
+from prefect_northflank.names import flow_run_of
+from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.start import CLOCKS_DIFFER_BY, unclaimed
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Search:
+    """A search in one account."""
+
+    client: NorthflankClient
+    ledger: PrefectLedger
+    gated: bool
+    """Whether the flow run's containers check their claims."""
+
+    async def run_of(self, flow_run: FlowRun, pid: InfrastructurePid) -> JobRun | None:
+        """Return the job run of the start intended as *pid*; None if there is none, or none that is surely its own.
+
+        A job of one flow run has no other runs. In a lasting job, a container that has passed its gate has told Prefect
+        its name; one that has not will execute nothing once the flow run is claimed again, so it need not be found.
+        """
+        if flow_run_of(pid.job) is not None:
+            return _first(await unclaimed(self.client, pid.project, pid.job, claimed=_none))
+        if self.gated:
+            container = container_of(await self.ledger.states(flow_run.id))
+            strangers = await self._strangers(flow_run, pid) if container else ()
+            return _first([it for it in strangers if it.is_run_of(container or "")])
+        return _first(await self._strangers(flow_run, pid))
+
+    async def executing(
+        self, flow_run: FlowRun, pid: InfrastructurePid, run: JobRun | None
+    ) -> InfrastructurePid | None:
+        """Return the job run that executes the flow run if that is another than *run*, which Prefect remembers as *pid*.
+
+        A start without an answer can leave two runs, or be confused with that of another flow run; the container that
+        passed the gate has told its name. None also if no run of the job has such a name.
+        """
+        container = container_of(await self.ledger.states(flow_run.id)) if self.gated else None
+        if container is None or (run is not None and run.is_run_of(container)):
+            return None
+        async for other in self.client.runs(pid.project, pid.job):
+            if other.is_run_of(container):
+                return replace(pid, run=other.id) if other.id != pid.run else None
+        return None
+
+    async def has_strangers(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
+        """Whether the job has active runs that belong to no flow run we know."""
+        return any(not run.concluded for run in await self._strangers(flow_run, pid))
+
+    async def _strangers(self, flow_run: FlowRun, pid: InfrastructurePid) -> Sequence[JobRun]:
+        """Return the runs of the lasting job that belong to no flow run we know."""
+
+        async def claimed() -> Collection[str]:
+            return await self.ledger.runs_claimed(pid, deployment_id=flow_run.deployment_id)
+
+        since = flow_run.expected_start_time
+        return await unclaimed(
+            self.client,
+            pid.project,
+            pid.job,
+            claimed=claimed,
+            since=since - CLOCKS_DIFFER_BY if since else None,
+        )
+
+
+async def _none() -> Collection[str]:
+    return ()
+
+
+def _first(runs: Sequence[JobRun]) -> JobRun | None:
+    return runs[0] if runs else None

@@ -1,0 +1,117 @@
+"""Sees a job run through: watches it, starts it again where that is safe, reports, cleans up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from prefect_northflank.afterwards import Case, delete_job_of, report
+from prefect_northflank.connections import Connections, Log
+from prefect_northflank.errors import NorthflankError
+from prefect_northflank.ledger import PrefectLedger
+from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.search import Search
+from prefect_northflank.stream import Streams
+from prefect_northflank.submission import Before, Order, Submitter
+from prefect_northflank.tempo import Tempo
+from prefect_northflank.watch import Ending, Fate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Supervisor:
+    """Follows job runs to their end for one worker."""
+
+    name: str
+    """Of the worker."""
+    connections: Connections
+    ledger: PrefectLedger
+    submitter: Submitter
+    tempo: Tempo
+    streams: Streams = field(default_factory=Streams)
+
+    async def see_through(
+        self, order: Order, pid: InfrastructurePid, *, log: Log
+    ) -> InfrastructurePid:
+        """Watch the flow run to its end, report what Prefect cannot know, remove what is left; return its last job run.
+
+        Raises:
+            TakenOver: another worker has started it again.
+        """
+        pid, ending = await self._to_the_end(order, pid, log)
+        starts_left = order.configuration.settings_backoff_limit
+        while ending.fate is Fate.NEVER_BEGAN and starts_left > 0 and not self._has_lost(ending):
+            starts_left -= 1
+            log.warning(
+                "Job run %s ended before the flow run began; starting another (%d left).",
+                pid.run,
+                starts_left,
+            )
+            before, pid = pid, await self._start_again(order, pid, ending, log)
+            await self._clean_up(order, before, ending, log)
+            pid, ending = await self._to_the_end(order, pid, log)
+        if not self._has_lost(ending):
+            client = self.connections.account(order.configuration.access()).client
+            case = Case(
+                flow_run=order.flow_run, configuration=order.configuration, pid=pid, ending=ending
+            )
+            await report(case, client=client, ledger=self.ledger, logger=log)
+            await self._clean_up(order, pid, ending, log)
+        return pid
+
+    async def _to_the_end(
+        self, order: Order, pid: InfrastructurePid, log: Log
+    ) -> tuple[InfrastructurePid, Ending]:
+        """Watch the job run that executes the flow run, though Prefect may remember another one."""
+        while True:
+            ending = await self._watch(order, pid, log)
+            if ending.fate not in (Fate.NEVER_BEGAN, Fate.DIED) or self._has_lost(ending):
+                return pid, ending
+            client = self.connections.account(order.configuration.access()).client
+            search = Search(client=client, ledger=self.ledger, gated=order.configuration.gated)
+            really = await search.executing(order.flow_run, pid, ending.run)
+            if really is None:
+                return pid, ending
+            log.info("The flow run is executed by job run %s, not by %s.", really.run, pid.run)
+            await self.ledger.write_pid(order.flow_run.id, str(really))
+            pid = really
+
+    async def _start_again(
+        self, order: Order, pid: InfrastructurePid, ending: Ending, log: Log
+    ) -> InfrastructurePid:
+        if ending.record is None or ending.record.state_id is None:
+            message = "an ending before the flow began comes with the state it was judged by"
+            raise RuntimeError(message)
+        before = Before(state=ending.record.state_id, start=pid)
+        return await self.submitter.submit(order, before, log=log)
+
+    def _has_lost(self, ending: Ending) -> bool:
+        """Whether another worker took the flow run over while we were out of touch: what follows is its business."""
+        owner = ending.record.owner if ending.record is not None else None
+        return owner not in (None, self.name) and ending.fate is not Fate.SUPERSEDED
+
+    async def _clean_up(
+        self, order: Order, pid: InfrastructurePid, ending: Ending, log: Log
+    ) -> None:
+        if not order.configuration.cleanup_job or ending.job_lives_on(pid):
+            return
+        client = self.connections.account(order.configuration.access()).client
+        try:
+            await delete_job_of(
+                client, pid, ended=ending.has_ended, patience=self.tempo.clean_up_seconds
+            )
+        except NorthflankError as error:
+            # The flow run is over and reported: a job that stays is the janitor's, not a failure of the run.
+            log.warning("Job %s is left for later: %s", pid.job, error)
+
+    async def _watch(self, order: Order, pid: InfrastructurePid, log: Log) -> Ending:
+        access = order.configuration.access()
+        monitor = self.connections.monitor(access, pid.project, self.ledger)
+        watching = monitor.watch(
+            order.flow_run.id,
+            pid,
+            pending_timeout=order.configuration.pending_timeout_seconds,
+            tell=log.info,
+        )
+        if not order.configuration.stream_output:
+            return await watching
+        async with self.streams.of(access, pid, logger=log):
+            return await watching

@@ -1,0 +1,214 @@
+"""What the worker costs: calls to Northflank, time from scheduled to started, CPU and memory of its process.
+
+python -m tests.stack.worker.bench [--runs 500] [--seconds 120] [--write]
+
+The calls are counted in simulated time. The rest is one real worker process between a real Prefect server and an
+emulator whose containers are only a matter of time; this program says to Prefect what the flows in them would.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import datetime as dt
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from northflank_emulator import Emulator
+from northflank_emulator.execution.scripted import Outcome
+from northflank_emulator.settings import Settings
+
+PAGE = Path(__file__).parents[3] / "docs" / "performance.md"
+BEGIN, END = "<!-- worker bench: begin -->", "<!-- worker bench: end -->"
+AT_ONCE = (1, 10, 100, 500)
+MEAN_MINUTES = (5, 60)
+LONG_SECONDS = 7200.0
+
+
+@dataclass(frozen=True)
+class Load:
+    """A worker process over a while, with *runs* flow runs in its hands."""
+
+    runs: int
+    seconds: float
+    cpu_seconds: float
+    megabytes: float
+    calls: int
+
+    def __str__(self) -> str:
+        share = 100 * self.cpu_seconds / self.seconds
+        return (
+            f"| {self.runs} | {share:.1f} % | {self.megabytes:.0f} | "
+            f"{3600 * self.calls / self.seconds:.0f} |"
+        )
+
+
+def simulated_calls() -> list[str]:
+    """Return a row per number of flow runs and mean length; every call is counted, in simulated time."""
+    from tests.unit.worker.test_budget import HOUR, World, live
+
+    rows = []
+    for minutes in MEAN_MINUTES:
+        for runs in AT_ONCE:
+            world = World()
+            asyncio.run(live(world, runs=runs, hours=6, mean_seconds=60 * minutes, silent_share=0))
+            hour = max(sum(1 for it in world.calls if at <= it < at + HOUR) for at in world.calls)
+            rows.append(f"| {runs} | {minutes} min | {len(world.calls) / runs:.1f} | {hour} |")
+    return rows
+
+
+class Bench:
+    """A server, an emulator and a pool; the worker's settings are the defaults."""
+
+    def __init__(self, stack: ExitStack, folder: Path) -> None:
+        from tests.stack.worker import conftest
+
+        self.prefect = stack.enter_context(conftest.prefect_server(folder))
+        outcome = Outcome(seconds=LONG_SECONDS)
+        self.emulator = stack.enter_context(Emulator(Settings(rate_limit=None), outcomes=[outcome]))
+        northflank = conftest.Northflank(base_url=self.emulator.base_url, token=self.emulator.token)
+        self.pool = conftest.new_pool(self.prefect, northflank, folder)
+        self.deployment = self.pool.deploy("hello", cleanup_job=False)
+        defaults = {
+            name: "" for name in self.pool.environment if name.startswith("PREFECT_NORTHFLANK_")
+        } | {"PREFECT_WORKER_QUERY_SECONDS": "10"}
+        self.worker = stack.enter_context(self.pool.worker(**defaults))
+        self.flow_runs: list[UUID] = []
+
+    def start(self, runs: int) -> list[float]:
+        """Trigger *runs* flow runs at once; return the seconds from scheduled to started of each."""
+        scheduled = {
+            str(self.prefect.trigger(self.deployment)): dt.datetime.now(dt.timezone.utc)
+            for _ in range(runs)
+        }
+        self.flow_runs += map(UUID, scheduled)
+        began = self._started()
+        while set(scheduled) - set(began):
+            time.sleep(1)
+            began = self._started()
+        return [(began[it] - at).total_seconds() for it, at in scheduled.items()]
+
+    def _started(self) -> dict[str, dt.datetime]:
+        """Return when each flow run's job run was started: the emulator has recorded the request."""
+        return {
+            it.body["runtimeEnvironment"]["PREFECT__FLOW_RUN_ID"]: it.at
+            for it in self.emulator.requests
+            if it.operation == "start.job.run"
+        }
+
+    def become(self, type_: str) -> None:
+        """Say for every container what its flow would."""
+        for flow_run in self.flow_runs:
+            self.prefect.set_state(flow_run, type_, type_.title())
+
+    def load(self, seconds: float) -> Load:
+        """Measure the worker for *seconds* while all flow runs are running."""
+        pid = self.worker.process.pid
+        cpu, calls, at = cpu_seconds(pid), len(self.emulator.requests), time.monotonic()
+        time.sleep(seconds)
+        return Load(
+            runs=len(self.flow_runs),
+            seconds=time.monotonic() - at,
+            cpu_seconds=cpu_seconds(pid) - cpu,
+            megabytes=megabytes(pid),
+            calls=len(self.emulator.requests) - calls,
+        )
+
+
+def cpu_seconds(pid: int) -> float:
+    """Return the CPU time of a process (Linux)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def megabytes(pid: int) -> float:
+    """Return the resident memory of a process (Linux)."""
+    (line,) = (
+        it for it in Path(f"/proc/{pid}/status").read_text().splitlines() if it.startswith("VmRSS:")
+    )
+    return int(line.split()[1]) / 1024
+
+
+def measured(runs: int, seconds: float) -> tuple[list[str], list[str]]:
+    """Return the rows on starts and on the worker's load."""
+    with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
+        bench = Bench(stack, Path(place))
+        starts, loads = [], []
+        for more in (1, runs - 1):
+            starts.append(_spread(more, bench.start(more)))
+            bench.become("RUNNING")
+            loads.append(str(bench.load(seconds)))
+        bench.become("COMPLETED")
+    return starts, loads
+
+
+def _spread(runs: int, seconds: Sequence[float]) -> str:
+    return (
+        f"| {runs} | {statistics.median(seconds):.1f} s | {min(seconds):.1f}-{max(seconds):.1f} s |"
+    )
+
+
+def page(calls: list[str], starts: list[str], loads: list[str]) -> str:
+    """Return the tables, under what they were measured on."""
+    today = dt.datetime.now(dt.timezone.utc).date()
+    return "\n".join(
+        [
+            (
+                "Calls to Northflank, counted in simulated time (lasting jobs, all flow runs started at once, run times "
+                "exponentially distributed):"
+            ),
+            "",
+            "| flow runs at once | mean run | calls per run | calls in the worst hour |",
+            "|---:|---|---:|---:|",
+            *calls,
+            "",
+            (
+                f"One worker process with its default settings, {today}, {platform.system()} {platform.machine()}, "
+                f"{os.cpu_count()} cores, load {os.getloadavg()[1]:.1f} at the end, Python {platform.python_version()}."
+            ),
+            "",
+            "| triggered at once | scheduled to started, median | smallest-largest |",
+            "|---:|---:|---:|",
+            *starts,
+            "",
+            "| flow runs that go on | CPU of one core | resident memory, MB | calls to Northflank an hour |",
+            "|---:|---:|---:|---:|",
+            *loads,
+            "",
+        ]
+    )
+
+
+def write(text: str) -> None:
+    """Replace what stands between the marks of the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--runs", type=int, default=500)
+    parser.add_argument("--seconds", type=float, default=120, help="how long each load is measured")
+    parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
+    options = parser.parse_args()
+    text = page(simulated_calls(), *measured(options.runs, options.seconds))
+    sys.stdout.write(text)
+    if options.write:
+        write(text)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

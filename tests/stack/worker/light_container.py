@@ -1,0 +1,74 @@
+"""Stands in for `python3 … flow-run execute` in a container: the same talk with Prefect, a twentieth of the CPU time.
+
+A soak of hundreds of flow runs is about workers, not about Prefect's engine. The gate here is the one of
+gate_script.py over plain HTTP; the real one is tested in test_claims.py and wherever flows really run.
+"""
+
+import base64
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+URL = os.environ["PREFECT_API_URL"]
+FLOW_RUN = os.environ["PREFECT__FLOW_RUN_ID"]
+CLAIM = os.environ["PREFECT__NORTHFLANK_CLAIM"]
+ME = os.environ["HOSTNAME"]
+KEY = base64.b64encode(os.environ["PREFECT_API_AUTH_STRING"].encode()).decode()
+
+
+def ask(path: str, body: Any = None) -> Any:
+    """Return Prefect's answer; ask again while its database is busy."""
+    while True:
+        request = urllib.request.Request(  # noqa: S310 (the address is the test's own server)
+            URL + path,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"Basic {KEY}", "Content-Type": "application/json"},
+        )
+        try:
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (as above)
+                return json.load(answer)
+        except urllib.error.HTTPError as error:
+            if error.code < 500:
+                raise
+        except OSError:
+            pass
+        time.sleep(0.5)
+
+
+def states() -> list[dict[str, Any]]:
+    return list(ask(f"/flow_run_states/?flow_run_id={FLOW_RUN}"))
+
+
+def become(type_: str, name: str, message: str | None = None) -> None:
+    state = {"type": type_, "name": name, "message": message}
+    ask(f"/flow_runs/{FLOW_RUN}/set_state", {"state": state})
+
+
+def may_execute() -> bool:
+    if states()[-1]["id"] == CLAIM:
+        become("PENDING", "Starting", ME)
+    seen = states()
+    if seen[-1]["type"] == "CANCELLING":
+        become("CANCELLED", "Cancelled")
+    return [it["id"] for it in seen[-2:-1]] == [CLAIM] and seen[-1]["message"] == ME
+
+
+def main() -> None:
+    if not may_execute():
+        print("Nothing is executed: started anew meanwhile.", flush=True)  # noqa: T201 (the container's log)
+        return
+    parameters = ask(f"/flow_runs/{FLOW_RUN}")["parameters"]
+    time.sleep(float(parameters.get("pulling", 0)))
+    become("RUNNING", "Running")
+    with Path(parameters["marker"]).open("a") as trace:
+        trace.write("x")
+    time.sleep(float(parameters["seconds"]))
+    become("COMPLETED", "Completed")
+
+
+if __name__ == "__main__":
+    main()
