@@ -6,13 +6,24 @@ from enum import Enum
 from typing import Any
 
 from prefect.workers.base import BaseVariables
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from typing_extensions import Self
 
 from prefect_northflank.blocks import Northflank
 
 DEFAULT_IMAGE = "prefecthq/prefect:3-python3.12"
 DEFAULT_PLAN = "nf-compute-20"
 SECONDS_OF_DEFAULT_DEADLINE = 3600
+
+
+SHORT_NAMES = {
+    "deployment_plan": "billing_deployment_plan",
+    "gpu_enabled": "billing_gpu_enabled",
+    "image": "deployment_external_image_path",
+    "backoff_limit": "settings_backoff_limit",
+    "active_deadline_seconds": "settings_active_deadline_seconds",
+}
+"""The other names under which the vendor's documents list variables."""
 
 
 class Architecture(str, Enum):
@@ -53,6 +64,19 @@ class NorthflankVariables(BaseModel):
     """Job variables beyond Prefect's own `name`, `env`, `labels`, `command`."""
 
     model_config = ConfigDict(use_enum_values=False)
+
+    # Short names of the vendor's documents; they win where both are set
+    deployment_plan: str | None = Field(
+        default=None, description="Short for billing_deployment_plan."
+    )
+    gpu_enabled: bool | None = Field(default=None, description="Short for billing_gpu_enabled.")
+    image: str | None = Field(default=None, description="Short for deployment_external_image_path.")
+    backoff_limit: int | None = Field(
+        default=None, ge=0, description="Short for settings_backoff_limit."
+    )
+    active_deadline_seconds: int | None = Field(
+        default=None, ge=1, description="Short for settings_active_deadline_seconds."
+    )
 
     # Core
     credentials: Northflank | None = Field(
@@ -217,6 +241,14 @@ class NorthflankVariables(BaseModel):
         default_factory=dict,
         description="Merged over the job the worker creates (API body of `PUT /jobs`), for what has no variable.",
     )
+
+    @model_validator(mode="after")
+    def _spell_out(self) -> Self:
+        """Let a short name that is set say what its long one says: the long one always has a default."""
+        for short, long in SHORT_NAMES.items():
+            if getattr(self, short) is not None:
+                setattr(self, long, getattr(self, short))
+        return self
 
 
 class NorthflankWorkerVariables(NorthflankVariables, BaseVariables):

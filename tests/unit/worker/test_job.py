@@ -14,7 +14,7 @@ from prefect_northflank import (
 )
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.job import Subject, request_for
-from prefect_northflank.variables import NorthflankVariables
+from prefect_northflank.variables import SHORT_NAMES, NorthflankVariables
 
 FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
 IMAGE_PATH = re.compile(
@@ -65,6 +65,27 @@ def test_the_defaults_are_those_the_documents_name():
             "runOnSourceChange": "never",
         },
     }
+
+
+def test_the_short_names_of_the_documents_say_the_same_as_the_long_ones():
+    short = body(
+        deployment_plan="nf-compute-50",
+        image="ghcr.io/acme/flows:1.2",
+        active_deadline_seconds=60,
+        gpu_enabled=True,
+        billing_gpu_type="h100-80",
+    )
+    long = body(
+        billing_deployment_plan="nf-compute-50",
+        deployment_external_image_path="ghcr.io/acme/flows:1.2",
+        settings_active_deadline_seconds=60,
+        billing_gpu_enabled=True,
+        billing_gpu_type="h100-80",
+    )
+
+    assert short == long
+    assert NorthflankVariables(backoff_limit=0).settings_backoff_limit == 0
+    assert set(SHORT_NAMES) | set(SHORT_NAMES.values()) <= set(NorthflankVariables.model_fields)
 
 
 DOCUMENTED = {
