@@ -2,6 +2,7 @@
 
 from prefect_northflank.blocks import Northflank, NorthflankCredentials
 from prefect_northflank.configuration import NorthflankJobConfiguration
+from prefect_northflank.decorators import northflank
 from prefect_northflank.variables import NorthflankWorkerVariables
 from prefect_northflank.worker import NorthflankWorker, NorthflankWorkerResult
 
@@ -12,4 +13,5 @@ __all__ = [
     "NorthflankWorker",
     "NorthflankWorkerResult",
     "NorthflankWorkerVariables",
+    "northflank",
 ]

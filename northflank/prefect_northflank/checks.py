@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from typing import TypeAlias
 
 import httpx
 from prefect.client.orchestration import get_client
@@ -14,12 +15,13 @@ from prefect.workers.base import BaseWorker
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.environment import is_loopback
+from prefect_northflank.environment import SECRETS, is_loopback
 from prefect_northflank.errors import (
     Forbidden,
     LoopbackApiUrl,
     NorthflankError,
     NotFound,
+    Rejected,
     VendorPackageInstalled,
 )
 
@@ -27,6 +29,9 @@ VENDORS_DISTRIBUTION = "prefect-northflank"
 OUR_WORKER = "prefect_northflank.worker"
 NOBODYS_JOB = "prefect-northflank-permission-check"
 """A job that does not exist: 404 to a request about it shows that the token may make the request."""
+
+
+Probe: TypeAlias = "tuple[str, Callable[[], Awaitable[object]]]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,9 +142,17 @@ async def project_opens(client: NorthflankClient, project: Project) -> Check:
         return Check(what=what, problem=str(error))
 
 
+def _opens_with_a_secret() -> bool:
+    """Whether jobs need a key or password for the Prefect API."""
+    return not SECRETS.isdisjoint(
+        get_current_settings().to_environment_variables(exclude_unset=True)
+    )
+
+
 async def permissions(client: NorthflankClient, project: Project) -> AsyncIterator[Check]:
-    """Check the token's role by asking for things that do not exist: refused is 403, allowed is 404."""
-    probes: tuple[tuple[str, Callable[[], Awaitable[object]]], ...] = (
+    """Check the token's role by asking for what cannot be: refused is 403, allowed is 404 (no such job) or 400 (no body)."""
+    probes: tuple[Probe, ...] = (
+        ("create jobs", lambda: client.put_job(project, {})),
         ("read job runs", lambda: client.run(project, NOBODYS_JOB, "none")),
         ("start job runs", lambda: client.start_run(project, NOBODYS_JOB, {})),
         ("abort job runs", lambda: client.abort_run(project, NOBODYS_JOB, "none")),
@@ -147,6 +160,8 @@ async def permissions(client: NorthflankClient, project: Project) -> AsyncIterat
         ("see containers", lambda: client.containers(project, NOBODYS_JOB, "none")),
         ("read container logs", lambda: client.log_lines(project, NOBODYS_JOB, "none", last=1)),
     )
+    if _opens_with_a_secret():
+        probes += (("keep secret groups", lambda: client.put_secret_group(project, {})),)
     for what, probe in probes:
         yield await _permitted(f"the token may {what}", probe)
 
@@ -154,7 +169,7 @@ async def permissions(client: NorthflankClient, project: Project) -> AsyncIterat
 async def _permitted(what: str, probe: Callable[[], Awaitable[object]]) -> Check:
     try:
         await probe()
-    except NotFound:
+    except (NotFound, Rejected):
         return Check(what=what)
     except Forbidden as error:
         return Check(what=what, problem=str(error))

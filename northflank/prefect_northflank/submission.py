@@ -16,6 +16,7 @@ from prefect_northflank.claims import Claim, submitted
 from prefect_northflank.configuration import NorthflankJobConfiguration
 from prefect_northflank.connections import Account, Connections, Log
 from prefect_northflank.errors import NorthflankError, NotFound, NotRecorded, TakenOver
+from prefect_northflank.events import tell_of_start
 from prefect_northflank.job import JobRequest, request_for
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.names import flow_run_of
@@ -102,6 +103,7 @@ class Submitter:
         run = await account.starter.start(project, request, claimed=claimed, still_ours=still_ours)
         pid = replace(intent, run=run.id)
         await self._record(order, account, intent=intent, pid=pid)
+        tell_of_start(configuration, pid)
         log.info("Started Northflank job run %s of job %s.", run.id, request.name)
         return pid
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from prefect_northflank.afterwards import Case, delete_job_of, report
 from prefect_northflank.connections import Connections, Log
 from prefect_northflank.errors import NorthflankError
+from prefect_northflank.events import tell_of_end
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.search import Search
@@ -63,6 +64,7 @@ class Supervisor:
         """Watch the job run that executes the flow run, though Prefect may remember another one."""
         while True:
             ending = await self._watch(order, pid, log)
+            tell_of_end(order.configuration, pid, ending)
             if ending.fate not in (Fate.NEVER_BEGAN, Fate.DIED) or self._has_lost(ending):
                 return pid, ending
             client = self.connections.account(order.configuration.access()).client

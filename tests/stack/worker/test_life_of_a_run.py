@@ -17,6 +17,15 @@ def jobs_of(pool, flow_run):
     return [job for job in pool.northflank.jobs() if flow_run.hex in job]
 
 
+def told(prefect, flow_run):
+    """Return what Prefect's event stream says of the job run, oldest first."""
+    resource = f"prefect.northflank.job-run.{flow_run['infrastructure_pid'].split(':')[3]}"
+    wanted = {"filter": {"resource": {"id": [resource]}, "order": "ASC"}}
+    return [
+        it["event"].rpartition(".")[2] for it in prefect.post("/events/filter", wanted)["events"]
+    ]
+
+
 def test_environment_is_the_users_over_prefects_over_nothing_of_the_host(
     served, prefect, emulator, tmp_path
 ):
@@ -97,6 +106,10 @@ def test_lasting_jobs_keep_a_history_per_deployment(served, prefect, conftest):
     first, second = (prefect.wait_for(prefect.trigger(deployment)) for _ in range(2))
 
     assert {first["state_type"], second["state_type"]} == {"COMPLETED"}
+    conftest.wait_until(
+        lambda: told(prefect, first) == ["started", "ended"],
+        "the event stream tells of the job run",
+    )
     assert job_of(first) == job_of(second)
     assert job_of(first).startswith("hello-test-")
     conftest.wait_until(

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from importlib.metadata import PathDistribution
 from uuid import UUID
 
 import httpx
 import pytest
+from prefect import flow
 from prefect.client.schemas.objects import FlowRun
 from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
+from prefect.settings import PREFECT_API_KEY, temporary_settings
 from prefect.workers.base import BaseWorker
 from prefect_northflank import (
     Northflank,
     NorthflankCredentials,
     NorthflankJobConfiguration,
     NorthflankWorker,
+    northflank,
 )
 from prefect_northflank import checks as checks_module
-from prefect_northflank.checks import no_vendors_package, our_worker_is_found
+from prefect_northflank.api import Project
+from prefect_northflank.checks import no_vendors_package, our_worker_is_found, permissions
 from prefect_northflank.connections import Connections
 from prefect_northflank.errors import MissingToken
 
@@ -104,6 +109,40 @@ def test_the_vendors_package_beside_ours_is_one_clear_error(tmp_path, monkeypatc
     assert problem is not None
     assert "pip uninstall prefect-northflank" in problem
     assert checks_module.VENDORS_DISTRIBUTION in problem
+
+
+def test_each_permission_is_asked_for_by_a_request_that_changes_nothing(client, wire):
+    def answer(request):
+        refused = request.method == "PUT"
+        wrong = request.content in (b"{}", b"") and request.method in {"PUT", "POST"}
+        status = 403 if refused else 400 if wrong else 404
+        return httpx.Response(status, json={"error": {"message": "no"}})
+
+    wire.answer = answer
+
+    async def ask():
+        return [check async for check in permissions(client, Project(id="demo"))]
+
+    with temporary_settings({PREFECT_API_KEY: "pnu_1"}):
+        found = asyncio.run(ask())
+
+    assert [it.what for it in found if not it.passed] == [
+        "the token may create jobs",
+        "the token may keep secret groups",
+    ]
+    assert all("Run Job" in str(it.problem) for it in found if not it.passed)
+    assert all(json.loads(it.content or b"{}") == {} for it in wire.sent)
+
+
+def test_the_decorator_binds_a_flow_to_a_pool_and_its_job_variables():
+    @northflank("nf", billing_deployment_plan="nf-compute-200")
+    @flow
+    def train(rate: float) -> float:
+        return rate
+
+    assert (train.work_pool, train.worker_cls) == ("nf", NorthflankWorker)
+    assert train.job_variables == {"billing_deployment_plan": "nf-compute-200"}
+    assert train.fn(0.5) == 0.5
 
 
 def test_prefect_finds_this_worker_under_its_type():

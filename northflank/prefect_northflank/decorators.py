@@ -1,0 +1,37 @@
+"""The decorator that lets a flow of a program run on Northflank each time it is called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar
+
+from prefect.flows import Flow, InfrastructureBoundFlow, bind_flow_to_infrastructure
+
+from prefect_northflank.worker import NorthflankWorker
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def northflank(
+    work_pool: str,
+    **job_variables: Any,  # noqa: ANN401 (job variables are JSON of any form)
+) -> Callable[[Flow[P, R]], InfrastructureBoundFlow[P, R]]:
+    """Bind a flow to *work_pool*; *job_variables* are laid over those of the pool.
+
+    The pool needs a bundle storage (`prefect work-pool storage configure`), by which Prefect ships the flow.
+
+    Example:
+        >>> from prefect import flow
+        >>> from prefect_northflank import northflank
+        >>> @northflank("nf", billing_deployment_plan="nf-compute-200")
+        ... @flow
+        ... def train(): ...
+    """
+
+    def bind(flow: Flow[P, R]) -> InfrastructureBoundFlow[P, R]:
+        return bind_flow_to_infrastructure(
+            flow, work_pool=work_pool, worker_cls=NorthflankWorker, job_variables=job_variables
+        )
+
+    return bind
