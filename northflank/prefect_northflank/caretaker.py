@@ -25,6 +25,9 @@ from prefect_northflank.search import Search
 from prefect_northflank.submission import Before
 from prefect_northflank.tempo import Tempo
 
+LONGEST_SEARCH_SECONDS = 120.0
+"""Spent on one flow run in one round; every step can be broken off and made again."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Hands:
@@ -88,18 +91,20 @@ class Caretaker:
         flow_runs = await self._ledger.unfinished()
         online = await self._ledger.online_workers()
         company = Company(me=self._hands.name, online=online, in_hand=self._hands.in_hand())
-        for flow_run in flow_runs:
+        # What has a job run needs no Northflank call to be taken over; searching may have to wait for one.
+        for flow_run in sorted(flow_runs, key=_is_searched_for):
             await self._try_to_give(flow_run, company)
         # Somebody has just left: what they held comes into our hands.
-        if monotonic() >= self._next_tidying or self._online - set(online):
-            self._next_tidying = monotonic() + self._tempo.tidy_seconds
-            await self._janitor.round(company)
+        somebody_left = bool(self._online - set(online))
         self._online = frozenset(online)
+        if monotonic() >= self._next_tidying or somebody_left:
+            self._next_tidying = monotonic() + self._tempo.tidy_seconds
+            await asyncio.wait_for(self._janitor.round(company), LONGEST_SEARCH_SECONDS)
 
     async def _try_to_give(self, flow_run: FlowRun, company: Company) -> None:
         try:
-            await self._give(flow_run, company)
-        # One flow run whose block is gone must not keep the others from being found.
+            await asyncio.wait_for(self._give(flow_run, company), LONGEST_SEARCH_SECONDS)
+        # One flow run whose block is gone, or whose account has no calls left, must not keep the others from being found.
         except Exception:
             self._logger.warning("Could not take over flow run %s.", flow_run.id, exc_info=True)
 
@@ -158,3 +163,8 @@ class Caretaker:
     async def _client_of(self, flow_run: FlowRun) -> NorthflankClient:
         configuration = await self._hands.configuration_of(flow_run)
         return self._hands.connections.account(configuration.access()).client
+
+
+def _is_searched_for(flow_run: FlowRun) -> bool:
+    pid = parsed(flow_run.infrastructure_pid)
+    return pid is None or pid.run is None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from uuid import UUID
 
@@ -106,20 +106,34 @@ class Monitor:
             await asyncio.gather(self._rounds, return_exceptions=True)
 
     async def _go_round(self) -> None:
-        while self._watches:
-            try:
-                await self.round()
-            # The monitor must outlive whatever one round meets: its end would leave every run unwatched.
-            except Exception:
-                self._logger.warning(
-                    "A monitoring round failed; the next one follows.", exc_info=True
-                )
-            await asyncio.sleep(self._tempo.poll_seconds)
+        """Ask Prefect while there is something to watch; look at Northflank beside it, which may not answer for long."""
+        looking = asyncio.create_task(self._look_again_and_again())
+        try:
+            while self._watches:
+                await self._try(self.ask)
+        finally:
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
 
-    async def round(self) -> None:
-        """Ask Prefect about all watches, end those that are over, look at those that are due."""
+    async def _look_again_and_again(self) -> None:
+        while True:
+            await self._try(self.look_around)
+
+    async def _try(self, step: Callable[[], Awaitable[None]]) -> None:
+        try:
+            await step()
+        # The monitor must outlive whatever one round meets: its end would leave every run unwatched.
+        except Exception:
+            self._logger.warning("A monitoring round failed; the next one follows.", exc_info=True)
+        await asyncio.sleep(self._tempo.poll_seconds)
+
+    async def ask(self) -> None:
+        """Ask Prefect about all watches; end those that are over."""
         asked = self._open()
         self._judge(asked, await self._ledger.records({watch.flow_run_id for watch in asked}))
+
+    async def look_around(self) -> None:
+        """Look at those that are due."""
         for look in looks_due(self._open(), now=self._clock()):
             await self._look(look)
 

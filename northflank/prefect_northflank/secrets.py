@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
@@ -22,6 +24,8 @@ class SecretGroups:
         self._client = client
         self._put: dict[tuple[Project, str], str] = {}
         self._tags: dict[tuple[Project, str], Sequence[str]] = {}
+        # Flow runs are submitted many at a time: the first one asks, the others wait for its answer.
+        self._locks: defaultdict[tuple[Project, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def tag_for(
         self, project: Project, *, pool: str, secret: Mapping[str, str], identity: str
@@ -34,9 +38,10 @@ class SecretGroups:
             return None
         name = names.secret_group(pool, identity)
         fingerprint = hashlib.sha256(repr(sorted(secret.items())).encode()).hexdigest()
-        if self._put.get((project, name)) != fingerprint:
-            await self._put_group(project, name, pool=pool, secret=secret)
-            self._put[project, name] = fingerprint
+        async with self._locks[project, name]:
+            if self._put.get((project, name)) != fingerprint:
+                await self._put_group(project, name, pool=pool, secret=secret)
+                self._put[project, name] = fingerprint
         return name
 
     async def tags_of(self, project: Project, groups: Sequence[str]) -> Sequence[str]:
@@ -47,10 +52,11 @@ class SecretGroups:
         """
         tags: list[str] = []
         for group in groups:
-            if (project, group) not in self._tags:
-                self._tags[project, group] = admitting_tags(
-                    group, await self._client.secret_group(project, group)
-                )
+            async with self._locks[project, group]:
+                if (project, group) not in self._tags:
+                    self._tags[project, group] = admitting_tags(
+                        group, await self._client.secret_group(project, group)
+                    )
             tags += self._tags[project, group]
         return tags
 

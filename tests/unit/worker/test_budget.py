@@ -132,7 +132,8 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
         watches.append(monitor.add(flow_run, pid, pending_timeout=None))
     seen: dict[str, float] = {}
     while world.now < hours * HOUR and len(seen) < runs:
-        await monitor.round()
+        await monitor.ask()
+        await monitor.look_around()
         for watch in watches:
             if watch.done.done():
                 seen.setdefault(watch.pid.run, world.now)

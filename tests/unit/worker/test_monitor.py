@@ -57,7 +57,8 @@ def watched(client, wire, time, prefect):
             told: list[str] = []
             watch = monitor.add(FLOW_RUN, PID, pending_timeout=None, tell=told.append)
             for _ in range(rounds):
-                await monitor.round()
+                await monitor.ask()
+                await monitor.look_around()
                 time.now += 15
             return watch.done.result() if watch.done.done() else None, told
 
@@ -142,3 +143,31 @@ def test_what_a_container_waits_for_is_told_when_it_changes(watched, prefect):
         "The container is starting.",
         "The container runs; the flow run has not begun in it yet.",
     ]
+
+
+def test_a_northflank_that_does_not_answer_keeps_no_end_from_being_seen(client, wire, prefect):
+    """Looks may hang for as long as the network does; what Prefect says is heard all the same."""
+
+    async def scenario():
+        hanging = asyncio.Event()
+
+        async def run(*_, **__):
+            hanging.set()
+            await asyncio.Event().wait()
+
+        client.run = run
+        monitor = Monitor(
+            client=client,
+            ledger=prefect,
+            project=P,
+            tempo=Tempo(poll_seconds=0.01, first_look_seconds=0),
+            logger=logging.getLogger("test"),
+        )
+        watching = asyncio.create_task(monitor.watch(FLOW_RUN, PID, pending_timeout=None))
+        await hanging.wait()
+        prefect.state = StateType.COMPLETED
+        ending = await watching
+        await monitor.close()
+        return ending.fate
+
+    assert asyncio.run(scenario()) is Fate.FINISHED

@@ -35,6 +35,16 @@ def test_the_group_is_put_again_only_when_the_value_changes(client, wire):
     assert [call.split()[0] for call in wire.calls] == ["POST", "PUT", "POST", "PUT"]
 
 
+def test_many_flow_runs_at_once_put_the_group_once_and_read_the_users_own_once(client, wire):
+    async def scenario():
+        groups = SecretGroups(client)
+        await asyncio.gather(*(tag(groups, "k1") for _ in range(50)))
+        await asyncio.gather(*(groups.tags_of(P, ["mine"]) for _ in range(50)))
+
+    asyncio.run(scenario())
+    assert [call.split()[0] for call in wire.calls] == ["POST", "PUT", "GET"]
+
+
 @pytest.mark.parametrize("status", [409, 403])
 def test_a_tag_that_exists_or_that_init_made_is_no_error(client, wire, status):
     wire.answers = [httpx.Response(status, json={"error": {"message": "no"}})]
