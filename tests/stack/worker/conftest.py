@@ -144,14 +144,17 @@ class Prefect:
         return done.stdout
 
     def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
-        answer = self.http.post(path, json=body or {})
-        while (
-            answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
-        ):  # SQLite is locked: two cores, many processes
-            time.sleep(0.5)
-            answer = self.http.post(path, json=body or {})
+        """Return the answer; ask again while SQLite is locked or a connection breaks (two cores, many processes)."""
+        answer = wait_until(lambda: self._answer(path, body or {}), f"Prefect answers {path}")
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
+
+    def _answer(self, path: str, body: dict[str, Any]) -> httpx.Response | None:
+        try:
+            answer = self.http.post(path, json=body)
+        except httpx.TransportError:
+            return None
+        return None if answer.status_code == codes.SERVICE_UNAVAILABLE else answer
 
     def deploy(self, flow: str, pool: str, **job_variables: Any) -> UUID:
         flow_id = self.post("/flows/", {"name": flow})["id"]
@@ -183,11 +186,15 @@ class Prefect:
             "parameters": parameters,
             "state": {"type": "SCHEDULED"},
             "job_variables": job_variables,
+            "idempotency_key": uuid4().hex,
         }
         return UUID(self.post(f"/deployments/{deployment}/create_flow_run", body)["id"])
 
     def flow_run(self, flow_run: UUID) -> dict[str, Any]:
-        answer = self.http.get(f"/flow_runs/{flow_run}")
+        try:
+            answer = self.http.get(f"/flow_runs/{flow_run}")
+        except httpx.TransportError:
+            return {"state_type": "", "state_name": ""}
         return answer.json() if answer.is_success else {"state_type": "", "state_name": ""}
 
     def state(self, flow_run: UUID) -> str:
