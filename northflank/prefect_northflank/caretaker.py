@@ -88,9 +88,12 @@ class Caretaker:
 
     async def round(self) -> None:
         """Give every unwatched flow run what it needs."""
+        # What leaves our hands while Prefect answers is over, though the answer may still call it unfinished.
+        in_hand = set(self._hands.in_hand())
         flow_runs = await self._ledger.unfinished()
         online = await self._ledger.online_workers()
-        company = Company(me=self._hands.name, online=online, in_hand=self._hands.in_hand())
+        in_hand |= set(self._hands.in_hand())
+        company = Company(me=self._hands.name, online=online, in_hand=in_hand)
         # What has a job run needs no Northflank call to be taken over; searching may have to wait for one.
         for flow_run in sorted(flow_runs, key=_is_searched_for):
             await self._try_to_give(flow_run, company)

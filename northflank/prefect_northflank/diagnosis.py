@@ -96,7 +96,7 @@ def waiting_for(containers: Sequence[Container]) -> str:
     if ContainerStatus.STARTING in seen:
         return "The container is starting."
     if ContainerStatus.STAGING in seen:
-        return "The container is being prepared: its image is pulled, its storage attached."
+        return "The container is being prepared: it waits for a machine, its image or its storage."
     return "The container has ended; Northflank has not concluded the run yet."
 
 
