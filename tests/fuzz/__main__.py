@@ -9,7 +9,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
@@ -21,7 +21,7 @@ EXECUTOR = "METAFLOW_PREFECT_STEP_EXECUTOR"
 
 def main(words: argparse.Namespace) -> int:
     """Print a line for each seed that differs and a summary; return how many differ."""
-    seeds = range(words.first, words.first + words.count)
+    seeds = words.seeds or range(words.first, words.first + words.count)
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     os.environ.update(
         HOME=str(folder),
@@ -51,7 +51,7 @@ def main(words: argparse.Namespace) -> int:
 
 
 def _compare(
-    seeds: range, folder: Path, extra: Mapping[str, str], jobs: int
+    seeds: Sequence[int], folder: Path, extra: Mapping[str, str], jobs: int
 ) -> Iterator[tuple[int, list[str]]]:
     """Compare *jobs* seeds at a time, in processes: Metaflow's client keeps its place in globals."""
     with ProcessPoolExecutor(max_workers=jobs) as pool:
@@ -74,6 +74,7 @@ def _words() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.fuzz", description=__doc__)
     parser.add_argument("count", type=int, help="how many flows")
     parser.add_argument("first", type=int, help="the first flow's seed")
+    parser.add_argument("--seeds", type=int, nargs="*", help="these, and no others")
     parser.add_argument("--jobs", type=int, default=2, help="how many flows at a time")
     parser.add_argument("--step-executor", help="how our side executes steps (default: ours)")
     return parser.parse_args()
