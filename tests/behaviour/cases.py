@@ -12,13 +12,15 @@ FLOWS = Path(__file__).parent.parent / "flows"
 class Case:
     """One flow and the command line it is given.
 
-    `options` stand before the command, `arguments` (parameters) after it.
+    `options` stand before the command, `arguments` (parameters) after it. `decospecs` are attached
+    with `--with`.
     """
 
     name: str
     folder: Path = FLOWS
     options: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    decospecs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     fails: bool = False
     starts: bool = True
@@ -39,11 +41,17 @@ _ARGUMENTS = {
         "--text", "two words, 'quoted' ünd -dashed", "--count", "7", "--rate", "1e-3",
         "--is-on", "False", "--data", '{"a": [1, null, "ü"]}', "--listed", "x|y|z",
     ),
+    "namespace_given": ("--namespace", "user:somebody"),
 }  # fmt: skip
 
 _OPTIONS = {
     "config_value_given": ("--config-value", "cfg", '{"n": 7, "deep": {"z": [1, 2]}}'),
+    "config_file_given": ("--config", "cfg", str(FLOWS / "support" / "config.json")),
+    "environment_uv": ("--environment=uv",),
+    "project_production": ("--branch", "mine", "--production"),
 }
+
+_DECOSPECS = {"with_retry": ("retry:times=1,minutes_between_retries=0",)}
 
 _TAGS = {"tags": ("mine", "my tag: ü")}
 
@@ -74,6 +82,7 @@ def cases() -> tuple[Case, ...]:
             name=name,
             options=_OPTIONS.get(name, ()),
             arguments=_ARGUMENTS.get(name, ()),
+            decospecs=_DECOSPECS.get(name, ()),
             tags=_TAGS.get(name, ()),
             fails=name in _FAILS,
             starts=name not in _DO_NOT_START,

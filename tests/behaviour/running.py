@@ -75,16 +75,17 @@ class NotStarted:
 def command(case: Case, form: Form, root: Path) -> tuple[list[str], list[str] | None]:
     """Return the command that runs *case*, and before it the command that compiles it, if any."""
     flow = [sys.executable, str(case.file), "--no-pylint", *case.options]
-    tags = [word for tag in case.tags for word in ("--tag", tag)]
+    added = [word for tag in case.tags for word in ("--tag", tag)]
+    added += [word for spec in case.decospecs for word in ("--with", spec)]
     match form:
         case Form.METAFLOW:
-            return [*flow, "run", *tags, *case.arguments], None
+            return [*flow, "run", *added, *case.arguments], None
         case Form.DIRECT:
-            return [*flow, "prefect", "run", *tags, *case.arguments], None
+            return [*flow, "prefect", "run", *added, *case.arguments], None
         case Form.FILE:
             out = root / f"{case.name}_compiled.py"
             run = [sys.executable, str(out), *case.arguments]
-            return run, [*flow, "prefect", "create", str(out), *tags]
+            return run, [*flow, "prefect", "create", str(out), *added]
 
 
 def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:

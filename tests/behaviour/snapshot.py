@@ -8,7 +8,7 @@ the hash of their content. Two runs of one flow are the same run if their snapsh
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,7 @@ OTHER_EACH_TIME = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskSnapshot:
-    """One task: `attempts` are (number, did it succeed), `parents` are places."""
+    """One task: `attempts` are (number, did it succeed), `parents` and `children` are places."""
 
     attempts: tuple[tuple[int, bool | None], ...]
     is_finished: bool
@@ -42,6 +42,7 @@ class TaskSnapshot:
     metadata: Mapping[str, str]
     foreach_stack: str
     parents: tuple[str, ...]
+    children: tuple[str, ...]
     stdout: str
     stderr: str
 
@@ -105,7 +106,8 @@ def _task(task: Task, places: Mapping[str, str], *, with_values: bool) -> TaskSn
         artifacts=_artifacts(task, places, with_values=with_values),
         metadata=_metadata(task),
         foreach_stack=_foreach_stack(task),
-        parents=_parents(task, places),
+        parents=_relatives(task, lambda task: task.parent_task_pathspecs, places),
+        children=_relatives(task, lambda task: task.child_task_pathspecs, places),
         stdout=_without_ids(task.stdout, places),
         stderr=_without_ids(task.stderr, places),
     )
@@ -158,10 +160,13 @@ def _foreach_stack(task: Task) -> str:
     return repr([tuple(frame) for frame in task["_foreach_stack"].data])
 
 
-def _parents(task: Task, places: Mapping[str, str]) -> tuple[str, ...]:
+def _relatives(
+    task: Task, relatives: Callable[[Task], Iterable[str]], places: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Return the places of the tasks whose pathspecs the client gives."""
     if "_graph_info" not in task:
         return ()
-    return tuple(sorted(places.get(path, path) for path in task.parent_task_pathspecs))
+    return tuple(sorted(places.get(path, path) for path in relatives(task)))
 
 
 def _without_ids(text: str, places: Mapping[str, str]) -> str:

@@ -1,6 +1,6 @@
 """What `current` says that is the same wherever the flow runs."""
 
-from metaflow import FlowSpec, current, step
+from metaflow import FlowSpec, current, get_namespace, step
 
 
 class CurrentFieldsFlow(FlowSpec):
@@ -13,7 +13,7 @@ class CurrentFieldsFlow(FlowSpec):
             "user": current.username,
             "running": current.is_running_flow,
             "origin": current.origin_run_id,
-            "namespace": current.namespace,
+            "namespace": (current.namespace, get_namespace()),
             "start": current.graph["start_step"] if "start_step" in current.graph else "",
             "parts": current.pathspec.count("/"),
             "parallel": current.get("is_parallel"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from metaflow.util import compress_list, decompress_list
+
 from metaflow_prefect.runtime.commands import (
     Attempt,
     RunContext,
@@ -15,6 +17,9 @@ from metaflow_prefect.runtime.commands import (
 from metaflow_prefect.runtime.dispatcher import Frame, Launch, Place
 from metaflow_prefect.runtime.graph import Next, Step
 from metaflow_prefect.runtime.program import Program
+
+MAX_ARG_STRLEN = 131072
+"""Linux: the longest argument of a command."""
 
 
 @dataclass
@@ -82,3 +87,14 @@ def test_parameters_travel_in_metaflows_own_variables():
         "METAFLOW_INIT_IS_ON": "true",
         "METAFLOW_INIT_DATA": '{"a": [1]}',
     }
+
+
+def test_the_inputs_of_a_huge_join_fit_into_one_argument():
+    frames = [(Frame(7, 9), Frame(index, 100_000)) for index in range(100_000)]
+    paths = [f"{RUN.run_id}-{'0' * 36}/work/{Place('work', one).task_id}" for one in frames]
+
+    words = step(RUN, replace(attempt(0), input_paths=compress_list(paths)))
+
+    (given,) = (word for word in words if word.startswith("--input-paths="))
+    assert len(given) < MAX_ARG_STRLEN
+    assert decompress_list(given.removeprefix("--input-paths=")) == paths
