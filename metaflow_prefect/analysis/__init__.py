@@ -46,7 +46,7 @@ def analyze(state: Any, request: Request) -> ir.Flow:
     triggers, bad_triggers = events.triggers(flow_decorators, current, found_parameters)
     findings = (
         *support.findings(state.graph, flow_decorators),
-        *_environment_findings(state.environment.TYPE),
+        *support.environment_findings(state.environment.TYPE),
         *bad_parameters,
         *bad_schedule,
         *bad_triggers,
@@ -170,19 +170,6 @@ def _config(flow: Any) -> str | None:
     values = dump_config_values(flow)
     # In the order of the source: user code may iterate over it.
     return json.dumps(values) if values else None
-
-
-def _environment_findings(environment: str) -> tuple[Finding, ...]:
-    if environment == "local":
-        return ()
-    return (
-        Finding(
-            where="flow",
-            feature=f"--environment={environment}",
-            reason="steps run with the interpreter of the flow run so far",
-            remedy="install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
-        ),
-    )
 
 
 def _unscheduled(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Any
 
@@ -44,23 +44,30 @@ def _refused(name: str, note: str, remedy: str) -> Support:
 
 _OTHER_ORCHESTRATOR = "it belongs to another orchestrator"
 _LEAVE_IT_OUT = "take it out for this deployment"
+_INTERPRETER = (
+    "Metaflow makes an interpreter per step with micromamba, and steps run with the flow run's own"
+)
 
 STEP_DECORATORS = (
     _mapped("retry", "`retries` and `retry_delay_seconds` of the task; one Metaflow task, the same attempt numbers"),
     _mapped("catch", "three more attempts for the fallback, as Metaflow's own runtime gives"),
     _mapped("timeout", "enforced in the step as under Metaflow; `timeout_seconds` of the task ends it if it does not obey"),
-    _mapped("environment", "set before the step's process starts; the values stay in the flow's file"),
+    _mapped(
+        "environment",
+        "set before the step's process starts; the values stay in the flow's file, those taken from the "
+        "deploying environment in a Prefect Secret block",
+    ),
     _mapped("resources", "tags of the task (`cpu=4`), for Prefect's concurrency limits"),
     _mapped("parallel", "a local gang: the control task starts its workers, as under `run`"),
     _within("card", "rendered and stored by the step"),
     _within("secrets", "fetched by the step"),
     _within("pytorch_parallel", "a local gang, as @parallel"),
     _refused(
-        "conda", "steps run with the interpreter of the flow run so far",
+        "conda", _INTERPRETER,
         "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
     ),
     _refused(
-        "pypi", "steps run with the interpreter of the flow run so far",
+        "pypi", _INTERPRETER,
         "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
     ),
     _refused("batch", "the step would leave Prefect's container for AWS Batch", "use @resources and a work pool"),
@@ -82,16 +89,29 @@ FLOW_DECORATORS = (
     _mapped("trigger", "an automation of the deployment; parameters from the event's payload, in their own types"),
     _mapped("trigger_on_finish", "an automation of the deployment; `current.trigger` says which runs"),
     _refused(
-        "conda_base", "steps run with the interpreter of the flow run so far",
+        "conda_base", _INTERPRETER,
         "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
     ),
     _refused(
-        "pypi_base", "steps run with the interpreter of the flow run so far",
+        "pypi_base", _INTERPRETER,
         "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
     ),
     _refused("airflow_external_task_sensor", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
     _refused("airflow_s3_key_sensor", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
 )  # fmt: skip
+
+_OWN_INTERPRETER = _refused(
+    "conda", _INTERPRETER,
+    "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
+)  # fmt: skip
+
+ENVIRONMENTS = (
+    _within("local", "the interpreter of the flow run"),
+    _within("uv", "as under `run`, the interpreter that runs the flow (`uv run …`); refused where a deployment's pool has containers, which have no uv project"),
+    _OWN_INTERPRETER,
+    replace(_OWN_INTERPRETER, name="pypi"),
+)  # fmt: skip
+"""The values of Metaflow's `--environment`."""
 
 _STEP = {support.name: support for support in STEP_DECORATORS}
 _FLOW = {support.name: support for support in FLOW_DECORATORS}
@@ -114,6 +134,22 @@ def findings(graph: Any, flow_decorators: tuple[Any, ...]) -> tuple[Finding, ...
         if decorator.name in _STEP and _STEP[decorator.name].verdict is Verdict.REFUSED
     ]
     return tuple(of_flow + of_steps)
+
+
+def environment_findings(environment: str) -> tuple[Finding, ...]:
+    """Return why a flow cannot have Metaflow's `--environment=`*environment*; one that we do not know cannot either."""
+    by_name = {support.name: support for support in ENVIRONMENTS}
+    support = by_name.get(environment, _OWN_INTERPRETER)
+    if support.verdict is not Verdict.REFUSED:
+        return ()
+    return (
+        Finding(
+            where="flow",
+            feature=f"--environment={environment}",
+            reason=support.note,
+            remedy=support.remedy,
+        ),
+    )
 
 
 def _finding(where: str, support: Support) -> Finding:

@@ -13,7 +13,7 @@ from metaflow_prefect.cli.options import COMPILE_OPTIONS, JSON, NAME, RUN_ID_FIL
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.names import option_key
-from metaflow_prefect.runtime import choice
+from metaflow_prefect.runtime import choice, namespace
 
 
 @command(
@@ -48,6 +48,7 @@ def create(
     "Compile the flow and run it in this process.",
     RUN_ID_FILE,
     click.option(choice.OPTION, **choice.option()),
+    click.option(namespace.OPTION, **namespace.option()),
     *COMPILE_OPTIONS,
 )
 def run(obj: Any, run_id_file: str | None, **options: Any) -> None:
@@ -77,6 +78,7 @@ def run(obj: Any, run_id_file: str | None, **options: Any) -> None:
     ),
     RUN_ID_FILE,
     click.option(choice.OPTION, **choice.option()),
+    click.option(namespace.OPTION, **namespace.option()),
     *COMPILE_OPTIONS,
     short="Go on where an earlier run has failed.",
 )

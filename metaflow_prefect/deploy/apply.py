@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metaflow_prefect.deploy import automations
+from metaflow_prefect.deploy import automations, secret_block
 from metaflow_prefect.deploy.plan import DeploymentPlan
 from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.deploy.site import Pool
@@ -69,9 +69,11 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
     _make_queue(client, planned)
     deployment_id = str(_create(client, planned, schedules))
     try:
+        secret_block.save(client, deployment_id, planned.kept)
         _synchronise(client, planned, deployment_id, blocks)
     except BaseException:
         if existing is None:
+            secret_block.delete(client, deployment_id)
             client.delete_deployment(deployment_id)
         raise
     url = url_for("deployment", obj_id=deployment_id, default_base_url=None)
@@ -79,9 +81,10 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
 
 
 def delete(client: Any, record: DeploymentRecord) -> None:
-    """Remove the deployment with its schedules and automations; runs under way go on."""
+    """Remove the deployment with its schedules, automations and secrets; runs under way go on."""
     for automation in _automations(client, record.full_name, record.id):
         client.delete_automation(automation.id)
+    secret_block.delete(client, record.id)
     client.delete_deployment(record.id)
 
 

@@ -84,12 +84,16 @@ def write_yaml(state: Any, wanted: DeployOptions, prepared: Prepared, output: Pa
     gitops.check(prepared.plan, output)
     prepared = _stored(state, wanted, prepared)
     flow_file = gitops.write(prepared.plan, prepared.generated, output)
-    return "\n".join(
-        (
-            f"{prepared.plan.full_name} is written to {output} and {flow_file.name} beside it. Deploy it with:",
-            f"    prefect --no-prompt deploy --all --prefect-file {shlex.quote(output.name)}    (in {output.parent.resolve()})",
+    lines = [
+        f"{prepared.plan.full_name} is written to {output} and {flow_file.name} beside it. Deploy it with:",
+        f"    prefect --no-prompt deploy --all --prefect-file {shlex.quote(output.name)}    (in {output.parent.resolve()})",
+    ]
+    if prepared.plan.kept.names:
+        lines.append(
+            "@environment takes values from this environment, which are in neither file. "
+            f"Give its runs these variables: {', '.join(prepared.plan.kept.names)}"
         )
-    )
+    return "\n".join(lines)
 
 
 def report(state: Any, wanted: DeployOptions, prepared: Prepared, deployed: Deployed) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import base64
 import gzip
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.options import DeployOptions
+from metaflow_prefect.deploy.taken import Taken
 from metaflow_prefect.errors import DeploymentRefused, Finding, UnsupportedFlow
+from metaflow_prefect.runtime.namespace import VARIABLE as NAMESPACE_VARIABLE
 
 _PAYLOAD_LIMIT = 1_000_000
 """Bytes of pull step that Prefect's events still carry (its limit is 1.5 MB, for the whole event)."""
@@ -36,7 +38,8 @@ class Site:
 
     `owner` is the person who deploys, `token` the production token. `metaflow_environment` holds the
     `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
-    `requirements` is what a stock image must install first.
+    `requirements` is what a stock image must install first. `taken` are the values of @environment
+    that come from this machine's environment.
     """
 
     owner: str
@@ -45,6 +48,7 @@ class Site:
     pool_type: str
     metaflow_environment: Mapping[str, str]
     requirements: tuple[str, ...]
+    taken: Taken = field(default_factory=Taken)
 
     @property
     def is_local(self) -> bool:
@@ -70,7 +74,7 @@ def job_variables(
                 fix="leave --image out, or deploy to a pool of containers",
             )
         chosen.setdefault(_IMAGE_VARIABLES.get(site.pool_type, "image"), options.image)
-    findings = _unreachable(flow, site, environment)
+    findings = (*_unreachable(flow, site, environment), *_without_project(flow, site))
     if findings:
         raise UnsupportedFlow(flow.name, findings)
     return {**_FOR_METAFLOW.get(site.pool_type, {}), **chosen, "env": environment}
@@ -91,7 +95,7 @@ def _environment(
         environment["METAFLOW_PRODUCTION_TOKEN"] = site.token
         namespace = namespace or f"production:{site.token}"
     if namespace is not None:
-        environment["METAFLOW_PREFECT_NAMESPACE"] = namespace
+        environment[NAMESPACE_VARIABLE] = namespace
     if not site.is_local:
         # Installed by the stock image's entrypoint before it starts the flow run.
         environment["EXTRA_PIP_PACKAGES"] = " ".join(site.requirements)
@@ -113,6 +117,21 @@ def _unreachable(flow: ir.Flow, site: Site, environment: Mapping[str, str]) -> t
             reason="its containers don't see this machine's files, and would lose every artifact",
             remedy="deploy with --datastore=s3, azure or gs; or, where a shared volume is mounted in the "
             "containers, name it: --job-variable env.METAFLOW_DATASTORE_SYSROOT_LOCAL=/mount",
+        ),
+    )
+
+
+def _without_project(flow: ir.Flow, site: Site) -> tuple[Finding, ...]:
+    """Refuse `--environment=uv` where there is no uv project."""
+    if site.is_local or flow.backends.environment != "uv":
+        return ()
+    return (
+        Finding(
+            where="flow",
+            feature=f"--environment=uv on a work pool of type {site.pool_type}",
+            reason="its containers have no uv project, and nobody calls uv there",
+            remedy="deploy without --environment; install what uv.lock names in the image, or name it in "
+            "EXTRA_PIP_PACKAGES",
         ),
     )
 

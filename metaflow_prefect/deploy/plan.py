@@ -17,6 +17,7 @@ from metaflow_prefect.deploy.options import (
     with_defaults,
 )
 from metaflow_prefect.deploy.schema import parameter_schema
+from metaflow_prefect.deploy.taken import Taken
 from metaflow_prefect.errors import DeploymentRefused
 from metaflow_prefect.render import argument_names, entrypoint_name
 
@@ -66,6 +67,7 @@ class DeploymentPlan:
     work_queue: WorkQueue | None
     job_variables: Mapping[str, Any]
     pull_steps: tuple[Mapping[str, Any], ...]
+    kept: Taken
 
     @property
     def full_name(self) -> str:
@@ -107,6 +109,7 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
         work_queue=_work_queue(options),
         job_variables=jobs.job_variables(flow, f"{flow.name}/{name}", options, site),
         pull_steps=(jobs.unpack(file_name, generated),),
+        kept=site.taken,
     )
 
 

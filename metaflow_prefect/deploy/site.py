@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from metaflow_prefect.analysis.code import code_files
 from metaflow_prefect.deploy.jobs import Site
+from metaflow_prefect.deploy.taken import Taken, taken, values_of_environment
 
 _CLIENTS = {
     # What Metaflow needs beside itself for each datastore (its own documentation of the storage types).
@@ -67,7 +70,13 @@ def gather(state: Any, pool: Pool, token: str | None) -> Site:
         pool_type=pool.type,
         metaflow_environment=environment,
         requirements=(f"metaflow=={version('metaflow')}", *_CLIENTS.get(datastore.TYPE, ())),
+        taken=_taken(state),
     )
+
+
+def _taken(state: Any) -> Taken:
+    values = values_of_environment(state.graph)
+    return taken(code_files(state).values(), values, os.environ) if values else Taken()
 
 
 def _configured() -> Iterable[tuple[str, str]]:

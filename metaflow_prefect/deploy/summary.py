@@ -35,6 +35,7 @@ def summary(planned: DeploymentPlan) -> dict[str, Any]:
         "work_pool": planned.work_pool,
         "work_queue": None if queue is None else {"name": queue.name, "priority": queue.priority},
         "job_variables": dict(planned.job_variables),
+        "secret_environment": list(planned.kept.names),
         "payload_bytes": payload_bytes(step),
     }
 
@@ -59,6 +60,7 @@ def text(planned: DeploymentPlan) -> str:
         ("Parameters", [(f"--{name}", _default(planned, name)) for name in planned.keys]),
         ("Job variables", [(name, str(variables[name])) for name in variables if name != "env"]),
         ("Environment of its runs", list(variables["env"].items())),
+        ("Secrets for @environment", [(name, "as it is here") for name in planned.kept.names]),
     )
     head = f"{planned.full_name}, version {planned.version}"
     return "\n".join((head, *(line for title, rows in groups for line in _group(title, rows))))

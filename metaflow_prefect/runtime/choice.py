@@ -102,7 +102,7 @@ def why_never(platform: str, metaflow_environment: str) -> str | None:
     """
     if platform != "linux":
         return "forking is only safe on Linux"
-    if metaflow_environment != "local":
+    if metaflow_environment not in ("local", "uv"):  # uv's is the one that runs the flow
         return f"--environment={metaflow_environment} gives each step an interpreter of its own"
     return None
 

@@ -19,8 +19,8 @@ from metaflow_prefect.runtime.program import Program
 class RunContext:
     """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root.
 
-    `namespace` is what the client sees inside the steps; all runs if empty. `is_triggered` says
-    that events started the run: its tasks are told which (`current_trigger`).
+    `namespace` is what the client sees inside the steps: all runs if empty, Metaflow's default if None.
+    `is_triggered` says that events started the run: its tasks are told which (`current_trigger`).
     """
 
     program: Program
@@ -31,7 +31,7 @@ class RunContext:
     tags: tuple[str, ...] = ()
     origin_run_id: str | None = None
     config_file: str | None = None
-    namespace: str = ""
+    namespace: str | None = None
     is_triggered: bool = False
 
 
@@ -140,8 +140,9 @@ def step(run: RunContext, attempt: Attempt) -> list[str]:
         f"--retry-count={attempt.number}",
         f"--max-user-code-retries={attempt.step.user_retries}",
         *_tags(run),
-        f"--namespace={run.namespace}",
     ]
+    if run.namespace is not None:
+        words.append(f"--namespace={run.namespace}")
     if launch.split_index is not None:
         words.append(f"--split-index={launch.split_index}")
     if launch.is_control:

@@ -9,6 +9,9 @@ from typing import Any
 
 from metaflow_prefect.runtime import current_trigger, origin
 from metaflow_prefect.runtime.datastore import RunDatastore
+from metaflow_prefect.runtime.graph import Step
+from metaflow_prefect.runtime.kept import NOTHING, Kept
+from metaflow_prefect.runtime.kept import read as read_kept
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.session import LaunchOptions
@@ -26,6 +29,7 @@ STEP_TO_RERUN = "METAFLOW_PREFECT_STEP_TO_RERUN"
 def completed(
     options: LaunchOptions,
     program: Program,
+    steps: Iterable[Step],
     flow_run: Any,
     triggered_by: Iterable[Mapping[str, Any]],
 ) -> LaunchOptions:
@@ -37,8 +41,16 @@ def completed(
     return replace(
         options,
         origin=options.origin or _origin(program, os.environ),
+        kept=_kept(steps, flow_run.deployment_id),
         variables={**_schedule(flow_run), **_trigger(triggered_by)},
     )
+
+
+def _kept(steps: Iterable[Step], deployment_id: object) -> Kept:
+    """Return what @environment took from the deploying environment; asks only where a step has it."""
+    if deployment_id is None or not any(step.environment for step in steps):
+        return NOTHING
+    return read_kept(deployment_id)
 
 
 def _schedule(flow_run: Any) -> dict[str, str]:

@@ -64,7 +64,9 @@ def execute(
     assert context is not None  # noqa: S101  only ever called inside a flow run
     assert context.flow_run is not None  # noqa: S101
     run_id = names.run_id(context.flow_run.id)
-    options = deployed.completed(OPTIONS.get(), program, context.flow_run, triggered_by or ())
+    options = deployed.completed(
+        OPTIONS.get(), program, steps, context.flow_run, triggered_by or ()
+    )
     say = report.flow_log()
     session = Session.open(program, steps, run_id, options, say)
     workers = getattr(context.task_runner, "_max_workers", 1)

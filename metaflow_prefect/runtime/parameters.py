@@ -9,7 +9,7 @@ from typing import Any
 
 from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.names import option_key
-from metaflow_prefect.runtime import choice
+from metaflow_prefect.runtime import choice, namespace
 from metaflow_prefect.runtime.local_run import run_locally, with_workers
 
 
@@ -74,6 +74,7 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
         click.Option(("--tag",), multiple=True, help="Annotate this run with the given tag."),
         click.Option(("--run-id-file",), help="Write the ID of this run to the file specified."),
         click.Option((choice.OPTION,), **choice.option()),
+        click.Option((namespace.OPTION,), **namespace.option()),
     ]
     return click.Command(name=flow.name, callback=call, params=options, help=_summary(flow))
 

@@ -16,13 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_prefect.errors import InitFailed, StepFailed
-from metaflow_prefect.runtime import choice, commands, current_trigger, environment
+from metaflow_prefect.runtime import choice, commands, current_trigger, environment, namespace
 from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.datastore import RunDatastore, TaskRecord
 from metaflow_prefect.runtime.dispatcher import Launch
 from metaflow_prefect.runtime.executors import Command, StepExecutor, Stream
 from metaflow_prefect.runtime.fork_server.client import Warm
 from metaflow_prefect.runtime.graph import Step
+from metaflow_prefect.runtime.kept import NOTHING, Kept
 from metaflow_prefect.runtime.logs import TaskLog
 from metaflow_prefect.runtime.metadata import TaskMetadata
 from metaflow_prefect.runtime.metadata_copy import MetadataCopy
@@ -47,10 +48,11 @@ def _discard(_: object) -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LaunchOptions:
-    """What the person who starts a run may add to what the generated file says.
+    """What is added to what the generated file says by the person who starts a run, and by its deployment.
 
     `on_begin` is called with the flow's name and the run's id before Metaflow begins the run;
-    `board` is told how the run goes. `variables` go into the environment of every command.
+    `board` is told how the run goes. `variables` go into the environment of every command. `kept`
+    is what @environment took from the deploying environment.
     """
 
     tags: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class LaunchOptions:
     on_begin: Callable[[str, str], None] | None = None
     board: Board = field(default_factory=Board)
     variables: Mapping[str, str] = field(default_factory=dict)
+    kept: Kept = NOTHING
 
     @property
     def is_triggered(self) -> bool:
@@ -87,6 +90,7 @@ class Session:
     say: Callable[[str], None]
     metadata_copy: MetadataCopy | None = None
     origin: Origin | None = None
+    kept: Kept = NOTHING
     cloned: set[str] = field(default_factory=set)
     launches: dict[str, Launch] = field(default_factory=dict)
     records: dict[str, TaskRecord] = field(default_factory=dict)
@@ -125,11 +129,12 @@ class Session:
             tags=(*program.tags, *options.tags),
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_written(program.config),
-            namespace=os.environ.get("METAFLOW_PREFECT_NAMESPACE", ""),
+            namespace=namespace.chosen(os.environ),
             is_triggered=options.is_triggered,
         )
         by_name = {step.name: step for step in steps}
-        given = {**os.environ, **options.variables}
+        # A variable that is set here is somebody's decision for this place; the flow's import needs the others.
+        given = {**options.kept.variables, **os.environ, **options.variables}
         environ = commands.environment(given, python=context.python, run_id=run_id)
         python, file, *words = commands.top_level(context)
         warm = Warm(python=python, flow_file=file, options=words, environment=environ)
@@ -145,6 +150,7 @@ class Session:
             say=say,
             metadata_copy=_metadata_copy(program, datastore),
             origin=options.origin,
+            kept=options.kept,
         )
 
     def is_reused(self, label: str) -> bool:
@@ -316,7 +322,7 @@ class Session:
     def _step_variables(self, step: Step) -> Mapping[str, str]:
         if self._variables is None or not step.environment:
             return {}
-        return self._variables.result()[step.name]
+        return {**self._variables.result()[step.name], **self.kept.steps.get(step.name, {})}
 
     def _read_variables(self) -> Mapping[str, Mapping[str, str]]:
         lines: dict[Stream, list[bytes]] = {stream: [] for stream in Stream}
@@ -374,8 +380,18 @@ def _how_it_ended(code: int) -> str:
     if code == 0:
         return "Task ended with exit code 0 before its result was stored: it is taken for failed."
     if code < 0:
-        return f"Task failed: its process was ended by signal {-code}."
+        return f"Task failed: its process was ended by {_signal(-code)}. That is a failure of the system, not of its code."
     return "Task failed."
+
+
+def _signal(number: int) -> str:
+    """Name a signal and the usual reason for it."""
+    try:
+        name = signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+    hint = ", as when memory runs out" if number == signal.SIGKILL else ""
+    return f"signal {number} ({name}{hint})"
 
 
 def _in_background(

@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from current_fields.py (sha256 b577c3f381c9).
+# Compiled by metaflow-prefect-northflank 0.1.0 from current_fields.py (sha256 715be384b3db).
 # Do not edit: change the flow and compile it again.
 """CurrentFieldsFlow"""
 
@@ -21,7 +21,7 @@ check_api(1)
 PROGRAM = Program(
     flow="CurrentFieldsFlow",
     source="current_fields.py",
-    sha256="b577c3f381c96956261dd46def515832b93fe013d38bb3de37e42c0f15e726d4",
+    sha256="715be384b3db2299edc43cd22d36a9a3c730ceb9dcac04b2b3ccc6d745119996",
     metadata="local",
     datastore="local",
     location=__file__,

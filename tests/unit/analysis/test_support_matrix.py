@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.analysis.support import FLOW_DECORATORS, STEP_DECORATORS, Support, Verdict
+from metaflow_prefect.analysis.support import (
+    ENVIRONMENTS,
+    FLOW_DECORATORS,
+    STEP_DECORATORS,
+    Support,
+    Verdict,
+    environment_findings,
+)
 
 PAGE = Path(__file__).parents[3] / "docs" / "support-matrix.md"
 
@@ -27,14 +34,37 @@ def test_every_flow_decorator_of_metaflow_has_a_verdict():
     assert {decorator.name for decorator in REGISTERED} - known == set()
 
 
-@pytest.mark.parametrize("support", [*STEP_DECORATORS, *FLOW_DECORATORS], ids=lambda s: s.name)
+def test_every_environment_of_metaflow_has_a_verdict():
+    from metaflow.plugins import ENVIRONMENTS as REGISTERED
+
+    known = {support.name for support in ENVIRONMENTS}
+
+    assert {environment.TYPE for environment in REGISTERED} - known == set()
+
+
+@pytest.mark.parametrize("name", ["conda", "pypi", "fast-bakery"])
+def test_an_environment_with_interpreters_of_its_own_is_refused_by_name(name):
+    (finding,) = environment_findings(name)
+
+    assert finding.feature == f"--environment={name}"
+
+
+@pytest.mark.parametrize("name", ["local", "uv"])
+def test_an_environment_that_uses_the_running_interpreter_is_not_refused(name):
+    assert environment_findings(name) == ()
+
+
+EVERYTHING = [*STEP_DECORATORS, *FLOW_DECORATORS, *ENVIRONMENTS]
+
+
+@pytest.mark.parametrize("support", EVERYTHING, ids=lambda s: s.name)
 def test_a_refusal_says_what_to_do_instead(support):
     assert bool(support.remedy) == (support.verdict is Verdict.REFUSED)
 
 
-def rows(supports: tuple[Support, ...]) -> str:
+def rows(supports: tuple[Support, ...], sign: str = "@") -> str:
     return "\n".join(
-        f"| `@{item.name}` | {item.verdict.value} | {item.note}{f'; {item.remedy}' if item.remedy else ''} |"
+        f"| `{sign}{item.name}` | {item.verdict.value} | {item.note}{f'; {item.remedy}' if item.remedy else ''} |"
         for item in supports
     )
 
@@ -42,6 +72,7 @@ def rows(supports: tuple[Support, ...]) -> str:
 @pytest.mark.golden
 def test_the_support_matrix_page_is_made_from_the_data(golden):
     head = "| decorator | verdict | how, or why not |\n|---|---|---|\n"
+    environments = head.replace("decorator", "environment")
     golden(
         PAGE,
         "# Support matrix\n\n"
@@ -49,5 +80,6 @@ def test_the_support_matrix_page_is_made_from_the_data(golden):
         "Prefect has for it. **within the step**: runs inside Metaflow's own `step`, exactly as under `run`. **refused**:\n"
         "cannot work; `create` names every such use in one message. A decorator that is not listed (a third party's) is\n"
         "left to work within its step.\n\n"
-        f"## Of steps\n\n{head}{rows(STEP_DECORATORS)}\n\n## Of flows\n\n{head}{rows(FLOW_DECORATORS)}\n",
+        f"## Of steps\n\n{head}{rows(STEP_DECORATORS)}\n\n## Of flows\n\n{head}{rows(FLOW_DECORATORS)}\n\n"
+        f"## Of `--environment`\n\n{environments}{rows(ENVIRONMENTS, '')}\n",
     )
