@@ -58,7 +58,8 @@ golden: $(READY) ## rewrite the expected files of tests/golden, then show what c
 fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run
 	$(BIN)/python -m tests.fuzz $(or $(N),200) $(or $(SEED),1)
 
-soak: $(READY) ## kill workers and break requests for a long time: nothing lost, twice or left
+soak: $(READY) ## kill flows and workers and break requests for a long time: nothing lost, twice or left
+	$(BIN)/python -m tests.stack.durability.kills --kills 20 --seed 1
 	$(BIN)/python -m tests.stack.worker.soak --runs 200 --kills 50 --workers 2 --faults 0.2
 
 bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on the emulator; the headless stack; the worker
