@@ -29,6 +29,11 @@ class Guard:
         self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """The id of the guard's process, if there is one."""
+        return None if self._process is None else self._process.pid
+
     def watch(self, group: int) -> None:
         """Have *group* killed when this process ends before `forget` is called."""
         with self._lock:
