@@ -14,6 +14,8 @@ from tests.behaviour.running import environment
 pytestmark = pytest.mark.slow
 
 FLOW = """
+import os
+
 from metaflow import FlowSpec, Parameter, current, step
 
 class ResumedFlow(FlowSpec):

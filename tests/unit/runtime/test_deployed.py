@@ -26,7 +26,7 @@ def flow_run(**facts):
 
 def test_a_scheduled_run_is_told_when_it_was_due_and_no_other():
     scheduled, triggered = (
-        completed(LaunchOptions(), PROGRAM, flow_run(auto_scheduled=is_scheduled), ())
+        completed(LaunchOptions(), PROGRAM, (), flow_run(auto_scheduled=is_scheduled), ())
         for is_scheduled in (True, False)
     )
 
@@ -36,7 +36,7 @@ def test_a_scheduled_run_is_told_when_it_was_due_and_no_other():
 
 
 def test_a_triggered_run_is_told_the_events():
-    options = completed(LaunchOptions(), PROGRAM, flow_run(auto_scheduled=False), [EVENT])
+    options = completed(LaunchOptions(), PROGRAM, (), flow_run(auto_scheduled=False), [EVENT])
 
     assert options.is_triggered
     assert json.loads(options.variables[current_trigger.VARIABLE]) == [EVENT]
