@@ -49,6 +49,10 @@ PRIVACY = {
 #: How often a flow run says that it lives; the automation expects it within `ZOMBIE_SECONDS`.
 HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
 ZOMBIE_SECONDS = 90
+#: A flow run whose request fails 5 times, within a minute, dies; SQLite is busy for longer than that
+#: where many runs write, and a server whose database is gone answers 500, which is not asked again.
+#: The pauses double: 7 tries are about four minutes.
+PATIENCE = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500"}
 
 #: Settings of the server, in their present and their old names: nothing a job may see.
 SERVER_ONLY = (
@@ -133,6 +137,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
     }
     environment = {
         **HEARTBEAT,
+        **PATIENCE,
         **UNBUFFERED,
         **given,
         **client_settings(settings, access),
@@ -200,7 +205,7 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
         "PREFECT_WORKER_POOL_NAME": settings.workers.pool,
         **{
             name: settings.sources.merged().get(name, default)
-            for name, default in HEARTBEAT.items()
+            for name, default in (HEARTBEAT | PATIENCE).items()
         },
     }
     if settings.storage.type.value == "postgres" and not settings.storage.url:

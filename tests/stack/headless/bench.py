@@ -97,14 +97,16 @@ class Stack:
     environ: Mapping[str, str]
 
     def command(self, *arguments: str) -> str:
-        return subprocess.run(
+        done = subprocess.run(
             [sys.executable, "-m", "metaflow_prefect.headless", *arguments],
             env=dict(self.environ),
-            check=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
+            check=False,
+            capture_output=True,
             text=True,
-        ).stdout
+        )
+        if done.returncode != 0:
+            sys.exit(f"{' '.join(arguments)} failed:\n{done.stderr[-3000:]}")
+        return done.stdout
 
     def up(self, *options: str) -> float:
         """Seconds until `up -d` returns: everything is healthy then."""

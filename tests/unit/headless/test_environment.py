@@ -57,6 +57,15 @@ def test_a_worker_sees_further_variables_that_are_named_for_it(settings):
     assert "APPLE" not in found
 
 
+def test_flow_runs_are_patient_with_the_server_unless_told_otherwise(settings):
+    name = "PREFECT_CLIENT_MAX_RETRIES"
+
+    assert environment.for_worker(settings(), NOBODY, health_port=1)[name] == "7"
+    assert environment.for_shell(settings(), NOBODY)[name] == "7"
+    assert environment.for_worker(settings(**{name: "1"}), NOBODY, health_port=1)[name] == "1"
+    assert environment.for_shell(settings(**{name: "1"}), NOBODY)[name] == "1"
+
+
 def test_no_pattern_shows_a_worker_the_settings_of_the_server(settings):
     given = settings(PREFECT_HEADLESS_WORKER_ENV="PREFECT_*,*", **EVERYTHING_OF_THE_SERVER)
     found = environment.for_worker(given, NOBODY, health_port=1)
