@@ -119,6 +119,8 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
         environment["PREFECT_API_AUTH_STRING"] = access.auth_string
     if not settings.server.migrate or settings.server.migrates_beforehand:
         environment["PREFECT_SERVER_DATABASE_MIGRATE_ON_START"] = "false"
+    if settings.server.api_processes > 1:
+        environment["PREFECT_API_BLOCKS_REGISTER_ON_START"] = "false"
     return environment
 
 

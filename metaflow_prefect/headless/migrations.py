@@ -14,6 +14,20 @@ from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.errors import StorageRefused
 from metaflow_prefect.headless.settings import Settings
 
+#: What each server does when it starts (prefect.server.api.server, `add_block_types`); several at
+#: once insert the same rows, and those that fail end their server.
+REGISTERS_BLOCKS = """
+import asyncio
+from prefect.server.database import provide_database_interface
+from prefect.server.models.block_registration import run_block_auto_registration
+
+async def main():
+    async with await provide_database_interface().session() as session:
+        await run_block_auto_registration(session=session)
+
+asyncio.run(main())
+"""
+
 
 def check(database: Database) -> str:
     """One sentence about *database*.
@@ -42,19 +56,23 @@ def upgrade(settings: Settings, database: Database, *, log: IO[bytes] | None = N
         trial = storage.make_ready(database, patience_seconds=0)
         if trial.outcome is not Outcome.READY:
             raise StorageRefused(trial.reason, fix=trial.fix)
-    done = subprocess.run(
-        (sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"),
-        env=environment.for_server(settings, Access(auth_string=None), database),
-        stdout=log,
-        stderr=log,
-        check=False,
-    )
-    if done.returncode != 0:
-        raise StorageRefused(
-            f"the tables of {database.label} could not be upgraded",
-            fix=f"see {f'the end of {log.name}' if log else 'the lines above'}; stop the stack "
-            "first if it runs",
+    steps: list[tuple[str, ...]] = [("-m", "prefect", "server", "database", "upgrade", "-y")]
+    if settings.server.api_processes > 1:
+        steps.append(("-c", REGISTERS_BLOCKS))
+    for step in steps:
+        done = subprocess.run(
+            (sys.executable, *step),
+            env=environment.for_server(settings, Access(auth_string=None), database),
+            stdout=log,
+            stderr=log,
+            check=False,
         )
+        if done.returncode != 0:
+            raise StorageRefused(
+                f"the tables of {database.label} could not be upgraded",
+                fix=f"see {f'the end of {log.name}' if log else 'the lines above'}; stop the "
+                "stack first if it runs",
+            )
 
 
 def _check_sqlite(database: Database) -> str:
