@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help setup demo demo-northflank test check format lint types layers fast unit golden soak bench test-pythons clean
+.PHONY: fuzz help setup demo demo-northflank test check format lint types layers fast unit golden docs screenshots soak bench test-pythons clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -52,11 +52,17 @@ unit: $(READY)
 	$(PYTEST) tests/unit -m "not slow"
 
 golden: $(READY) ## rewrite the expected files of tests/golden, then show what changed
-	$(PYTEST) tests/unit tests/golden tests/packaging -m "golden" --update-golden
-	@git --no-pager diff --stat -- tests
+	$(PYTEST) tests/unit tests/golden tests/packaging tests/docs -m "golden" --update-golden
+	@git --no-pager diff --stat -- tests docs
 
 fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run
 	$(BIN)/python -m tests.fuzz $(or $(N),200) $(or $(SEED),1)
+
+docs: $(READY) ## build the documentation site into build/site, strictly
+	$(BIN)/zensical build --strict
+
+screenshots: $(READY) ## take the pictures of docs/screenshots anew, with a Chromium of this machine
+	$(PYTEST) tests/browser tests/unit/runtime/test_progress.py --screenshots
 
 soak: $(READY) ## kill flows and workers and break requests for a long time: nothing lost, twice or left
 	$(BIN)/python -m tests.stack.durability.kills --kills 20 --seed 1

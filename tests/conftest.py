@@ -17,6 +17,9 @@ _FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "AWS_")
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the expected files")
+    parser.addoption(
+        "--screenshots", action="store_true", help="take the pictures of docs/screenshots anew"
+    )
 
 
 @pytest.fixture(autouse=True, scope="session")

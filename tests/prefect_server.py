@@ -35,8 +35,17 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+def _page_settings(home: Path, url: str) -> dict[str, str]:
+    return {
+        "PREFECT_SERVER_UI_ENABLED": "true",
+        "PREFECT_SERVER_UI_API_URL": url,
+        "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(home / "page"),
+        "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
+    }
+
+
 @contextmanager
-def running_server(home: Path) -> Iterator[Server]:
+def running_server(home: Path, *, with_page: bool = False) -> Iterator[Server]:
     """Run a Prefect server with its database in *home*; end it and its children afterwards."""
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
@@ -47,6 +56,7 @@ def running_server(home: Path) -> Iterator[Server]:
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
         "PREFECT_SERVER_UI_ENABLED": "false",
+        **(_page_settings(home, url) if with_page else {}),
     }
     with (home / "server.log").open("w") as log:
         process = subprocess.Popen(

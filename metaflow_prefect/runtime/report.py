@@ -116,12 +116,12 @@ def markdown(
     if not artifacts:
         return f"{head}This task stored no artifacts.\n{_cards(pathspec, cards, flow_file)}"
     rows = "\n".join(
-        f"| `{item.name}` | `{item.type}` | {_size(item.size)} | `Task({pathspec!r})[{item.name!r}].data` |"
+        f"| `{item.name}` | `{item.type}` | {_size(item.size)} | `task[{item.name!r}].data` |"
         for item in artifacts
     )
     return (
         f"{head}| artifact | type | size | fetch it with |\n|---|---|---|---|\n{rows}\n\n"
-        "```python\nfrom metaflow import Task, namespace\nnamespace(None)\n"
+        "```python\nfrom metaflow import Task, namespace\n\nnamespace(None)\n"
         f"task = Task({pathspec!r})\n```\n{_cards(pathspec, cards, flow_file)}"
     )
 

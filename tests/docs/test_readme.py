@@ -215,6 +215,25 @@ def test_the_commands_of_the_readme_work(prefect_server, tmp_path):
         execute(command_blocks(README.read_text(encoding="utf-8")), reader)
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_the_commands_of_the_tutorial_work(tmp_path):
+    """It brings its own server, emulator and worker: those of `prefect-headless`."""
+    environment = {
+        **os.environ,
+        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_HEADLESS_CACHE": str(tmp_path / "stack"),
+    }
+    blocks = command_blocks((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
+    with reading(tmp_path, environment, {"4200": free_port()}) as reader:
+        try:
+            execute(blocks, reader)
+        finally:
+            # Where a command failed the stack still runs; where it is down already this does nothing.
+            reader.type(Block(line=0, script="prefect-headless down"))
+
+
 def test_the_readme_says_why_where_commands_are_not_run():
     unexplained = [
         block.line

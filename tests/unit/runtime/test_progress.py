@@ -139,6 +139,24 @@ def test_the_picture_of_a_run_fits_into_80_columns(golden, tmp_path):
     golden(Path(__file__).with_name("picture_of_a_run.txt"), text)
 
 
+def test_a_terminal_with_colours_shows_the_same_text(request):
+    """`make screenshots` keeps this one."""
+    import io
+    from pathlib import Path
+
+    console = Console(width=80, record=True, force_terminal=True, file=io.StringIO())
+    view = picture.View(now=10.0, link="http://127.0.0.1:4200/runs/flow-run/6bb95314-3394-4e6a")
+    console.print(picture.picture(a_run_under_way(), view))
+    text = console.export_text(clear=False)
+
+    # With colours the part of a bar that is to come is drawn too.
+    plain = shown(a_run_under_way(), link=view.link)
+    assert text.replace("━", " ") == plain.replace("━", " ")
+    if request.config.getoption("--screenshots"):
+        docs = Path(__file__).parents[3] / "docs"
+        console.save_svg(str(docs / "screenshots" / "terminal.svg"), title="prefect run")
+
+
 def test_a_terminal_without_such_characters_gets_plain_ones():
     assert shown(a_run_under_way(), encoding="ascii").splitlines()[0].startswith("> DemoFlow")
 

@@ -1,0 +1,142 @@
+"""A real browser on a real Prefect server: what people find on the pages, and pictures of them.
+
+The browser is a Chromium of this machine (Debian: `apt-get install chromium`; elsewhere name it with
+CHROMIUM); nothing is downloaded. Without one the tests are skipped, and say so.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.prefect_server import Server, running_server
+
+ROOT = Path(__file__).parent.parent.parent
+SCREENSHOTS = ROOT / "docs" / "screenshots"
+PATIENCE_MS = 90_000
+_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
+
+
+def _browser() -> str | None:
+    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
+
+
+@dataclass(frozen=True)
+class Site:
+    """A server with its page, and what was run on it: ids of flow runs and of a deployment."""
+
+    server: Server
+    page: str
+    completed: str
+    failed: str
+    deployment: str
+
+    def ask(self, path: str, body: dict[str, Any]) -> Any:
+        """POST to the API."""
+        answer = httpx.post(f"{self.server.url}{path}", json=body, timeout=60)
+        answer.raise_for_status()
+        return answer.json()
+
+    def artifact(self, key: str) -> str:
+        """Return the id of the completed run's artifact *key*."""
+        wanted = {
+            "artifacts": {"key": {"any_": [key]}},
+            "flow_runs": {"id": {"any_": [self.completed]}},
+        }
+        return str(self.ask("/artifacts/filter", wanted)[0]["id"])
+
+
+@pytest.fixture(scope="session")
+def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """The digits flow: run once, once with a setting that fails, and deployed."""
+    home = tmp_path_factory.mktemp("page")
+    with running_server(home, with_page=True) as server:
+        flow = ROOT / "examples" / "digits_flow.py"
+        environment = {
+            **os.environ,
+            **server.environment,
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(home),
+        }
+
+        def prefect(*words: str, expect: int = 0) -> str:
+            done = subprocess.run(
+                [sys.executable, flow, "--no-pylint", "prefect", *words],
+                cwd=home, env=environment, capture_output=True, text=True, check=False,
+            )  # fmt: skip
+            assert done.returncode == expect, done.stdout + done.stderr
+            return done.stdout
+
+        def run(*words: str, expect: int = 0) -> str:
+            prefect("run", "--run-id-file", str(home / "id"), *words, expect=expect)
+            return (home / "id").read_text().removeprefix("prefect-")
+
+        completed = run()
+        failed = run("--grid", '[{"C": -1}]', expect=1)
+        pool = {"name": "browser", "type": "process"}
+        httpx.post(f"{server.url}/work_pools/", json=pool, timeout=60).raise_for_status()
+        deployed = json.loads(prefect("deploy", "--work-pool", "browser", "--json"))
+        yield Site(
+            server, server.url.removesuffix("/api") + "/v2", completed, failed, deployed["id"]
+        )
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """A Chromium without a window."""
+    playwright = pytest.importorskip(
+        "playwright.sync_api", reason="playwright is not installed (pip install '.[browser]')"
+    )
+    program = _browser()
+    if program is None:
+        pytest.skip("there is no Chromium: apt-get install chromium, or set CHROMIUM to one")
+    with playwright.sync_playwright() as started:
+        # Its own sandbox needs rights that containers don't have; it only sees pages of this machine.
+        chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        yield chromium
+        chromium.close()
+
+
+@pytest.fixture
+def page(browser) -> Iterator[Any]:
+    """An empty tab."""
+    context = browser.new_context(viewport={"width": 1200, "height": 820}, color_scheme="light")
+    context.set_default_timeout(PATIENCE_MS)
+    yield context.new_page()
+    context.close()
+
+
+_WITHOUT_OUR_PATHS = """paths => {
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  for (let node = walker.nextNode(); node; node = walker.nextNode())
+    for (const [ours, shown] of Object.entries(paths))
+      node.textContent = node.textContent.replaceAll(ours, shown);
+}"""
+
+
+@pytest.fixture
+def picture(request: pytest.FixtureRequest) -> Callable[[Any, str], None]:
+    """Take a picture of a page for the documents, where `--screenshots` asks for it."""
+
+    def take(page: Any, name: str) -> None:
+        if not request.config.getoption("--screenshots"):
+            return
+        from PIL import Image
+
+        page.evaluate(_WITHOUT_OUR_PATHS, {sys.prefix: "/opt/venv", str(ROOT): "/home/you"})
+
+        # A palette of 128 colours is a third of the size, and these pages have no more.
+        shot = Image.open(io.BytesIO(page.screenshot(animations="disabled")))
+        shot.convert("RGB").quantize(128).save(SCREENSHOTS / f"{name}.png", optimize=True)
+
+    return take
