@@ -113,7 +113,7 @@ class _Reader:
         if self._step not in steps:
             raise RunRefused(
                 f"{self._run.run_id} has no task of a step {self._step!r}.",
-                fix=f"steps that have run: {', '.join(steps) or 'none'}",
+                fix=f"name one of the steps that have run: {', '.join(steps) or 'none has yet'}",
             )
 
     def _read_tasks(self) -> None:

@@ -162,7 +162,7 @@ def suspend(client: Any, run: RunRecord) -> None:
     if result.status.name != "ACCEPT":
         raise RunRefused(
             f"{run.run_id} can't be suspended: it is {run.state}.",
-            fix="only a run that is running can be",
+            fix="only a run that is running can be; list them with `prefect list-runs --state running`",
         )
 
 
@@ -174,7 +174,10 @@ def unsuspend(client: Any, run: RunRecord) -> None:
     """
     result = client.resume_flow_run(run.id)
     if result.status.name != "ACCEPT":
-        raise RunRefused(f"{run.run_id} can't go on: it is {run.state}.", fix="it is not suspended")
+        raise RunRefused(
+            f"{run.run_id} can't go on: it is {run.state}, not suspended.",
+            fix="`prefect suspend` suspends a run; a failed one is taken up by `prefect resume`",
+        )
 
 
 def terminate(client: Any, run: RunRecord) -> None:

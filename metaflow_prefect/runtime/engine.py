@@ -189,7 +189,9 @@ class _Schedule:
                 self._wind_down()
         if not self._dispatcher.is_complete:
             message = "The flow stopped before its last step: a join did not get all of its inputs."
-            raise StepFailed(message)
+            raise StepFailed(
+                message, fix="see in the run's graph which branch has not reached the join"
+            )
 
     def _stop_for_now(self, state: Any) -> None:
         """Let running tasks finish and leave the rest to a later execution of this flow run.

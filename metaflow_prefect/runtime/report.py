@@ -137,11 +137,14 @@ def _cards(pathspec: str, cards: tuple[Card, ...], flow_file: str) -> str:
     )
 
 
+_NARROW = "\N{NO-BREAK SPACE}"
+
+
 def _size(size: int) -> str:
     """Return a size in bytes as people read it."""
     value = float(size)
     for unit in ("B", "kB", "MB"):
         if value < 1000:  # noqa: PLR2004  SI prefixes
-            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+            return f"{value:.0f}{_NARROW}{unit}" if unit == "B" else f"{value:.1f}{_NARROW}{unit}"
         value /= 1000
-    return f"{value:.1f} GB"
+    return f"{value:.1f}{_NARROW}GB"

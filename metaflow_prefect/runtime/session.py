@@ -176,7 +176,8 @@ class Session:
         code = self.executor.run(command, lambda stream, line: _discard(log.add(stream, line)))
         if code != 0 or not self.datastore.begun():
             raise InitFailed(
-                f"Metaflow could not begin run {self.context.run_id} (exit code {code}):\n{log.tail}"
+                f"Metaflow could not begin run {self.context.run_id} (exit code {code}):\n{log.tail}",
+                fix="correct what it complains about; nothing of the run has been executed",
             )
 
     def attempt(self, label: str, number: int, show: Callable[[Stream, str], None]) -> TaskRecord:
@@ -338,7 +339,10 @@ class Session:
         except ValueError:
             problem = "The values of @environment could not be read from"
             said = (errors or output)[-2000:]
-            raise InitFailed(f"{problem} {self.context.flow_file}:\n{said}") from None
+            raise InitFailed(
+                f"{problem} {self.context.flow_file}:\n{said}",
+                fix="correct what it says; the flow's file is imported to read them",
+            ) from None
 
 
 def _metadata_copy(program: Program, datastore: RunDatastore) -> MetadataCopy | None:
