@@ -111,7 +111,7 @@ def test_whatever_is_told_no_count_is_ever_negative_and_the_json_says_the_same(e
     assert progress.loads(progress.dumps(now)) == now
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"steps": [{"nome": 1}], "state": "done"}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"steps": [{"title": 1}], "state": "done"}'])
 def test_progress_that_another_version_has_written_is_none(text):
     assert progress.loads(text) is None
 
