@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
+import yaml
 from northflank_emulator import Emulator
 from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
 from prefect_northflank.access import Access
@@ -17,6 +19,7 @@ from prefect_northflank.start import Starter
 from prefect_northflank.variables import NorthflankVariables
 
 pytestmark = pytest.mark.slow
+EXAMPLE = Path(__file__).parents[3] / "examples" / "northflank" / "prefect.yaml"
 P = Project(id="demo")
 
 
@@ -172,3 +175,19 @@ def test_every_variable_makes_a_job_northflank_accepts(answers):
         return await client.put_job(P, asked.body)
 
     assert with_client(answers, scenario).job_type == "manual"
+
+
+def test_each_deployment_of_the_example_makes_a_job_northflank_accepts(answers):
+    asked = [
+        request(**variables | {"project_id": "demo", "credentials": None})
+        for variables in (
+            it["work_pool"]["job_variables"]
+            for it in yaml.safe_load(EXAMPLE.read_text(encoding="utf-8"))["deployments"]
+        )
+    ]
+
+    async def scenario(client, _):
+        return [(await client.put_job(P, it.body)).name for it in asked]
+
+    assert with_client(answers, scenario) == [it.name for it in asked]
+    assert [it.lasting for it in asked] == [False, True, False, True, False]
