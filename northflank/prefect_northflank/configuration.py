@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 from uuid import UUID
 
 from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.workers.base import BaseJobConfiguration
 from pydantic import PrivateAttr
+from typing_extensions import Self
 
 from prefect_northflank import environment, gate, names
 from prefect_northflank.access import Access
@@ -18,6 +20,7 @@ from prefect_northflank.claims import Claim
 from prefect_northflank.environment import SIGTERM_BEHAVIOR, JobEnvironment
 from prefect_northflank.errors import MissingProject
 from prefect_northflank.job import Subject
+from prefect_northflank.patience import asked_again
 from prefect_northflank.variables import DockerConfigType, NorthflankVariables
 
 
@@ -32,6 +35,16 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     @classmethod
     def _base_environment(cls) -> dict[str, str]:
         return environment.shippable(super()._base_environment())
+
+    @classmethod
+    async def resolve_for_flow_run(
+        cls,
+        flow_run: FlowRun,
+        **context: Any,  # noqa: ANN401 (Prefect's signature, handed on)
+    ) -> Self:
+        """Build the configuration of *flow_run*, patiently: Prefect's base worker takes a failure for a crash."""
+        base = super().resolve_for_flow_run
+        return await asked_again(lambda: base(flow_run, **context))
 
     def prepare_for_flow_run(
         self,

@@ -23,6 +23,7 @@ from prefect_northflank.connections import Connections
 from prefect_northflank.errors import NotRecorded, TakenOver, VendorPackageInstalled
 from prefect_northflank.killing import kill
 from prefect_northflank.ledger import PrefectLedger
+from prefect_northflank.patience import asked_again, is_passing
 from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.submission import Before, Order, Submitter
 from prefect_northflank.supervision import Supervisor
@@ -120,6 +121,19 @@ class NorthflankWorker(
         """
         free = [entry for entry in flow_run_response if entry.flow_run.id not in self._in_hand]
         return await super()._submit_scheduled_flow_runs(free)
+
+    async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
+        """Write this worker's name on the flow run, patiently: Prefect's base worker takes a failure for a crash.
+
+        Without the name the run is nobody's, which makes other workers look after it, and does no harm.
+        """
+        base = super()._give_worker_labels_to_flow_run
+        try:
+            await asked_again(lambda: base(flow_run_id))
+        except httpx.HTTPError as error:
+            if not is_passing(error):
+                raise
+            self._logger.warning("Flow run %s does not bear our name: %s", flow_run_id, error)
 
     async def run(
         self,
@@ -261,12 +275,7 @@ class NorthflankWorker(
 
 def _leaves_it_to_others(error: Exception) -> bool:
     """Whether the flow run is another worker's now, or will be found again: Prefect merely did not answer."""
-    if isinstance(error, httpx.HTTPStatusError):
-        return (
-            error.response.is_server_error
-            or error.response.status_code == httpx.codes.TOO_MANY_REQUESTS
-        )
-    return isinstance(error, (TakenOver, NotRecorded, httpx.TransportError))
+    return isinstance(error, (TakenOver, NotRecorded)) or is_passing(error)
 
 
 def _refuse_the_vendors_package() -> None:

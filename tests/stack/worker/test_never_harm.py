@@ -5,9 +5,11 @@ from __future__ import annotations
 import signal
 
 import pytest
+from northflank_emulator import Emulator
 from northflank_emulator.faults import Fault, FaultKind
+from northflank_emulator.settings import Settings
 
-from tests.stack.worker.soak import faults_at, soak
+from tests.stack.worker.soak import faults_at, light_images, soak
 
 pytestmark = pytest.mark.slow
 
@@ -97,14 +99,25 @@ def test_runs_left_between_pending_and_started_are_settled(
     assert [marker.read_text() for marker in markers] == ["x", "x"]
 
 
-def test_every_kind_of_fault_on_every_route_loses_nothing_and_starts_nothing_twice(pool, emulator):
+@pytest.fixture
+def light(prefect, conftest, tmp_path):
+    """An emulator whose containers are light ones, and a pool on it: what is tested is the worker."""
+    settings = Settings(rate_limit=None, images=light_images(tmp_path))
+    with Emulator(settings) as emulator:
+        northflank = conftest.Northflank(base_url=emulator.base_url, token=emulator.token)
+        yield emulator, conftest.new_pool(prefect, northflank, tmp_path)
+
+
+def test_every_kind_of_fault_on_every_route_loses_nothing_and_starts_nothing_twice(light):
+    emulator, pool = light
     with faults_at(emulator, 0.2):
         outcome = soak(pool, runs=8, kills=0, workers=1, patience=300)
 
-    assert outcome.as_hoped(8), outcome
+    assert outcome.as_hoped(8), [outcome, *outcome.trouble]
 
 
-def test_workers_killed_at_random_moments_lose_nothing_and_start_nothing_twice(pool):
-    outcome = soak(pool, runs=6, kills=4, workers=2, patience=300)
+def test_workers_killed_at_random_moments_lose_nothing_and_start_nothing_twice(light):
+    _, pool = light
+    outcome = soak(pool, runs=10, kills=4, workers=2, patience=300)
 
-    assert outcome.as_hoped(6), outcome
+    assert outcome.as_hoped(10), [outcome, *outcome.trouble]
