@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from uuid import uuid4
 
+import httpx
 import pytest
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State, StateType
 from prefect_northflank.claims import (
     CLAIMED,
@@ -17,12 +20,14 @@ from prefect_northflank.claims import (
     submitted,
 )
 from prefect_northflank.gate import COMMAND, environment_of
+from prefect_northflank.ledger import PrefectLedger
 
 
 def state(name: str, type_: StateType = StateType.PENDING, message: str | None = None) -> State:
     return State(id=uuid4(), type=type_, name=name, message=message)
 
 
+FLOW_RUN = uuid4()
 SCHEDULED = state("Scheduled", StateType.SCHEDULED)
 PENDING, SUBMITTING, CLAIM = state("Pending"), state("Submitting"), state(CLAIMED)
 RUNNING = state("Running", StateType.RUNNING)
@@ -77,3 +82,52 @@ def test_the_container_gets_the_whole_script_its_claim_and_no_template():
     compile(env["PREFECT__NORTHFLANK_GATE"], "gate", "exec")
     assert env["PREFECT__NORTHFLANK_CLAIM"] == str(claim.id)
     assert "${" not in env["PREFECT__NORTHFLANK_GATE"] + COMMAND
+
+
+def claimed_on(answer_to_set_state, *, interloper: State | None = None):
+    """Claim a flow run that is Submitting, on a server that answers so; *interloper* gets in between."""
+    written = [PENDING, SUBMITTING]
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("csrf-token"):
+            return httpx.Response(404)
+        if request.method == "GET":
+            return httpx.Response(200, json=[it.model_dump(mode="json") for it in written])
+        if interloper:
+            written.append(interloper)
+        body = answer_to_set_state()
+        if body["state"]:
+            written.append(State.model_validate(body["state"]))
+        return httpx.Response(201, json=body)
+
+    async def scenario():
+        settings = {"transport": httpx.MockTransport(server)}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            ledger = PrefectLedger(client, pool="nf")
+            return await ledger.claim(FLOW_RUN, after=SUBMITTING.id, message="")
+
+    return asyncio.run(scenario())
+
+
+def accepts():
+    return {
+        "status": "ACCEPT",
+        "details": {"type": "accept_details"},
+        "state": CLAIM.model_dump(mode="json"),
+    }
+
+
+def refuses():
+    details = {"type": "abort_details", "reason": "This run is in a PENDING state"}
+    return {"status": "ABORT", "details": details, "state": None}
+
+
+def test_an_accepted_claim_is_one_only_if_nobody_came_in_between():
+    assert claimed_on(accepts) == Claim(id=CLAIM.id)
+    assert claimed_on(accepts, interloper=state(CLAIMED_AGAIN)) is None
+
+
+def test_a_server_that_knows_no_named_pending_states_is_used_without_a_gate():
+    """It refuses although nobody came in between; a claim refused because somebody did is none."""
+    assert claimed_on(refuses) == Claim(id=SUBMITTING.id, gated=False)
+    assert claimed_on(refuses, interloper=state(CLAIMED)) is None
