@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -55,7 +56,9 @@ class Processes:
                 _end(*self._running.pop())
             for name, command in reversed(self._last):
                 print(f"stopping {name}", flush=True)
-                subprocess.run(command, check=True, stdin=subprocess.DEVNULL)
+                code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
+                if code != 0:
+                    print(f"{name} may still run: {shlex.join(command)} ended with {code}")
 
     def start(
         self, name: str, command: Command, *, log: Path | None = None

@@ -202,9 +202,9 @@ def _for_server(
 def _worker_ports(settings: Settings, count: int) -> Iterator[int]:
     """A port for each worker's health probe: the user's and those after it, or free ones."""
     name = "PREFECT_WORKER_WEBSERVER_PORT"
-    first = settings.sources.get(name)
+    first = int(settings.sources.get(name) or 0)
     for index in range(count):
-        port = int(first) + index if first else free_port(LOOPBACK)
+        port = first + index if first else free_port(LOOPBACK)
         require_free(LOOPBACK, port, what=f"worker {index + 1}'s health probe", setting=name)
         yield port
 

@@ -1,7 +1,11 @@
 """One command: server, Northflank pool, two workers and an emulated Northflank."""
 
+import json
+import os
+import signal
 from pathlib import Path
 
+import httpx
 import pytest
 
 pytestmark = pytest.mark.slow
@@ -17,6 +21,7 @@ def emulated(new_stack):
         PREFECT_WORKER_POOL_TYPE="northflank",
         PREFECT_WORKER_POOL_NAME="nf",
         PREFECT_WORKER_COUNT="2",
+        PREFECT_WORKER_POOL_VARIABLES='{"project_id": "demo", "cleanup_job": false}',
         NORTHFLANK_API_TOKEN="the-real-token",
     )
     stack.up()
@@ -65,6 +70,26 @@ def test_the_emulators_token_is_private(emulated):
     assert len(token) > 20
     assert token not in "".join(arguments)
     assert token not in emulated.every_log()
+
+
+def test_a_killed_emulator_comes_back_with_what_it_knew(emulated, eventually_):
+    before = emulated.pid("emulator")
+    jobs = known_jobs(emulated)
+    os.kill(before, signal.SIGKILL)
+
+    eventually_(lambda: emulated.pid("emulator") not in {before, None}, what="restarted")
+    emulated.until_healthy()
+    assert jobs == known_jobs(emulated) != []
+
+
+def known_jobs(stack):
+    client = json.loads(stack.command("env", "--json").stdout)
+    answer = httpx.get(
+        f"{client['NORTHFLANK_API_BASE_URL']}/v1/projects/demo/jobs",
+        headers={"Authorization": f"Bearer {client['NORTHFLANK_API_TOKEN']}"},
+        timeout=30,
+    )
+    return [job["id"] for job in answer.raise_for_status().json()["data"]["jobs"]]
 
 
 def test_a_pool_with_another_type_is_refused_and_nothing_stays_behind(emulated):
