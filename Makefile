@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: fuzz help setup demo demo-northflank test check format lint types layers fast unit golden docs screenshots soak bench test-pythons clean
+.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast unit golden docs screenshots soak bench test-pythons clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -25,10 +25,10 @@ demo: $(READY) ## run examples/digits_flow.py through Prefect, with nothing to s
 demo-northflank: $(READY) ## the same flow deployed to a (emulated) Northflank: server, emulator, worker
 	$(BIN)/python -m examples.demo_northflank
 
-# Most of a slow test is waiting for servers: three files at a time keep two cores busy, and a file's
-# tests share what it has started.
+# Most of a slow test is waiting for servers: three files at a time keep two cores busy (see tests/conftest.py
+# for which tests stay together).
 test: $(READY) ## all tests
-	$(PYTEST) --numprocesses 3 --dist loadfile
+	$(PYTEST) --numprocesses 3
 
 check: format lint types layers fast ## format, lint, types, layers, fast tests
 
@@ -54,6 +54,9 @@ unit: $(READY)
 golden: $(READY) ## rewrite the expected files of tests/golden, then show what changed
 	$(PYTEST) tests/unit tests/golden tests/packaging tests/docs -m "golden" --update-golden
 	@git --no-pager diff --stat -- tests docs
+
+differential: $(READY) ## compare every flow of tests/flows with Metaflow's own run, steps executed by EXECUTOR
+	$(PYTEST) tests/behaviour --numprocesses 3 --step-executor $(or $(EXECUTOR),auto)
 
 fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run
 	$(BIN)/python -m tests.fuzz $(or $(N),200) $(or $(SEED),1)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,10 +16,29 @@ GOLDEN = Path(__file__).parent / "golden"
 _FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "AWS_")
 
 
+_APART = ("tests/behaviour/", "tests/fuzz/")
+"""Their tests share nothing but the session's server: each may go to whichever process is free."""
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Let a file's tests share what it has started, but spread the longest files over all processes."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return nodeid if nodeid.startswith(_APART) else nodeid.partition("::")[0]
+
+    return ByFile(config, log)
+
+
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the expected files")
     parser.addoption(
         "--screenshots", action="store_true", help="take the pictures of docs/screenshots anew"
+    )
+    parser.addoption(
+        "--step-executor", help="how our side executes the flows of tests/behaviour (default: auto)"
     )
 
 

@@ -16,7 +16,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_prefect.errors import InitFailed, StepFailed
-from metaflow_prefect.runtime import choice, commands, current_trigger, environment, namespace
+from metaflow_prefect.runtime import (
+    choice,
+    commands,
+    current_trigger,
+    environment,
+    namespace,
+    where_safe,
+)
 from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.datastore import RunDatastore, TaskRecord
 from metaflow_prefect.runtime.dispatcher import Launch
@@ -142,7 +149,7 @@ class Session:
             context,
             by_name,
             datastore,
-            choice.executor(how, warm, program.environment, say),
+            where_safe.executor(how, warm, program.environment, say),
             environ,
             resumes=datastore.begun(),
             metadata=TaskMetadata(program.flow, run_id, program.metadata),

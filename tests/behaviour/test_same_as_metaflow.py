@@ -2,6 +2,7 @@
 
 import pytest
 
+from metaflow_prefect.runtime import choice
 from tests.behaviour.cases import FLOWS, Case, cases
 from tests.behaviour.comparing import compare
 from tests.behaviour.running import Form
@@ -18,11 +19,39 @@ DIRECT = {
     "tags",
 }
 
+# Steps are forked by default. What a process of its own could do differently: its beginning and its end, what it
+# prints, what it inherits. `make differential EXECUTOR=fresh` runs all flows that way.
+ENDINGS = {
+    "environment",
+    "exit_code_202_is_not_retried",
+    "exit_zero_is_a_failure",
+    "foreach",
+    "killed_step_is_retried",
+    "logs_of_a_child",
+    "module_beside_the_flow",
+    "parallel",
+    "retry_in_foreach",
+    "timeout_caught",
+    "timeout_not_caught",
+    "working_directory",
+}
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
-def test_a_compiled_flow_does_what_the_flow_does(case: Case, tmp_path, prefect_server):
-    assert not compare(case, Form.FILE, tmp_path, prefect_server.environment)
+def test_a_compiled_flow_does_what_the_flow_does(case: Case, tmp_path, prefect_server, request):
+    chosen = request.config.getoption("--step-executor") or choice.DEFAULT.value
+    environment = {**prefect_server.environment, choice.VARIABLE: chosen}
+    assert not compare(case, Form.FILE, tmp_path, environment)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "case", [case for case in cases() if case.name in ENDINGS], ids=lambda case: case.name
+)
+def test_a_fresh_process_for_each_step_makes_no_difference(case: Case, tmp_path, prefect_server):
+    environment = {**prefect_server.environment, choice.VARIABLE: choice.Choice.FRESH.value}
+    assert not compare(case, Form.FILE, tmp_path, environment)
 
 
 @pytest.mark.slow

@@ -9,10 +9,11 @@ import pytest
 
 from metaflow_prefect.errors import SettingRefused
 from metaflow_prefect.runtime import choice, commands
-from metaflow_prefect.runtime.choice import Choice, WhereSafe, executor, why_never
+from metaflow_prefect.runtime.choice import Choice
 from metaflow_prefect.runtime.environment import parse
 from metaflow_prefect.runtime.executors import Command
 from metaflow_prefect.runtime.fresh_process import FreshProcess
+from metaflow_prefect.runtime.where_safe import WhereSafe, executor, why_never
 
 PARENT = "import os; print(os.getppid())"
 
