@@ -29,6 +29,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
+HOW_TO = ROOT / "docs" / "how-to"
 BIN = Path(sys.executable).parent
 SECONDS_PER_BLOCK = 400
 
@@ -202,7 +203,8 @@ def free_port() -> str:
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_the_commands_of_the_readme_work(prefect_server, tmp_path):
+def test_the_commands_of_the_readme_and_of_the_pages_it_leads_to_work(prefect_server, tmp_path):
+    """A reader who types the README, then each page, every one in a new shell."""
     environment = {
         **os.environ,
         **prefect_server.environment,
@@ -211,8 +213,11 @@ def test_the_commands_of_the_readme_work(prefect_server, tmp_path):
     }
     # The readme shows the ports people will have; here they may be taken.
     ports = {"4200": str(urlsplit(prefect_server.url).port), "8765": free_port()}
-    with reading(tmp_path, environment, ports) as reader:
-        execute(command_blocks(README.read_text(encoding="utf-8")), reader)
+    for page in (README, HOW_TO / "run.md", HOW_TO / "northflank.md"):
+        folder = tmp_path / page.stem
+        folder.mkdir()
+        with reading(folder, environment, ports) as reader:
+            execute(command_blocks(page.read_text(encoding="utf-8")), reader)
 
 
 @pytest.mark.slow

@@ -6,9 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import tomli
 from prefect_northflank import NorthflankWorkerVariables
 
 from metaflow_prefect.cli import cli
@@ -51,3 +54,19 @@ def test_the_site_is_built_without_a_warning(tmp_path):
 
     assert built.returncode == 0, built.stdout + built.stderr
     assert (tmp_path / "build" / "site" / "tutorial.html").is_file()
+
+
+def test_every_page_is_in_the_navigation():
+    config = tomli.loads((ROOT / "zensical.toml").read_text(encoding="utf-8"))
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in (ROOT / "docs").rglob("*.md")}
+
+    assert set(_linked(config["project"]["nav"])) == pages
+
+
+def _linked(entries: list[Any]) -> Iterator[str]:
+    for entry in entries:
+        for target in entry.values():
+            if isinstance(target, str):
+                yield target
+            else:
+                yield from _linked(target)
