@@ -90,7 +90,7 @@ def prefects_log(screen: Screen) -> Iterator[None]:
     setup_logging()
     logger = logging.getLogger()
     replaced = [item for item in logger.handlers if isinstance(item, PrefectConsoleHandler)]
-    ours = _Above(screen)
+    ours = Above(screen)
     for handler in replaced:
         logger.removeHandler(handler)
     if replaced:
@@ -103,7 +103,7 @@ def prefects_log(screen: Screen) -> Iterator[None]:
             logger.addHandler(handler)
 
 
-class _Above(logging.Handler):
+class Above(logging.Handler):
     """Prints the lines of steps, and Prefect's own from warnings on: the rest the picture shows."""
 
     def __init__(self, screen: Screen) -> None:
@@ -112,14 +112,16 @@ class _Above(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        is_warning = record.levelno >= logging.WARNING
+        is_failed = _is_failed_step(record)
+        is_warning = is_failed or record.levelno >= logging.WARNING
         if not is_warning and _is_prefects(record):
             return
         try:
             text = self.format(record)
-            if _is_failed_step(record):
+            if is_failed:
                 # Its own lines are above, and what became of it is in the picture and at the end.
-                text = "failed" if _where(record) else ""
+                retried = "; it is tried again" if "Retry" in str(record.msg) else ""
+                text = f"failed{retried}" if _where(record) else ""
             if text:
                 self._screen.line(_where(record), text, record.created, is_warning=is_warning)
         except Exception:  # noqa: BLE001  as every logging.Handler: a line never ends the program
@@ -131,7 +133,9 @@ def _where(record: Any) -> str:
 
 
 def _is_failed_step(record: logging.LogRecord) -> bool:
-    return record.exc_info is not None and isinstance(record.exc_info[1], StepFailed)
+    told = record.args if isinstance(record.args, tuple) else ()
+    raised = record.exc_info[1] if record.exc_info else None
+    return any(isinstance(item, StepFailed) for item in (raised, *told))
 
 
 def _is_prefects(record: logging.LogRecord) -> bool:

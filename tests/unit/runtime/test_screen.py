@@ -1,0 +1,76 @@
+"""What appears above the picture of a run in a terminal."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from metaflow_prefect.errors import StepFailed
+from metaflow_prefect.runtime import screen
+
+
+class Paper:
+    """A screen that keeps its lines."""
+
+    def __init__(self) -> None:
+        self.lines: list[str] = []
+
+    def line(self, where: str, text: str, moment: float, *, is_warning: bool = False) -> None:
+        assert moment > 0
+        self.lines.append(("!" if is_warning else "") + f"{where} {text}".strip())
+
+
+def shown(
+    message: str, *told: object, path: str, task: str = "", level: int = logging.INFO
+) -> list[str]:
+    """Return what is shown of one record that the code at *path* has logged."""
+    record = logging.LogRecord("prefect.task_runs", level, path, 1, message, told, None)
+    record.task_run_name = task
+    paper = Paper()
+    screen.Above(paper).emit(record)
+    return paper.lines
+
+
+@pytest.fixture
+def prefects() -> str:
+    from prefect import task_engine
+
+    return task_engine.__file__
+
+
+def test_lines_of_steps_are_shown_with_their_task():
+    assert shown("epoch %s", 1, path="/runtime/engine.py", task="train[3]") == ["train[3] epoch 1"]
+
+
+def test_what_prefect_says_is_shown_from_warnings_on_the_rest_is_in_the_picture(prefects):
+    assert shown("Finished in state Completed()", path=prefects, task="train[3]") == []
+    assert shown("Slow", path=prefects, level=logging.WARNING) == ["!Slow"]
+
+
+def test_a_failed_attempt_is_one_line_its_own_error_is_above(prefects):
+    error = StepFailed("Step train failed.\n  ten lines of it")
+    again = "Task run failed with exception: %r - Retry %s/%s will start immediately"
+
+    assert shown(again, error, 1, 2, path=prefects, task="train[3]") == [
+        "!train[3] failed; it is tried again"
+    ]
+    assert shown("Finished: %r", error, path=prefects, task="train[3]") == ["!train[3] failed"]
+    assert shown("Finished: %r", error, path=prefects) == []
+
+
+@pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_without_a_terminal_or_where_it_may_not_be_drawn_on_nothing_is(monkeypatch, name, value):
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    assert screen.is_wanted()
+
+    monkeypatch.setenv(name, value)
+    assert not screen.is_wanted()
+
+
+def test_where_standard_error_is_a_file_nothing_is_drawn(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+
+    assert not screen.is_wanted()
