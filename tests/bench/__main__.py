@@ -1,4 +1,4 @@
-"""Measure Metaflow's `run` and the generated file side by side, and write the table of docs/performance.md.
+"""Measure Metaflow's own commands and ours side by side, and write the table of docs/performance.md.
 
     python -m tests.bench [--rounds N] [--case NAME]… [--memory] [--write]
 
@@ -10,92 +10,94 @@ from __future__ import annotations
 
 import argparse
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from metaflow_prefect.runtime import local_server
+from tests.bench.cases import CASES, LONG_FLOW, Case, Contender, long_flow
 from tests.bench.measuring import Cost, measure, peak_megabytes
 from tests.bench.page import Row, table, write
 from tests.prefect_server import running_server
 
 FLOWS = Path(__file__).parent / "flows"
-_WORKERS = "16"
 
 
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A flow, and the parameters it is run with."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """The folder in which everything is run, and the environment."""
 
-    name: str
-    flow: str
-    words: tuple[str, ...] = ()
+    folder: Path
+    environment: Mapping[str, str]
+
+    @property
+    def home(self) -> Path:
+        """The PREFECT_HOME of those who have no server configured."""
+        return self.folder / "home"
+
+    def environment_of(self, contender: Contender) -> Mapping[str, str]:
+        """Return the environment in which *contender* runs."""
+        if not contender.without_server:
+            return self.environment
+        kept = {
+            name: value for name, value in self.environment.items() if name != "PREFECT_API_URL"
+        }
+        return {**kept, "PREFECT_HOME": str(self.home)}
+
+    def measure(self, contender: Contender) -> Cost:
+        """Run *contender* once."""
+        words = [sys.executable, *contender.words]
+        return measure(words, self.environment_of(contender), self.folder)
 
 
-CASES = (
-    Case("linear, 3 steps", "linear"),
-    Case("branch, 8 wide", "branch"),
-    Case("foreach, 20 tasks", "foreach", ("--width", "20")),
-    Case("foreach, 100 tasks", "foreach", ("--width", "100")),
-)
-
-CONTENDERS = ("python flow.py run", "fork", "fresh")
-
-
-def command(case: Case, contender: str) -> list[str]:
-    """Return the words by which *contender* runs *case*, in a folder with both files."""
-    if contender == CONTENDERS[0]:
-        words = [f"{case.flow}.py", "--no-pylint", "run", "--max-workers", _WORKERS]
-    else:
-        words = [f"{case.flow}_prefect.py", "--max-workers", _WORKERS, "--step-executor", contender]
-    return [sys.executable, *words, *case.words]
-
-
-def prepare(folder: Path, environment: Mapping[str, str]) -> None:
+def prepare(place: Place) -> None:
     """Copy the flows and compile them."""
     for flow in FLOWS.glob("*.py"):
-        (folder / flow.name).write_bytes(flow.read_bytes())
-        words = [
-            sys.executable,
-            flow.name,
-            "--no-pylint",
-            "prefect",
-            "create",
-            f"{flow.stem}_prefect.py",
-        ]
-        subprocess.run(words, cwd=folder, env=environment, check=True, capture_output=True)
+        (place.folder / flow.name).write_bytes(flow.read_bytes())
+        words = (flow.name, "--no-pylint", "prefect", "create", f"{flow.stem}_prefect.py")
+        place.measure(Contender(name="prefect create", words=words))
+    (place.folder / LONG_FLOW).write_text(long_flow())
 
 
-def bench(case: Case, rounds: int, environment: Mapping[str, str], folder: Path) -> list[Row]:
+def bench(case: Case, rounds: int, place: Place) -> list[Row]:
     """Measure every contender *rounds* times, interleaved."""
-    costs: dict[str, list[Cost]] = {contender: [] for contender in CONTENDERS}
-    for number in range(rounds):
-        for contender in CONTENDERS:
-            cost = measure(command(case, contender), environment, folder)
-            costs[contender].append(cost)
+    costs: dict[str, list[Cost]] = {contender.name: [] for contender in case.contenders}
+    for contender in case.contenders:
+        if contender.without_server:
+            place.measure(contender)
+    for number in range(min(rounds, case.most_rounds)):
+        for contender in case.contenders:
+            cost = place.measure(contender)
+            costs[contender.name].append(cost)
             sys.stderr.write(
-                f"{case.name}, round {number + 1}, {contender}: "
+                f"{case.name}, round {number + 1}, {contender.name}: "
                 f"{cost.wall_seconds:.2f} s wall, {cost.cpu_seconds:.2f} s CPU\n"
             )
-    return [
-        Row.of(
-            case.name,
-            contender,
-            costs[contender],
-            baseline=costs[CONTENDERS[0]],
-        )
-        for contender in CONTENDERS
-    ]
+    baseline = costs[case.contenders[0].name]
+    return [Row.of(case.name, name, found, baseline=baseline) for name, found in costs.items()]
 
 
-def with_memory(rows: Sequence[Row], environment: Mapping[str, str], folder: Path) -> Iterator[Row]:
+def with_memory(rows: Sequence[Row], place: Place) -> Iterator[Row]:
     """Run every contender of *rows* once more, to watch its memory: watching takes time itself."""
-    cases = {case.name: case for case in CASES}
+    contenders = {(case.name, one.name): one for case in CASES for one in case.contenders}
     for row in rows:
-        words = command(cases[row.case], row.contender)
-        yield replace(row, peak_megabytes=peak_megabytes(words, environment, folder))
+        contender = contenders[row.case, row.contender]
+        words = [sys.executable, *contender.words]
+        peak = peak_megabytes(words, place.environment_of(contender), place.folder)
+        yield replace(row, peak_megabytes=peak)
+
+
+def measured(arguments: argparse.Namespace, place: Place) -> list[Row]:
+    """Measure what the command line asks for."""
+    wanted = [case for case in CASES if any(part in case.name for part in arguments.case or [""])]
+    prepare(place)
+    try:
+        rows = [row for case in wanted for row in bench(case, arguments.rounds, place)]
+        return list(with_memory(rows, place)) if arguments.memory else rows
+    finally:
+        local_server.stop(place.home, even_if_used=True)
 
 
 def main() -> None:
@@ -110,7 +112,6 @@ def main() -> None:
         "--write", action="store_true", help="replace the table of docs/performance.md"
     )
     arguments = parser.parse_args()
-    wanted = [case for case in CASES if any(part in case.name for part in arguments.case or [""])]
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-bench-") as name:
         folder = Path(name)
         (folder / "server").mkdir()
@@ -121,12 +122,7 @@ def main() -> None:
                 "USERNAME": "bench",
                 "METAFLOW_DATASTORE_SYSROOT_LOCAL": name,
             }
-            prepare(folder, environment)
-            rows = [
-                row for case in wanted for row in bench(case, arguments.rounds, environment, folder)
-            ]
-            if arguments.memory:
-                rows = list(with_memory(rows, environment, folder))
+            rows = measured(arguments, Place(folder=folder, environment=environment))
     text = table(rows, arguments.rounds)
     sys.stdout.write(text)
     if arguments.write:

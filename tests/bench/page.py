@@ -65,7 +65,7 @@ def table(rows: Sequence[Row], rounds: int) -> str:
         for row in rows
     )
     return (
-        f"{_machine()}\nMedian (smallest-largest) of {rounds} interleaved rounds.\n\n"
+        f"{_machine()}\nMedian (smallest-largest) of {rounds} interleaved rounds (one for 1,000 tasks).\n\n"
         "| case | executor | wall, s | ratio | CPU of the tree, s | ratio | peak PSS, MB |\n"
         "|---|---|---|---|---|---|---|\n"
         f"{shown}\n"

@@ -1,0 +1,106 @@
+"""What is measured: cases, and who competes in each; data only."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+_WORKERS = ("--max-workers", "16")
+_BRANCHES, _LENGTH = 10, 100
+
+LONG_FLOW = "long.py"
+"""Written when the bench begins."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """A command, in a folder with the flows and what they compile to.
+
+    `without_server`: no server is configured; then it is run once before it is measured.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    without_server: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Case:
+    """Contenders on the same work; the first is what the others are compared with."""
+
+    name: str
+    contenders: tuple[Contender, ...]
+    most_rounds: int = 100
+
+
+def _running(name: str, flow: str, *words: str, most_rounds: int = 100, wide: bool = False) -> Case:
+    splits = ("--max-num-splits", "5000") if wide else ()
+    theirs = (f"{flow}.py", "--no-pylint", "run", *splits, *_WORKERS, *words)
+    executors = ("auto",) if wide else ("auto", "fresh")
+    return Case(
+        name=name,
+        most_rounds=most_rounds,
+        contenders=(
+            Contender(name="python flow.py run", words=theirs),
+            *(
+                Contender(
+                    name=executor,
+                    words=(f"{flow}_prefect.py", *_WORKERS, "--step-executor", executor, *words),
+                )
+                for executor in executors
+            ),
+        ),
+    )
+
+
+def _compiling(name: str, file: str) -> Case:
+    flow = (file, "--no-pylint")
+    return Case(
+        name=name,
+        contenders=(
+            Contender(name="python flow.py show", words=(*flow, "show")),
+            Contender(name="prefect create", words=(*flow, "prefect", "create", "created.py")),
+        ),
+    )
+
+
+CASES = (
+    _running("linear, 3 steps", "linear"),
+    Case(
+        name="linear, 3 steps, no server configured",
+        contenders=(
+            Contender(name="python flow.py run", words=("linear.py", "--no-pylint", "run")),
+            Contender(
+                name="prefect run, second time",
+                words=("linear.py", "--no-pylint", "prefect", "run"),
+                without_server=True,
+            ),
+        ),
+    ),
+    _running("branch, 8 wide", "branch"),
+    _running("foreach, 20 tasks", "foreach", "--width", "20"),
+    _running("foreach, 100 tasks", "foreach", "--width", "100"),
+    _running("foreach, 1,000 tasks", "foreach", "--width", "1000", most_rounds=1, wide=True),
+    _running("foreach in foreach, 10 x 10", "nested"),
+    _running("foreach, 8 tasks that compute", "busy"),
+    _compiling("compiling 3 steps", "linear.py"),
+    _compiling("compiling 1,000 steps", LONG_FLOW),
+)
+
+
+def long_flow() -> str:
+    """Return the text of a flow with a thousand steps: ten branches, for Metaflow recurses along each."""
+    branches = [[f"b{row}_{number}" for number in range(_LENGTH)] for row in range(_BRANCHES)]
+    steps = {"start": [branch[0] for branch in branches], "join": ["end"], "end": []}
+    for branch in branches:
+        steps |= {name: [after] for name, after in itertools.pairwise([*branch, "join"])}
+    text = "\n".join(
+        f"    @step\n    def {name}(self{', inputs' * (name == 'join')}):\n        {_next(after)}\n"
+        for name, after in steps.items()
+    )
+    head = "from metaflow import FlowSpec, step\n\n\nclass BenchLong(FlowSpec):\n"
+    return f'{head}{text}\n\nif __name__ == "__main__":\n    BenchLong()\n'
+
+
+def _next(names: list[str]) -> str:
+    return f"self.next({', '.join(f'self.{name}' for name in names)})" if names else "pass"
