@@ -75,7 +75,9 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
     """
     os.umask(0o077)
     if not options.with_server and not settings.api_url_given:
-        raise SettingsRefused(("--no-server needs PREFECT_API_URL: the server to work for",))
+        raise SettingsRefused(
+            ("--no-server needs PREFECT_API_URL, the address of the server to work for",)
+        )
     layout = Layout(home=settings.home)
     further = (settings.flows_directory, settings.storage_directory)
     prepare(layout, settings.server.ui_static_directory, *further)
@@ -84,7 +86,8 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
         known = load_record(layout)
         if not Supervisor(layout).processes():
             raise StackFailed(
-                f"the stack at {layout.home} is just being stopped", fix="wait for that"
+                f"the stack at {layout.home} is just being stopped",
+                fix="start it when `prefect-headless status` says that it does not run",
             )
         if options.detach and known is not None:
             voice.say("the stack runs already; `down` and `up` again to change its settings")
@@ -119,7 +122,10 @@ def _run(plan: Plan, record: Record, options: UpOptions, voice: Voice) -> None:
         voice.say("stopping")
         stack.take_down(layout)
         if options.detach:
-            raise StackFailed("interrupted: everything was stopped again", fix="`up`") from None
+            raise StackFailed(
+                "interrupted: everything was stopped again",
+                fix="`prefect-headless up -d` once more",
+            ) from None
     except BaseException:
         # Whatever it was, also Ctrl-C: a half-started stack must not stay behind.
         stack.take_down(layout)

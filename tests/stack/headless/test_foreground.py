@@ -65,7 +65,7 @@ def test_workers_alone_work_for_a_server_elsewhere_until_down(stack, new_stack, 
     """And a foreground that is ended from another shell is no failure."""
     refused = new_stack().command("up", "--no-server")
     assert refused.returncode == 1
-    assert "--no-server needs PREFECT_API_URL" in refused.stderr
+    assert "--no-server needs PREFECT_API_URL, the address" in refused.stderr
     workers = new_stack(PREFECT_API_URL=stack.api_url, PREFECT_WORKER_POOL_NAME="elsewhere")
     up = Foreground(workers, "--no-server")
     eventually_(lambda: up.says("the stack is up"), what="up")
