@@ -43,8 +43,8 @@ def place(prefect_server, tmp_path_factory) -> Place:
         "METAFLOW_HOME": str(folder / "home"),
     }
     found = Place(folder, environment)
-    for name in ("pool", "idle"):
-        made = found.command("-m", "prefect", "work-pool", "create", "--type", "process", name)
+    for name, kind in (("pool", "process"), ("idle", "process"), ("remote", "docker")):
+        made = found.command("-m", "prefect", "work-pool", "create", "--type", kind, name)
         assert made.returncode == 0, made.stderr
     return found
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 import json
 
 import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.stack.deployments.proxy import in_between
 
 pytestmark = pytest.mark.slow
 
@@ -27,6 +30,12 @@ BAD = {
     "invalid cron": (("bad_cron_flow.py", "prefect", "deploy", "--work-pool", "idle"), "cron"),
     "event with a bad name": (("bad_event_flow.py", "prefect", "deploy", "--work-pool", "idle"), "event's name"),
     "event sets no parameter of ours": (("bad_field_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no parameter 'nope'"),
+    "a file that is not there": (("included_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no such file"),
+    "a file for a run that is not there": (("included_flow.py", "prefect", "deploy", "--work-pool", "idle", "--param-default", "table=x.csv"), "x.csv"),
+    "schedule without a value": (("required_flow.py", "prefect", "deploy", "--work-pool", "idle"), "nobody to ask"),
+    "token under which none can be generated": ((*_DEPLOY, "--new-token", "a b", "--generate-new-token"), "--new-token"),
+    "local datastore in containers": (("waiting_flow.py", "prefect", "deploy", "--work-pool", "remote"), "lose every artifact"),
+    "notification in a yaml": ((*_DEPLOY, "--notify-on-error", "a/b", "--prefect-yaml", "new/prefect.yaml"), "no place"),
     "yaml into no folder": ((*_DEPLOY, "--prefect-yaml", "none/prefect.yaml"), "does not exist"),
     "yaml beside the flow's own file": ((*_DEPLOY, "--prefect-yaml", "prefect.yaml"), "a folder of its own"),
     "trigger of nothing": (("waiting_flow.py", "prefect", "trigger"), "There is no deployment"),
@@ -37,6 +46,9 @@ BAD = {
     "runs of nothing": (("waiting_flow.py", "prefect", "list-runs"), "There is no deployment"),
     "unknown run": (("waiting_flow.py", "prefect", "status", _ID), "There is no run"),
     "no id of a run": (("waiting_flow.py", "prefect", "status", "12"), "no id of a run"),
+    "resume of an unknown run": (("waiting_flow.py", "prefect", "resume", "--deployed", "--origin-run-id", _ID), "There is no"),
+    "resume of nothing": (("waiting_flow.py", "prefect", "resume", "--deployed"), "--origin-run-id"),
+    "resume at an unknown step": (("waiting_flow.py", "prefect", "resume", "nope", "--deployed", "--origin-run-id", _ID), "no step 'nope'"),
     "log of an unknown run": (("waiting_flow.py", "prefect", "logs", _ID), "There is no run"),
 }  # fmt: skip
 
@@ -49,6 +61,54 @@ def test_it_is_refused_and_leaves_nothing_behind(place, case):
 
     assert answer.returncode != 0
     assert told in answer.stderr
+    assert "Traceback" not in answer.stderr
+    listed = place.command("waiting_flow.py", "prefect", "list-deployments", "--all", "--json")
+    assert json.loads(listed.stdout) == []
+
+
+def revoked(_method, path):
+    """The server still says that it is well, and knows us no more."""
+    return None if path.endswith(("/health", "/version")) else 401
+
+
+def dies_midway(method, path):
+    """The deployment can be made and deleted; its automation can't be made."""
+    return 0 if method == "POST" and path.startswith("/api/automations/") else None
+
+
+@pytest.mark.parametrize(
+    ("fault", "told"), [(revoked, "PREFECT_API_AUTH_STRING"), (dies_midway, "safe to repeat")]
+)
+def test_a_server_that_fails_midway_is_left_as_it_was(place, fault, told):
+    with in_between(place.environment["PREFECT_API_URL"], fault) as address:
+        answer = place.command(*_DEPLOY, PREFECT_API_URL=address, PREFECT_CLIENT_MAX_RETRIES="0")
+
+    assert answer.returncode == 1
+    assert told in answer.stderr
+    assert "Traceback" not in answer.stderr
+    listed = place.command("waiting_flow.py", "prefect", "list-deployments", "--all", "--json")
+    assert json.loads(listed.stdout) == []
+
+
+@pytest.fixture
+def s3():
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+def test_a_datastore_that_cannot_be_written_is_named(place, s3):
+    flow, *words = _DEPLOY
+    answer = place.command(
+        flow, "--datastore", "s3", *words, METAFLOW_S3_ENDPOINT_URL=s3,
+        METAFLOW_DATASTORE_SYSROOT_S3="s3://no-such-bucket/metaflow",
+        AWS_ACCESS_KEY_ID="key", AWS_SECRET_ACCESS_KEY="secret", AWS_DEFAULT_REGION="us-east-1",
+    )  # fmt: skip
+
+    assert answer.returncode == 1
+    assert "s3://no-such-bucket/metaflow can't be written" in answer.stderr
     assert "Traceback" not in answer.stderr
     listed = place.command("waiting_flow.py", "prefect", "list-deployments", "--all", "--json")
     assert json.loads(listed.stdout) == []

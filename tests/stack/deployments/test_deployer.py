@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import time
+from datetime import datetime, timedelta
 
 import pytest
 
 pytestmark = pytest.mark.slow
+
+
+def _done(place, *words):
+    answer = place.command(*words)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
 
 
 def _waited_for(found, count):
@@ -19,8 +26,14 @@ def _waited_for(found, count):
     return pytest.fail(f"fewer than {count} runs ended")
 
 
+@pytest.fixture(scope="module")
+def timely(place, worker):
+    """A flow that is due every minute: deployed first and looked at last, because a minute is long."""
+    _done(place, "timely_flow.py", "prefect", "deploy", "--work-pool", "pool")
+
+
 def test_a_run_takes_every_type_of_value_and_its_end_starts_the_flow_that_waits_for_it(
-    place, worker, environment, monkeypatch, tmp_path
+    place, worker, timely, environment, monkeypatch, tmp_path
 ):
     from metaflow import DeployedFlow, Deployer
 
@@ -51,10 +64,31 @@ def test_a_run_takes_every_type_of_value_and_its_end_starts_the_flow_that_waits_
     assert follower.status == "SUCCEEDED", follower.logs()
     assert follower.run.data.upstream == run.pathspec
 
-    Event("fresh").publish({"a": "0.75", "label": 5})
+    event_id = Event("fresh").publish({"a": "0.75", "label": 5})
     latest, _ = _waited_for(deployed.list_runs, 2)
+    ((name, told_id, kind, moment),) = latest.run.data.told
+    assert (name, told_id, kind) == ("fresh", event_id, "event")
+    assert abs(moment.timestamp() - time.time()) < 600
+    assert run.run.data.told is None
     assert (latest.run.data.alpha, latest.run.data.label) == (0.75, "5")
 
     assert deployed.delete()
     assert after.delete()
     assert not [item for item in DeployedFlow.list_prefect() if item.flow_name == "AfterFlow"]
+
+
+def test_a_scheduled_run_knows_the_minute_in_which_it_was_due(timely, environment):
+    from metaflow import DeployedFlow
+
+    deployed = DeployedFlow.from_prefect("TimelyFlow/default")
+    first = _waited_for(deployed.list_runs, 1)[-1]
+    deployed.pause_schedule()
+    due = datetime.fromisoformat(first.run.data.due)
+    deployed.delete()
+
+    assert first.status == "SUCCEEDED"
+    assert (due.second, due.microsecond) == (0, 0)
+    assert due.utcoffset() == timedelta(0)
+    assert (
+        timedelta(0) <= first.run["start"].task.created_at.astimezone() - due < timedelta(hours=1)
+    )

@@ -1,4 +1,4 @@
-from metaflow import FlowSpec, JSONType, Parameter, step, trigger
+from metaflow import FlowSpec, JSONType, Parameter, current, step, trigger
 
 
 @trigger(event={"name": "fresh", "parameters": {"alpha": "a", "label": "label"}})
@@ -11,6 +11,8 @@ class WaitingFlow(FlowSpec):
 
     @step
     def start(self):
+        trigger = current.get("trigger")
+        self.told = [(e.name, e.id, e.type, e.timestamp) for e in trigger] if trigger else None
         self.next(self.end)
 
     @step
