@@ -126,8 +126,9 @@ def _started_by(triggers: ir.Triggers) -> str:
         '"timestamp": e.payload.get("timestamp") or e.occurred.timestamp() | int, '
         f'"type": "run" if e.event in {runs} else "event"}}'
     )
+    # Of several events the last comes twice: as one of them, and as the one that completed them.
     return (
-        f"[{{% for e in events %}}{{{{ {item} | tojson }}}}"
+        f"[{{% for e in events | unique(attribute='id') %}}{{{{ {item} | tojson }}}}"
         "{% if not loop.last %},{% endif %}{% endfor %}]"
     )
 

@@ -15,12 +15,13 @@ from metaflow_prefect.errors import UnsupportedFlow
 FILES = {"flow.py": b"the flow\n", "below/helper.py": b"a helper\n"}
 
 
-def flow(datastore):
+def flow(datastore, **more):
     step = ir.Step(name="start", transition=ir.Transition.END)
     return ir.Flow(
         name="F", steps=(step,), start="start", end="start",
         source=ir.Source(file="flow.py", sha256="0" * 64),
         backends=ir.Backends(metadata="local", datastore=datastore, environment="local"),
+        **more,
     )  # fmt: skip
 
 
