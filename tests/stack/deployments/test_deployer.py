@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -92,3 +93,9 @@ def test_a_scheduled_run_knows_the_minute_in_which_it_was_due(timely, environmen
     assert (
         timedelta(0) <= first.run["start"].task.created_at.astimezone() - due < timedelta(hours=1)
     )
+
+
+def test_the_flow_of_a_notebooks_cell_is_deployed(place):
+    notebook = Path(__file__).with_name("notebook.py")
+
+    assert "DEPLOYED CellFlow/default PENDING" in _done(place, str(notebook), "idle")
