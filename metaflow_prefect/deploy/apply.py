@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -57,7 +58,8 @@ def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Po
 def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | None) -> Deployed:
     """Create the deployment, or bring the *existing* one of that name up to date.
 
-    Repeating it changes nothing. If it fails, a deployment that did not exist before does not exist.
+    Repeating it changes nothing. If it fails, a deployment, or its queue, that did not exist before does
+    not exist.
 
     Raises:
         DeploymentRefused: a schedule or a block that Prefect does not know; nothing was created.
@@ -66,16 +68,19 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
 
     schedules = _schedules(planned)
     blocks = {item.block: _block_id(client, item.block) for item in planned.notifications}
-    _make_queue(client, planned)
-    deployment_id = str(_create(client, planned, schedules))
-    try:
+    with contextlib.ExitStack() as undo:
+        new_queue = _make_queue(client, planned)
+        if new_queue is not None:
+            undo.callback(client.delete_work_queue_by_id, new_queue)
+        if existing is None:
+            # By its name: the server may have made it although we got no answer.
+            undo.callback(_delete_if_there, client, planned.full_name)
+        deployment_id = str(_create(client, planned, schedules))
+        if existing is None:
+            undo.callback(secret_block.delete, client, deployment_id)
         secret_block.save(client, deployment_id, planned.kept)
         _synchronise(client, planned, deployment_id, blocks)
-    except BaseException:
-        if existing is None:
-            secret_block.delete(client, deployment_id)
-            client.delete_deployment(deployment_id)
-        raise
+        undo.pop_all()
     url = url_for("deployment", obj_id=deployment_id, default_base_url=None)
     return Deployed(id=deployment_id, full_name=planned.full_name, url=url)
 
@@ -86,6 +91,13 @@ def delete(client: Any, record: DeploymentRecord) -> None:
         client.delete_automation(automation.id)
     secret_block.delete(client, record.id)
     client.delete_deployment(record.id)
+
+
+def _delete_if_there(client: Any, full_name: str) -> None:
+    from prefect.exceptions import ObjectNotFound
+
+    with contextlib.suppress(ObjectNotFound):
+        client.delete_deployment(client.read_deployment_by_name(full_name).id)
 
 
 def _create(client: Any, planned: DeploymentPlan, schedules: list[Any]) -> Any:
@@ -148,25 +160,27 @@ def _block_id(client: Any, slug: str) -> str:
         ) from None
 
 
-def _make_queue(client: Any, planned: DeploymentPlan) -> None:
+def _make_queue(client: Any, planned: DeploymentPlan) -> Any | None:
+    """Create the queue if it is missing, and return its id then."""
     from prefect.exceptions import ObjectNotFound
 
     queue = planned.work_queue
     if queue is None:
-        return
+        return None
     try:
         found = client.read_work_queue_by_name(queue.name, planned.work_pool)
     except ObjectNotFound:
-        client.create_work_queue(
+        made = client.create_work_queue(
             queue.name, priority=queue.priority, work_pool_name=planned.work_pool
         )
-        return
+        return made.id
     if queue.priority is not None and found.priority != queue.priority:
         raise DeploymentRefused(
             f"Work queue {queue.name!r} of pool {planned.work_pool} has priority {found.priority}, "
             f"not {queue.priority}; nothing was created.",
             fix="change the queue's priority in Prefect, or name another --work-queue",
         )
+    return None
 
 
 def _synchronise(

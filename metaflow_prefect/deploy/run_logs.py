@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from metaflow_prefect.deploy import runs
@@ -14,6 +14,8 @@ from metaflow_prefect.errors import RunRefused
 
 _PAGE = 200
 _POLL_SECONDS = 2.0
+_OUT_OF_ORDER = timedelta(minutes=5)
+"""How much later a line may be read than one of a later moment: it was sent later, or its clock is slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,14 +77,17 @@ class _Reader:
         self._run = run
         self._step = step
         self._seen: set[str] = set()
+        self._latest: datetime | None = None
         self._tasks: dict[str, str] = {}
 
     def new(self) -> Iterator[Line]:
         """Yield the lines that were not there the last time."""
         from prefect.client.schemas import filters
 
+        since = None if self._latest is None else self._latest - _OUT_OF_ORDER
         wanted = filters.LogFilter(
             flow_run_id=filters.LogFilterFlowRunId(any_=[self._run.id]),
+            timestamp=None if since is None else filters.LogFilterTimestamp(after_=since),
         )
         offset = 0
         while True:
@@ -97,6 +102,7 @@ class _Reader:
                 if str(log.id) in self._seen:
                     continue
                 self._seen.add(str(log.id))
+                self._latest = max(self._latest or log.timestamp, log.timestamp)
                 task = self._tasks.get(str(log.task_run_id), "") if log.task_run_id else ""
                 if self._step is None or _step(task) == self._step:
                     yield Line(moment=log.timestamp, task=task, message=log.message)

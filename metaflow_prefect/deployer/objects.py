@@ -34,6 +34,8 @@ class FoundDeployment:
 class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has no types
     """One run of a deployment on Prefect."""
 
+    _has_all_metadata = False
+
     @property
     def run(self) -> Any | None:
         """Metaflow's `Run`, or None before its first task has started.
@@ -101,7 +103,7 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
         return self._change(runs.terminate, authorize)
 
     def _fetch_metadata(self) -> None:
-        if getattr(self, "_has_all_metadata", False):
+        if self._has_all_metadata:
             return
         with self._client() as client:
             run = self._record()

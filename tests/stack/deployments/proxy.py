@@ -10,7 +10,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 
 Fault = Callable[[str, str], int | None]
-"""From method and path: the status to answer with, 0 to drop the connection, None to pass it on."""
+"""From method and path: the status to answer with, 0 to drop the connection,
+LOST to drop it when the server has done what it was asked, None to pass it on."""
+
+LOST = -1
 
 
 @contextmanager
@@ -26,7 +29,7 @@ def in_between(target: str, fault: Fault) -> Iterator[str]:
             if status == 0:
                 self.close_connection = True
                 return
-            if status is not None:
+            if status is not None and status != LOST:
                 self._answer(status, b'{"detail": "a fault of this test"}')
                 return
             kept = {
@@ -36,6 +39,9 @@ def in_between(target: str, fault: Fault) -> Iterator[str]:
                 self.command, target.removesuffix("/api") + self.path, content=body, headers=kept,
                 timeout=60,
             )  # fmt: skip
+            if status == LOST:
+                self.close_connection = True
+                return
             self._answer(answer.status_code, answer.content)
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = _pass_on  # noqa: N815  names of the standard library

@@ -7,7 +7,7 @@ import json
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.stack.deployments.proxy import in_between
+from tests.stack.deployments.proxy import LOST, in_between
 
 pytestmark = pytest.mark.slow
 
@@ -76,8 +76,18 @@ def dies_midway(method, path):
     return 0 if method == "POST" and path.startswith("/api/automations/") else None
 
 
+def answer_gets_lost(method, path):
+    """The deployment is made, and we are not told."""
+    return LOST if (method, path) == ("POST", "/api/deployments/") else None
+
+
 @pytest.mark.parametrize(
-    ("fault", "told"), [(revoked, "PREFECT_API_AUTH_STRING"), (dies_midway, "safe to repeat")]
+    ("fault", "told"),
+    [
+        (answer_gets_lost, "safe to repeat"),
+        (revoked, "PREFECT_API_AUTH_STRING"),
+        (dies_midway, "safe to repeat"),
+    ],
 )
 def test_a_server_that_fails_midway_is_left_as_it_was(place, fault, told):
     with in_between(place.environment["PREFECT_API_URL"], fault) as address:
