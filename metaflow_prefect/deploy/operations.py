@@ -56,7 +56,8 @@ def set_paused(client: Any, full_name: str, authority: Authority, *, is_paused: 
     """
     deployment = record.read(client, full_name)
     authority.check(deployment)
-    client.set_deployment_paused_state(deployment.id, is_paused)
+    change = client.pause_deployment if is_paused else client.resume_deployment
+    change(deployment.id)
 
 
 def change_run(
