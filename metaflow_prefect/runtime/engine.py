@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import StepFailed
-from metaflow_prefect.runtime import deployed, events, report
+from metaflow_prefect.runtime import deployed, events, first_code, report
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
 from metaflow_prefect.runtime.graph import End, Step
@@ -64,10 +64,11 @@ def execute(
     assert context is not None  # noqa: S101  only ever called inside a flow run
     assert context.flow_run is not None  # noqa: S101
     run_id = names.run_id(context.flow_run.id)
+    say = report.flow_log()
+    program, steps = first_code.of_run(context, run_id, program, steps, say)
     options = deployed.completed(
         OPTIONS.get(), program, steps, context.flow_run, triggered_by or ()
     )
-    say = report.flow_log()
     session = Session.open(program, steps, run_id, options, say)
     workers = getattr(context.task_runner, "_max_workers", 1)
     schedule = _Schedule(session, steps, workers, Suspension(context.flow_run))
