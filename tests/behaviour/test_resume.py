@@ -100,30 +100,23 @@ def test_a_run_of_metaflow_is_resumed_as_metaflow_resumes_it(folder):
     assert folder.differences("ours-of-theirs", "metaflow-resumed") == []
 
 
-def test_a_run_of_ours_is_resumed_as_well_and_by_metaflow_too(folder):
-    folder.run("ours-of-ours", "prefect", "resume", "--origin-run-id", folder.id("ours"))
-    folder.run("theirs-of-ours", "resume", "--origin-run-id", folder.id("ours"))
+def test_a_run_of_ours_is_resumed_as_well_also_from_a_step_that_is_named(folder):
+    origin = ("--origin-run-id", folder.id("ours"))
+    folder.run("ours-of-ours", "prefect", "resume", "work", *origin)
+    folder.run("theirs-of-ours", "resume", "work", *origin)
 
     assert folder.differences("ours-of-ours", "theirs-of-ours") == []
-
-
-def test_a_step_is_executed_again_where_it_is_named(folder):
-    origin = ("--origin-run-id", folder.id("metaflow-resumed"))
-    folder.run("theirs-again", "resume", "join", *origin)
-    folder.run("ours-again", "prefect", "resume", "join", *origin)
-
-    assert folder.differences("ours-again", "theirs-again") == []
 
 
 @pytest.mark.parametrize(
     "words", [("--x", "7"), ("--origin-run-id", "nope"), ("nowhere",)], ids=" ".join
 )
-def test_what_metaflow_refuses_is_refused(folder, words):
-    theirs = folder.do("none", "resume", *words)
-    ours = folder.do("none", "prefect", "resume", *words)
+def test_what_metaflow_refuses_is_refused_and_begins_no_run(folder, words):
+    theirs = folder.do("theirs-refused", "resume", *words)
+    ours = folder.do("ours-refused", "prefect", "resume", *words)
 
     assert theirs.returncode != 0
     assert ours.returncode != 0
     assert "Traceback" not in ours.stderr
     assert words[-1] in ours.stderr or words[0] in ours.stderr
-    assert not (folder.root / "none").exists()
+    assert not (folder.root / "ours-refused").exists()
