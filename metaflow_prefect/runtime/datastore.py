@@ -16,6 +16,9 @@ from metaflow_prefect.names import PARAMETERS_TASK_ID
 from metaflow_prefect.runtime.cards import Cards
 from metaflow_prefect.runtime.dispatcher import Outcome, Place
 
+_RUNTIME = "runtime"
+"""How a task's process ended, in the datastore: written by whoever runs the flow."""
+
 _INTERNAL = frozenset({"name", "input"})
 
 
@@ -34,6 +37,17 @@ class TaskRecord:
 
     outcome: Outcome
     artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unnoted:
+    """A task that is done although its flow's process did not live to see it.
+
+    `artifacts` maps each name to its content's hash and its encoding.
+    """
+
+    attempt: int
+    artifacts: Mapping[str, tuple[str, str]]
 
 
 class RunDatastore:
@@ -85,6 +99,21 @@ class RunDatastore:
             done += 1
         return done
 
+    def unnoted(self, place: Place) -> Unnoted | None:
+        """Return the task at *place* if it is done, but nobody was there to note how its process ended.
+
+        Metaflow marks a task as done before it registers what it has made: a kill may come between.
+        """
+        task = self._done_attempt(place.step, place.task_id)
+        if task is None or task.has_metadata(_RUNTIME):
+            return None
+        about = task.ds_metadata
+        artifacts = {
+            name: (sha, str(about["info"][name]["encoding"]))
+            for name, sha in about["objects"].items()
+        }
+        return Unnoted(attempt=int(task.attempt), artifacts=artifacts)
+
     def save_logs(self, place: Place, attempt: int, logs: Mapping[str, bytes]) -> None:
         """Keep the output of an attempt where `Task.stdout` and `Task.stderr` look for it."""
         from metaflow.mflog import RUNTIME_LOG_SOURCE
@@ -94,7 +123,7 @@ class RunDatastore:
     def save_exit(self, place: Place, attempt: int, return_code: int) -> None:
         """Keep how the process of an attempt ended, in the words of Metaflow's own runtime."""
         ended = {"return_code": return_code, "killed": False, "success": return_code == 0}
-        self._write(place, attempt).save_metadata({"runtime": ended})
+        self._write(place, attempt).save_metadata({_RUNTIME: ended})
 
     def write(self, name: str, content: bytes) -> None:
         """Store a file of our own beside the runs of the flow, in place of an earlier one."""

@@ -19,7 +19,40 @@ class TaskMetadata:
         # Of the flow a provider only reads the name.
         stand_in = SimpleNamespace(name=flow)
         self._provider = provider(MetaflowEnvironment(stand_in), stand_in, None, None)
+        self._flow = flow
         self._run_id = run_id
+
+    def complete(
+        self,
+        place: Place,
+        attempt: int,
+        artifacts: Mapping[str, tuple[str, str]],
+        root: tuple[str, str],
+    ) -> None:
+        """Register what a task that was killed right after its data was stored has not registered itself.
+
+        *artifacts* are hash and encoding by name, *root* the datastore's type and its root.
+        """
+        from metaflow.metadata_provider import DataArtifact
+
+        task = (self._flow, self._run_id, place.step, place.task_id)
+        found = self._provider.get_object("task", "artifact", None, attempt, *task) or ()
+        if artifacts.keys() <= {entry["name"] for entry in found}:
+            return
+        kind, folder = root
+        self.note(place, attempt, {"attempt-done": str(attempt)})
+        self._provider.register_data_artifacts(
+            self._run_id,
+            place.step,
+            place.task_id,
+            attempt,
+            [
+                DataArtifact(
+                    name=name, ds_type=kind, ds_root=folder, url=None, sha=sha, type=encoding
+                )
+                for name, (sha, encoding) in artifacts.items()
+            ],
+        )
 
     def note(self, place: Place, attempt: int, facts: Mapping[str, str]) -> None:
         """Note *facts* about an attempt of the task at *place*, as Metaflow's decorators do."""

@@ -6,7 +6,6 @@ Nothing here knows Prefect: `engine` calls it from Prefect's tasks.
 from __future__ import annotations
 
 import os
-import signal
 import subprocess
 import sys
 import tempfile
@@ -20,6 +19,7 @@ from metaflow_prefect.runtime import (
     choice,
     commands,
     current_trigger,
+    endings,
     environment,
     namespace,
     where_safe,
@@ -200,6 +200,7 @@ class Session:
         if self.resumes:
             record = self.datastore.record(launch.place)
             if record is not None:
+                self._complete(launch)
                 return self._keep(label, record)
             number += self._spent_before(label, launch)
         self.numbers[label] = number
@@ -217,12 +218,21 @@ class Session:
             return self._keep(label, record)
         error = self._failure(label, launch, code, log)
         if code != 0:
-            log.note(_metaflows_last_line(code))
+            log.note(endings.metaflows_last_line(code))
         self._save(launch, number, log, code)
         step = self.steps[launch.place.step]
         if code in (EXIT_DISALLOW_RETRY, 0) or number >= step.task.retries:
             self.final.add(label)
         raise error
+
+    def _complete(self, launch: Launch) -> None:
+        """Finish what a kill has left half done of a task that is done."""
+        unnoted = self.datastore.unnoted(launch.place)
+        if unnoted is None:
+            return
+        root = (self.context.program.datastore, self.datastore.root)
+        self.metadata.complete(launch.place, unnoted.attempt, unnoted.artifacts, root)
+        self.datastore.save_exit(launch.place, unnoted.attempt, 0)
 
     def close(self) -> None:
         """End whatever is still running; safe to call twice."""
@@ -318,7 +328,7 @@ class Session:
         pathspec = f"{self.context.program.flow}/{self.datastore.path(launch.place)}"
         said = f" Its error output ends with:\n{lines}" if lines else ""
         error = StepFailed(
-            f"Step {launch.place.step} failed ({label}, {pathspec}). {_how_it_ended(code)}{said}"
+            f"Step {launch.place.step} failed ({label}, {pathspec}). {endings.in_words(code)}{said}"
         )
         self.errors[label] = error
         return error
@@ -375,34 +385,6 @@ def _written(config: str | None) -> str | None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(config)
     return path
-
-
-def _metaflows_last_line(code: int) -> str:
-    """Return the line that Metaflow's own runtime adds to the log of a failed task."""
-    if code == -signal.SIGSEGV:
-        return "Task failed with a segmentation fault."
-    return "Task failed."
-
-
-def _how_it_ended(code: int) -> str:
-    """Say how a failed task ended, for people."""
-    if code == -signal.SIGSEGV:
-        return "Task failed with a segmentation fault."
-    if code == 0:
-        return "Task ended with exit code 0 before its result was stored: it is taken for failed."
-    if code < 0:
-        return f"Task failed: its process was ended by {_signal(-code)}. That is a failure of the system, not of its code."
-    return "Task failed."
-
-
-def _signal(number: int) -> str:
-    """Name a signal and the usual reason for it."""
-    try:
-        name = signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-    hint = ", as when memory runs out" if number == signal.SIGKILL else ""
-    return f"signal {number} ({name}{hint})"
 
 
 def _in_background(

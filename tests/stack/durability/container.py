@@ -77,6 +77,14 @@ class Container:
             if lock.parent.parent.name != "_parameters"
         }
 
+    def forget_what_was_registered(self, task: str) -> None:
+        """Leave of a recorded task what a kill leaves that comes right after its data was stored."""
+        folder = self.folder / ".metaflow" / task
+        lost = [*folder.glob("*.runtime*"), *folder.glob("_meta/*_artifact_*.json")]
+        assert lost, task
+        for file in lost:
+            file.unlink()
+
     def steps(self) -> list[int]:
         """The processes of this run's steps, wherever they belong."""
         mark = f"METAFLOW_RUN_ID={self.run_id}".encode()

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import pytest
+from metaflow import Step, metadata, namespace
 
 from tests.stack.durability.container import Container, Death
 from tests.stack.durability.kills import Life, Moment, pool
@@ -23,8 +24,14 @@ def test_a_killed_run_goes_on_where_it_stopped(prefect_server, tmp_path):
     life.container.deploy_and_trigger(pool(prefect_server.environment))
 
     hit = [life.die(moment) for moment in MOMENTS]
+    start = f"CountingFlow/{life.container.run_id}/start"
+    (first,) = (task for task in life.container.recorded() if task.startswith(f"{start}/"))
+    life.container.forget_what_was_registered(first)
     life.live()
 
     assert hit == [True, True]
     assert life.problems == []
+    metadata(f"local@{tmp_path}")
+    namespace(None)
+    assert Step(start).task["items"].data == list(range(26))
     assert "Completed" in (tmp_path / "out.log").read_text()
