@@ -21,7 +21,6 @@ def emulated(new_stack):
         PREFECT_WORKER_POOL_TYPE="northflank",
         PREFECT_WORKER_POOL_NAME="nf",
         PREFECT_WORKER_COUNT="2",
-        PREFECT_WORKER_POOL_VARIABLES='{"project_id": "demo", "cleanup_job": false}',
         NORTHFLANK_API_TOKEN="the-real-token",
     )
     stack.up()
@@ -74,22 +73,24 @@ def test_the_emulators_token_is_private(emulated):
 
 def test_a_killed_emulator_comes_back_with_what_it_knew(emulated, eventually_):
     before = emulated.pid("emulator")
-    jobs = known_jobs(emulated)
+    with northflank(emulated) as api:
+        api.post("/projects", json={"name": "Kept", "region": "europe-west"}).raise_for_status()
     os.kill(before, signal.SIGKILL)
 
     eventually_(lambda: emulated.pid("emulator") not in {before, None}, what="restarted")
     emulated.until_healthy()
-    assert jobs == known_jobs(emulated) != []
+    with northflank(emulated) as api:
+        assert api.get("/projects/kept").raise_for_status().json()["data"]["name"] == "Kept"
 
 
-def known_jobs(stack):
+def northflank(stack):
+    """The emulator as a client of the stack finds it."""
     client = json.loads(stack.command("env", "--json").stdout)
-    answer = httpx.get(
-        f"{client['NORTHFLANK_API_BASE_URL']}/v1/projects/demo/jobs",
+    return httpx.Client(
+        base_url=f"{client['NORTHFLANK_API_BASE_URL']}/v1",
         headers={"Authorization": f"Bearer {client['NORTHFLANK_API_TOKEN']}"},
         timeout=30,
     )
-    return [job["id"] for job in answer.raise_for_status().json()["data"]["jobs"]]
 
 
 def test_a_pool_with_another_type_is_refused_and_nothing_stays_behind(emulated):
