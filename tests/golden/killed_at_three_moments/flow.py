@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from killed_at_three_moments.py (sha256 0c8be66227c1).
+# Compiled by metaflow-prefect-northflank 0.1.0 from killed_at_three_moments.py (sha256 6d2aad51269c).
 # Do not edit: change the flow and compile it again.
 """KilledAtThreeMomentsFlow"""
 
@@ -21,7 +21,7 @@ check_api(1)
 PROGRAM = Program(
     flow="KilledAtThreeMomentsFlow",
     source="killed_at_three_moments.py",
-    sha256="0c8be66227c142a0649468015b14fdb4d50d5f47e1cfc14e78f598602cde608f",
+    sha256="6d2aad51269c9a95257a4bdf01c71abf67a007e697ed6364100209da0b7dd898",
     metadata="local",
     datastore="local",
     location=__file__,
