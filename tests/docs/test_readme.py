@@ -27,6 +27,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from metaflow_prefect.runtime import local_server
+
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
 HOW_TO = ROOT / "docs" / "how-to"
@@ -237,6 +239,7 @@ def test_the_commands_of_the_tutorial_work(tmp_path):
         finally:
             # Where a command failed the stack still runs; where it is down already this does nothing.
             reader.type(Block(line=0, script="prefect-headless down"))
+            local_server.stop(tmp_path / "prefect")
 
 
 def test_the_readme_says_why_where_commands_are_not_run():

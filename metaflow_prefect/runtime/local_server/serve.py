@@ -84,18 +84,26 @@ async def _serve(place: Place, listener: socket.socket, idle_seconds: float) -> 
 
 async def _watch(place: Place, server: Any, activity: Activity, served: Served) -> None:
     """Record the server when it answers; end it when it has been idle for long enough."""
-    while not server.started:  # noqa: ASYNC110  uvicorn tells it by this attribute only
-        await asyncio.sleep(_LOOK_SECONDS / 20)
-    place.write(served)
-    while True:
-        await asyncio.sleep(min(_LOOK_SECONDS, served.idle_seconds / 2))
-        if activity.idle_seconds() < served.idle_seconds:
-            continue
-        with place.ending() as is_unused:
-            if is_unused:
-                place.clear()
-                server.should_exit = True
-                return
+    try:
+        while not server.started:  # noqa: ASYNC110  uvicorn tells it by this attribute only
+            await asyncio.sleep(_LOOK_SECONDS / 20)
+        place.write(served)
+        while not _may_end(place, activity, served):  # noqa: ASYNC110  locks of the system: nobody sets an event
+            await asyncio.sleep(min(_LOOK_SECONDS, served.idle_seconds / 2))
+    finally:
+        # Whatever ends the watch: a server that nobody watches would stay for ever.
+        server.should_exit = True
+
+
+def _may_end(place: Place, activity: Activity, served: Served) -> bool:
+    if not place.folder.exists():
+        return True  # removed with its PREFECT_HOME: nobody can find the server any more
+    if activity.idle_seconds() < served.idle_seconds:
+        return False
+    with place.ending() as is_unused:
+        if is_unused:
+            place.clear()
+        return is_unused
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -138,6 +139,15 @@ def test_it_ends_when_idle_but_never_while_a_run_uses_it(home):
 
     wait_until_gone(server.pid)
     assert local_server.status(home).served is None
+
+
+def test_it_ends_when_its_prefect_home_is_removed(home, tmp_path):
+    shutil.copytree(home, tmp_path / "home")  # with a database, which takes seconds to make
+    with using(tmp_path / "home"):
+        server = local_server.status(tmp_path / "home").served
+        shutil.rmtree(tmp_path / "home")
+
+        wait_until_gone(server.pid)
 
 
 def test_a_server_that_cannot_start_says_why(home):
