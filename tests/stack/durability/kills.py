@@ -17,7 +17,6 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -105,12 +104,6 @@ def native_run(folder: Path) -> str:
     return f"CountingFlow/{ended.run_id}"
 
 
-def _lives(kills: int, per_run: int, dice: random.Random) -> Iterator[list[Moment]]:
-    while kills > 0:
-        yield [Moment.of(dice) for _ in range(min(per_run, kills))]
-        kills -= per_run
-
-
 def main(kills: int, per_run: int, seed: int) -> int:
     """Print a line for each kill and a summary; return how many kills were followed by a problem."""
     folder = Path(tempfile.mkdtemp(prefix="kills-"))
@@ -118,27 +111,36 @@ def main(kills: int, per_run: int, seed: int) -> int:
         HOME=str(folder), USERNAME="tester",
         METAFLOW_HOME=str(folder / "metaflow"), PREFECT_HOME=str(folder / "prefect"),
     )  # fmt: skip
-    survived = tried = 0
+    dice, hits, survived = random.Random(seed), 0, 0
     with running_server(folder) as server:
         work_pool, native = pool(server.environment), native_run(folder)
-        for moments in _lives(kills, per_run, random.Random(seed)):
+        while hits < kills:
             life = Life(container=Container(folder, server.environment), problems=[])
             life.container.deploy_and_trigger(work_pool)
-            for moment in moments:
-                hit = life.die(moment)
-                told = "killed" if hit else "over before"
-                print(f"{told} {moment.seconds:.2f} s after {moment.tasks} more tasks:", end=" ")
-                print(f"{moment.death.value}; {len(life.container.recorded())} done", flush=True)
+            here = _die_often(life, min(per_run, kills - hits), dice)
             life.live()
             run = f"CountingFlow/{life.container.run_id}"
             life.problems += of_runs(folder, run, native)
-            tried += len(moments)
-            survived += 0 if life.problems else len(moments)
+            hits += here
+            survived += 0 if life.problems else here
             print(f"{run}: {life.problems or 'equal to an undisturbed run'}", flush=True)
-    print(f"{survived} of {tried} kills survived (seed {seed})")
-    if survived == tried:
+    print(f"{survived} of {hits} kills survived (seed {seed})")
+    if survived == hits:
         shutil.rmtree(folder)
-    return tried - survived
+    return hits - survived
+
+
+def _die_often(life: Life, most: int, dice: random.Random) -> int:
+    """Kill the run up to *most* times; return how often it was alive then."""
+    for hits in range(most):
+        moment = Moment.of(dice)
+        hit = life.die(moment)
+        told = "killed" if hit else "over before"
+        print(f"{told} {moment.seconds:.2f} s after {moment.tasks} more tasks:", end=" ")
+        print(f"{moment.death.value}; {len(life.container.recorded())} done", flush=True)
+        if not hit:
+            return hits
+    return most
 
 
 def _words() -> argparse.Namespace:
