@@ -14,6 +14,11 @@ from metaflow_prefect.errors import RunRefused
 
 _PAGE = 200
 _POLL_SECONDS = 2.0
+
+_LATE_SECONDS = 5.0
+"""What passes at most between two batches of a run's last lines: Prefect's handler sends one every two
+seconds (PREFECT_LOGGING_TO_API_BATCH_INTERVAL), the last of them after the run's end.
+"""
 _OUT_OF_ORDER = timedelta(minutes=5)
 """How much later a line may be read than one of a later moment: it was sent later, or its clock is slow."""
 
@@ -59,14 +64,25 @@ def follow(
     """
     reader = _Reader(client, run, step)
     ask = on_poll or (lambda: runs.read(client, run.flow_name, run.id))
-    while True:
-        # Asked before the lines are read: what comes with the end is still shown.
-        is_over = ask().status.is_over
+    was_over = True
+    while not ask().status.is_over:
+        was_over = False
         yield from reader.new()
-        if is_over:
-            reader.check_step()
-            return
         time.sleep(_POLL_SECONDS)
+    yield from reader.new()
+    if not was_over:
+        yield from _what_comes_late(reader)
+    reader.check_step()
+
+
+def _what_comes_late(reader: _Reader) -> Iterator[Line]:
+    """Yield the lines that are sent after the end, until there are no more."""
+    latest = time.monotonic()
+    while time.monotonic() - latest < _LATE_SECONDS:
+        time.sleep(_POLL_SECONDS)
+        for line in reader.new():
+            latest = time.monotonic()
+            yield line
 
 
 class _Reader:

@@ -91,7 +91,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         )
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(
+    scope="module"
+)  # it leaves an event loop running, which would be in the way of others
 def browser() -> Iterator[Any]:
     """A Chromium without a window."""
     playwright = pytest.importorskip(
