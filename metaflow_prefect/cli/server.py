@@ -6,15 +6,12 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_prefect.cli import group
-from metaflow_prefect.cli.group import says_what_is_wrong
+from metaflow_prefect.cli.group import command, server
 from metaflow_prefect.cli.options import JSON, show
 
 
-@group.server.command(help="Say whether a local server runs, where, and whether a run uses it.")  # type: ignore[untyped-decorator]
-@JSON  # type: ignore[untyped-decorator]
-@says_what_is_wrong
-def status(is_json: bool) -> None:
+@command(server, "Say whether a local server runs, where, and whether a run uses it.", JSON)
+def status(_obj: Any, is_json: bool) -> None:
     """Exits with 0 in any case: no server is how it is between runs."""
     from metaflow_prefect.runtime import local_server
     from metaflow_prefect.runtime.local_run import prefect_home
@@ -31,10 +28,12 @@ def status(is_json: bool) -> None:
     show(summary, _in_words(found), is_json=is_json)
 
 
-@group.server.command(help="Stop the local server; its runs stay in Prefect's database.")  # type: ignore[untyped-decorator]
-@click.option("--force", is_flag=True, help="Even if a run uses it; that run fails.")  # type: ignore[untyped-decorator]
-@says_what_is_wrong
-def stop(force: bool) -> None:
+@command(
+    server,
+    "Stop the local server; its runs stay in Prefect's database.",
+    click.option("--force", is_flag=True, help="Even if a run uses it; that run fails."),
+)
+def stop(_obj: Any, force: bool) -> None:
     """Stopping what does not run is no error."""
     from metaflow_prefect.runtime import local_server
     from metaflow_prefect.runtime.local_run import prefect_home
