@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Install the servers that tests of the headless stack start (PostgreSQL, nginx, Redis), where that is possible without
-# asking: as root on Debian and its kin. Elsewhere those that are missing stay so, and their tests are skipped, with the reason.
+# Install the programs that tests start (PostgreSQL, nginx and Redis for the headless stack, Chromium for what people see),
+# where that is possible without asking: as root on Debian and its kin. Elsewhere those that are missing stay so, and their
+# tests are skipped, with the reason.
 set -euo pipefail
-declare -A package=([initdb]=postgresql [nginx]=nginx-light [redis-server]=redis-server)
+declare -A package=([initdb]=postgresql [nginx]=nginx-light [redis-server]=redis-server [chromium]=chromium)
 missing=()
 for program in "${!package[@]}"; do
   PATH="$PATH:/usr/sbin" command -v "$program" > /dev/null || compgen -G "/usr/lib/postgresql/*/bin/$program" > /dev/null ||
