@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 ROOT = Path(__file__).resolve().parent.parent
 STATE = ROOT / ".demo"
 FLOW_FILE = Path(__file__).resolve().with_name("digits_flow.py")
+METAFLOW_USER = "demo"
 
 _FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_")
 """Settings of whoever runs the demo; they could take it away from the state below `.demo/`."""
@@ -43,7 +44,7 @@ def use_local_state(prefect_home: Path) -> None:
         "METAFLOW_DEFAULT_DATASTORE": "local",
         "METAFLOW_DEFAULT_METADATA": "local",
         # Metaflow refuses to run as root, or as nobody, without a name to record.
-        "METAFLOW_USER": "demo",
+        "METAFLOW_USER": METAFLOW_USER,
         "PREFECT_HOME": str(prefect_home),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
@@ -143,7 +144,9 @@ def _demo() -> None:
     print(f"  Metaflow's run   {client_snippet(pathspec)}")
     if served is not None:
         page = served.url.removesuffix("/api")
-        command = f"PREFECT_HOME={prefect_home} {sys.executable} {FLOW_FILE} prefect server stop"
+        # Where it is typed Metaflow may have no name to record either.
+        variables = f"METAFLOW_USER={METAFLOW_USER} PREFECT_HOME={prefect_home}"
+        command = f"{variables} {sys.executable} {FLOW_FILE} prefect server stop"
         print(f"  Prefect's page   {page}/runs/flow-run/{flow_run_id}")
         print(
             f"                   (the server ends when idle for {served.idle_seconds:.0f} s, or by"
