@@ -12,9 +12,9 @@ from metaflow_prefect.runtime.datastore import RunDatastore
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.kept import NOTHING, Kept
 from metaflow_prefect.runtime.kept import read as read_kept
+from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.program import Program
-from metaflow_prefect.runtime.session import LaunchOptions
 
 SCHEDULED_TIME = "METAFLOW_PREFECT_SCHEDULED_TIME"
 """In the environment of a scheduled run's steps: when it was due, in ISO 8601 with its offset from UTC."""

@@ -16,11 +16,12 @@ from metaflow_prefect.runtime import deployed, events, first_code, report
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
 from metaflow_prefect.runtime.graph import End, Step
+from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.local_run import drain, is_embedded
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.progress import Change, State
 from metaflow_prefect.runtime.publisher import Publisher
-from metaflow_prefect.runtime.session import LaunchOptions, Session
+from metaflow_prefect.runtime.session import Session
 from metaflow_prefect.runtime.suspension import Suspension
 
 _MAX_EDGES = 50

@@ -16,9 +16,9 @@ from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError, ServerRefused
 from metaflow_prefect.runtime import local_server
 from metaflow_prefect.runtime.board import Board
+from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.screen import Screen, is_wanted, prefects_log
-from metaflow_prefect.runtime.session import LaunchOptions
 
 _STARTUP_SECONDS = 90
 _DRAIN_SECONDS = 30.0

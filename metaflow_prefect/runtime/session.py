@@ -6,11 +6,9 @@ Nothing here knows Prefect: `engine` calls it from Prefect's tasks.
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,9 +16,8 @@ from metaflow_prefect.errors import InitFailed, StepFailed
 from metaflow_prefect.runtime import (
     choice,
     commands,
-    current_trigger,
     endings,
-    environment,
+    exit_hooks,
     namespace,
     where_safe,
 )
@@ -31,11 +28,13 @@ from metaflow_prefect.runtime.executors import Command, StepExecutor, Stream
 from metaflow_prefect.runtime.fork_server.client import Warm
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.kept import NOTHING, Kept
+from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.logs import TaskLog
 from metaflow_prefect.runtime.metadata import TaskMetadata
 from metaflow_prefect.runtime.metadata_copy import MetadataCopy
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.program import Program
+from metaflow_prefect.runtime.step_processes import StepProcesses
 
 EXIT_DISALLOW_RETRY = 202
 """A step that ends with this code is not tried again (`metaflow.metaflow_config.METAFLOW_EXIT_DISALLOW_RETRY`)."""
@@ -44,35 +43,11 @@ _TIMEOUT_GRACE_SECONDS = 60.0
 """@timeout is enforced inside the step, as under Metaflow, so that @catch and the logs see it.
 A step that does not obey, e.g. in a C call, is ended this much later."""
 
-_EXIT_HOOK_SCRIPT = "metaflow.plugins.exit_hook.exit_hook_script"
-
 _LAST_LINES = 6
 
 
 def _discard(_: object) -> None:
     """Take what is of no use here."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LaunchOptions:
-    """What is added to what the generated file says by the person who starts a run, and by its deployment.
-
-    `on_begin` is called with the flow's name and the run's id before Metaflow begins the run;
-    `board` is told how the run goes. `variables` go into the environment of every command. `kept`
-    is what @environment took from the deploying environment.
-    """
-
-    tags: tuple[str, ...] = ()
-    origin: Origin | None = None
-    on_begin: Callable[[str, str], None] | None = None
-    board: Board = field(default_factory=Board)
-    variables: Mapping[str, str] = field(default_factory=dict)
-    kept: Kept = NOTHING
-
-    @property
-    def is_triggered(self) -> bool:
-        """Whether events started the run."""
-        return current_trigger.VARIABLE in self.variables
 
 
 @dataclass(slots=True)
@@ -105,7 +80,10 @@ class Session:
     final: set[str] = field(default_factory=set)
     numbers: dict[str, int] = field(default_factory=dict)
     _spent: dict[str, int] = field(default_factory=dict)
-    _variables: Future[Mapping[str, Mapping[str, str]]] | None = None
+    _processes: StepProcesses = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._processes = StepProcesses(self.context, self.executor, self._environment({}))
 
     @classmethod
     def open(
@@ -171,7 +149,7 @@ class Session:
             InitFailed: Metaflow refused, in its own words.
         """
         if any(step.environment for step in self.steps.values()):
-            self._variables = _in_background(self._read_variables)
+            self._processes.ask()
         if self.resumes:
             self._copy(MetadataCopy.fetch)
             return
@@ -245,22 +223,8 @@ class Session:
             Path(self.context.config_file).unlink(missing_ok=True)
 
     def run_exit_hooks(self, *, is_successful: bool, show: Callable[[str], None]) -> None:
-        """Run the functions of @exit_hook as Metaflow's runtime does; a failing one is shown, never raised."""
-        program = self.context.program
-        for hook in program.on_success if is_successful else program.on_error:
-            words = [self.context.python, "-m", _EXIT_HOOK_SCRIPT, self.context.flow_file, hook]
-            ended = subprocess.run(
-                [*words, f"{program.flow}/{self.context.run_id}"],
-                env=self._environment({}),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            show(ended.stdout.strip())
-            if ended.returncode != 0:
-                show(f"[exit_hook] Hook {hook!r} failed with exit code {ended.returncode}")
+        """Run the functions of @exit_hook (see `exit_hooks.run`)."""
+        exit_hooks.run(self.context, self._environment({}), is_successful=is_successful, show=show)
 
     def _copy(self, do: Callable[[MetadataCopy], object]) -> None:
         """Copy the run's metadata where that is called for."""
@@ -338,28 +302,9 @@ class Session:
         return {**self.environment, **extra, **fixed}
 
     def _step_variables(self, step: Step) -> Mapping[str, str]:
-        if self._variables is None or not step.environment:
+        if not step.environment:
             return {}
-        return {**self._variables.result()[step.name], **self.kept.steps.get(step.name, {})}
-
-    def _read_variables(self) -> Mapping[str, Mapping[str, str]]:
-        lines: dict[Stream, list[bytes]] = {stream: [] for stream in Stream}
-        command = Command(
-            words=commands.read_environment(self.context),
-            environment=self._environment({}),
-            name="the values of @environment",
-        )
-        self.executor.run(command, lambda stream, line: lines[stream].append(line))
-        output, errors = (b"".join(lines[stream]).decode(errors="replace") for stream in Stream)
-        try:
-            return environment.parse(output)
-        except ValueError:
-            problem = "The values of @environment could not be read from"
-            said = (errors or output)[-2000:]
-            raise InitFailed(
-                f"{problem} {self.context.flow_file}:\n{said}",
-                fix="correct what it says; the flow's file is imported to read them",
-            ) from None
+        return {**self._processes.variables(step.name), **self.kept.steps.get(step.name, {})}
 
 
 def _metadata_copy(program: Program, datastore: RunDatastore) -> MetadataCopy | None:
@@ -385,12 +330,3 @@ def _written(config: str | None) -> str | None:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(config)
     return path
-
-
-def _in_background(
-    call: Callable[[], Mapping[str, Mapping[str, str]]],
-) -> Future[Mapping[str, Mapping[str, str]]]:
-    pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment")
-    future = pool.submit(call)
-    pool.shutdown(wait=False)
-    return future

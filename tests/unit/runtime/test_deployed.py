@@ -10,8 +10,8 @@ from prefect.client.schemas.objects import FlowRun
 
 from metaflow_prefect.runtime import current_trigger
 from metaflow_prefect.runtime.deployed import SCHEDULED_TIME, completed
+from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.program import Program
-from metaflow_prefect.runtime.session import LaunchOptions
 
 PROGRAM = Program(
     flow="F", source="f.py", sha256="0", metadata="local", datastore="local", location="f.py"

@@ -1,0 +1,33 @@
+"""What the person who starts a run, and its deployment, add to what the generated file says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from metaflow_prefect.runtime import current_trigger
+from metaflow_prefect.runtime.board import Board
+from metaflow_prefect.runtime.kept import NOTHING, Kept
+from metaflow_prefect.runtime.origin import Origin
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LaunchOptions:
+    """What is added to what the generated file says.
+
+    `on_begin` is called with the flow's name and the run's id before Metaflow begins the run;
+    `board` is told how the run goes. `variables` go into the environment of every command. `kept`
+    is what @environment took from the deploying environment.
+    """
+
+    tags: tuple[str, ...] = ()
+    origin: Origin | None = None
+    on_begin: Callable[[str, str], None] | None = None
+    board: Board = field(default_factory=Board)
+    variables: Mapping[str, str] = field(default_factory=dict)
+    kept: Kept = NOTHING
+
+    @property
+    def is_triggered(self) -> bool:
+        """Whether events started the run."""
+        return current_trigger.VARIABLE in self.variables
