@@ -14,6 +14,7 @@ from typing import Any
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import Request, analyze
 from metaflow_prefect.analysis.code import GENERATED_MARK, code_files
+from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
 from metaflow_prefect.runtime.origin import Origin
@@ -54,7 +55,12 @@ def write(
 
 
 def analyse_for(state: Any, directory: Path, options: CompileOptions) -> ir.Flow:
-    """Return the IR of the flow for a generated file in *directory*."""
+    """Return the IR of the flow for a generated file in *directory*.
+
+    Raises:
+        UnsupportedFlow: the flow uses what cannot work on Prefect.
+        MetaflowException: the packages of @conda or @pypi cannot be had.
+    """
     _attach(state, options.decospecs)
     request = Request(
         output_directory=directory,
@@ -63,7 +69,10 @@ def analyse_for(state: Any, directory: Path, options: CompileOptions) -> ir.Flow
         max_workers=options.max_workers,
         workflow_timeout_seconds=options.workflow_timeout_seconds,
     )
-    return analyze(state, request)
+    flow = analyze(state, request)
+    # Last: it takes minutes where they are not there yet.
+    make_interpreters(state)
+    return flow
 
 
 def run_now(

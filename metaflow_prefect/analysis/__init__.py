@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import decorators, events, graph, parameters, support
+from metaflow_prefect.analysis import decorators, events, graph, interpreters, parameters, support
 from metaflow_prefect.errors import Finding, UnsupportedFlow
 
 __all__ = ["Request", "analyze"]
@@ -47,6 +47,7 @@ def analyze(state: Any, request: Request) -> ir.Flow:
     findings = (
         *support.findings(state.graph, flow_decorators),
         *support.environment_findings(state.environment.TYPE),
+        *interpreters.findings(state),
         *bad_parameters,
         *bad_schedule,
         *bad_triggers,

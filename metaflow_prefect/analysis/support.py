@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -45,7 +45,9 @@ def _refused(name: str, note: str, remedy: str) -> Support:
 _OTHER_ORCHESTRATOR = "it belongs to another orchestrator"
 _LEAVE_IT_OUT = "take it out for this deployment"
 _INTERPRETER = (
-    "Metaflow makes an interpreter per step with micromamba, and steps run with the flow run's own"
+    "an interpreter of the step's own, made by Metaflow with micromamba and started anew for each task; refused "
+    "where micromamba cannot be had, and where a deployment's pool has containers. Tested with a stand-in for "
+    "micromamba only, and with PyPI"
 )
 
 STEP_DECORATORS = (
@@ -62,14 +64,8 @@ STEP_DECORATORS = (
     _within("card", "rendered and stored by the step"),
     _within("secrets", "fetched by the step"),
     _within("pytorch_parallel", "a local gang, as @parallel"),
-    _refused(
-        "conda", _INTERPRETER,
-        "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
-    ),
-    _refused(
-        "pypi", _INTERPRETER,
-        "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
-    ),
+    _mapped("conda", _INTERPRETER),
+    _mapped("pypi", _INTERPRETER),
     _refused("batch", "the step would leave Prefect's container for AWS Batch", "use @resources and a work pool"),
     _refused("kubernetes", "the step would leave Prefect's container for a pod", "use @resources and a work pool"),
     _refused("slurm", "the step would leave Prefect's container for a Slurm cluster", "use @resources and a work pool"),
@@ -88,28 +84,17 @@ FLOW_DECORATORS = (
     _mapped("exit_hook", "runs after the flow, on success or on error"),
     _mapped("trigger", "an automation of the deployment; parameters from the event's payload, in their own types"),
     _mapped("trigger_on_finish", "an automation of the deployment; `current.trigger` says which runs"),
-    _refused(
-        "conda_base", _INTERPRETER,
-        "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
-    ),
-    _refused(
-        "pypi_base", _INTERPRETER,
-        "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
-    ),
+    _mapped("conda_base", "as @conda on every step"),
+    _mapped("pypi_base", "as @pypi on every step"),
     _refused("airflow_external_task_sensor", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
     _refused("airflow_s3_key_sensor", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
-)  # fmt: skip
-
-_OWN_INTERPRETER = _refused(
-    "conda", _INTERPRETER,
-    "install the packages in the image, or name them in EXTRA_PIP_PACKAGES",
 )  # fmt: skip
 
 ENVIRONMENTS = (
     _within("local", "the interpreter of the flow run"),
     _within("uv", "as under `run`, the interpreter that runs the flow (`uv run …`); refused where a deployment's pool has containers, which have no uv project"),
-    _OWN_INTERPRETER,
-    replace(_OWN_INTERPRETER, name="pypi"),
+    _mapped("conda", _INTERPRETER),
+    _mapped("pypi", "as conda"),
 )  # fmt: skip
 """The values of Metaflow's `--environment`."""
 
@@ -137,17 +122,16 @@ def findings(graph: Any, flow_decorators: tuple[Any, ...]) -> tuple[Finding, ...
 
 
 def environment_findings(environment: str) -> tuple[Finding, ...]:
-    """Return why a flow cannot have Metaflow's `--environment=`*environment*; one that we do not know cannot either."""
+    """Return why a flow cannot have Metaflow's `--environment=`*environment*: one that we do not know."""
     by_name = {support.name: support for support in ENVIRONMENTS}
-    support = by_name.get(environment, _OWN_INTERPRETER)
-    if support.verdict is not Verdict.REFUSED:
+    if environment in by_name:
         return ()
     return (
         Finding(
             where="flow",
             feature=f"--environment={environment}",
-            reason=support.note,
-            remedy=support.remedy,
+            reason="nothing is known here of how it gives steps their interpreters",
+            remedy=f"use one of {', '.join(by_name)}",
         ),
     )
 

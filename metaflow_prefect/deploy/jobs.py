@@ -74,7 +74,7 @@ def job_variables(
                 fix="leave --image out, or deploy to a pool of containers",
             )
         chosen.setdefault(_IMAGE_VARIABLES.get(site.pool_type, "image"), options.image)
-    findings = (*_unreachable(flow, site, environment), *_without_project(flow, site))
+    findings = (*_unreachable(flow, site, environment), *_without_environment(flow, site))
     if findings:
         raise UnsupportedFlow(flow.name, findings)
     return {**_FOR_METAFLOW.get(site.pool_type, {}), **chosen, "env": environment}
@@ -121,16 +121,25 @@ def _unreachable(flow: ir.Flow, site: Site, environment: Mapping[str, str]) -> t
     )
 
 
-def _without_project(flow: ir.Flow, site: Site) -> tuple[Finding, ...]:
-    """Refuse `--environment=uv` where there is no uv project."""
-    if site.is_local or flow.backends.environment != "uv":
+_NOT_IN_CONTAINERS: Mapping[str, str] = {
+    "uv": "its containers have no uv project, and nobody calls uv there",
+    "conda": "its containers have neither micromamba nor the packages that it would install",
+    "pypi": "its containers have neither micromamba nor the packages that it would install",
+}
+"""Why Metaflow's `--environment` cannot be kept on a pool of containers."""
+
+
+def _without_environment(flow: ir.Flow, site: Site) -> tuple[Finding, ...]:
+    """Refuse an `--environment` that the containers of the work pool do not have."""
+    environment = flow.backends.environment
+    if site.is_local or environment not in _NOT_IN_CONTAINERS:
         return ()
     return (
         Finding(
             where="flow",
-            feature=f"--environment=uv on a work pool of type {site.pool_type}",
-            reason="its containers have no uv project, and nobody calls uv there",
-            remedy="deploy without --environment; install what uv.lock names in the image, or name it in "
+            feature=f"--environment={environment} on a work pool of type {site.pool_type}",
+            reason=_NOT_IN_CONTAINERS[environment],
+            remedy="deploy without --environment; install its packages in the image, or name them in "
             "EXTRA_PIP_PACKAGES",
         ),
     )

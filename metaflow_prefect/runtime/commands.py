@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
-from metaflow_prefect.runtime import current_trigger
+from metaflow_prefect.runtime import current_trigger, interpreters
 from metaflow_prefect.runtime import environment as script
 from metaflow_prefect.runtime.dispatcher import Launch
 from metaflow_prefect.runtime.graph import Step
@@ -124,12 +124,21 @@ def read_environment(run: RunContext) -> list[str]:
     return [python, script.__file__, *words]
 
 
-def step(run: RunContext, attempt: Attempt) -> list[str]:
-    """Return the command that executes *attempt*."""
+def make_interpreters(run: RunContext, folder: str) -> list[str]:
+    """Return the command that makes the steps' own interpreters and prints them (`interpreters.parse`).
+
+    It puts the code that they need into *folder*.
+    """
+    python, *words = top_level(run)
+    return [python, interpreters.__file__, folder, *words]
+
+
+def step(run: RunContext, attempt: Attempt, *, python: str | None = None) -> list[str]:
+    """Return the command that executes *attempt*, by the interpreter *python* if it is not the run's."""
     launch = attempt.launch
-    python, *options = top_level(run)
+    own, *options = top_level(run)
     words = [
-        python,
+        python or own,
         *([current_trigger.__file__] if run.is_triggered else []),
         *options,
         "step",

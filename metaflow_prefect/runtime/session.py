@@ -146,13 +146,17 @@ class Session:
         """Let Metaflow register the run and store its parameters, unless that is done already.
 
         Raises:
-            InitFailed: Metaflow refused, in its own words.
+            InitFailed: Metaflow refused, in its own words, or could not make a step's interpreter.
         """
-        if any(step.environment for step in self.steps.values()):
-            self._processes.ask()
+        has_variables = any(step.environment for step in self.steps.values())
+        self._processes.ask(has_variables=has_variables)
         if self.resumes:
             self._copy(MetadataCopy.fetch)
-            return
+        else:
+            self._init(parameters)
+        self._processes.wait()
+
+    def _init(self, parameters: Mapping[str, object]) -> None:
         variables = self._environment(commands.parameter_variables(parameters))
         log = TaskLog()
         command = Command(
@@ -221,6 +225,7 @@ class Session:
         self._copy(MetadataCopy.keep)
         if self.context.config_file is not None:
             Path(self.context.config_file).unlink(missing_ok=True)
+        self._processes.dispose()
 
     def run_exit_hooks(self, *, is_successful: bool, show: Callable[[str], None]) -> None:
         """Run the functions of @exit_hook (see `exit_hooks.run`)."""
@@ -263,9 +268,11 @@ class Session:
             clone=clone,
         )
         limit = step.task.timeout_seconds
+        own = self._processes.of(step.name)
+        kept = self.kept.steps.get(step.name, {})
         command = Command(
-            words=commands.step(self.context, attempt),
-            environment=self._environment(self._step_variables(step)),
+            words=commands.step(self.context, attempt, python=own.python),
+            environment=self._environment({**own.variables, **kept}),
             name=step.name,
             limit_seconds=None if limit is None else limit + _TIMEOUT_GRACE_SECONDS,
         )
@@ -300,11 +307,6 @@ class Session:
     def _environment(self, extra: Mapping[str, str]) -> Mapping[str, str]:
         fixed = {name: self.environment[name] for name in ("PYTHONUNBUFFERED", "METAFLOW_RUN_ID")}
         return {**self.environment, **extra, **fixed}
-
-    def _step_variables(self, step: Step) -> Mapping[str, str]:
-        if not step.environment:
-            return {}
-        return {**self._processes.variables(step.name), **self.kept.steps.get(step.name, {})}
 
 
 def _metadata_copy(program: Program, datastore: RunDatastore) -> MetadataCopy | None:

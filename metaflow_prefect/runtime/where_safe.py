@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable
 
+from metaflow_prefect.runtime import interpreters
 from metaflow_prefect.runtime.choice import Choice
 from metaflow_prefect.runtime.executors import Command, OnLine, StepExecutor
 from metaflow_prefect.runtime.fork_server.client import ForkServer, ServerLost, Warm
@@ -44,7 +45,7 @@ def why_never(platform: str, metaflow_environment: str) -> str | None:
     """
     if platform != "linux":
         return "forking is only safe on Linux"
-    if metaflow_environment not in ("local", "uv"):  # uv's is the one that runs the flow
+    if metaflow_environment in interpreters.METAFLOW_ENVIRONMENTS:
         return f"--environment={metaflow_environment} gives each step an interpreter of its own"
     return None
 

@@ -42,15 +42,15 @@ def test_every_environment_of_metaflow_has_a_verdict():
     assert {environment.TYPE for environment in REGISTERED} - known == set()
 
 
-@pytest.mark.parametrize("name", ["conda", "pypi", "fast-bakery"])
-def test_an_environment_with_interpreters_of_its_own_is_refused_by_name(name):
-    (finding,) = environment_findings(name)
+def test_an_environment_that_nobody_knows_is_refused_by_name():
+    (finding,) = environment_findings("fast-bakery")
 
-    assert finding.feature == f"--environment={name}"
+    assert finding.feature == "--environment=fast-bakery"
+    assert "local, uv, conda, pypi" in finding.remedy
 
 
-@pytest.mark.parametrize("name", ["local", "uv"])
-def test_an_environment_that_uses_the_running_interpreter_is_not_refused(name):
+@pytest.mark.parametrize("name", ["local", "uv", "conda", "pypi"])
+def test_no_environment_of_metaflows_own_is_refused(name):
     assert environment_findings(name) == ()
 
 

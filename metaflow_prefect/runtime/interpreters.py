@@ -1,0 +1,98 @@
+"""Have Metaflow make the interpreters of @conda and @pypi, in a process of its own, and say where they are.
+
+Metaflow's own machinery does it, as under `run`: it makes what is not there yet, and puts itself and
+the flow's code where those interpreters find them.
+
+Run as `python interpreters.py FOLDER FLOW_FILE OPTION…`; fills FOLDER and prints one JSON object
+`{step: {"python": path, "variables": {name: value}}}` of the steps that have an interpreter of their own.
+It must stand alone: it is started by path, where this package may not be importable.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import sys
+from typing import Any
+
+METAFLOW_ENVIRONMENTS = ("conda", "pypi")
+"""The values of `--environment` that give steps interpreters of their own."""
+
+_COMMAND = "step-interpreters"
+_MARK = "metaflow-prefect-interpreters:"
+_FLOW_MAIN = ("fork_server", "flow_main.py")
+
+
+def _prepare(folder: str, flow_file: str, options: list[str]) -> None:
+    """Import the flow as `__main__`, let Metaflow process *options*, and make the interpreters."""
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), *_FLOW_MAIN)  # noqa: PTH100, PTH118, PTH120  no pathlib before the flow asks for it
+    spec = importlib.util.spec_from_file_location("_metaflow_prefect_flow_main", path)
+    assert spec is not None  # noqa: S101  a .py file always has a loader
+    assert spec.loader is not None  # noqa: S101
+    flow_main = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(flow_main)
+    flow_main.run(flow_file, [*options, _COMMAND, folder], _add_command)
+
+
+def _add_command() -> None:
+    """Add to Metaflow's command line the command that makes the interpreters."""
+    # Metaflow builds its command line from the flow's class: import it only when that exists.
+    from metaflow import cli
+    from metaflow._vendor import click
+
+    @click.command(name=_COMMAND, hidden=True)  # type: ignore[untyped-decorator]
+    @click.argument("folder")  # type: ignore[untyped-decorator]
+    @click.pass_obj  # type: ignore[untyped-decorator]
+    def interpreters(obj: Any, folder: str) -> None:
+        variables = _install_code(obj, folder)
+        found = {
+            step.name: {
+                "python": obj.environment.interpreter(step.name),
+                "variables": variables,
+            }
+            for step in obj.flow
+            if not obj.environment.is_disabled(step)
+        }
+        sys.stdout.write(f"\n{_MARK}{json.dumps(found)}\n")
+        sys.stdout.flush()
+
+    cli.cli.add_command(interpreters)
+
+
+def _install_code(obj: Any, folder: str) -> dict[str, str]:
+    """Put the flow's code and Metaflow into *folder*, and return the variables by which they are found.
+
+    As `metaflow.plugins.pypi.conda_decorator` does for `run` (`runtime_init`, `runtime_step_cli`).
+    """
+    from metaflow.package import MetaflowPackage
+    from metaflow.packaging_sys import ContentType
+
+    # Makes the environments that are missing, too.
+    package = MetaflowPackage(obj.flow, obj.environment, obj.echo, suffixes=obj.package_suffixes)
+    package.extract_into(folder, ContentType.ALL_CONTENT)
+    found = {"PYTHONNOUSERSITE": "1"}
+    for name, value in package.get_post_extract_env_vars(package.package_metadata, folder).items():
+        if name.endswith(":"):
+            found[name[:-1]] = value
+        else:
+            found[name] = os.pathsep.join((value, folder)) if name == "PYTHONPATH" else value
+    return found
+
+
+def parse(output: str) -> dict[str, dict[str, Any]]:
+    """Return what was printed among whatever else the flow and Metaflow print.
+
+    Raises:
+        ValueError: the output holds no answer.
+    """
+    for line in reversed(output.splitlines()):
+        if line.startswith(_MARK):
+            answer: dict[str, dict[str, Any]] = json.loads(line.removeprefix(_MARK))
+            return answer
+    message = "no answer"
+    raise ValueError(message)
+
+
+if __name__ == "__main__":
+    _prepare(sys.argv[1], sys.argv[2], sys.argv[3:])
