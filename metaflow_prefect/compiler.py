@@ -19,6 +19,7 @@ from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.origin import read as read_origin
+from metaflow_prefect.runtime.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,10 +83,10 @@ def run_now(
     *,
     run_id_file: str | None,
     origin: Origin | None = None,
-) -> None:
-    """Compile to a temporary file and run its flow in this process.
+) -> Outcome:
+    """Compile to a temporary file, run its flow in this process and return how the run ended.
 
-    *values* are the parameters' values by name. Exits with code 1 when the run fails.
+    *values* are the parameters' values by name.
     """
     from metaflow_prefect.runtime.local_run import begin_to_start_a_server, run_locally
 
@@ -99,7 +100,7 @@ def run_now(
         keywords: dict[str, Any] = {
             arguments[name]: _plain(value) for name, value in values.items()
         }
-        run_locally(
+        return run_locally(
             getattr(module, entrypoint_name(flow)),
             keywords,
             labels=() if flow.project is None else flow.project.labels,
@@ -115,7 +116,7 @@ def resume_now(
     options: CompileOptions,
     *,
     run_id_file: str | None,
-) -> None:
+) -> Outcome:
     """Run the flow again, taking over what the run *origin_run_id* (default: the latest) has done.
 
     Steps in *rerun*, and whatever follows them, are executed again in any case.
@@ -143,7 +144,7 @@ def resume_now(
         if not parameter.IS_CONFIG_PARAMETER
     }
     origin = read_origin(state.flow_datastore, run_id, variables, rerun)
-    run_now(state, origin.parameters, options, run_id_file=run_id_file, origin=origin)
+    return run_now(state, origin.parameters, options, run_id_file=run_id_file, origin=origin)
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,15 @@ from metaflow import parameters
 from metaflow._vendor import click
 
 from metaflow_prefect.cli.group import command, prefect
-from metaflow_prefect.cli.options import COMPILE_OPTIONS, JSON, NAME, RUN_ID_FILE, parsed, show
+from metaflow_prefect.cli.options import (
+    COMPILE_OPTIONS,
+    JSON,
+    NAME,
+    RUN_ID_FILE,
+    WithParameters,
+    parsed,
+    show,
+)
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.names import option_key
@@ -47,16 +55,20 @@ def create(
     prefect,
     "Compile the flow and run it in this process.",
     RUN_ID_FILE,
+    JSON,
     click.option(choice.OPTION, **choice.option()),
     click.option(namespace.OPTION, **namespace.option()),
     *COMPILE_OPTIONS,
+    cls=WithParameters,
 )
-def run(obj: Any, run_id_file: str | None, **options: Any) -> None:
+def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> None:
     """Compile to a temporary file and call its flow."""
     from metaflow_prefect.compiler import run_now
+    from metaflow_prefect.runtime.outcome import conclude
 
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
-    run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
+    outcome = run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
+    conclude(outcome, is_json=is_json)
 
 
 @command(
@@ -73,9 +85,7 @@ def run(obj: Any, run_id_file: str | None, **options: Any) -> None:
         "the options for compiling and --step-executor say nothing then.",
     ),
     NAME,
-    click.option(
-        "--json", "is_json", is_flag=True, help="With --deployed: print one JSON document."
-    ),
+    JSON,
     RUN_ID_FILE,
     click.option(choice.OPTION, **choice.option()),
     click.option(namespace.OPTION, **namespace.option()),
@@ -91,6 +101,7 @@ def resume(
 ) -> None:
     """Run with the tasks of another run, made by Metaflow or by us."""
     from metaflow_prefect.compiler import resume_now
+    from metaflow_prefect.runtime.outcome import conclude
 
     if options["deployed"]:
         run = _resumed_on_its_pool(obj, options["name"], origin_run_id, step_to_rerun)
@@ -100,7 +111,8 @@ def resume(
         show(run.summary(), text, is_json=options["is_json"])
         return
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
-    resume_now(obj, origin_run_id, rerun, parsed(options), run_id_file=run_id_file)
+    outcome = resume_now(obj, origin_run_id, rerun, parsed(options), run_id_file=run_id_file)
+    conclude(outcome, is_json=options["is_json"])
 
 
 def _resumed_on_its_pool(

@@ -11,6 +11,21 @@ from metaflow._vendor import click
 from metaflow_prefect.compiler import CompileOptions
 
 
+class WithParameters(click.Command):  # type: ignore[misc]  # Metaflow's click has no types
+    """A command with the flow's parameters among its options: where one has the name of ours, it wins.
+
+    What a flow's parameters are called is not ours to decide, and the flow runs without our option.
+    """
+
+    def make_parser(self, ctx: Any) -> Any:
+        """Add the flow's parameters last: click takes the last of the options that have the same name."""
+        parser = super().make_parser(ctx)
+        for parameter in reversed(self.get_params(ctx)):
+            if parameter.param_type_name == "option":
+                parameter.add_to_parser(parser, ctx)
+        return parser
+
+
 def positive(_context: Any, parameter: Any, value: int | None) -> int | None:
     """Refuse numbers below 1; not `click.IntRange`, which Metaflow's Deployer and Runner don't know."""
     if value is not None and value < 1:

@@ -20,9 +20,11 @@ from metaflow_prefect.cli.options import (
     NAME,
     RUN_ID,
     RUN_ID_FILE,
+    WithParameters,
     show,
 )
-from metaflow_prefect.deploy.runs import RunRecord, RunStatus
+from metaflow_prefect.deploy.runs import RunRecord
+from metaflow_prefect.runtime.outcome import RunStatus
 
 _GIVEN = "metaflow_prefect.given"
 
@@ -30,7 +32,7 @@ _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
 """What every command needs that changes a run."""
 
 
-class _Remembering(click.Command):  # type: ignore[misc]  # Metaflow's click has no types
+class _Remembering(WithParameters):
     """Notes which options are on the command line; Metaflow's click (7) does not tell them from defaults."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
@@ -92,7 +94,8 @@ def trigger(
             return
         is_shown = screen.is_wanted() and not is_json
         run = watching.wait(client, run) if is_shown else triggering.wait(client, run)
-    show(run.summary(), _in_words(run), is_json=is_json)
+        summary = {**run.summary(), "steps": watching.steps_of(client, run)}
+    show(summary, _in_words(run), is_json=is_json)
     if run.status is not RunStatus.SUCCEEDED:
         sys.exit(1)
 

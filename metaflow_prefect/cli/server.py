@@ -32,14 +32,17 @@ def status(_obj: Any, is_json: bool) -> None:
     server,
     "Stop the local server; its runs stay in Prefect's database.",
     click.option("--force", is_flag=True, help="Even if a run uses it; that run fails."),
+    JSON,
 )
-def stop(_obj: Any, force: bool) -> None:
+def stop(_obj: Any, force: bool, is_json: bool) -> None:
     """Stopping what does not run is no error."""
     from metaflow_prefect.runtime import local_server
     from metaflow_prefect.runtime.local_run import prefect_home
 
     served = local_server.stop(prefect_home(), even_if_used=force)
-    click.echo(f"Stopped the server at {served.url}." if served else "No local server runs.")
+    text = f"Stopped the server at {served.url}." if served else "No local server runs."
+    summary = {"stopped": served is not None, "url": served.url if served else None}
+    show(summary, text, is_json=is_json)
 
 
 def _in_words(found: Any) -> str:

@@ -6,31 +6,15 @@ import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import Enum
 from typing import Any
 
 from metaflow_prefect import names
 from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.errors import RunRefused
+from metaflow_prefect.runtime.outcome import RunStatus, status
 
 _PAGE = 200
 _PREFIX = names.run_id("")
-
-
-class RunStatus(str, Enum):
-    """What a run is doing, in the words of Metaflow's own deployers."""
-
-    PENDING = "PENDING"
-    RUNNING = "RUNNING"
-    SUCCEEDED = "SUCCEEDED"
-    FAILED = "FAILED"
-    TIMED_OUT = "TIMED_OUT"
-    ABORTED = "ABORTED"
-
-    @property
-    def is_over(self) -> bool:
-        """Whether nothing more will happen."""
-        return self not in (RunStatus.PENDING, RunStatus.RUNNING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,35 +54,6 @@ class RunRecord:
             "end": None if self.end is None else self.end.isoformat(),
             "url": self.url,
         }
-
-
-def status(state_type: str, state_name: str) -> RunStatus:
-    """Return the status for Prefect's state.
-
-    A suspended run counts as running, as under Argo: it is neither over nor yet to begin.
-
-    >>> status("RUNNING", "Retrying").value, status("FAILED", "TimedOut").value
-    ('RUNNING', 'TIMED_OUT')
-
-    Raises:
-        ValueError: Prefect has a type of state that this version does not know.
-    """
-    match state_type:
-        case "SCHEDULED" | "PENDING":
-            return RunStatus.PENDING
-        case "RUNNING" | "PAUSED" | "CANCELLING":
-            return RunStatus.RUNNING
-        case "COMPLETED":
-            return RunStatus.SUCCEEDED
-        case "FAILED" if state_name == "TimedOut":
-            return RunStatus.TIMED_OUT
-        case "FAILED" | "CRASHED":
-            return RunStatus.FAILED
-        case "CANCELLED":
-            return RunStatus.ABORTED
-        case unknown:
-            message = f"Prefect has an unknown type of state {unknown!r}"
-            raise ValueError(message)
 
 
 def read(client: Any, flow_name: str, run_id: str) -> RunRecord:

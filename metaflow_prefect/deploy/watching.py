@@ -8,9 +8,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from metaflow_prefect.deploy import run_logs, runs
-from metaflow_prefect.deploy.runs import RunRecord, RunStatus
+from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.names import artifact_key
 from metaflow_prefect.runtime.chart import progress_of
+from metaflow_prefect.runtime.outcome import RunStatus, steps
 from metaflow_prefect.runtime.progress import Progress, State
 from metaflow_prefect.runtime.screen import Screen
 
@@ -24,6 +25,11 @@ def wait(client: Any, run: RunRecord) -> RunRecord:
         while not watch.look().status.is_over:
             time.sleep(_POLL_SECONDS)
     return watch.run
+
+
+def steps_of(client: Any, run: RunRecord) -> list[dict[str, Any]]:
+    """Return how far each step of the run is, as JSON-able data; nothing where it has not begun."""
+    return steps(_as_ended(_posted(client, run), run))
 
 
 def follow(client: Any, run: RunRecord, step: str | None) -> RunRecord:

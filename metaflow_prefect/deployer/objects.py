@@ -13,8 +13,9 @@ from metaflow.runner.deployer import DeployedFlow, TriggeredRun
 from metaflow_prefect.deploy import metadata, operations, record, run_logs, runs, trigger
 from metaflow_prefect.deploy.connection import prefect_client
 from metaflow_prefect.deploy.record import DeploymentRecord
-from metaflow_prefect.deploy.runs import RunRecord, RunStatus
+from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.deploy.site import user
+from metaflow_prefect.runtime.outcome import RunStatus
 
 __all__ = ["PrefectDeployedFlow", "PrefectTriggeredRun"]
 

@@ -18,10 +18,12 @@ from metaflow_prefect.runtime import local_server
 from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.origin import Origin
+from metaflow_prefect.runtime.outcome import Outcome, status
 from metaflow_prefect.runtime.screen import Screen, is_wanted, prefects_log
 
 _STARTUP_SECONDS = 90
 _DRAIN_SECONDS = 30.0
+_HOW_TO_SEE_IT = "to see its page, afterwards: prefect server start"
 
 
 def is_embedded() -> bool:
@@ -39,8 +41,8 @@ def run_locally(
     labels: tuple[str, ...] = (),
     run_id_file: str | None = None,
     origin: Origin | None = None,
-) -> None:
-    """Run *flow* to its end in this process; exits with code 1 if the flow run did not complete.
+) -> Outcome:
+    """Run *flow* to its end in this process, and return how it ended.
 
     *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful tasks of that run are taken over instead of being executed.
 
@@ -51,17 +53,24 @@ def run_locally(
 
     board = Board()
     screen = Screen(lambda: board.progress, waiting=f"{flow.name} is about to begin")
-    announce = _announce(run_id_file, screen, (*labels, *tags))
-    options = LaunchOptions(tags=tags, origin=origin, on_begin=announce, board=board)
+    beginning = _Beginning(run_id_file, screen, (*labels, *tags))
+    options = LaunchOptions(tags=tags, origin=origin, on_begin=beginning.note, board=board)
     token = OPTIONS.set(options)
     try:
         with _prefect(), _watched(screen):
             state = flow(**keywords, return_state=True)
     finally:
         OPTIONS.reset(token)
-    if not state.is_completed():
-        sys.stderr.write(f"{flow.name} failed: {state.message}\n")
-        sys.exit(1)
+    return Outcome(
+        flow=flow.name if board.progress is None else board.progress.flow,
+        flow_run_id=str(state.state_details.flow_run_id),
+        status=status(state.type.value, state.name),
+        state=state.name,
+        message=state.message or "",
+        name=beginning.name,
+        url=beginning.url,
+        progress=board.progress,
+    )
 
 
 def with_workers(flow: Any, number: int | None) -> Any:
@@ -84,15 +93,29 @@ def _watched(screen: Screen) -> Iterator[None]:
         yield
 
 
-def _announce(run_id_file: str | None, screen: Screen, tags: tuple[str, ...]) -> Any:
-    def begin(flow: str, run_id: str) -> None:
-        _tag(run_id, tags)
-        screen.link = _page(run_id)
-        if run_id_file is not None:
-            Path(run_id_file).write_text(run_id, encoding="utf-8")
-        _remember_latest(flow, run_id)
+class _Beginning:
+    """What is done, and what is learnt, when the flow run has begun; its name and page are None until then."""
 
-    return begin
+    def __init__(self, run_id_file: str | None, screen: Screen, tags: tuple[str, ...]) -> None:
+        self.name: str | None = None
+        self.url: str | None = None
+        self._run_id_file = run_id_file
+        self._screen = screen
+        self._tags = tags
+
+    def note(self, flow: str, run_id: str) -> None:
+        """Tag the run, and tell whoever asked for it which one it is; called in the flow's own thread."""
+        from prefect.context import FlowRunContext
+
+        context = FlowRunContext.get()
+        if context is not None and context.flow_run is not None:
+            self.name = context.flow_run.name
+        _tag(run_id, self._tags)
+        self.url = _page(run_id)
+        self._screen.link = self.url or _HOW_TO_SEE_IT
+        if self._run_id_file is not None:
+            Path(self._run_id_file).write_text(run_id, encoding="utf-8")
+        _remember_latest(flow, run_id)
 
 
 def _tag(run_id: str, tags: tuple[str, ...]) -> None:
@@ -108,13 +131,11 @@ def _tag(run_id: str, tags: tuple[str, ...]) -> None:
         client.update_flow_run(_flow_run_id(run_id), tags=list(wanted))
 
 
-def _page(run_id: str) -> str:
-    """Return where Prefect shows the run, or how to see it there."""
+def _page(run_id: str) -> str | None:
+    """Return where Prefect shows the run; None where its server ends with it."""
     from prefect.utilities.urls import url_for
 
-    if is_embedded():
-        return "to see its page, afterwards: prefect server start"
-    return url_for("flow-run", obj_id=_flow_run_id(run_id)) or ""
+    return None if is_embedded() else url_for("flow-run", obj_id=_flow_run_id(run_id))
 
 
 def _flow_run_id(run_id: str) -> UUID:

@@ -11,6 +11,7 @@ from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.names import option_key
 from metaflow_prefect.runtime import choice, namespace
 from metaflow_prefect.runtime.local_run import run_locally, with_workers
+from metaflow_prefect.runtime.outcome import conclude
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,14 +59,29 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
     from metaflow._vendor import click
 
     def call(
-        max_workers: int | None, tag: tuple[str, ...], run_id_file: str | None, **values: Any
+        max_workers: int | None = None,
+        tag: tuple[str, ...] = (),
+        run_id_file: str | None = None,
+        *,
+        is_json: bool = False,
+        **values: Any,
     ) -> None:
         keywords = {p.keyword: values[option_key(p.name)] for p in parameters}
         limited = with_workers(flow, max_workers)
-        run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
+        outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
+        conclude(outcome, is_json=is_json)
 
     options = [_option(parameter) for parameter in parameters]
-    options += [
+    taken = {name for option in options for name in option.opts}
+    # A parameter of the flow wins where it has the name of an option of ours.
+    options += [option for option in _own_options() if not taken.intersection(option.opts)]
+    return click.Command(name=flow.name, callback=call, params=options, help=_summary(flow))
+
+
+def _own_options() -> list[Any]:
+    from metaflow._vendor import click
+
+    return [
         click.Option(
             ("--max-workers",),
             type=click.IntRange(min=1),
@@ -73,10 +89,14 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
         ),
         click.Option(("--tag",), multiple=True, help="Annotate this run with the given tag."),
         click.Option(("--run-id-file",), help="Write the ID of this run to the file specified."),
+        click.Option(
+            ("--json", "is_json"),
+            is_flag=True,
+            help="Print one JSON document on standard output.",
+        ),
         click.Option((choice.OPTION,), **choice.option()),
         click.Option((namespace.OPTION,), **namespace.option()),
     ]
-    return click.Command(name=flow.name, callback=call, params=options, help=_summary(flow))
 
 
 def _summary(flow: Any) -> str:

@@ -53,7 +53,7 @@ def commands(group: Any, sections: tuple[tuple[str, tuple[str, ...]], ...]) -> s
         + "`python flow.py prefect COMMAND`. `run` and `trigger` also have an "
         "option for each parameter of the flow; Metaflow's own options (`--datastore`, `--branch`, "
         "`--production` …) stand before `prefect`. With `--json` a command prints one JSON document on "
-        "standard output, all else on standard error. Exit code 0: done; 1: refused or failed, with the "
+        "standard output, all else on standard error ([what is in it](../how-to/scripts.md)). Exit code 0: done; 1: refused or failed, with the "
         "reason and what to do; 2: the command line is wrong.\n\n"
     ]
     for title, names in sections:

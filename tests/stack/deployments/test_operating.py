@@ -135,6 +135,7 @@ def test_a_run_that_fails_is_reported_and_resumed_as_a_run_of_the_deployment(pla
 
     assert failed.returncode == 1
     assert run["status"] == "FAILED"
+    assert "failed" in {step["state"] for step in run["steps"]}
     assert status(place, resumed_id) == "SUCCEEDED"
     # Its first step was taken over.
     assert not (place.folder / "open.begun").exists()

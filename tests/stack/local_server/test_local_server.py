@@ -77,8 +77,10 @@ def wait_until_gone(pid):
 def test_a_second_run_uses_the_server_that_the_first_has_started(home):
     first = flow(home, "run")[1]
     server = local_server.status(home).served
-    second = flow(home, "run")[1]
+    out, second = flow(home, "run", "--json")
 
+    assert json.loads(out)["status"] == "SUCCEEDED"
+    assert {step["state"] for step in json.loads(out)["steps"]} == {"done"}
     assert "starting a Prefect server" in first
     assert "starting a Prefect server" not in second
     assert local_server.status(home).served == server
@@ -101,7 +103,8 @@ def test_status_names_it_and_stop_ends_it_unless_a_run_uses_it(home):
         with pytest.raises(ServerRefused, match="A run uses the local server"):
             local_server.stop(home)
 
-    assert f"Stopped the server at {url}" in flow(home, "server", "stop")[0]
+    stopped = json.loads(flow(home, "server", "stop", "--json")[0])
+    assert stopped == {"stopped": True, "url": url}
     wait_until_gone(status["pid"])
     assert "No local server runs" in flow(home, "server", "status")[0]
     assert "No local server runs" in flow(home, "server", "stop")[0]

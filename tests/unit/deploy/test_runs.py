@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from metaflow_prefect.deploy.runs import RunStatus, status
+from metaflow_prefect.runtime.outcome import RunStatus, status
 
 
 @pytest.mark.parametrize("kind", list(StateType))
