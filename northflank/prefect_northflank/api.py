@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
 from typing import TypeAlias, TypeVar
+from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -56,8 +57,8 @@ class Project:
     @property
     def path(self) -> str:
         """The path every call about this project starts with."""
-        prefix = f"/v1/teams/{self.team}" if self.team else "/v1"
-        return f"{prefix}/projects/{self.id}"
+        prefix = f"/v1/teams/{quote(self.team, safe='')}" if self.team else "/v1"
+        return f"{prefix}/projects/{quote(self.id, safe='')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,7 +9,8 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from prefect_northflank.access import DEFAULT_BASE_URL, Access
-from prefect_northflank.errors import MissingToken
+from prefect_northflank.environment import is_http
+from prefect_northflank.errors import MissingToken, NoAddress
 
 TOKEN_VARIABLES = ("NORTHFLANK_API_TOKEN", "NF_API_TOKEN")
 """Where the token is looked for when the block has none, in this order (names of the vendor's SDK)."""
@@ -52,6 +53,7 @@ class Northflank(Block):
 
         Raises:
             MissingToken: neither has a token.
+            NoAddress: the base URL is none.
         """
         known = os.environ if environment is None else environment
         token = (
@@ -59,9 +61,12 @@ class Northflank(Block):
         )
         if not token:
             raise MissingToken
+        base_url = self.base_url or _first(known, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
+        if not is_http(base_url):
+            raise NoAddress(base_url)
         return Access(
             token=token.strip(),
-            base_url=self.base_url or _first(known, BASE_URL_VARIABLES) or DEFAULT_BASE_URL,
+            base_url=base_url,
             team=self.team_id or _first(known, TEAM_VARIABLES),
         )
 

@@ -9,14 +9,17 @@ from typing import TypeAlias
 
 import httpx
 from prefect.client.orchestration import get_client
+from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
+from prefect.types.names import raise_on_name_alphanumeric_dashes_only
 from prefect.workers.base import BaseWorker
 
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.environment import SECRETS, is_loopback
+from prefect_northflank.environment import SECRETS, is_http, is_loopback
 from prefect_northflank.errors import (
+    ConfigurationError,
     Forbidden,
     LoopbackApiUrl,
     NorthflankError,
@@ -30,6 +33,7 @@ OUR_WORKER = "prefect_northflank.worker"
 NOBODYS_JOB = "prefect-northflank-permission-check"
 """A job that does not exist: 404 to a request about it shows that the token may make the request."""
 
+_NOT_IN_A_POOLS_NAME = "/%&><"
 
 Probe: TypeAlias = "tuple[str, Callable[[], Awaitable[object]]]"
 
@@ -52,24 +56,40 @@ class Check:
 class Wanted:
     """What is to be checked."""
 
-    access: Access | None
+    access: Access | ConfigurationError
+    """How to call Northflank, or why that is not known."""
     project: str | None
     plan: str
     api_url: str | None
     """Address of the Prefect API that containers will use; None: the one of this process."""
+    pool: str | None = None
+    """The work pool; None: any."""
+    block: str | None = None
+    """Name of the block that is to hold the token; None: there is to be none."""
 
 
 async def checks(wanted: Wanted) -> AsyncIterator[Check]:
     """Make every check, each as soon as the ones it needs have passed."""
     yield no_vendors_package()
     yield our_worker_is_found()
-    yield await prefect_answers()
+    answered = await prefect_answers()
+    yield answered
     yield containers_reach_prefect(wanted)
-    if wanted.access is None or wanted.project is None:
-        yield Check(
-            what="Northflank token and project",
-            problem="not given. Fix: pass --project, and --token (or set NORTHFLANK_API_TOKEN)",
-        )
+    if wanted.block is not None:
+        yield block_name_is_possible(wanted.block)
+    if wanted.pool is not None and answered.passed:
+        yield await pool_is_ours(wanted.pool)
+    async for check in northflank_checks(wanted):
+        yield check
+
+
+async def northflank_checks(wanted: Wanted) -> AsyncIterator[Check]:
+    """Check what can be seen of Northflank with the token."""
+    if isinstance(wanted.access, ConfigurationError):
+        yield Check(what="the token and address of Northflank", problem=str(wanted.access))
+    if wanted.project is None:
+        yield Check(what="the Northflank project", problem="it is not given. Fix: pass --project")
+    if isinstance(wanted.access, ConfigurationError) or wanted.project is None:
         return
     project = Project(id=wanted.project, team=wanted.access.team)
     async with NorthflankClient(wanted.access) as client:
@@ -115,22 +135,59 @@ async def prefect_answers() -> Check:
         async with get_client() as client:
             await client.read_work_pools(limit=1)
     except httpx.HTTPError as error:
-        return Check(
-            what=what,
-            problem=f"{url}: {type(error).__name__} {str(error).splitlines()[0] if str(error) else ''}. "
-            "Fix: start the server, correct PREFECT_API_URL, or set PREFECT_API_AUTH_STRING / PREFECT_API_KEY",
-        )
+        return Check(what=what, problem=f"{url}: {_why_prefect_refuses(error)}")
     return Check(what=what, found=url)
+
+
+def _why_prefect_refuses(error: httpx.HTTPError) -> str:
+    if not isinstance(error, httpx.HTTPStatusError):
+        return f"no answer ({type(error).__name__} {error}). Fix: start the server, or correct PREFECT_API_URL"
+    status = error.response.status_code
+    if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
+        return f"it answered {status}. Fix: set PREFECT_API_AUTH_STRING or PREFECT_API_KEY to a valid value"
+    return f"it answered {status}. Fix: correct PREFECT_API_URL (it ends in /api), or see the server's log"
 
 
 def containers_reach_prefect(wanted: Wanted) -> Check:
     """Check that the address containers get is not the one of this machine. Whether they reach it only a run shows."""
+    what = "the Prefect API has an address containers can use"
     url = wanted.api_url or str(get_current_settings().api.url or "")
-    local = wanted.access is not None and is_loopback(wanted.access.base_url)
+    if not is_http(url):
+        return Check(
+            what=what,
+            problem=f"{url or 'nothing'} is no address. Fix: pass --prefect-api-url, such as https://prefect.example.com/api",
+        )
+    local = isinstance(wanted.access, Access) and is_loopback(wanted.access.base_url)
     problem = str(LoopbackApiUrl(url)) if is_loopback(url) and not local else None
-    return Check(
-        what="the Prefect API has an address outside this machine", problem=problem, found=url
-    )
+    return Check(what=what, problem=problem, found=url)
+
+
+def block_name_is_possible(name: str) -> Check:
+    """Check that Prefect takes *name* for a block."""
+    what = f"a block can have the name {name}"
+    try:
+        raise_on_name_alphanumeric_dashes_only(name, field_name="Block document name")
+    except ValueError as error:
+        return Check(what=what, problem=f"{error} Fix: choose another name with --block")
+    return Check(what=what)
+
+
+async def pool_is_ours(name: str) -> Check:
+    """Check that the work pool is one of this worker's, or can be made."""
+    what = f"the work pool {name} is there for this worker"
+    remedy = "Fix: choose another name with --pool"
+    # Both rules are the server's: the pattern of its API's field, and the prefix it keeps for itself.
+    if set(name) & set(_NOT_IN_A_POOLS_NAME) or name.lower().startswith("prefect"):
+        why = f"Prefect refuses names that have one of {_NOT_IN_A_POOLS_NAME} in them or begin with `prefect`"
+        return Check(what=what, problem=f"{why}. {remedy}")
+    async with get_client() as client:
+        try:
+            pool = await client.read_work_pool(name)
+        except ObjectNotFound:
+            return Check(what=what, found="to be made by `init`")
+    if pool.type != "northflank":
+        return Check(what=what, problem=f"it is of type {pool.type}. {remedy}")
+    return Check(what=what, found="it exists")
 
 
 async def project_opens(client: NorthflankClient, project: Project) -> Check:

@@ -7,26 +7,35 @@ import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from difflib import get_close_matches
 
+import httpx
 from prefect.client.orchestration import get_client
 
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.blocks import Northflank
 from prefect_northflank.checks import Check, Wanted, checks
-from prefect_northflank.errors import MissingToken, NorthflankError
+from prefect_northflank.errors import ConfigurationError, NorthflankError
 from prefect_northflank.provision import Plan, create_block, create_pool, create_secret_group
 from prefect_northflank.variables import DEFAULT_PLAN
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return 0 if everything is, or has been put, in order."""
-    options = _parser().parse_args(arguments)
+    options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
         return asyncio.run(_doctor(options) if options.command == "doctor" else _init(options))
     except NorthflankError as error:
-        sys.stderr.write(f"prefect-northflank: {error}\n")
-        return 1
+        return _failed(str(error))
+    except httpx.HTTPError as error:
+        remedy = "run it again; what was saved already is put to the same values"
+        return _failed(f"Prefect did not do as it was asked: {error}. Fix: {remedy}.")
+
+
+def _failed(why: str) -> int:
+    sys.stderr.write(f"prefect-northflank: {why}\n")
+    return 1
 
 
 async def _doctor(options: argparse.Namespace) -> int:
@@ -35,10 +44,13 @@ async def _doctor(options: argparse.Namespace) -> int:
 
 async def _init(options: argparse.Namespace) -> int:
     wanted = _wanted(options)
-    if not await _report(wanted):
+    passed = await _report(wanted)
+    # The checks have refused what is not known; this tells the type checker.
+    if not passed or isinstance(wanted.access, ConfigurationError) or wanted.project is None:
         sys.stderr.write("Nothing was created.\n")
         return 1
-    if options.check or wanted.access is None or wanted.project is None:
+    if options.check:
+        _say(f"\nNothing is in the way of work pool {options.pool}. Next: the same without --check")
         return 0
     plan = Plan(
         access=wanted.access,
@@ -89,32 +101,56 @@ def _wanted(options: argparse.Namespace) -> Wanted:
         project=options.project,
         plan=options.plan,
         api_url=options.prefect_api_url,
+        pool=options.pool,
+        block=getattr(options, "block", None),
     )
 
 
-def _access(options: argparse.Namespace) -> Access | None:
+def _access(options: argparse.Namespace) -> Access | ConfigurationError:
     given = {"api_token": options.token, "base_url": options.base_url, "team_id": options.team}
     try:
         access = Northflank.model_validate(
             {key: value for key, value in given.items() if value}
         ).access()
-    except MissingToken:
-        return None
+    except ConfigurationError as error:
+        return error
     return replace(access, base_url=access.base_url.rstrip("/"))
 
 
+def _options(arguments: Sequence[str]) -> argparse.Namespace:
+    """Return the parsed command line; exits with 2 as argparse does if it is wrong."""
+    parser = _parser()
+    options, unknown = parser.parse_known_args(arguments)
+    if unknown:
+        known = [f"--{name.replace('_', '-')}" for name in vars(options)]
+        close = get_close_matches(unknown[0].partition("=")[0], known, n=1)
+        remedy = f"did you mean {close[0]}?" if close else "leave it out"
+        parser.error(
+            f"`{options.command}` has no {unknown[0]}. Fix: {remedy} "
+            f"(`prefect-northflank {options.command} --help` lists all)"
+        )
+    return options
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="prefect-northflank", description=__doc__)
-    commands = parser.add_subparsers(dest="command", required=True)
+    parser = argparse.ArgumentParser(
+        prog="prefect-northflank", description=__doc__, allow_abbrev=False
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="init|doctor")
     init = commands.add_parser(
-        "init", help="check, then create credentials block, work pool and secret group"
+        "init",
+        help="check, then create credentials block, work pool and secret group",
+        allow_abbrev=False,
     )
     init.add_argument("--pool", default="nf", help="work pool (default: %(default)s)")
     init.add_argument(
         "--block", default="northflank-creds", help="credentials block (default: %(default)s)"
     )
     init.add_argument("--check", action="store_true", help="only report; create nothing")
-    doctor = commands.add_parser("doctor", help="say what is wrong, and what to do about it")
+    doctor = commands.add_parser(
+        "doctor", help="say what is wrong, and what to do about it", allow_abbrev=False
+    )
+    doctor.add_argument("--pool", help="also look at this work pool")
     for command in (init, doctor):
         add = command.add_argument
         add("--project", help="Northflank project")

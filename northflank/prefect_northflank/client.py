@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import cast
+from urllib.parse import quote
 
 import httpx
 from typing_extensions import Self
@@ -179,7 +180,7 @@ class NorthflankClient:
         Raises:
             Conflict: it exists.
         """
-        prefix = f"/v1/teams/{team}" if team else "/v1"
+        prefix = f"/v1/teams/{quote(team, safe='')}" if team else "/v1"
         await self._call("POST", f"{prefix}/tags", body=body)
 
     async def project_name(self, project: Project, *, purpose: Purpose = Purpose.LIFECYCLE) -> str:

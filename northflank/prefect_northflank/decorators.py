@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from prefect.bundles import BundleLauncher
 from prefect.flows import Flow, InfrastructureBoundFlow, bind_flow_to_infrastructure
 
 from prefect_northflank.worker import NorthflankWorker
@@ -15,11 +17,18 @@ R = TypeVar("R")
 
 def northflank(
     work_pool: str,
+    include_files: Sequence[str] | None = None,
+    launcher: BundleLauncher | None = None,
+    *,
+    include_files_base_dir: Path | str | None = None,
     **job_variables: Any,  # noqa: ANN401 (job variables are JSON of any form)
 ) -> Callable[[Flow[P, R]], InfrastructureBoundFlow[P, R]]:
     """Bind a flow to *work_pool*; *job_variables* are laid over those of the pool.
 
-    The pool needs a bundle storage (`prefect work-pool storage configure`), by which Prefect ships the flow.
+    The other parameters are those of Prefect's own decorators: *include_files* are patterns of files that travel with
+    the flow, relative to its file or to *include_files_base_dir*; *launcher* replaces `uv run` as what starts the
+    upload and the flow. The pool needs a bundle storage (`prefect work-pool storage configure`), by which Prefect ships
+    the flow. The job is watched and deleted by a worker of the pool, as that of any other flow run.
 
     Example:
         >>> from prefect import flow
@@ -31,7 +40,13 @@ def northflank(
 
     def bind(flow: Flow[P, R]) -> InfrastructureBoundFlow[P, R]:
         return bind_flow_to_infrastructure(
-            flow, work_pool=work_pool, worker_cls=NorthflankWorker, job_variables=job_variables
+            flow,
+            work_pool=work_pool,
+            worker_cls=NorthflankWorker,
+            job_variables=job_variables,
+            launcher=launcher,
+            include_files=include_files,
+            include_files_base_dir=include_files_base_dir,
         )
 
     return bind

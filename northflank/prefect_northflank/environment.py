@@ -70,6 +70,16 @@ def job_environment(
     )
 
 
+def is_http(url: str) -> bool:
+    """Whether *url* is the address of something that speaks HTTP.
+
+    >>> is_http("https://api.example.com"), is_http("api.example.com")
+    (True, False)
+    """
+    parts = urlsplit(url)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
 def is_loopback(url: str) -> bool:
     """Whether *url* means the machine it is used on.
 

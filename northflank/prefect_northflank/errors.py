@@ -28,7 +28,18 @@ class MissingToken(ConfigurationError):
             why="neither the `credentials` block nor the worker's environment has one",
             remedy="save a block with `Northflank(api_token=...).save('northflank-creds')` and set the job "
             'variable credentials: "{{ prefect.blocks.northflank.northflank-creds }}", '
-            "or set NORTHFLANK_API_TOKEN for the worker",
+            "or set NORTHFLANK_API_TOKEN for the worker (or this command)",
+        )
+
+
+class NoAddress(ConfigurationError):
+    """What should be Northflank's address is none."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(
+            what=f"Northflank address {url}",
+            why="it does not begin with http:// or https:// and a host",
+            remedy="correct base_url of the `credentials` block (or NORTHFLANK_API_BASE_URL), or leave it empty",
         )
 
 

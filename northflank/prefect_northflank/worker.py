@@ -142,14 +142,8 @@ class NorthflankWorker(
         task_status: anyio.abc.TaskStatus[Any] | None = None,
     ) -> NorthflankWorkerResult:
         """Create the job, start its run, and see it through to its end."""
-        with self._holding(flow_run.id):
-            try:
-                return await self._run(flow_run, configuration, task_status)
-            # Raised on, these would mark as Crashed what another worker is running, or what is only not known yet.
-            except (TakenOver, NotRecorded, httpx.HTTPError) as error:
-                if not _leaves_it_to_others(error):
-                    raise
-                self.get_flow_run_logger(flow_run).info("%s", error)
+        with self._holding(flow_run.id), self._leaving_it_to_others(flow_run):
+            return await self._run(flow_run, configuration, task_status)
         if task_status is not None:
             task_status.started(None)
         return NorthflankWorkerResult(identifier="", status_code=0)
@@ -175,12 +169,11 @@ class NorthflankWorker(
         self, flow_run: FlowRun, configuration: NorthflankJobConfiguration
     ) -> None:
         """Start without waiting for the end (`worker.submit`); the search for unwatched runs takes it over."""
-        await self._give_worker_labels_to_flow_run(flow_run.id)
-        submitter = self.supervisor.submitter
+        submitter, log = self.supervisor.submitter, self.get_flow_run_logger(flow_run)
         order = Order(flow_run=flow_run, configuration=configuration)
-        await submitter.submit(
-            order, await submitter.fresh(flow_run), log=self.get_flow_run_logger(flow_run)
-        )
+        with self._leaving_it_to_others(flow_run):
+            await self._give_worker_labels_to_flow_run(flow_run.id)
+            await submitter.submit(order, await submitter.fresh(flow_run), log=log)
 
     async def kill_infrastructure(
         self,
@@ -207,6 +200,16 @@ class NorthflankWorker(
             yield
         finally:
             self._in_hand.discard(flow_run_id)
+
+    @contextmanager
+    def _leaving_it_to_others(self, flow_run: FlowRun) -> Iterator[None]:
+        """Pass over what Prefect would mark as Crashed though another worker runs it, or it is only not known yet."""
+        try:
+            yield
+        except (TakenOver, NotRecorded, httpx.HTTPError) as error:
+            if not _leaves_it_to_others(error):
+                raise
+            self.get_flow_run_logger(flow_run).info("%s", error)
 
     def _adopt(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
         """Watch a flow run another worker started, to its end."""

@@ -234,9 +234,9 @@ class PostgresServer:
         return f"postgresql://admin:{quote(password, safe='')}@127.0.0.1:{self.port}/{database}"
 
 
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A running server at a free port, superuser `admin` with a password full of odd characters."""
+@contextlib.contextmanager
+def running_postgres() -> Iterator[PostgresServer]:
+    """Run a server at a free port, superuser `admin` with a password full of odd characters."""
     programs = postgres_programs()
     as_root = os.geteuid() == 0
     # PostgreSQL does not run as root, and pytest's folders are closed to other users.
@@ -258,9 +258,18 @@ def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postgr
     )
     server = PostgresServer(folder / "data", programs, free_port(), user)
     server.start()
-    yield server
-    server.stop()
-    shutil.rmtree(folder)
+    try:
+        yield server
+    finally:
+        server.stop()
+        shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="session")
+def postgres_server() -> Iterator[PostgresServer]:
+    """A PostgreSQL server for tests that need one of somebody else's."""
+    with running_postgres() as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

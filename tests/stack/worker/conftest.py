@@ -143,15 +143,17 @@ class Prefect:
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
-    def post(self, path: str, body: dict[str, Any] | None = None) -> Any:
+    def post(self, path: str, body: dict[str, Any] | None = None, *, method: str = "POST") -> Any:
         """Return the answer; ask again while SQLite is locked or a connection breaks (two cores, many processes)."""
-        answer = wait_until(lambda: self._answer(path, body or {}), f"Prefect answers {path}")
+        answer = wait_until(
+            lambda: self._answer(method, path, body or {}), f"Prefect answers {path}"
+        )
         assert answer.is_success, answer.text
         return answer.json() if answer.content else None
 
-    def _answer(self, path: str, body: dict[str, Any]) -> httpx.Response | None:
+    def _answer(self, method: str, path: str, body: dict[str, Any]) -> httpx.Response | None:
         try:
-            answer = self.http.post(path, json=body)
+            answer = self.http.request(method, path, json=body)
         except httpx.TransportError:
             return None
         return None if answer.status_code == codes.SERVICE_UNAVAILABLE else answer
@@ -261,7 +263,8 @@ def running(command: list[str], env: dict[str, str], log: Path) -> Iterator[Proc
 
 
 @contextmanager
-def prefect_server(home: Path) -> Iterator[Prefect]:
+def prefect_server(home: Path, *, database: str | None = None) -> Iterator[Prefect]:
+    """Run a server at a free port; its *database* is an address of PostgreSQL, or SQLite in *home*."""
     (home / "flows.py").write_text(FLOWS)
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
@@ -276,6 +279,8 @@ def prefect_server(home: Path) -> Iterator[Prefect]:
             # Five minutes by default.
             "PREFECT_SERVER_SERVICES_CANCELLATION_CLEANUP_CANCELLING_TIMEOUT_SECONDS": "30",
         }
+        if database is not None:
+            env["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database
         command = [
             str(BIN / "prefect"),
             "server",

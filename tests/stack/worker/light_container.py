@@ -7,6 +7,7 @@ gate_script.py over plain HTTP; the real one is tested in test_claims.py and whe
 import base64
 import json
 import os
+import signal
 import time
 import urllib.error
 import urllib.request
@@ -57,6 +58,14 @@ def may_execute() -> bool:
     return [it["id"] for it in seen[-2:-1]] == [CLAIM] and seen[-1]["message"] == ME
 
 
+class HandBack(Exception):
+    """SIGTERM has come while the flow runs."""
+
+
+def hand_back(*_: object) -> None:
+    raise HandBack
+
+
 def main() -> None:
     if not may_execute():
         print("Nothing is executed: started anew meanwhile.", flush=True)  # noqa: T201 (the container's log)
@@ -64,10 +73,21 @@ def main() -> None:
     parameters = ask(f"/flow_runs/{FLOW_RUN}")["parameters"]
     time.sleep(float(parameters.get("pulling", 0)))
     become("RUNNING", "Running")
+    leave_trace(parameters, "x")
+    try:
+        signal.signal(signal.SIGTERM, hand_back)
+        time.sleep(float(parameters["seconds"]))
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    except HandBack:
+        leave_trace(parameters, "-")
+        become("SCHEDULED", "AwaitingRetry")
+    else:
+        become("COMPLETED", "Completed")
+
+
+def leave_trace(parameters: dict[str, Any], mark: str) -> None:
     with Path(parameters["marker"]).open("a") as trace:
-        trace.write("x")
-    time.sleep(float(parameters["seconds"]))
-    become("COMPLETED", "Completed")
+        trace.write(mark)
 
 
 if __name__ == "__main__":

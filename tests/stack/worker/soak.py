@@ -2,7 +2,7 @@
 
 python -m tests.stack.worker.soak --runs 100 --kills 50 --workers 2 --faults 0.2
 
-Containers are light ones (light_container.py) unless --real is given.
+Prefect's server is on PostgreSQL unless --sqlite is given; containers are light ones (light_container.py) unless --real is.
 """
 
 from __future__ import annotations
@@ -13,18 +13,20 @@ import signal
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from northflank_emulator import Emulator
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.settings import Settings
 
+T = TypeVar("T")
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 BETWEEN_KILLS_SECONDS = (1.0, 12.0)
 """A worker needs a few seconds to start: most kills shall meet one that works."""
@@ -32,42 +34,51 @@ REQUEST_FAULTS = (
     FaultKind.STATUS,
     FaultKind.DROP_BEFORE,
     FaultKind.DROP_AFTER,
+    FaultKind.TRUNCATE,
     FaultKind.LATENCY,
     FaultKind.RATE_LIMIT,
 )
+CONTAINER_FAULTS = (
+    FaultKind.CRASH,
+    FaultKind.EVICTION,
+    FaultKind.IMAGE_PULL,
+    FaultKind.NEVER_SCHEDULED,
+)
+PENDING_TIMEOUT_SECONDS = 120
+"""What a container may take to begin when some of them never do."""
+PROGRESS_SECONDS = 30.0
 
 
 @dataclass(frozen=True)
 class Outcome:
     """What became of the flow runs."""
 
-    states: dict[str, int]
-    executions: dict[int, int]
-    """How many flow runs were executed how often."""
+    fates: dict[tuple[str, int], int]
+    """How many flow runs have which state and were executed how often."""
     jobs_left: list[str]
     kills: int
     seconds: float
     trouble: list[str] = field(default_factory=list, repr=False)
 
-    def as_hoped(self, runs: int) -> bool:
-        return (
-            self.states == {"COMPLETED": runs}
-            and self.executions == {1: runs}
-            and not self.jobs_left
-        )
+    def as_hoped(self, *, containers_die: bool = False) -> bool:
+        """Whether all were completed and executed once; where containers die, a crash is an end too."""
+        crashes = {("CRASHED", 0), ("CRASHED", 1)} if containers_die else set()
+        return set(self.fates) <= {("COMPLETED", 1)} | crashes and not self.jobs_left
 
 
-def faults_at(emulator: Emulator, probability: float) -> ExitStack:
-    """Let every kind of request fault strike, together as often as *probability*."""
+def faults_at(
+    emulator: Emulator, probability: float, kinds: Sequence[FaultKind] = REQUEST_FAULTS
+) -> ExitStack:
+    """Let every kind of fault strike, together as often as *probability*."""
     stack = ExitStack()
-    for kind in REQUEST_FAULTS:
-        fault = Fault(kind=kind, probability=probability / len(REQUEST_FAULTS), seconds=0.5)
+    for kind in kinds:
+        fault = Fault(kind=kind, probability=probability / len(kinds), seconds=0.5)
         stack.enter_context(emulator.fault(fault))
     return stack
 
 
-def count(values: list[Any]) -> dict[Any, int]:
-    return {value: values.count(value) for value in sorted(set(values))}
+def count(values: Iterable[T]) -> dict[T, int]:
+    return dict(sorted(Counter(values).items()))
 
 
 def soak(
@@ -78,10 +89,14 @@ def soak(
     workers: int,
     seed: int = 1,
     patience: float = 900,
+    **job_variables: Any,
 ) -> Outcome:
     """Trigger *runs* flow runs, kill and restart a random worker *kills* times meanwhile, wait for the end."""
     chance, began = random.Random(seed), time.monotonic()
-    deployments = [pool.deploy("hello"), pool.deploy("hello", cleanup_job=False)]
+    deployments = [
+        pool.deploy("hello", cleanup_job=cleanup_job, **job_variables)
+        for cleanup_job in (True, False)
+    ]
     markers = [pool.folder / f"marker-{number}" for number in range(runs)]
     flow_runs: list[UUID] = []
 
@@ -108,29 +123,45 @@ def soak(
             started[name] = stack.enter_context(pool.worker(name))
         trigger(runs)
         deadline = time.monotonic() + patience
+        tell_at = began
         while time.monotonic() < deadline and (
-            set(states_of(pool, flow_runs)) - FINAL or jobs_left(pool, flow_runs)
+            set(states_of(pool, flow_runs).values()) - FINAL or jobs_left(pool, flow_runs)
         ):
+            if time.monotonic() >= tell_at:
+                tell_at = time.monotonic() + PROGRESS_SECONDS
+                tell_progress(time.monotonic() - began, states_of(pool, flow_runs))
             time.sleep(2)
         outputs = [it.output for it in started.values()]
+    states = states_of(pool, flow_runs)
+    fates = {
+        it: (states[it], executions(marker)) for it, marker in zip(flow_runs, markers, strict=True)
+    }
     return Outcome(
-        states=count(states_of(pool, flow_runs)),
-        executions=count([len(marker.read_text()) if marker.exists() else 0 for marker in markers]),
+        fates=count(fates.values()),
         jobs_left=jobs_left(pool, flow_runs),
         kills=kills,
         seconds=time.monotonic() - began,
-        trouble=[*stories(pool, dict(zip(flow_runs, markers, strict=True))), *outputs],
+        trouble=[*stories(pool, fates), *outputs],
     )
 
 
-def states_of(pool: Any, flow_runs: list[UUID]) -> list[str]:
+def tell_progress(seconds: float, states: dict[UUID, str]) -> None:
+    sys.stderr.write(f"{seconds:.0f} s {count(states.values())}\n")
+
+
+def executions(marker: Path) -> int:
+    """Return how often a flow run was executed; an execution that was handed back (SIGTERM) does not count."""
+    trace = marker.read_text() if marker.exists() else ""
+    return trace.count("x") - trace.count("-")
+
+
+def states_of(pool: Any, flow_runs: list[UUID]) -> dict[UUID, str]:
     """Return the type of each flow run's state, in as few calls as the server allows."""
-    found: list[str] = []
+    found: dict[UUID, str] = {}
     for start in range(0, len(flow_runs), 200):
         wanted = {"id": {"any_": [str(it) for it in flow_runs[start : start + 200]]}}
-        found += [
-            it["state_type"] for it in pool.prefect.post("/flow_runs/filter", {"flow_runs": wanted})
-        ]
+        answer = pool.prefect.post("/flow_runs/filter", {"flow_runs": wanted})
+        found |= {UUID(it["id"]): it["state_type"] for it in answer}
     return found
 
 
@@ -138,11 +169,11 @@ def jobs_left(pool: Any, flow_runs: list[UUID]) -> list[str]:
     return [job for job in pool.northflank.jobs() if any(it.hex in job for it in flow_runs)]
 
 
-def stories(pool: Any, markers: dict[UUID, Path]) -> Iterator[str]:
+def stories(pool: Any, fates: dict[UUID, tuple[str, int]]) -> Iterator[str]:
     """Tell what happened to each flow run that did not go as hoped."""
-    for flow_run, marker in markers.items():
-        seen = pool.prefect.states(flow_run)
-        if seen[-1][0] != "COMPLETED" or not marker.exists() or marker.read_text() != "x":
+    for flow_run, fate in fates.items():
+        if fate != ("COMPLETED", 1):
+            seen = pool.prefect.states(flow_run)
             yield f"{flow_run} {[name for _, name in seen]}\n{pool.prefect.logs(flow_run)}\n"
 
 
@@ -161,6 +192,7 @@ def light_images(folder: Path) -> Path:
 
 def main() -> int:
     from tests.stack.worker import conftest
+    from tests.stack.worker.database import postgres_url
 
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -171,18 +203,24 @@ def main() -> int:
     parser.add_argument(
         "--faults", type=float, default=0.0, help="how likely a request to Northflank goes wrong"
     )
+    parser.add_argument(
+        "--container-faults", type=float, default=0.0, help="how likely a container goes wrong"
+    )
     parser.add_argument("--real", action="store_true", help="execute flows by Prefect's engine")
+    parser.add_argument("--sqlite", action="store_true", help="Prefect's server on SQLite")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--patience", type=float, default=7200, help="seconds")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
-        prefect = stack.enter_context(conftest.prefect_server(folder))
+        database = None if options.sqlite else stack.enter_context(postgres_url())
+        prefect = stack.enter_context(conftest.prefect_server(folder, database=database))
         images = None if options.real else light_images(folder)
         emulator = stack.enter_context(Emulator(Settings(rate_limit=None, images=images)))
         northflank = conftest.Northflank(base_url=emulator.base_url, token=emulator.token)
         pool = conftest.new_pool(prefect, northflank, folder)
         stack.enter_context(faults_at(emulator, options.faults))
+        stack.enter_context(faults_at(emulator, options.container_faults, CONTAINER_FAULTS))
         outcome = soak(
             pool,
             runs=options.runs,
@@ -190,8 +228,13 @@ def main() -> int:
             workers=options.workers,
             seed=options.seed,
             patience=options.patience,
+            **(
+                {"pending_timeout_seconds": PENDING_TIMEOUT_SECONDS}
+                if options.container_faults
+                else {}
+            ),
         )
-    good = outcome.as_hoped(options.runs)
+    good = outcome.as_hoped(containers_die=options.container_faults > 0)
     sys.stdout.write("\n".join([*([] if good else outcome.trouble), str(outcome), ""]))
     return 0 if good else 1
 

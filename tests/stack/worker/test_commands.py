@@ -82,12 +82,26 @@ def test_doctor_names_what_is_wrong_and_what_to_do(command, emulator, arguments,
 
 
 def test_init_creates_nothing_when_something_is_wrong(command, prefect):
-    name = f"nf-{uuid4().hex[:6]}"
+    name, block = f"nf-{uuid4().hex[:6]}", f"creds-{uuid4().hex[:6]}"
     code, output = command("init", "--project", "demo", "--pool", name, token="wrong")
 
     assert code == 1
     assert "Nothing was created." in output
     assert name not in pools(prefect)
+
+    prefect.post("/work_pools/", {"name": name, "type": "process"})
+    code, output = command("init", "--project", "demo", "--pool", name, "--block", block)
+
+    assert code == 1
+    assert "it is of type process. Fix: choose another name with --pool" in output
+    assert block not in [it["name"] for it in prefect.post("/block_documents/filter")]
+
+
+def test_doctor_says_that_prefect_asks_for_another_password(command):
+    code, output = command("doctor", "--project", "demo", PREFECT_API_AUTH_STRING="flows:wrong")
+
+    assert code == 1
+    assert "it answered 401. Fix: set PREFECT_API_AUTH_STRING" in output
 
 
 def test_doctor_says_that_prefect_is_not_there(command):

@@ -113,11 +113,11 @@ def test_every_kind_of_fault_on_every_route_loses_nothing_and_starts_nothing_twi
     with faults_at(emulator, 0.2):
         outcome = soak(pool, runs=8, kills=0, workers=1, patience=300)
 
-    assert outcome.as_hoped(8), [outcome, *outcome.trouble]
+    assert outcome.as_hoped(), [outcome, *outcome.trouble]
 
 
 def test_workers_killed_at_random_moments_lose_nothing_and_start_nothing_twice(light):
     _, pool = light
     outcome = soak(pool, runs=10, kills=4, workers=2, patience=300)
 
-    assert outcome.as_hoped(10), [outcome, *outcome.trouble]
+    assert outcome.as_hoped(), [outcome, *outcome.trouble]

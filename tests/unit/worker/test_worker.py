@@ -6,14 +6,19 @@ import asyncio
 import json
 import logging
 from importlib.metadata import PathDistribution
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 from prefect import flow
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
-from prefect.settings import PREFECT_API_KEY, temporary_settings
+from prefect.settings import (
+    PREFECT_API_KEY,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
 from prefect.workers.base import BaseWorker
 from prefect_northflank import (
     Northflank,
@@ -134,6 +139,27 @@ def test_each_permission_is_asked_for_by_a_request_that_changes_nothing(client, 
     assert all(json.loads(it.content or b"{}") == {} for it in wire.sent)
 
 
+def test_a_flow_run_somebody_else_has_meanwhile_begun_is_not_reported_as_one_that_cannot_be_submitted():
+    """Prefect's `submit` takes an error of `_initiate_run` for a crash."""
+    running = State(type=StateType.RUNNING, id=uuid4()).model_dump(mode="json")
+
+    def prefect(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("csrf-token"):
+            return httpx.Response(404)
+        return httpx.Response(200, json=[running] if "states" in request.url.path else {})
+
+    async def scenario():
+        settings = {"transport": httpx.MockTransport(prefect)}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            worker = worker_on(lambda request: pytest.fail(f"{request.url} was called"))
+            worker._client = client  # noqa: SLF001 (what `setup` would open)
+            flow_run = FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat")
+            await worker._initiate_run(flow_run, configuration())  # noqa: SLF001 (Prefect's hook, called by `submit`)
+
+    with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
+        asyncio.run(scenario())
+
+
 def test_the_decorator_binds_a_flow_to_a_pool_and_its_job_variables():
     @northflank("nf", billing_deployment_plan="nf-compute-200")
     @flow
@@ -142,7 +168,18 @@ def test_the_decorator_binds_a_flow_to_a_pool_and_its_job_variables():
 
     assert (train.work_pool, train.worker_cls) == ("nf", NorthflankWorker)
     assert train.job_variables == {"billing_deployment_plan": "nf-compute-200"}
+    assert (train.include_files, train.launcher) == (None, None)
     assert train.fn(0.5) == 0.5
+
+
+def test_the_decorator_takes_what_prefects_own_take_besides_job_variables():
+    @northflank("nf", ["*.csv"], {"execution": ["python3"]}, include_files_base_dir="data")
+    @flow
+    def train() -> None: ...
+
+    assert (train.include_files, train.include_files_base_dir) == (["*.csv"], "data")
+    assert train.launcher == {"execution": ["python3"]}
+    assert train.job_variables == {}
 
 
 def test_prefect_finds_this_worker_under_its_type():
