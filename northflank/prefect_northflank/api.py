@@ -1,4 +1,4 @@
-"""The answers of the Northflank API as values; unknown fields are ignored, unknown words are errors."""
+"""The answers of the Northflank API as values; unknown fields are ignored, unknown words are errors or say so."""
 
 from __future__ import annotations
 
@@ -28,6 +28,16 @@ class RunStatus(str, Enum):
     RUNNING = "RUNNING"
     SUCCESS = "SUCCESS"
     FAILED = "FAILED"
+    OTHER = "OTHER"
+    """A word that is not documented (what an aborted run shows is not): only `concluded` says whether it is over.
+
+    No error, because one such run would hide all others of its page from the monitor.
+    """
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the word alone says that the run is over."""
+        return self in {RunStatus.SUCCESS, RunStatus.FAILED}
 
 
 class ContainerStatus(str, Enum):
@@ -95,11 +105,12 @@ class JobRun:
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> JobRun:
         """Read a run; it is over when `concluded` says so or the status is final (an aborted run's status is undocumented)."""
-        status = _member(RunStatus, "status", fields.get("status", RunStatus.RUNNING.value))
+        word = str(fields.get("status", RunStatus.RUNNING.value))
+        status = RunStatus(word) if word in RunStatus.__members__ else RunStatus.OTHER
         return cls(
             id=str(fields["id"]),
             status=status,
-            concluded=bool(fields.get("concluded")) or status is not RunStatus.RUNNING,
+            concluded=bool(fields.get("concluded")) or status.is_final,
             name=str(fields.get("runName") or ""),
             started_at=_text(fields.get("startedAt")),
             concluded_at=_text(fields.get("concludedAt")),

@@ -15,7 +15,6 @@ from prefect_northflank.access import Access
 from prefect_northflank.api import Build, Container, Job, JobRun, Json, JsonObject, LogLine, Project
 from prefect_northflank.budget import Purpose, RateBudget
 from prefect_northflank.errors import (
-    ApiError,
     Delivery,
     NorthflankError,
     RateLimited,
@@ -297,13 +296,6 @@ def is_ambiguous(failure: NorthflankError) -> bool:
     """Whether a request that failed this way may have taken effect."""
     return isinstance(failure, ServerFailed) or (
         isinstance(failure, Unreachable) and failure.delivery is Delivery.UNKNOWN
-    )
-
-
-def is_passing(failure: NorthflankError) -> bool:
-    """Whether the same call may well succeed later."""
-    return isinstance(failure, (RateLimited, ServerFailed, Unreachable)) or not isinstance(
-        failure, ApiError
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from prefect_northflank.api import Container, ContainerStatus, JobRun, LogLine, RunStatus, moment
+from prefect_northflank.errors import UnexpectedAnswer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,8 +108,12 @@ def hit_deadline(run: JobRun | None, deadline_seconds: int | None) -> bool:
 
 
 def duration_seconds(run: JobRun) -> float | None:
-    """Return how long the run took; None if Northflank does not say."""
+    """Return how long the run took; None if Northflank does not say, or not in a form we can read."""
     if not run.started_at or not run.concluded_at:
         return None
-    began, ended = moment("startedAt", run.started_at), moment("concludedAt", run.concluded_at)
+    try:
+        began, ended = moment("startedAt", run.started_at), moment("concludedAt", run.concluded_at)
+    # The crash must be reported all the same; only the deadline is no longer among its possible reasons.
+    except UnexpectedAnswer:
+        return None
     return (ended - began).total_seconds()

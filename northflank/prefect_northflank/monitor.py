@@ -14,7 +14,14 @@ from prefect_northflank.api import JobRun, Project
 from prefect_northflank.budget import Purpose
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.diagnosis import waiting_for
-from prefect_northflank.errors import NorthflankError, NotFound, NotNow
+from prefect_northflank.errors import (
+    NorthflankError,
+    NotFound,
+    NotNow,
+    RateLimited,
+    ServerFailed,
+    Unreachable,
+)
 from prefect_northflank.ledger import Ledger, Record
 from prefect_northflank.looks import Look, calls_of_a_sweep, looks_due, seconds_to_next_look
 from prefect_northflank.pid import InfrastructurePid
@@ -167,8 +174,11 @@ class Monitor:
         except NotNow as later:
             self._postpone(later.seconds)
             return
-        except NorthflankError as error:
-            self._logger.debug("Could not look at job %s: %s", look.job, error)
+        except (RateLimited, ServerFailed, Unreachable) as passing:
+            self._logger.debug("Could not look at job %s: %s", look.job, passing)
+        except NorthflankError as lasting:
+            # A token that was revoked does not get better by itself, and nothing else would tell.
+            self._logger.warning("Could not look at job %s: %s", look.job, lasting)
         self._schedule(look)
 
     async def _read(self, look: Look) -> dict[str, JobRun]:

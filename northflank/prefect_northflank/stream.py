@@ -6,7 +6,7 @@ import asyncio
 import json
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from typing import TypeAlias
 from urllib.parse import urlencode
 
@@ -59,15 +59,20 @@ class Streams:
 
 async def _follow(access: Access, pid: InfrastructurePid, logger: Log) -> None:
     """Copy until the API closes the stream for good; a dropped connection is opened again where it was."""
-    new_lines, last = NewLines(), ""
+    new_lines, last, told = NewLines(), "", False
     while True:
-        with suppress(WebSocketException, OSError, TimeoutError, ValueError):
+        try:
             async for line in _tail(access, pid):
                 if line.at < last:
                     continue
                 last = line.at
                 if new_lines.is_new(line.text):
                     logger.info("%s", line.text)
+        except (WebSocketException, OSError, TimeoutError, ValueError) as error:
+            if not told:
+                logger.info("The container's output is not copied for the moment: %r", error)
+            told = True
+        else:
             return
         await asyncio.sleep(RECONNECT_SECONDS)
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
+from math import inf
+
+from prefect_northflank.errors import ConfigurationError
 
 PREFIX = "PREFECT_NORTHFLANK_"
 """Each interval can be set in the worker's environment: PREFECT_NORTHFLANK_POLL_SECONDS=2."""
@@ -32,11 +35,29 @@ class Tempo:
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Tempo:
-        """Read the intervals that *environment* sets."""
-        return cls(
-            **{
-                field.name: float(environment[PREFIX + field.name.upper()])
-                for field in fields(cls)
-                if environment.get(PREFIX + field.name.upper())
-            }
-        )
+        """Read the intervals that *environment* sets.
+
+        Raises:
+            ConfigurationError: some of them are no intervals; all are named.
+        """
+        given = {
+            field.name: environment[PREFIX + field.name.upper()]
+            for field in fields(cls)
+            if environment.get(PREFIX + field.name.upper())
+        }
+        wrong = [name for name, text in given.items() if _seconds(text) is None]
+        if wrong:
+            raise ConfigurationError(
+                what=", ".join(f"{PREFIX}{name.upper()}={given[name]}" for name in wrong),
+                why="it has to be a number of seconds above 0",
+                remedy="correct it in the environment of the worker, or leave it out",
+            )
+        return cls(**{name: _seconds(text) or 0.0 for name, text in given.items()})
+
+
+def _seconds(text: str) -> float | None:
+    try:
+        seconds = float(text)
+    except ValueError:
+        return None
+    return seconds if 0 < seconds < inf else None

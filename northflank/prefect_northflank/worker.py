@@ -220,7 +220,7 @@ class NorthflankWorker(
 
     async def _see_adopted_through(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
         log = self.get_flow_run_logger(flow_run)
-        log.info("Worker %r watches job run %s, which another worker started.", self.name, pid.run)
+        log.info("Worker %r watches job run %s from now on.", self.name, pid.run)
         with self._holding(flow_run.id):
             try:
                 order = Order(

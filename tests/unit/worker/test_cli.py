@@ -14,7 +14,8 @@ from prefect_northflank.checks import (
     pool_is_ours,
 )
 from prefect_northflank.cli import main
-from prefect_northflank.errors import MissingToken
+from prefect_northflank.errors import ConfigurationError, MissingToken
+from prefect_northflank.tempo import Tempo
 
 
 def wanted(**changes) -> Wanted:
@@ -95,3 +96,15 @@ def test_names_of_pools_that_prefect_refuses_are_refused_before_anything_is_made
 def test_names_of_blocks_that_prefect_refuses_are_refused_before_anything_is_made():
     assert "choose another name with --block" in str(block_name_is_possible("My Block").problem)
     assert block_name_is_possible("northflank-creds").passed
+
+
+def test_intervals_that_are_none_are_refused_together():
+    given = {
+        "PREFECT_NORTHFLANK_POLL_SECONDS": "often",
+        "PREFECT_NORTHFLANK_ADOPT_SECONDS": "0",
+        "PREFECT_NORTHFLANK_GRACE_SECONDS": "2.5",
+    }
+
+    with pytest.raises(ConfigurationError, match=r"POLL_SECONDS=often, .*ADOPT_SECONDS=0: it has"):
+        Tempo.of(given)
+    assert Tempo.of({"PREFECT_NORTHFLANK_GRACE_SECONDS": "2.5"}).grace_seconds == 2.5

@@ -29,6 +29,46 @@ def test_each_of_the_19_faults_has_a_test():
     assert rows == [str(number) for number in range(1, 20)]
 
 
+FEATURES = (
+    "raw job template",
+    "`run`",
+    "`_initiate_run`",
+    "kill infrastructure",
+    "survives a worker's restart",
+    "crash detection with reason",
+    "InfrastructurePending",
+    "logs of crashed runs",
+    "exit codes",
+    "pending time-out",
+    "clean-up",
+    "retries of API calls",
+    "rate limit",
+    "no second start",
+    "API key as a secret",
+    "labels with ids",
+    "empty values in `env`",
+    "image pull credentials and policy",
+    "GPU and resources",
+    "service accounts",
+    "SIGTERM hands the run back",
+    "replicated events",
+    "infrastructure decorator",
+    "`provision-infra`",
+    "entry point `prefect.collections`",
+    "page of documentation",
+)
+"""What one or more of Prefect's own workers offer (prefect-kubernetes, -aws, -gcp, -azure, -docker of November 2026)."""
+
+
+def test_each_feature_of_prefects_own_workers_has_a_test_or_says_why_it_cannot_be():
+    section = PAGE.split("## Beside Prefect's own workers")[1].split("## Calls")[0]
+    rows = re.findall(r"^\| (.+?) \| (.+) \| (.+?) \|$", section, re.MULTILINE)[1:]
+
+    assert tuple(feature for feature, _, _ in rows) == FEATURES
+    untested = [here for _, here, test in rows if "`test_" not in test]
+    assert [here.partition(":")[0] for here in untested] == ["none", "none"]
+
+
 def test_every_variable_of_this_worker_alone_is_on_the_page():
     section = (
         PAGE.split("## New variables")[1].split("## The 19 faults")[0]

@@ -89,6 +89,19 @@ def test_a_status_nobody_knows_does_not_end_a_watch(watched):
     assert watched(always(200, {"data": {"id": "r1", "status": "ABORTED"}}))[0] is None
 
 
+def test_a_run_that_is_concluded_has_ended_whatever_its_status(watched):
+    aborted = {"id": "r1", "status": "ABORTED", "concluded": True}
+
+    assert watched(always(200, {"data": aborted}))[0].fate is Fate.DIED
+
+
+@pytest.mark.parametrize(("status", "told"), [(401, True), (403, True), (503, False)])
+def test_what_does_not_pass_by_itself_is_told_to_who_runs_the_worker(watched, caplog, status, told):
+    watched(always(status, {"error": {"message": "no"}}), rounds=3)
+
+    assert ("Could not look at job j" in caplog.text) is told
+
+
 def test_a_project_we_may_not_see_says_nothing_of_its_runs(watched):
     assert watched(always(404, {"error": {"message": "Not found"}}))[0] is None
 

@@ -39,6 +39,10 @@ def record(state: StateType, *, pid: str | None = str(PID), began: bool = True) 
     return Record(state=state, state_name=state.value.title(), pid=pid, began=began)
 
 
+def test_a_crash_is_explained_though_a_time_cannot_be_read():
+    assert "ended with an error" in said(ended="soon")
+
+
 @pytest.mark.parametrize(
     "state", [StateType.COMPLETED, StateType.FAILED, StateType.CRASHED, StateType.CANCELLED]
 )

@@ -18,6 +18,7 @@ RESULTS.save("decorated-results", overwrite=True)
     # On Northflank `uv` installs what the flow needs; the test's containers have it already.
     launcher=["python3"],
     project_id="demo",
+    env={"PYTHONPATH": os.environ["PYTHONPATH"]},
     billing_deployment_plan="nf-compute-400",
 )
 @flow(persist_result=True, result_storage=RESULTS)
