@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import signal
+from collections.abc import Sequence
+from pathlib import Path
 
 
 def metaflows_last_line(code: int) -> str:
@@ -21,6 +24,23 @@ def in_words(code: int) -> str:
     if code < 0:
         return f"Task failed: its process was ended by {_signal(-code)}. That is a failure of the system, not of its code."
     return "Task failed."
+
+
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line \d+')
+_TRACEBACK = "Traceback (most recent call last):"
+_LINES = 12
+
+
+def last_lines(lines: Sequence[str], metaflow: Path) -> tuple[str, ...]:
+    """Return the end of an error output, of a traceback from the user's own code on.
+
+    The frames that lead there are those of Metaflow's command line, in the folder *metaflow*: they are
+    the same for each failure of any step.
+    """
+    begins = max((n + 1 for n, line in enumerate(lines) if line.strip() == _TRACEBACK), default=0)
+    frames = ((n, _FRAME.match(line)) for n, line in enumerate(lines) if n >= begins)
+    users = (n for n, frame in frames if frame and metaflow not in Path(frame["file"]).parents)
+    return tuple(lines[next(users, 0) :][-_LINES:])
 
 
 def _signal(number: int) -> str:

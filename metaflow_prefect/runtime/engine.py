@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import StepFailed
-from metaflow_prefect.runtime import deployed, events, first_code, report
+from metaflow_prefect.runtime import deployed, events, first_code, prefects_lines, report
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
 from metaflow_prefect.runtime.graph import End, Step
@@ -64,6 +64,7 @@ def execute(
     context = FlowRunContext.get()
     assert context is not None  # noqa: S101  only ever called inside a flow run
     assert context.flow_run is not None  # noqa: S101
+    prefects_lines.install()
     run_id = names.run_id(context.flow_run.id)
     say = report.flow_log()
     program, steps = first_code.of_run(context, run_id, program, steps, say)

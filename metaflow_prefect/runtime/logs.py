@@ -10,7 +10,7 @@ MAX_BYTES = 1_000_000
 """Per stream and attempt: the default of `run --max-log-size`."""
 
 _TRUNCATED = b"[TRUNCATED - MAXIMUM LOG FILE SIZE REACHED]\n"
-_TAIL_LINES = 20
+_TAIL_LINES = 40
 
 
 class TaskLog:

@@ -10,7 +10,10 @@ from enum import Enum
 from typing import Any
 
 from metaflow_prefect import names
+from metaflow_prefect.errors import StepFailed
 from metaflow_prefect.runtime.progress import Progress
+
+_PREFECTS_WORDS = f"Flow run encountered an exception: {StepFailed.__name__}: "
 
 
 class RunStatus(str, Enum):
@@ -122,7 +125,8 @@ def conclude(outcome: Outcome, *, is_json: bool) -> None:
     if outcome.status is RunStatus.SUCCEEDED:
         return
     ending = "failed" if outcome.status.is_over else f"is {outcome.state.lower()}"
-    sys.stderr.write(f"{outcome.flow} {ending}: {outcome.message}\n")
+    why = outcome.message.removeprefix(_PREFECTS_WORDS)
+    sys.stderr.write(f"{outcome.flow} {ending}: {why}\n")
     sys.exit(1)
 
 

@@ -16,11 +16,16 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 from rich.text import Text
 
-from metaflow_prefect.errors import StepFailed
 from metaflow_prefect.runtime.picture import View, picture, signs
+from metaflow_prefect.runtime.prefects_lines import Told, told_by
 from metaflow_prefect.runtime.progress import Progress
 
 _REFRESHES_PER_SECOND = 4
+_OF_A_FAILED_STEP = {
+    Told.RETRIED: "failed; it is tried again",
+    Told.FAILED: "failed",
+    Told.ENDED: "",
+}
 _OTHER_LINES = 5
 """Rows of the terminal that are not steps: the head, the link, what is left out, and one line of log."""
 
@@ -112,17 +117,14 @@ class Above(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        is_failed = _is_failed_step(record)
-        is_warning = is_failed or record.levelno >= logging.WARNING
+        told = told_by(record)
+        is_warning = told is not None or record.levelno >= logging.WARNING
         if not is_warning and _is_prefects(record):
             return
         try:
-            text = self.format(record)
-            if is_failed:
-                # Its own lines are above, and what became of it is in the picture and at the end.
-                retried = "; it is tried again" if "Retry" in str(record.msg) else ""
-                text = f"failed{retried}" if _where(record) else ""
-            if text:
+            # Its own lines are above, and what became of it is in the picture and at the end.
+            text = self.format(record) if told is None else _OF_A_FAILED_STEP[told]
+            if text and (told is None or _where(record)):
                 self._screen.line(_where(record), text, record.created, is_warning=is_warning)
         except Exception:  # noqa: BLE001  as every logging.Handler: a line never ends the program
             self.handleError(record)
@@ -130,12 +132,6 @@ class Above(logging.Handler):
 
 def _where(record: Any) -> str:
     return str(getattr(record, "task_run_name", "") or "")
-
-
-def _is_failed_step(record: logging.LogRecord) -> bool:
-    told = record.args if isinstance(record.args, tuple) else ()
-    raised = record.exc_info[1] if record.exc_info else None
-    return any(isinstance(item, StepFailed) for item in (raised, *told))
 
 
 def _is_prefects(record: logging.LogRecord) -> bool:

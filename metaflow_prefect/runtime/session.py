@@ -43,8 +43,6 @@ _TIMEOUT_GRACE_SECONDS = 60.0
 """@timeout is enforced inside the step, as under Metaflow, so that @catch and the logs see it.
 A step that does not obey, e.g. in a C call, is ended this much later."""
 
-_LAST_LINES = 6
-
 
 def _discard(_: object) -> None:
     """Take what is of no use here."""
@@ -295,7 +293,10 @@ class Session:
         self.datastore.save_logs(launch.place, number, log.streams())
 
     def _failure(self, label: str, launch: Launch, code: int, log: TaskLog) -> StepFailed:
-        lines = "\n".join(f"  {line}" for line in log.tail.splitlines()[-_LAST_LINES:])
+        import metaflow
+
+        ends = endings.last_lines(log.tail.splitlines(), Path(metaflow.__file__).parent)
+        lines = "\n".join(f"  {line}" for line in ends)
         pathspec = f"{self.context.program.flow}/{self.datastore.path(launch.place)}"
         said = f" Its error output ends with:\n{lines}" if lines else ""
         error = StepFailed(

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from metaflow_prefect.errors import StepFailed
-from metaflow_prefect.runtime import screen
+from metaflow_prefect.runtime import prefects_lines, screen
 
 
 class Paper:
@@ -27,6 +27,7 @@ def shown(
     """Return what is shown of one record that the code at *path* has logged."""
     record = logging.LogRecord("prefect.task_runs", level, path, 1, message, told, None)
     record.task_run_name = task
+    prefects_lines.shorten(record)
     paper = Paper()
     screen.Above(paper).emit(record)
     return paper.lines
@@ -57,6 +58,35 @@ def test_a_failed_attempt_is_one_line_its_own_error_is_above(prefects):
     ]
     assert shown("Finished: %r", error, path=prefects, task="train[3]") == ["!train[3] failed"]
     assert shown("Finished: %r", error, path=prefects) == []
+    ended = "Finished in state Failed('Task run encountered an exception StepFailed: ten lines')"
+    assert shown(ended, path=prefects, task="train[3]", level=logging.ERROR) == []
+
+
+def test_in_a_plain_log_a_failure_has_no_traceback_of_ours_and_its_lines_once():
+    error = StepFailed("Step train failed.\n  ten lines of it")
+    raised = (StepFailed, error, None)
+
+    def logged(name: str, message: str, *told: object) -> str:
+        record = logging.LogRecord(name, logging.ERROR, "", 1, message, told, raised)
+        prefects_lines.shorten(record)
+        return logging.Formatter().format(record)
+
+    assert logged("prefect.task_runs", "Task run failed: %r - Retries are exhausted", error) == (
+        "Task run failed: Step train failed. - Retries are exhausted"
+    )
+    assert logged("prefect.task_runs", f"failed: {error!r} - Retries are exhausted") == (
+        "failed: Step train failed. - Retries are exhausted"
+    )
+    assert logged("prefect.flow_runs", "Encountered: %r", error) == f"Encountered: {error}"
+
+
+def test_other_errors_are_logged_as_prefect_logs_them():
+    record = logging.LogRecord(
+        "prefect.task_runs", logging.ERROR, "", 1, "no: %r", (ValueError("x"),), None
+    )
+    prefects_lines.shorten(record)
+
+    assert record.getMessage() == "no: ValueError('x')"
 
 
 @pytest.mark.parametrize(("name", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])

@@ -1,0 +1,74 @@
+"""What Prefect logs of a failed step, made fit to be read: once, and without its own frames and ours.
+
+Prefect logs an exception where it catches it, in the task run and in the flow run, with its traceback and
+again as text of the state. The traceback of a `StepFailed` ends in our runtime and says nothing: the
+user's own is in the lines of the step and in the message.
+"""
+
+from __future__ import annotations
+
+import logging
+from enum import Enum
+
+from metaflow_prefect.errors import StepFailed
+
+_MARK = "metaflow_failed_step"
+_FINISHED = "Finished in state "
+
+
+class Told(str, Enum):
+    """What a line of Prefect's tells of a failed step."""
+
+    RETRIED = "retried"
+    FAILED = "failed"
+    ENDED = "ended"
+
+
+def install() -> None:
+    """Shorten the lines of Prefect's loggers of runs, for every handler; twice is once."""
+    from prefect.logging import get_logger
+
+    for name in ("flow_runs", "task_runs"):
+        get_logger(name).addFilter(shorten)
+
+
+def told_by(record: logging.LogRecord) -> Told | None:
+    """Return what the line tells of a failed step, or None; `shorten` has seen it."""
+    return getattr(record, _MARK, None)
+
+
+def shorten(record: logging.LogRecord) -> bool:
+    """Keep every line; one about a failed step without tracebacks, and with its text once."""
+    failure = _failure(record)
+    if failure is not None:
+        setattr(record, _MARK, Told.RETRIED if "Retry" in str(record.msg) else Told.FAILED)
+        record.exc_info = record.exc_text = None
+        # The flow run's log has none of the task's own lines, which stand right above in the task's.
+        is_whole = record.name.endswith("flow_runs")
+        text = _Text(str(failure) if is_whole else str(failure).partition("\n")[0])
+        record.args = tuple(text if item is failure else item for item in _args(record))
+        # Some of Prefect's lines have it in the message itself.
+        record.msg = str(record.msg).replace(repr(failure), repr(text))
+    elif str(record.msg).startswith(_FINISHED) and StepFailed.__name__ in str(record.msg):
+        setattr(record, _MARK, Told.ENDED)
+        record.msg = f"{_FINISHED}Failed()"
+    return True
+
+
+def _failure(record: logging.LogRecord) -> StepFailed | None:
+    raised = record.exc_info[1] if record.exc_info else None
+    return next((item for item in (raised, *_args(record)) if isinstance(item, StepFailed)), None)
+
+
+def _args(record: logging.LogRecord) -> tuple[object, ...]:
+    return record.args if isinstance(record.args, tuple) else ()
+
+
+class _Text:
+    """Shown as it is, also by `%r`."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    def __repr__(self) -> str:
+        return self._text
