@@ -39,6 +39,7 @@ class Site:
     server: Server
     page: str
     completed: str
+    shapes: str
     failed: str
     deployment: str
 
@@ -47,6 +48,16 @@ class Site:
         answer = httpx.post(f"{self.server.url}{path}", json=body, timeout=60)
         answer.raise_for_status()
         return answer.json()
+
+    def edges(self, flow_run: str) -> set[tuple[str, str]]:
+        """Return the edges between the task runs of a flow run, as Prefect's page gets them."""
+        answer = httpx.get(f"{self.server.url}/flow_runs/{flow_run}/graph-v2", timeout=60)
+        nodes = {node["id"]: node for _, node in answer.raise_for_status().json()["nodes"]}
+        return {
+            (nodes[parent["id"]]["label"], node["label"])
+            for node in nodes.values()
+            for parent in node["parents"]
+        }
 
     def artifact(self, key: str) -> str:
         """Return the id of the completed run's artifact *key*."""
@@ -59,7 +70,7 @@ class Site:
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    """The digits flow: run once, once with a setting that fails, and deployed."""
+    """The digits flow: run once, once with a setting that fails, and deployed; and a flow of every shape."""
     home = tmp_path_factory.mktemp("page")
     with running_server(home, with_page=True) as server:
         flow = ROOT / "examples" / "digits_flow.py"
@@ -69,26 +80,26 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(home),
         }
 
-        def prefect(*words: str, expect: int = 0) -> str:
+        def prefect(*words: str, of: Path = flow, expect: int = 0) -> str:
             done = subprocess.run(
-                [sys.executable, flow, "--no-pylint", "prefect", *words],
+                [sys.executable, of, "--no-pylint", "prefect", *words],
                 cwd=home, env=environment, capture_output=True, text=True, check=False,
             )  # fmt: skip
             assert done.returncode == expect, done.stdout + done.stderr
             return done.stdout
 
-        def run(*words: str, expect: int = 0) -> str:
-            prefect("run", "--run-id-file", str(home / "id"), *words, expect=expect)
+        def run(*words: str, of: Path = flow, expect: int = 0) -> str:
+            prefect("run", "--run-id-file", str(home / "id"), *words, of=of, expect=expect)
             return (home / "id").read_text().removeprefix("prefect-")
 
         completed = run()
+        shapes = run(of=Path(__file__).with_name("shapes_flow.py"))
         failed = run("--grid", '[{"C": -1}]', expect=1)
         pool = {"name": "browser", "type": "process"}
         httpx.post(f"{server.url}/work_pools/", json=pool, timeout=60).raise_for_status()
         deployed = json.loads(prefect("deploy", "--work-pool", "browser", "--json"))
-        yield Site(
-            server, server.url.removesuffix("/api") + "/v2", completed, failed, deployed["id"]
-        )
+        page = server.url.removesuffix("/api") + "/v2"
+        yield Site(server, page, completed, shapes, failed, deployed["id"])
 
 
 @pytest.fixture(

@@ -21,22 +21,29 @@ def test_the_page_of_a_run_shows_its_tasks_by_their_names_and_its_tags(site, pag
 
 
 def test_the_graph_of_a_run_has_the_edges_of_the_flow(site):
-    import httpx
-
-    answer = httpx.get(f"{site.server.url}/flow_runs/{site.completed}/graph-v2", timeout=60)
-    nodes = {node["id"]: node for _, node in answer.json()["nodes"]}
-
-    edges = {
-        (nodes[parent["id"]]["label"], node["label"])
-        for node in nodes.values()
-        for parent in node["parents"]
-    }
     trained = [f"train[{index}]" for index in range(4)]
-    assert edges == {
+
+    assert site.edges(site.completed) == {
         *(("start", task) for task in trained),
         *((task, "choose") for task in trained),
         ("choose", "evaluate"),
         ("evaluate", "end"),
+    }
+
+
+def test_split_switch_foreach_and_join_have_their_edges_and_the_arm_not_taken_has_none(site):
+    assert site.edges(site.shapes) == {
+        ("start", "left"),
+        ("start", "choose"),
+        ("choose", "fan"),
+        ("fan", "work[0]"),
+        ("fan", "work[1]"),
+        ("work[0]", "gather"),
+        ("work[1]", "gather"),
+        ("gather", "meet"),
+        ("left", "both"),
+        ("meet", "both"),
+        ("both", "end"),
     }
 
 
@@ -64,6 +71,7 @@ def test_the_artifact_of_a_task_lists_what_it_stored_and_its_card(site, page, pi
 
     page.get_by_role("cell", name="float", exact=True).first.wait_for()
     page.get_by_text("card view").wait_for()
+    page.get_by_role("row").filter(has_text="best_score").get_by_text("0.9").first.wait_for()
     picture(page, "artifacts")
 
 
