@@ -82,7 +82,10 @@ def _default(declared: Any, kind: Any) -> Json:
     try:
         converted = kind.convert(value, None, None)
     except Exception as error:
-        message = f"The default of parameter *{declared.name}* does not fit its type: {error}"
+        message = (
+            f"The default of parameter *{declared.name}* does not fit its type: {error}\n"
+            "Fix: correct the default or the type in the flow's file"
+        )
         raise MetaflowException(message) from error
     # Through JSON and back: what the server will hold, and no type of the user's own.
     return cast("Json", json.loads(json.dumps(converted)))

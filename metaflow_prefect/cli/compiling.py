@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +69,7 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
 
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
     outcome = run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
-    conclude(outcome, is_json=is_json)
+    conclude(outcome, is_json=is_json, fix=_how_to_go_on())
 
 
 @command(
@@ -112,7 +113,14 @@ def resume(
         return
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
     outcome = resume_now(obj, origin_run_id, rerun, parsed(options), run_id_file=run_id_file)
-    conclude(outcome, is_json=options["is_json"])
+    conclude(outcome, is_json=options["is_json"], fix=_how_to_go_on())
+
+
+def _how_to_go_on() -> str:
+    command = f"python {Path(sys.argv[0]).name} prefect resume"
+    return (
+        f"correct what it says, then `{command}` goes on from there; what is done is not done again"
+    )
 
 
 def _resumed_on_its_pool(

@@ -82,7 +82,10 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.is_running:
             if deadline is not None and time.monotonic() > deadline:
-                message = f"{self.pathspec} did not end within {timeout} seconds."
+                message = (
+                    f"{self.pathspec} did not end within {timeout} seconds; it goes on.\n"
+                    "Fix: wait longer, or end it with .terminate(); .url is its page"
+                )
                 raise TimeoutError(message)
             time.sleep(check_interval)
 

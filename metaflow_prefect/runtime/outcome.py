@@ -114,10 +114,11 @@ def steps(progress: Progress | None) -> list[dict[str, Any]]:
     ]
 
 
-def conclude(outcome: Outcome, *, is_json: bool) -> None:
+def conclude(outcome: Outcome, *, is_json: bool, fix: str = "") -> None:
     """Say how the run has ended; exits with code 1 if it did not succeed.
 
-    JSON goes to standard output, words to standard error. A run that succeeded needs no words.
+    JSON goes to standard output, words to standard error. A run that succeeded needs no words; with one
+    that failed *fix* says what to do.
     """
     if is_json:
         sys.stdout.write(json.dumps(outcome.summary(), indent=2) + "\n")
@@ -126,7 +127,7 @@ def conclude(outcome: Outcome, *, is_json: bool) -> None:
         return
     ending = "failed" if outcome.status.is_over else f"is {outcome.state.lower()}"
     why = outcome.message.removeprefix(_PREFECTS_WORDS)
-    sys.stderr.write(f"{outcome.flow} {ending}: {why}\n")
+    sys.stderr.write(f"{outcome.flow} {ending}: {why}\n" + (f"Fix: {fix}\n" if fix else ""))
     sys.exit(1)
 
 

@@ -1,7 +1,7 @@
 """Every message that we can raise, as its receiver reads it: where, what, why, what to do.
 
-The messages are found in the source: each call of an error class of ours, its text with the values that
-only a run knows in braces. `make golden` rewrites the list; read its diff as the person who gets it.
+The messages are found in the source: each call of an error class of ours and whatever else is raised with
+a text, the values that only a run knows in braces. `make golden` rewrites the list; read its diff as the person who gets it.
 """
 
 from __future__ import annotations
@@ -69,8 +69,15 @@ def messages() -> Iterator[Message]:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
                     yield _message(module, _name(node.func), node, names)
-                elif isinstance(node, ast.ClassDef) and node.name in ERRORS:
+                elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                    if _name(node.exc.func) not in ERRORS:
+                        yield _message(module, _name(node.exc.func), node.exc, names)
+                elif isinstance(node, ast.ClassDef) and _is_error(node):
                     yield from _of_class(module, node, names)
+
+
+def _is_error(defined: ast.ClassDef) -> bool:
+    return defined.name in ERRORS or defined.name.endswith("Error")
 
 
 def _of_class(

@@ -91,10 +91,10 @@ def test_a_run_that_did_not_succeed_ends_the_command_with_1(capsys, status, stat
     unhappy = Outcome(flow="DemoFlow", flow_run_id="1", status=status, state=state, message="why")
 
     with pytest.raises(SystemExit) as exit_:
-        outcome.conclude(unhappy, is_json=False)
+        outcome.conclude(unhappy, is_json=False, fix="resume it")
 
     assert exit_.value.code == 1
-    assert capsys.readouterr() == ("", f"{words}\n")
+    assert capsys.readouterr() == ("", f"{words}\nFix: resume it\n")
 
 
 def test_a_parameter_of_the_flow_wins_over_our_option_of_the_same_name():
