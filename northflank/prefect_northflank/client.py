@@ -15,6 +15,7 @@ from prefect_northflank.access import Access
 from prefect_northflank.api import Build, Container, Job, JobRun, Json, JsonObject, LogLine, Project
 from prefect_northflank.budget import Purpose, RateBudget
 from prefect_northflank.errors import (
+    ApiError,
     Delivery,
     NorthflankError,
     RateLimited,
@@ -166,8 +167,13 @@ class NorthflankClient:
     # -- secrets, plans, account ---------------------------------------------------------------------------
 
     async def put_secret_group(self, project: Project, body: JsonObject) -> None:
-        """Create the secret group of this name, or make it equal to *body*."""
-        await self._call("PUT", f"{project.path}/secrets", body=body)
+        """Create the secret group of this name, or make it equal to *body*; no error shows a value of it."""
+        try:
+            await self._call("PUT", f"{project.path}/secrets", body=body)
+        except ApiError as error:
+            # Northflank may quote what it refuses, and the error goes to the flow run's log.
+            values = _object(_object(body.get("secrets")).get("variables")).values()
+            raise error.without(str(value) for value in values) from None
 
     async def secret_group(self, project: Project, group: str) -> JsonObject:
         """Read a secret group: the API's object."""

@@ -18,8 +18,8 @@ from prefect_northflank.api import Project
 from prefect_northflank.blocks import Northflank
 from prefect_northflank.claims import Claim
 from prefect_northflank.environment import SIGTERM_BEHAVIOR, JobEnvironment
-from prefect_northflank.errors import MissingProject
-from prefect_northflank.job import Subject
+from prefect_northflank.errors import MissingProject, Refusals
+from prefect_northflank.job import Subject, refuse_contradictions
 from prefect_northflank.patience import asked_again
 from prefect_northflank.variables import DockerConfigType, NorthflankVariables
 
@@ -73,6 +73,22 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     def pool(self) -> str:
         """Name of the work pool."""
         return self._pool
+
+    def check(self) -> None:
+        """Look at everything that can be known before anything is asked of Northflank.
+
+        Raises:
+            ConfigurationError: it cannot work; all of it, in one error.
+        """
+        refusals = Refusals()
+        with refusals.gathering():
+            if not self.project_id:
+                raise MissingProject
+        with refusals.gathering():
+            self.environment(self.access())
+        with refusals.gathering():
+            refuse_contradictions(self)
+        refusals.raise_all()
 
     def project(self, access: Access) -> Project:
         """Return the project jobs are made in.

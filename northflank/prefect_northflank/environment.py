@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from prefect_northflank.errors import ConfigurationError, LoopbackApiUrl, TemplatedValue
+from prefect_northflank.errors import ConfigurationError, LoopbackApiUrl, Refusals, TemplatedValue
 
 SECRETS = frozenset({"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_CUSTOM_HEADERS"})
 """Settings that open the Prefect API: they go into a secret group, never into a job's plain environment."""
@@ -51,11 +51,13 @@ def job_environment(
     Raises:
         LoopbackApiUrl: the Prefect API would be looked for inside the container.
         TemplatedValue: a value holds `${` and Northflank is not asked to expand it.
-        ConfigurationError: a name Northflank refuses.
+        ConfigurationError: a name Northflank refuses, or several of all these.
     """
+    refusals = Refusals()
     api_url = env.get("PREFECT_API_URL", "")
-    if is_loopback(api_url) and not is_loopback(base_url):
-        raise LoopbackApiUrl(api_url)
+    with refusals.gathering():
+        if is_loopback(api_url) and not is_loopback(base_url):
+            raise LoopbackApiUrl(api_url)
     # Attribution carries names people chose; a flow called "${x}" must run, without its name in a header.
     kept = {
         key: value
@@ -63,7 +65,9 @@ def job_environment(
         if not (key.startswith("PREFECT__") and key.endswith("_NAME") and "${" in value)
     }
     for key, value in kept.items():
-        _check(key, value, expand_templates=expand_templates)
+        with refusals.gathering():
+            _check(key, value, expand_templates=expand_templates)
+    refusals.raise_all()
     return JobEnvironment(
         plain={key: value for key, value in kept.items() if key not in SECRETS},
         secret={key: value for key, value in kept.items() if key in SECRETS},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from enum import Enum
 
 
@@ -17,6 +19,42 @@ class ConfigurationError(NorthflankError):
         self.why = why
         self.remedy = remedy
         super().__init__(f"{what}: {why}. Fix: {remedy}.")
+
+
+class SeveralRefused(ConfigurationError):
+    """More than one thing that cannot work: all of them, so that they are corrected in one go."""
+
+    def __init__(self, refused: Sequence[ConfigurationError]) -> None:
+        self.refused = tuple(refused)
+        NorthflankError.__init__(self, "\n".join(f"- {error}" for error in refused))
+
+
+class Refusals:
+    """Gathers what is refused until everything has been looked at."""
+
+    def __init__(self) -> None:
+        self._found: list[ConfigurationError] = []
+
+    @contextmanager
+    def gathering(self) -> Iterator[None]:
+        """Keep what the block refuses."""
+        try:
+            yield
+        except SeveralRefused as error:
+            self._found += error.refused
+        except ConfigurationError as error:
+            self._found.append(error)
+
+    def raise_all(self) -> None:
+        """Raise what was refused, if anything was.
+
+        Raises:
+            ConfigurationError: the one thing that was, or `SeveralRefused`.
+        """
+        if len(self._found) > 1:
+            raise SeveralRefused(self._found)
+        if self._found:
+            raise self._found[0]
 
 
 class MissingToken(ConfigurationError):
@@ -141,6 +179,15 @@ class ApiError(NorthflankError):
         super().__init__(
             f"{method} {path}: Northflank answered {status} {message}. Fix: {self.remedy}."
         )
+
+    def without(self, secrets: Iterable[str]) -> ApiError:
+        """Return the same error with every one of *secrets* in its message hidden."""
+        message = self.message
+        for secret in filter(None, secrets):
+            # Details are shown as Python shows a dictionary, in which a quote or a backslash is escaped.
+            for form in (secret, repr(secret)[1:-1]):
+                message = message.replace(form, "********")
+        return type(self)(status=self.status, method=self.method, path=self.path, message=message)
 
 
 class Rejected(ApiError):

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from prefect_northflank import names
 from prefect_northflank.api import Json, JsonObject
-from prefect_northflank.errors import ConfigurationError
+from prefect_northflank.errors import ConfigurationError, Refusals
 from prefect_northflank.variables import DEFAULT_IMAGE, DockerConfigType, NorthflankVariables
 
 _RUN_DEPLOYMENT = ("external", "internal", "docker", "storage")
@@ -61,7 +61,24 @@ def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
     Raises:
         ConfigurationError: the variables contradict each other.
     """
+    refuse_contradictions(variables)
     return _single(subject, variables) if variables.cleanup_job else _lasting(subject, variables)
+
+
+def refuse_contradictions(variables: NorthflankVariables) -> None:
+    """Look at all variables that depend on each other.
+
+    Raises:
+        ConfigurationError: some contradict each other, or others are missing.
+    """
+    refusals = Refusals()
+    with refusals.gathering():
+        _source(variables)
+    with refusals.gathering():
+        _docker("", variables)
+    with refusals.gathering():
+        _gpu(variables)
+    refusals.raise_all()
 
 
 def _single(subject: Subject, variables: NorthflankVariables) -> JobRequest:
@@ -232,13 +249,13 @@ _VARIABLE_OF = {
 
 
 def _with(source: str, part: JsonObject, required: tuple[str, ...]) -> JsonObject:
-    for key in required:
-        if key not in part:
-            raise ConfigurationError(
-                what=f"deployment_{source}_*",
-                why=f"deployment_{source}_{_VARIABLE_OF[key]} is missing",
-                remedy=f"set deployment_{source}_{_VARIABLE_OF[key]}",
-            )
+    missing = [f"deployment_{source}_{_VARIABLE_OF[key]}" for key in required if key not in part]
+    if missing:
+        raise ConfigurationError(
+            what=f"deployment_{source}_*",
+            why=", ".join(f"{variable} is missing" for variable in missing),
+            remedy=f"set {' and '.join(missing)}",
+        )
     return part
 
 

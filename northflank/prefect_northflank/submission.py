@@ -86,6 +86,7 @@ class Submitter:
         self, order: Order, before: Before, claim: Claim, *, log: Log
     ) -> InfrastructurePid:
         flow_run, configuration = order.flow_run, order.configuration
+        configuration.check()
         account = self._connections.account(configuration.access())
         project = configuration.project(account.access)
         request = await self._request(configuration, account, claim)

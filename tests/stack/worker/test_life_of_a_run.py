@@ -61,12 +61,17 @@ def test_environment_is_the_users_over_prefects_over_nothing_of_the_host(
 
 
 def test_secrets_are_in_no_request_but_that_of_the_restricted_group(served, prefect, emulator):
-    prefect.wait_for(prefect.trigger(served.deploy("hello")))
+    flow_run = prefect.trigger(served.deploy("hello"))
+    prefect.wait_for(flow_run)
 
     carriers = [it for it in emulator.requests if "S3cret" in str(it)]
     assert {it.path.rsplit("/", 1)[-1] for it in carriers} == {"secrets"}
     group = served.northflank.api("/secrets")["secrets"][0]
     assert group["restrictions"]["restricted"] is True
+    written = [it.read_text() for it in served.folder.glob("worker-*.log")]
+    assert written
+    for secret in ("S3cret", served.northflank.token):
+        assert not [it for it in (*written, prefect.logs(flow_run)) if secret in it]
 
 
 def test_what_the_flow_did_not_log_itself_is_copied_to_its_log_once(served, prefect, conftest):

@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import pytest
 from prefect_northflank.environment import is_loopback, job_environment, shippable
-from prefect_northflank.errors import ConfigurationError, LoopbackApiUrl, TemplatedValue
+from prefect_northflank.errors import (
+    ConfigurationError,
+    LoopbackApiUrl,
+    SeveralRefused,
+    TemplatedValue,
+)
 
 NORTHFLANK = "https://api.northflank.com"
 
@@ -109,6 +114,20 @@ def test_a_flow_with_a_template_in_its_name_still_runs():
     )
 
     assert env.plain == {"A": "1"}
+
+
+def test_all_that_is_wrong_with_an_environment_is_said_at_once():
+    env = {"PREFECT_API_URL": "http://localhost/api", "A B": "1", "HOSTS": "${x}", "C D": "${y}"}
+
+    with pytest.raises(SeveralRefused) as refused:
+        job_environment(env, base_url=NORTHFLANK, expand_templates=False)
+
+    assert [type(it) for it in refused.value.refused] == [
+        LoopbackApiUrl,
+        ConfigurationError,
+        TemplatedValue,
+        ConfigurationError,
+    ]
 
 
 def test_a_variable_northflank_refuses_is_named():

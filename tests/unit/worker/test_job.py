@@ -270,6 +270,23 @@ def test_variables_that_contradict_each_other_are_refused_with_the_remedy(variab
         body(**variables)
 
 
+def test_all_contradictions_are_named_at_once():
+    with pytest.raises(ConfigurationError) as refused:
+        body(
+            deployment_vcs_project_url="https://x",
+            billing_gpu_enabled=True,
+            deployment_docker_config_type="customEntrypoint",
+        )
+
+    for variable in (
+        "deployment_vcs_project_type",
+        "deployment_vcs_project_branch",
+        "billing_gpu_type",
+        "deployment_docker_custom_entrypoint",
+    ):
+        assert f"set {variable}" in str(refused.value) or f"and {variable}" in str(refused.value)
+
+
 # -- lasting jobs --------------------------------------------------------------------------------------------
 
 

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import traceback
 
 import httpx
 import pytest
 from prefect_northflank.api import Project
-from prefect_northflank.errors import ConfigurationError
+from prefect_northflank.errors import ConfigurationError, Rejected
 from prefect_northflank.secrets import SecretGroups, admitting_tags
 
 P = Project(id="demo")
@@ -59,6 +61,24 @@ def test_pools_do_not_share_a_group(client):
 
     one, other = asyncio.run(scenario())
     assert one != other
+
+
+def test_no_error_shows_a_secret_that_northflank_quotes(client, wire):
+    wire.answer = lambda request: httpx.Response(
+        409 if request.url.path.endswith("/tags") else 400,
+        json={"error": {"message": "Invalid", "details": json.loads(request.content)}},
+    )
+
+    with pytest.raises(Rejected) as refused:
+        asyncio.run(
+            SecretGroups(client).tag_for(
+                P, pool="nf", secret={"PREFECT_API_KEY": "pnu_1'\\"}, identity=""
+            )
+        )
+
+    shown = "".join(traceback.format_exception(refused.value))
+    assert "PREFECT_API_KEY" in shown
+    assert "pnu_1" not in shown
 
 
 def test_nothing_secret_needs_no_group(client, wire):
