@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -257,5 +258,12 @@ def _started(run: RunRecord, deployment: str) -> str:
 
 
 def _in_words(run: RunRecord) -> str:
-    when = "" if run.start is None else f", began {run.start:%Y-%m-%d %H:%M:%S}"
-    return f"{run.name}: {run.status.value} ({run.state}{when}) {run.message}".rstrip()
+    head = f"{run.name}: {run.status.value} ({run.state}"
+    if run.start is not None:
+        return f"{head}, began {_clock(run.start)}) {run.message}".rstrip()
+    # Of a run that waits for its time Prefect says no more than that.
+    return f"{head}, due {_clock(run.due)})" if run.due is not None else f"{head}) {run.message}"
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

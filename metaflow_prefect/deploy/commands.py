@@ -116,7 +116,7 @@ def report(state: Any, wanted: DeployOptions, prepared: Prepared, deployed: Depl
             "Start a run of it, and watch it:",
             f"  python {flow_file} {_branch(prepared.flow.project)}prefect trigger{_name(wanted)} --wait",
             "",
-            "Its runs wait until a worker serves the pool:",
+            "Its runs wait until a worker serves the pool; where none does yet:",
             f"  prefect worker start --pool {planned.work_pool}",
         )
     )

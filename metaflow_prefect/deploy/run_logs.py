@@ -33,7 +33,7 @@ class Line:
 
     def __str__(self) -> str:
         where = f"[{self.task}] " if self.task else ""
-        return f"{self.moment:%Y-%m-%d %H:%M:%S} {where}{self.message}"
+        return f"{self.moment.astimezone():%Y-%m-%d %H:%M:%S} {where}{self.message}"
 
     def summary(self) -> dict[str, Any]:
         """Return the line as JSON-able data."""

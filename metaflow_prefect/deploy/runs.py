@@ -19,7 +19,10 @@ _PREFIX = names.run_id("")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRecord:
-    """One run of a deployment: a Prefect flow run. `state` is Prefect's name of what it is doing."""
+    """One run of a deployment: a Prefect flow run.
+
+    `state` is Prefect's name of what it is doing; `due` is when it is to begin, which schedules plan ahead.
+    """
 
     id: str
     name: str
@@ -28,6 +31,7 @@ class RunRecord:
     status: RunStatus
     state: str
     message: str
+    due: datetime | None
     start: datetime | None
     end: datetime | None
     url: str | None
@@ -50,6 +54,7 @@ class RunRecord:
             "status": self.status.value,
             "state": self.state,
             "message": self.message,
+            "due": None if self.due is None else self.due.isoformat(),
             "start": None if self.start is None else self.start.isoformat(),
             "end": None if self.end is None else self.end.isoformat(),
             "url": self.url,
@@ -182,6 +187,7 @@ def _parse(flow_run: Any, flow_name: str) -> RunRecord:
         status=status(kind, name),
         state=name,
         message=(state.message if state is not None else None) or "",
+        due=flow_run.expected_start_time,
         start=flow_run.start_time,
         end=flow_run.end_time,
         url=url_for("flow-run", obj_id=flow_run.id, default_base_url=None),

@@ -34,8 +34,8 @@ class Board:
             if self._progress is not None:
                 self._progress = self._progress.after(event)
 
-    def finish(self, state: State) -> None:
-        """Take note of the run's end."""
+    def finish(self, state: State, failure: str = "") -> None:
+        """Take note of the run's end, and of its first error."""
         with self._lock:
             if self._progress is not None:
-                self._progress = self._progress.finished(state, time.time())
+                self._progress = self._progress.finished(state, time.time(), failure)

@@ -6,6 +6,7 @@ terminal read them there (`progress_of`).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from metaflow_prefect.runtime import drawing
@@ -22,6 +23,7 @@ def chart(steps: tuple[Step, ...], docs: Mapping[str, str], progress: Progress, 
     head = (
         f"### `{progress.flow}/{progress.run_id}`\n\n"
         f"**{progress.state.value}**, {duration(progress.seconds(now))}\n\n"
+        f"{_failure(progress.failure)}"
     )
     rows = "\n".join(_row(step, docs.get(step.name, ""), progress, now) for step in progress.steps)
     return (
@@ -40,6 +42,14 @@ def progress_of(markdown: str) -> Progress | None:
 def percent(step: StepProgress) -> float:
     """Return how much of a foreach is done."""
     return 100.0 * step.done / step.total if step.total else 0.0
+
+
+def _failure(text: str) -> str:
+    """Return the first error as a block; of a longer fence than any that its text may hold."""
+    if not text:
+        return ""
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 3)
+    return f"{fence}text\n{text}\n{fence}\n\n"
 
 
 def _row(step: StepProgress, doc: str, progress: Progress, now: float) -> str:

@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from metaflow_prefect import names
-from metaflow_prefect.errors import StepFailed
+from metaflow_prefect.errors import MetaflowPrefectError, StepFailed
 from metaflow_prefect.runtime import deployed, events, first_code, prefects_lines, report
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
@@ -98,7 +98,7 @@ def _run_to_the_end(
 ) -> None:
     from prefect.exceptions import Pause
 
-    is_successful, is_over = False, True
+    is_successful, is_over, failure = False, True, ""
     try:
         session.begin(parameters)
         schedule.run()
@@ -106,9 +106,12 @@ def _run_to_the_end(
     except Pause:
         is_over = False
         raise
+    except MetaflowPrefectError as error:
+        failure = str(error)
+        raise
     finally:
         session.close()
-        session.board.finish(_ending(is_successful=is_successful, is_over=is_over))
+        session.board.finish(_ending(is_successful=is_successful, is_over=is_over), failure)
         if is_over:
             session.run_exit_hooks(is_successful=is_successful, show=report.exit_hook_says)
 

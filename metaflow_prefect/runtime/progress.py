@@ -128,7 +128,10 @@ class StepProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Progress:
-    """A run: its Metaflow id, its steps in the order of the graph, and when it began and ended."""
+    """A run: its Metaflow id, its steps in the order of the graph, and when it began and ended.
+
+    `failure` is the message of the first error, empty unless the run has failed.
+    """
 
     flow: str
     run_id: str
@@ -136,6 +139,7 @@ class Progress:
     began: float
     ended: float | None = None
     state: State = State.RUNNING
+    failure: str = ""
 
     @property
     def is_over(self) -> bool:
@@ -154,9 +158,9 @@ class Progress:
         )
         return dataclasses.replace(self, steps=steps)
 
-    def finished(self, state: State, moment: float) -> Progress:
+    def finished(self, state: State, moment: float, failure: str = "") -> Progress:
         """Return the run after its end."""
-        return dataclasses.replace(self, state=state, ended=moment)
+        return dataclasses.replace(self, state=state, ended=moment, failure=failure)
 
 
 def begin(flow: str, run_id: str, steps: Iterable[Step], moment: float) -> Progress:

@@ -101,11 +101,15 @@ class Reporter:
             "type": "markdown",
             "description": f"Artifacts of {place.label}",
             "data": markdown(
-                pathspec, record.artifacts, values, cards=cards, flow_file=session.context.flow_file
+                pathspec, record.artifacts, values, cards=cards, command=self._flow_command()
             ),
             "flow_run_id": self._flow_run_id,
             "task_run_id": str(task_run_id),
         }
+
+    def _flow_command(self) -> str:
+        context = self._session.context
+        return f"python {context.flow_file} --datastore={context.program.datastore}"
 
 
 def markdown(
@@ -114,21 +118,21 @@ def markdown(
     values: Mapping[str, object],
     *,
     cards: tuple[Card, ...] = (),
-    flow_file: str = "",
+    command: str = "",
 ) -> str:
-    """Return a table of *artifacts* with those *values* that can be shown and the Python that fetches each, and the cards."""
+    """Return a table of *artifacts* with those *values* that can be shown, the Python that fetches one, and the cards."""
     head = f"### `{pathspec}`\n\n"
     if not artifacts:
-        return f"{head}This task stored no artifacts.\n{_cards(pathspec, cards, flow_file)}"
+        return f"{head}This task stored no artifacts.\n{_cards(pathspec, cards, command)}"
     rows = "\n".join(
-        f"| `{item.name}` | `{item.type}` | {_size(item.size)} | {_value(item.name, values)} "
-        f"| `task[{item.name!r}].data` |"
+        f"| `{item.name}` | `{item.type}` | {_size(item.size)} | {_value(item.name, values)} |"
         for item in artifacts
     )
     return (
-        f"{head}| artifact | type | size | value | fetch it with |\n|---|---|---|---|---|\n{rows}\n\n"
+        f"{head}| artifact | type | size | value |\n|---|---|---|---|\n{rows}\n\n"
         "```python\nfrom metaflow import Task, namespace\n\nnamespace(None)\n"
-        f"task = Task({pathspec!r})\n```\n{_cards(pathspec, cards, flow_file)}"
+        f"task = Task({pathspec!r})\nvalue = task[{artifacts[0].name!r}].data\n```\n"
+        f"{_cards(pathspec, cards, command)}"
     )
 
 
@@ -140,14 +144,15 @@ def _value(name: str, values: Mapping[str, object]) -> str:
     return f"`{shown}`"
 
 
-def _cards(pathspec: str, cards: tuple[Card, ...], flow_file: str) -> str:
+def _cards(pathspec: str, cards: tuple[Card, ...], command: str) -> str:
     if not cards:
         return ""
     rows = "\n".join(f"| {card.id} | `{card.type}` | `{card.location}` |" for card in cards)
-    command = f"python {flow_file} card view {pathspec.partition('/')[2]}"
+    view = f"{command} card view {pathspec.partition('/')[2]}"
     return (
         f"\n#### Cards\n\n| id | type | kept at |\n|---|---|---|\n{rows}\n\n"
-        f"Open them in your browser, with the datastore's settings of the run:\n\n```bash\n{command}\n```\n"
+        "Open them in your browser, in the flow's folder and with your access to the datastore:\n\n"
+        f"```bash\n{view}\n```\n"
     )
 
 

@@ -11,7 +11,9 @@ _PLAIN = frozenset({"bool", "int", "float", "str", "NoneType"})
 """Types whose values are read without executing anybody's code."""
 
 _MAX_BYTES = 2_000
-_MAX_CHARACTERS = 60
+_MAX_CHARACTERS = 30
+"""More would run under the column at the right of Prefect's page."""
+
 _SECRET = re.compile(r"secret|passw|token|credential|api_?key|private_?key", re.IGNORECASE)
 
 

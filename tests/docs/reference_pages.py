@@ -21,7 +21,8 @@ def _option(option: Any) -> tuple[str, str]:
     if option.is_flag:
         return f"`{'`, `'.join(names)}`", option.help or ""
     choices = getattr(option.type, "choices", None)
-    word = option.metavar or ("|".join(choices) if choices else option.type.name.upper())
+    # Not "|", which tables of Markdown show with a backslash inside code.
+    word = option.metavar or ("/".join(choices) if choices else option.type.name.upper())
     more = [f"default {option.default}"] if option.show_default else []
     more += ["may be given several times"] if option.multiple else []
     said = (option.help or "").rstrip(".")

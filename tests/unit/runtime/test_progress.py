@@ -209,6 +209,17 @@ def test_those_who_watch_read_the_progress_in_the_artifact_again():
     named = dataclasses.replace(a_run_under_way(), flow="Odd-->Flow")
 
     assert progress_of(chart(STEPS, {"start": "Read | write."}, named, 10.0)) == named
+
+
+def test_the_chart_of_a_failed_run_has_its_first_error_in_a_block_that_the_error_cannot_end():
+    error = "Step train failed.\n  File flow.py, line 3\n````\n-->"
+    failed = a_run_under_way().finished(State.FAILED, 8.0, error)
+
+    shown = chart(STEPS, {}, failed, 10.0)
+
+    before, _, rest = shown.partition("```````text\n")
+    assert (rest.partition("\n```````\n")[0], "failed" in before) == (error, True)
+    assert progress_of(shown) == failed
     assert progress_of("### another artifact") is None
 
 

@@ -24,7 +24,9 @@ def test_a_task_shows_its_artifacts_and_its_cards(golden):
     cards = (Card(type="default", id="report", location="s3://bucket/cards/default-report-1.html"),)
 
     values = {"note": "a `tick`, a |bar|\n" + 60 * "x", "score": 0.98}
-    shown = markdown(PATHSPEC, artifacts, values, cards=cards, flow_file="flow.py")
+    shown = markdown(
+        PATHSPEC, artifacts, values, cards=cards, command="python flow.py --datastore=s3"
+    )
 
     golden(Path(__file__).with_name("artifacts_of_a_task.txt"), shown)
 
@@ -32,10 +34,10 @@ def test_a_task_shows_its_artifacts_and_its_cards(golden):
 def test_a_task_that_stored_nothing_says_so_and_still_shows_its_cards():
     card = Card(type="blank", id="", location="/data/mf.cards/blank-1.html")
 
-    shown = markdown(PATHSPEC, (), {}, cards=(card,), flow_file="flow.py")
+    shown = markdown(PATHSPEC, (), {}, cards=(card,), command="python flow.py --datastore=s3")
 
     assert "stored no artifacts" in shown
-    assert "python flow.py card view prefect-1/train/t-2" in shown
+    assert "python flow.py --datastore=s3 card view prefect-1/train/t-2" in shown
 
 
 def test_only_short_plain_values_that_are_no_secrets_by_name_are_shown():
