@@ -36,7 +36,7 @@ class Publisher:
         *,
         is_continued: bool,
     ) -> None:
-        """Prepare for a run whose board has begun; *say* is told where to look, and if Prefect refuses a post.
+        """Prepare for a run whose board has begun; *say* is told where to look, and once if Prefect refuses a post.
 
         An execution that continues an earlier one goes on with its artifacts.
         """
@@ -48,6 +48,7 @@ class Publisher:
         self._flow_run_id = flow_run_id
         self._ids: dict[str, Any] = {}
         self._posted: dict[str, object] = {}
+        self._has_complained = False
         self._is_over = threading.Event()
         context = contextvars.copy_context()
         self._thread = threading.Thread(
@@ -65,21 +66,28 @@ class Publisher:
             self._thread.join(_LAST_POST_SECONDS)
 
     def _run(self) -> None:
+        pause = 0.0
+        while not self._is_over.wait(pause):
+            self._try_to_post()
+            pause = _EVERY_SECONDS
+        self._try_to_post()
+
+    def _try_to_post(self) -> None:
         try:
-            progress = self._board.progress
-            if self._is_continued and progress is not None:
-                self._find_earlier(progress.flow)
-            while not self._is_over.wait(_EVERY_SECONDS if self._posted else 0.0):
-                self._post()
             self._post()
         except Exception as error:  # noqa: BLE001  a thread's boundary; what people see never decides what a run does
-            self._say(f"The run's progress can't be posted to Prefect any more: {error}")
+            # The next one may be accepted: a server is away for a while when it is updated.
+            if not self._has_complained:
+                self._has_complained = True
+                self._say(f"The run's progress could not be posted to Prefect: {error}")
 
     def _post(self) -> None:
         progress = self._board.progress
         if progress is None or self._posted.get("") == progress:
             return
-        self._posted[""] = progress
+        if self._is_continued:
+            self._find_earlier(progress.flow)
+            self._is_continued = False
         self._put(
             artifact_key(progress.flow),
             "markdown",
@@ -89,13 +97,14 @@ class Publisher:
         for step in progress.steps:
             if step.is_foreach and step.total >= _WIDE:
                 self._put_bar(progress, step)
+        self._posted[""] = progress
 
     def _put_bar(self, progress: Progress, step: StepProgress) -> None:
         done = percent(step)
         if self._posted.get(step.name) != done:
-            self._posted[step.name] = done
             key = _bar_key(progress.flow, step.name)
             self._put(key, "progress", f"Tasks of {step.name} that are done", done)
+            self._posted[step.name] = done
 
     def _put(self, key: str, kind: str, description: str, data: object) -> None:
         from prefect.client.orchestration import get_client
