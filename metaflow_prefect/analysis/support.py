@@ -81,7 +81,7 @@ STEP_DECORATORS = (
 FLOW_DECORATORS = (
     _mapped("schedule", "the deployment's cron schedule, with its time zone"),
     _mapped("project", "`project.branch.Flow` is the deployment's name; --branch and --production as under `run`"),
-    _mapped("exit_hook", "runs after the flow, on success or on error"),
+    _mapped("exit_hook", "hooks of the Prefect flow: on completion; on failure, crash and cancellation"),
     _mapped("trigger", "an automation of the deployment; parameters from the event's payload, in their own types"),
     _mapped("trigger_on_finish", "an automation of the deployment; `current.trigger` says which runs"),
     _mapped("conda_base", "as @conda on every step"),

@@ -16,7 +16,7 @@ from metaflow_prefect.version import VERSION
 
 _FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolTaskRunner", "flow", "task",
                 "Json", "Parameter", "Program", "Step", "End", "Foreach", "Next", "Parallel", "Split", "Switch",
-                "check_api", "execute", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
+                "check_api", "execute", "exit_hooks", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
                 "pathlib", "shutil", "sys", "tempfile", "zipfile")  # fmt: skip
 
 TRIGGERED_BY = "triggered_by"
@@ -93,6 +93,8 @@ class FileView:
     def runtime_names(self) -> tuple[str, ...]:
         """What the file imports of the runtime, sorted as isort does."""
         used = _ALWAYS_IMPORTED | {step.transition.kind for step in self.steps}
+        if self.flow.exit_hooks != ir.ExitHooks():
+            used |= {"exit_hooks"}
         if self.parameters:
             used |= {"Parameter"}
         if any(parameter.type is ir.ParameterType.JSON for parameter in self.flow.parameters):
@@ -172,6 +174,7 @@ def _flow_options(flow: ir.Flow) -> tuple[Option, ...]:
         Option("name", flow.name),
         Option("timeout_seconds", flow.workflow_timeout_seconds),
         Option("task_runner", Code(f"ThreadPoolTaskRunner(max_workers={flow.max_workers})")),
+        Option("", Code("**exit_hooks(PROGRAM)") if flow.exit_hooks != ir.ExitHooks() else None),
     )
 
 

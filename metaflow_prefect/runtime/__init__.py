@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from metaflow_prefect.runtime.engine import execute, run_step
     from metaflow_prefect.runtime.graph import End, Foreach, Next, Parallel, Split, Step, Switch
+    from metaflow_prefect.runtime.hooks import exit_hooks
     from metaflow_prefect.runtime.parameters import Json, Parameter, main
     from metaflow_prefect.runtime.program import RUNTIME_API, Program, check_api
 
@@ -28,12 +29,14 @@ __all__ = [
     "Switch",
     "check_api",
     "execute",
+    "exit_hooks",
     "main",
     "run_step",
 ]
 
 _MODULES = {
     **dict.fromkeys(("execute", "run_step"), "engine"),
+    "exit_hooks": "hooks",
     **dict.fromkeys(("End", "Foreach", "Next", "Parallel", "Split", "Step", "Switch"), "graph"),
     **dict.fromkeys(("Json", "Parameter", "main"), "parameters"),
     **dict.fromkeys(("RUNTIME_API", "Program", "check_api"), "program"),

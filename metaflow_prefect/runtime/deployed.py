@@ -42,7 +42,7 @@ def completed(
         options,
         origin=options.origin or _origin(program, os.environ),
         kept=_kept(steps, flow_run.deployment_id),
-        variables={**_schedule(flow_run), **_trigger(triggered_by)},
+        variables={**schedule(flow_run), **_trigger(triggered_by)},
     )
 
 
@@ -53,7 +53,7 @@ def _kept(steps: Iterable[Step], deployment_id: object) -> Kept:
     return read_kept(deployment_id)
 
 
-def _schedule(flow_run: Any) -> dict[str, str]:
+def schedule(flow_run: Any) -> dict[str, str]:
     """Return the moment a schedule has set; the one it had at first, should the run begin again later."""
     if not flow_run.auto_scheduled or flow_run.expected_start_time is None:
         return {}

@@ -98,28 +98,20 @@ def _run_to_the_end(
 ) -> None:
     from prefect.exceptions import Pause
 
-    is_successful, is_over, failure = False, True, ""
+    ending, failure = State.FAILED, ""
     try:
         session.begin(parameters)
         schedule.run()
-        is_successful = True
+        ending = State.DONE
     except Pause:
-        is_over = False
+        ending = State.SUSPENDED
         raise
     except MetaflowPrefectError as error:
         failure = str(error)
         raise
     finally:
         session.close()
-        session.board.finish(_ending(is_successful=is_successful, is_over=is_over), failure)
-        if is_over:
-            session.run_exit_hooks(is_successful=is_successful, show=report.exit_hook_says)
-
-
-def _ending(*, is_successful: bool, is_over: bool) -> State:
-    if not is_over:
-        return State.SUSPENDED
-    return State.DONE if is_successful else State.FAILED
+        session.board.finish(ending, failure)
 
 
 def run_step(label: str) -> None:

@@ -38,14 +38,6 @@ def flow_log() -> Callable[[str], None]:
     return lambda text: logger.info("%s", text)
 
 
-def exit_hook_says(text: str) -> None:
-    """Show in the flow run's log what an exit hook printed."""
-    from prefect.logging import get_run_logger
-
-    if text:
-        get_run_logger().info("%s", text)
-
-
 class Reporter:
     """Tells of the tasks of one run, in Metaflow's metadata and on Prefect's page; shared by their threads."""
 

@@ -17,7 +17,6 @@ from metaflow_prefect.runtime import (
     choice,
     commands,
     endings,
-    exit_hooks,
     namespace,
     where_safe,
 )
@@ -224,10 +223,6 @@ class Session:
         if self.context.config_file is not None:
             Path(self.context.config_file).unlink(missing_ok=True)
         self._processes.dispose()
-
-    def run_exit_hooks(self, *, is_successful: bool, show: Callable[[str], None]) -> None:
-        """Run the functions of @exit_hook (see `exit_hooks.run`)."""
-        exit_hooks.run(self.context, self._environment({}), is_successful=is_successful, show=show)
 
     def _copy(self, do: Callable[[MetadataCopy], object]) -> None:
         """Copy the run's metadata where that is called for."""

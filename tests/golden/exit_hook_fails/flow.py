@@ -12,6 +12,7 @@ from metaflow_prefect.runtime import (
     Step,
     check_api,
     execute,
+    exit_hooks,
     main,
     run_step,
 )
@@ -48,6 +49,7 @@ STEPS = (
 @flow(
     name="ExitHookFailsFlow",
     task_runner=ThreadPoolTaskRunner(max_workers=16),
+    **exit_hooks(PROGRAM),
 )
 def exit_hook_fails_flow() -> None:
     """ExitHookFailsFlow"""

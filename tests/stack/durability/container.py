@@ -50,9 +50,13 @@ class Container:
 
     def deploy_and_trigger(self, pool: str) -> None:
         """Deploy the flow to a pool without a worker and create the run."""
-        file = self.folder / "run_id"
         self.command(str(FLOW), "prefect", "deploy", "--work-pool", pool, "--max-workers", "2")
-        self.command(str(FLOW), "prefect", "trigger", "--run-id-file", str(file))
+        self.trigger(FLOW)
+
+    def trigger(self, flow: Path) -> None:
+        """Create a run of the deployment of *flow*."""
+        file = self.folder / "run_id"
+        self.command(str(flow), "prefect", "trigger", "--run-id-file", str(file))
         self.run_id = file.read_text()
 
     def start(self) -> subprocess.Popen[bytes]:
@@ -90,6 +94,11 @@ class Container:
         mark = f"METAFLOW_RUN_ID={self.run_id}".encode()
         return [pid for pid in _processes() if mark in _read(pid, "environ").split(b"\0")]
 
+    def end(self, process: subprocess.Popen[bytes]) -> None:
+        """Kill whatever is left of *process*."""
+        if process.poll() is None:
+            self.kill(process, Death.CONTAINER)
+
     def kill(self, process: subprocess.Popen[bytes], death: Death) -> None:
         """Kill *process* with all it has started, or only Prefect's part of it, and see every step end."""
         family = _descendants(process.pid)
@@ -112,12 +121,19 @@ def wait_until(holds: Callable[[], object], what: str) -> None:
         time.sleep(0.05)
 
 
+def children(pid: int) -> list[int]:
+    """Return the processes that *pid* has started and that still run."""
+    found: list[int] = []
+    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(OSError):
+            found += [int(child) for child in listed.read_text().split()]
+    return found
+
+
 def _descendants(pid: int) -> list[int]:
     found = [pid]
     for parent in found:
-        for children in Path(f"/proc/{parent}/task").glob("*/children"):
-            with suppress(OSError):
-                found += [int(child) for child in children.read_text().split()]
+        found += children(parent)
     return found
 
 

@@ -1,0 +1,85 @@
+"""@exit_hook as hooks of a Prefect flow: its functions run when a flow run has ended, however it did.
+
+Prefect knows best what an ending is. A run that is suspended or moved to another machine has none;
+one whose process was killed has one, seen by the process that started it.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from types import SimpleNamespace
+from typing import Any
+
+from metaflow_prefect import names
+from metaflow_prefect.runtime import commands, deployed, first_code, kept
+from metaflow_prefect.runtime.datastore import RunDatastore
+from metaflow_prefect.runtime.program import Program
+
+_SCRIPT = "metaflow.plugins.exit_hook.exit_hook_script"
+
+_Hook = Callable[[Any, Any, Any], None]
+
+
+def exit_hooks(program: Program) -> dict[str, list[_Hook]]:
+    """Return the hooks of the Prefect flow made from *program*, as keywords of `@flow`."""
+    hooks: dict[str, list[_Hook]] = {}
+    if program.on_success:
+        hooks["on_completion"] = [_hook(program, is_successful=True)]
+    if program.on_error:
+        for ending in ("on_failure", "on_crashed", "on_cancellation"):
+            hooks[ending] = [_hook(program, is_successful=False)]
+    return hooks
+
+
+def _hook(program: Program, *, is_successful: bool) -> _Hook:
+    def exit_hook(flow: Any, flow_run: Any, _state: Any) -> None:
+        from prefect.logging.loggers import flow_run_logger
+
+        logger = flow_run_logger(flow_run, flow)
+        begun = _begun_with(program, flow, flow_run)
+        if begun is not None:
+            _run(begun, flow_run, is_successful=is_successful, show=logger.info)
+
+    return exit_hook
+
+
+def _begun_with(program: Program, flow: Any, flow_run: Any) -> Program | None:
+    """Return the program that the run began with, or None if Metaflow knows no such run."""
+    run_id = names.run_id(flow_run.id)
+    if not RunDatastore(program.flow, run_id, program.datastore, program.datastore_root).begun():
+        return None
+    context = SimpleNamespace(flow=flow, flow_run=flow_run)
+    first, _ = first_code.of_run(context, run_id, program, (), lambda _text: None)
+    return first
+
+
+def _run(
+    program: Program, flow_run: Any, *, is_successful: bool, show: Callable[[str, str], None]
+) -> None:
+    """Run the functions as Metaflow's runtime does; a failing one is shown, never raised."""
+    run_id = names.run_id(flow_run.id)
+    for function in program.on_success if is_successful else program.on_error:
+        words = [sys.executable, "-m", _SCRIPT, str(program.flow_file), function]
+        ended = subprocess.run(
+            [*words, f"{program.flow}/{run_id}"],
+            env=_environment(flow_run),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+        if ended.stdout.strip():
+            show("%s", ended.stdout.strip())
+        if ended.returncode != 0:
+            show("%s", f"[exit_hook] Hook {function!r} failed with exit code {ended.returncode}")
+
+
+def _environment(flow_run: Any) -> Mapping[str, str]:
+    """Return what the steps of the run have, too: the flow's file is imported for its functions."""
+    taken = kept.read(flow_run.deployment_id) if flow_run.deployment_id else kept.NOTHING
+    given = {**taken.variables, **os.environ, **deployed.schedule(flow_run)}
+    return commands.environment(given, python=sys.executable, run_id=names.run_id(flow_run.id))
