@@ -41,7 +41,10 @@ def parameters(flow: Any) -> tuple[tuple[Parameter, ...], tuple[Finding, ...]]:
             findings.append(_declared_twice(declared.name))
             continue
         seen.add(declared.name.lower())
-        found.append(_parameter(declared, kind, parameter_type))
+        try:
+            found.append(_parameter(declared, kind, parameter_type))
+        except _UnfitDefault as unfit:
+            findings.append(_unfit_default(declared.name, unfit))
     return tuple(found), tuple(findings)
 
 
@@ -71,7 +74,12 @@ def _parameter(declared: Any, kind: Any, parameter_type: ParameterType) -> Param
 
 
 def _default(declared: Any, kind: Any) -> Json:
-    from metaflow.exception import MetaflowException
+    """Return the default as a Prefect server will hold it.
+
+    Raises:
+        _UnfitDefault: Metaflow's own type does not take it, or JSON cannot say it.
+    """
+    from metaflow._vendor import click
     from metaflow.parameters import DeployTimeField
 
     value = declared.kwargs.get("default")
@@ -80,15 +88,23 @@ def _default(declared: Any, kind: Any) -> Json:
     if value is None or kind.name == "FilePath":
         return cast("Json", value)
     try:
-        converted = kind.convert(value, None, None)
-    except Exception as error:
-        message = (
-            f"The default of parameter *{declared.name}* does not fit its type: {error}\n"
-            "Fix: correct the default or the type in the flow's file"
-        )
-        raise MetaflowException(message) from error
-    # Through JSON and back: what the server will hold, and no type of the user's own.
-    return cast("Json", json.loads(json.dumps(converted)))
+        # Through JSON and back: what the server will hold, and no type of the user's own.
+        return cast("Json", json.loads(json.dumps(kind.convert(value, None, None))))
+    except (click.ClickException, TypeError, ValueError) as error:
+        raise _UnfitDefault(str(error)) from error
+
+
+class _UnfitDefault(Exception):
+    """A default that a parameter of its type cannot have; says why."""
+
+
+def _unfit_default(name: str, unfit: _UnfitDefault) -> Finding:
+    return Finding(
+        where=f"parameter {name}",
+        feature="its default",
+        reason=f"it does not fit its type: {unfit}",
+        remedy="correct the default or the type in the flow's file",
+    )
 
 
 def _unknown_type(name: str, kind: str) -> Finding:

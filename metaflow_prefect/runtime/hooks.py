@@ -35,7 +35,7 @@ def exit_hooks(program: Program) -> dict[str, list[_Hook]]:
 
 
 def _hook(program: Program, *, is_successful: bool) -> _Hook:
-    def exit_hook(flow: Any, flow_run: Any, _state: Any) -> None:
+    def exit_hook(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001  Prefect passes them by name
         from prefect.logging.loggers import flow_run_logger
 
         logger = flow_run_logger(flow_run, flow)

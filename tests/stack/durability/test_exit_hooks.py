@@ -40,8 +40,9 @@ def kill_the_flow(process: subprocess.Popen[bytes], _run: UUID) -> None:
     os.kill(flow, signal.SIGKILL)
 
 
-def terminate(process: subprocess.Popen[bytes], _run: UUID) -> None:
-    process.terminate()
+def terminate_the_flow(process: subprocess.Popen[bytes], _run: UUID) -> None:
+    (flow,) = children(process.pid)
+    os.kill(flow, signal.SIGTERM)
 
 
 def cancel(_process: subprocess.Popen[bytes], run: UUID) -> None:
@@ -56,7 +57,7 @@ def cancel(_process: subprocess.Popen[bytes], run: UUID) -> None:
     ("end", "expected"),
     [
         (kill_the_flow, StateType.CRASHED),
-        (terminate, StateType.CRASHED),
+        (terminate_the_flow, StateType.CRASHED),
         (cancel, StateType.CANCELLED),
     ],
 )
