@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
@@ -213,8 +212,3 @@ def parsed(pid: str | None) -> InfrastructurePid | None:
         return InfrastructurePid.parse(pid or "")
     except ValueError:
         return None
-
-
-def last_change(flow_run: FlowRun) -> datetime | None:
-    """Return when the flow run got its state."""
-    return flow_run.state.timestamp if flow_run.state else None

@@ -10,9 +10,6 @@ from uuid import UUID
 MAX_JOB_NAME = 52
 """Longest job name (API field `name` of a job)."""
 
-JOB_NAME = re.compile(r"[a-zA-Z]((-|\s)?[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*)?")
-"""What a job name must match (API field `name`)."""
-
 _HEX_ID = 32
 _SUBMISSION = 4
 _DIGEST = 8

@@ -81,6 +81,62 @@ def count(values: Iterable[T]) -> dict[T, int]:
     return dict(sorted(Counter(values).items()))
 
 
+@dataclass
+class Load:
+    """The flow runs of a soak: half of them with a job each, half with runs of a lasting job."""
+
+    pool: Any
+    chance: random.Random
+    deployments: Sequence[UUID]
+    markers: Sequence[Path]
+    flow_runs: list[UUID] = field(default_factory=list)
+
+    def trigger(self, many: int) -> None:
+        for marker in self.markers[len(self.flow_runs) : len(self.flow_runs) + many]:
+            self.flow_runs.append(
+                self.pool.prefect.trigger(
+                    self.deployments[len(self.flow_runs) % 2],
+                    marker=str(marker),
+                    seconds=self.chance.uniform(0, 6),
+                    pulling=self.chance.uniform(0, 3),
+                )
+            )
+
+    def states(self) -> dict[UUID, str]:
+        """Return the type of each flow run's state, in as few calls as the server allows."""
+        found: dict[UUID, str] = {}
+        for start in range(0, len(self.flow_runs), 200):
+            ids = [str(it) for it in self.flow_runs[start : start + 200]]
+            answer = self.pool.prefect.post(
+                "/flow_runs/filter", {"flow_runs": {"id": {"any_": ids}}}
+            )
+            found |= {UUID(it["id"]): it["state_type"] for it in answer}
+        return found
+
+    def jobs_left(self) -> list[str]:
+        ours = [it.hex for it in self.flow_runs]
+        return [job for job in self.pool.northflank.jobs() if any(it in job for it in ours)]
+
+    def wait_for_the_end(self, patience: float) -> None:
+        """Wait until all are final and no job is left; tell now and then how it goes."""
+        began = tell_at = time.monotonic()
+        while time.monotonic() < began + patience:
+            states = self.states()
+            if not set(states.values()) - FINAL and not self.jobs_left():
+                return
+            if time.monotonic() >= tell_at:
+                tell_at += PROGRESS_SECONDS
+                sys.stderr.write(f"{time.monotonic() - began:.0f} s {count(states.values())}\n")
+            time.sleep(2)
+
+    def fates(self) -> dict[UUID, tuple[str, int]]:
+        states = self.states()
+        return {
+            it: (states[it], executions(marker))
+            for it, marker in zip(self.flow_runs, self.markers, strict=True)
+        }
+
+
 def soak(
     pool: Any,
     *,
@@ -93,80 +149,36 @@ def soak(
 ) -> Outcome:
     """Trigger *runs* flow runs, kill and restart a random worker *kills* times meanwhile, wait for the end."""
     chance, began = random.Random(seed), time.monotonic()
-    deployments = [
-        pool.deploy("hello", cleanup_job=cleanup_job, **job_variables)
-        for cleanup_job in (True, False)
-    ]
+    deployments = [pool.deploy("hello", cleanup_job=it, **job_variables) for it in (True, False)]
     markers = [pool.folder / f"marker-{number}" for number in range(runs)]
-    flow_runs: list[UUID] = []
-
-    def trigger(many: int) -> None:
-        for marker in markers[len(flow_runs) : len(flow_runs) + many]:
-            flow_runs.append(
-                pool.prefect.trigger(
-                    deployments[len(flow_runs) % 2],
-                    marker=str(marker),
-                    seconds=chance.uniform(0, 6),
-                    pulling=chance.uniform(0, 3),
-                )
-            )
-
+    load = Load(pool, chance, deployments, markers)
     with ExitStack() as stack:
         started = {
             name: stack.enter_context(pool.worker(name)) for name in map(str, range(workers))
         }
         for killed in range(kills):
-            trigger(ceil((runs - len(flow_runs)) / (kills - killed)))
+            load.trigger(ceil((runs - len(load.flow_runs)) / (kills - killed)))
             time.sleep(chance.uniform(*BETWEEN_KILLS_SECONDS))
             name = chance.choice(sorted(started))
             started[name].stop(signal.SIGKILL)
             started[name] = stack.enter_context(pool.worker(name))
-        trigger(runs)
-        deadline = time.monotonic() + patience
-        tell_at = began
-        while time.monotonic() < deadline and (
-            set(states_of(pool, flow_runs).values()) - FINAL or jobs_left(pool, flow_runs)
-        ):
-            if time.monotonic() >= tell_at:
-                tell_at = time.monotonic() + PROGRESS_SECONDS
-                tell_progress(time.monotonic() - began, states_of(pool, flow_runs))
-            time.sleep(2)
+        load.trigger(runs)
+        load.wait_for_the_end(patience)
         outputs = [it.output for it in started.values()]
-    states = states_of(pool, flow_runs)
-    fates = {
-        it: (states[it], executions(marker)) for it, marker in zip(flow_runs, markers, strict=True)
-    }
+    fates = load.fates()
     return Outcome(
         fates=count(fates.values()),
-        jobs_left=jobs_left(pool, flow_runs),
+        jobs_left=load.jobs_left(),
         kills=kills,
         seconds=time.monotonic() - began,
         trouble=[*stories(pool, fates), *outputs],
     )
 
 
-def tell_progress(seconds: float, states: dict[UUID, str]) -> None:
-    sys.stderr.write(f"{seconds:.0f} s {count(states.values())}\n")
-
-
 def executions(marker: Path) -> int:
     """Return how often a flow run was executed; an execution that was handed back (SIGTERM) does not count."""
     trace = marker.read_text() if marker.exists() else ""
     return trace.count("x") - trace.count("-")
-
-
-def states_of(pool: Any, flow_runs: list[UUID]) -> dict[UUID, str]:
-    """Return the type of each flow run's state, in as few calls as the server allows."""
-    found: dict[UUID, str] = {}
-    for start in range(0, len(flow_runs), 200):
-        wanted = {"id": {"any_": [str(it) for it in flow_runs[start : start + 200]]}}
-        answer = pool.prefect.post("/flow_runs/filter", {"flow_runs": wanted})
-        found |= {UUID(it["id"]): it["state_type"] for it in answer}
-    return found
-
-
-def jobs_left(pool: Any, flow_runs: list[UUID]) -> list[str]:
-    return [job for job in pool.northflank.jobs() if any(it.hex in job for it in flow_runs)]
 
 
 def stories(pool: Any, fates: dict[UUID, tuple[str, int]]) -> Iterator[str]:
@@ -190,27 +202,30 @@ def light_images(folder: Path) -> Path:
     return images
 
 
+def options_given() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--runs", type=int, default=100)
+    add("--kills", type=int, default=50)
+    add("--workers", type=int, default=1)
+    add("--faults", type=float, default=0.0, help="how likely a request to Northflank goes wrong")
+    add("--container-faults", type=float, default=0.0, help="how likely a container goes wrong")
+    add("--real", action="store_true", help="execute flows by Prefect's engine")
+    add("--sqlite", action="store_true", help="Prefect's server on SQLite")
+    add("--seed", type=int, default=1)
+    add("--patience", type=float, default=7200, help="seconds")
+    return parser.parse_args()
+
+
 def main() -> int:
     from tests.stack.worker import conftest
     from tests.stack.worker.database import postgres_url
 
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--kills", type=int, default=50)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument(
-        "--faults", type=float, default=0.0, help="how likely a request to Northflank goes wrong"
-    )
-    parser.add_argument(
-        "--container-faults", type=float, default=0.0, help="how likely a container goes wrong"
-    )
-    parser.add_argument("--real", action="store_true", help="execute flows by Prefect's engine")
-    parser.add_argument("--sqlite", action="store_true", help="Prefect's server on SQLite")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--patience", type=float, default=7200, help="seconds")
-    options = parser.parse_args()
+    options = options_given()
+    dying = options.container_faults > 0
+    variables = {"pending_timeout_seconds": PENDING_TIMEOUT_SECONDS} if dying else {}
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
         database = None if options.sqlite else stack.enter_context(postgres_url())
@@ -228,13 +243,9 @@ def main() -> int:
             workers=options.workers,
             seed=options.seed,
             patience=options.patience,
-            **(
-                {"pending_timeout_seconds": PENDING_TIMEOUT_SECONDS}
-                if options.container_faults
-                else {}
-            ),
+            **variables,
         )
-    good = outcome.as_hoped(containers_die=options.container_faults > 0)
+    good = outcome.as_hoped(containers_die=dying)
     sys.stdout.write("\n".join([*([] if good else outcome.trouble), str(outcome), ""]))
     return 0 if good else 1
 

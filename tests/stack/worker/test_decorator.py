@@ -15,29 +15,29 @@ pytestmark = pytest.mark.slow
 
 
 def give_a_bundle_storage(prefect, pool, folder):
-    """Do what `prefect work-pool storage configure` does, with a folder, and a place for results."""
+    """Do what `prefect work-pool storage configure` does, with a folder."""
     step = {"shelf": {"folder": str(folder), "launcher": ["python3"]}}
     storage = {"bundle_upload_step": step, "bundle_execution_step": step}
     prefect.post(f"/work_pools/{pool.name}", {"storage_configuration": storage}, method="PATCH")
 
 
 def test_a_call_returns_what_the_container_computed(pool, prefect, emulator, conftest, tmp_path):
+    """No worker is there: the program starts the job run and watches it itself."""
     give_a_bundle_storage(prefect, pool, tmp_path / "shelf")
-    with pool.worker():
-        done = subprocess.run(
-            [sys.executable, "decorated.py"],
-            cwd=FLOWS,
-            env={
-                **pool.environment,
-                "POOL": pool.name,
-                "PYTHONPATH": str(FLOWS),
-                "RESULTS": str(tmp_path / "results"),
-            },
-            capture_output=True,
-            text=True,
-            timeout=conftest.PATIENCE,
-            check=False,
-        )  # fmt: skip
+    environment = {
+        "POOL": pool.name,
+        "PYTHONPATH": str(FLOWS),
+        "RESULTS": str(tmp_path / "results"),
+    }
+    done = subprocess.run(
+        [sys.executable, "decorated.py"],
+        cwd=FLOWS,
+        env=pool.environment | environment,
+        capture_output=True,
+        text=True,
+        timeout=conftest.PATIENCE,
+        check=False,
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     rows = len((FLOWS / "table.csv").read_text().splitlines())
     computed = literal_eval(done.stdout.splitlines()[-1])

@@ -19,8 +19,12 @@ DESCRIPTION = re.compile(r"[a-zA-Z0-9.,?\s\\/'\"()[\];`%^&*\-_:!]+")
 SECRET_GROUP = re.compile(r"[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*")
 
 
+JOB_NAME = re.compile(r"[a-zA-Z]((-|\s)?[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*)?")
+"""What a job name must match (API field `name` of a job)."""
+
+
 def is_job_name(name: str) -> bool:
-    return 3 <= len(name) <= names.MAX_JOB_NAME and names.JOB_NAME.fullmatch(name) is not None
+    return 3 <= len(name) <= names.MAX_JOB_NAME and JOB_NAME.fullmatch(name) is not None
 
 
 @given(ANY_TEXT, UUIDS, SUBMISSIONS)
