@@ -6,16 +6,20 @@ from pathlib import Path
 
 from prefect.bundles.execute import execute_bundle_from_file
 
-parser = argparse.ArgumentParser()
-parser.add_argument("--folder", type=Path, required=True)
-parser.add_argument("--key", required=True)
-parser.add_argument(
-    "file", nargs="?", help="uploaded; without one, what is on the shelf is executed"
-)
-options = parser.parse_args()
-stored = options.folder / options.key
-if options.file:
-    stored.parent.mkdir(parents=True, exist_ok=True)
-    shutil.copy(options.file, stored)
-else:
-    execute_bundle_from_file(str(stored))
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--key", required=True)
+    parser.add_argument("file", nargs="?", help="put on the shelf; without one, executed from it")
+    options = parser.parse_args()
+    stored = options.folder / options.key
+    if options.file:
+        stored.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(options.file, stored)
+    else:
+        execute_bundle_from_file(str(stored))
+
+
+if __name__ == "__main__":
+    main()
