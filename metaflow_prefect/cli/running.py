@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -96,7 +95,7 @@ def trigger(
         is_shown = screen.is_wanted() and not is_json
         run = watching.wait(client, run) if is_shown else triggering.wait(client, run)
         summary = {**run.summary(), "steps": watching.steps_of(client, run)}
-    show(summary, _in_words(run), is_json=is_json)
+    show(summary, run.in_words(), is_json=is_json)
     if run.status is not RunStatus.SUCCEEDED:
         sys.exit(1)
 
@@ -124,7 +123,7 @@ def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool
     with prefect_client() as client:
         deployment = record.read(client, target(obj, name).full_name)
         found = tuple(runs.listed(client, deployment, wanted))
-    text = "\n".join(f"{run.run_id}  {_in_words(run)}" for run in found) or "none"
+    text = "\n".join(f"{run.run_id}  {run.in_words()}" for run in found) or "none"
     show([run.summary() for run in found], text, is_json=is_json)
 
 
@@ -255,15 +254,3 @@ def _started(run: RunRecord, deployment: str) -> str:
     if run.url is not None:
         lines.append(f"    page: {run.url}")
     return "\n".join(lines)
-
-
-def _in_words(run: RunRecord) -> str:
-    head = f"{run.name}: {run.status.value} ({run.state}"
-    if run.start is not None:
-        return f"{head}, began {_clock(run.start)}) {run.message}".rstrip()
-    # Of a run that waits for its time Prefect says no more than that.
-    return f"{head}, due {_clock(run.due)})" if run.due is not None else f"{head}) {run.message}"
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"

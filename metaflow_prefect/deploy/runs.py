@@ -46,6 +46,16 @@ class RunRecord:
         """Metaflow's name of the run."""
         return f"{self.flow_name}/{self.run_id}"
 
+    def in_words(self) -> str:
+        """Return a line for people, its time that of this machine's clock."""
+        head = f"{self.name}: {self.status.value} ({self.state}"
+        if self.start is not None:
+            return f"{head}, began {_clock(self.start)}) {self.message}".rstrip()
+        # Of a run that waits for its time Prefect's message says no more than that.
+        if self.status is RunStatus.PENDING and self.due is not None:
+            return f"{head}, due {_clock(self.due)})"
+        return f"{head}) {self.message}".rstrip()
+
     def summary(self) -> dict[str, Any]:
         """Return what a list shows, as JSON-able data."""
         return {
@@ -59,6 +69,10 @@ class RunRecord:
             "end": None if self.end is None else self.end.isoformat(),
             "url": self.url,
         }
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment.astimezone():%Y-%m-%d %H:%M:%S}"
 
 
 def read(client: Any, flow_name: str, run_id: str) -> RunRecord:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import pytest
 from prefect.client.schemas.objects import StateType
 
+from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.runtime.outcome import RunStatus, status
 
 
@@ -25,6 +28,23 @@ def test_no_type_of_state_is_unknown(kind):
 )
 def test_a_state_is_said_in_metaflows_words(kind, name, expected):
     assert status(kind, name).value == expected
+
+
+def a_run(kind: str, state: str, **more) -> RunRecord:
+    facts = {"message": "", "due": None, "start": None, "end": None, **more}
+    return RunRecord(id="1", name="grey-owl", flow_name="Flow", deployment_id="2",
+                     status=status(kind, state), state=state, url=None, **facts)  # fmt: skip
+
+
+def test_a_line_about_a_run_says_when_it_began_or_is_due():
+    moment = datetime(2026, 11, 22, 5, 30).astimezone()
+    waiting = a_run("SCHEDULED", "Scheduled", due=moment, message="Flow run scheduled")
+    failed = a_run("FAILED", "Failed", due=moment, start=moment, message="why")
+    lost = a_run("CRASHED", "Crashed", due=moment, message="why")
+
+    assert waiting.in_words() == "grey-owl: PENDING (Scheduled, due 2026-11-22 05:30:00)"
+    assert failed.in_words() == "grey-owl: FAILED (Failed, began 2026-11-22 05:30:00) why"
+    assert lost.in_words() == "grey-owl: FAILED (Crashed) why"
 
 
 def test_an_unknown_type_names_itself():
