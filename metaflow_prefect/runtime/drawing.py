@@ -22,6 +22,7 @@ _PITCH = (196, 84)
 _MARGIN = 18
 _NAME_CHARACTERS = 21
 _LABEL_CHARACTERS = 18
+_SAID_CHARACTERS = 26
 
 _COLOURS = {
     State.WAITING: ("#f8fafc", "#cbd5e1", "#64748b"),
@@ -103,13 +104,16 @@ def _box(step: StepProgress, place: tuple[float, int], progress: Progress, now: 
         f'<rect x="{x + 5:.0f}" y="{y + 5:.0f}" {size} opacity=".55"/>' if step.is_foreach else ""
     )
     seconds = step.seconds(progress.ended or now)
-    said = [_tasks(step), counts(step), "" if seconds is None else duration(seconds)]
+    parts = (_tasks(step), counts(step), "" if seconds is None else duration(seconds))
+    said = " · ".join(part for part in parts if part)
+    # More than fits is set closer together, not over the edge.
+    fitted = f' textLength="{_BOX[0] - 18}" lengthAdjust="spacingAndGlyphs"'
+    squeeze = fitted if len(said) > _SAID_CHARACTERS else ""
     return (
         f'{behind}<rect x="{x:.0f}" y="{y:.0f}" {size} stroke-width="1.5"/>'
         f'<text class="n" x="{x + 11:.0f}" y="{y + 19:.0f}" fill="{ink}">'
         f"{escape(_cut(step.name, _NAME_CHARACTERS))}</text>"
-        f'<text x="{x + 11:.0f}" y="{y + 35:.0f}" fill="{ink}">'
-        f"{escape(' · '.join(part for part in said if part))}</text>"
+        f'<text x="{x + 11:.0f}" y="{y + 35:.0f}" fill="{ink}"{squeeze}>{escape(said)}</text>'
     )
 
 
