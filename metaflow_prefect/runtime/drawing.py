@@ -75,7 +75,8 @@ def _edge(edge: Edge, placed: Layout) -> tuple[str, ...]:
         x, y = _centre(placed.places[edge.source])
         right = x + _BOX[0] / 2
         path = f"M{right:.0f} {y - 10:.0f}c22 -6 22 26 2 20"
-        label = _label(edge.label, x, y + _BOX[1] / 2 + 12)
+        # Right of the middle, where the label of the way on is.
+        label = _label(edge.label, x + _BOX[0] / 3, y + _BOX[1] / 2 + 12)
         return (f'<path class="e" d="{path}" marker-end="url(#a)"/>', label)
     points = [_centre(place) for place in placed.ways[edge]]
     half = _BOX[1] / 2
