@@ -9,6 +9,9 @@ from collections.abc import Iterable, Mapping
 _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_A_WORD = re.compile(r"\W+", re.ASCII)
 
+RUN_ID_VARIABLE = "METAFLOW_RUN_ID"
+"""What Metaflow's runtime tells every task in its environment (`metaflow.runtime.Worker._launch`)."""
+
 PARAMETERS_TASK_ID = "t-params"
 """Task id of the `_parameters` task; not numeric, so that no metadata service takes it for its own."""
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from metaflow_prefect.names import PARAMETERS_TASK_ID
+from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
 from metaflow_prefect.runtime import current_trigger, interpreters
 from metaflow_prefect.runtime import environment as script
 from metaflow_prefect.runtime.dispatcher import Launch
@@ -49,7 +49,7 @@ def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> di
         **inherited,
         "PATH": os.pathsep.join(folders),
         "PYTHONUNBUFFERED": "x",
-        "METAFLOW_RUN_ID": run_id,
+        RUN_ID_VARIABLE: run_id,
     }
 
 

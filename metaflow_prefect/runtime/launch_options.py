@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from metaflow_prefect.runtime import current_trigger
 from metaflow_prefect.runtime.board import Board
+from metaflow_prefect.runtime.fork_server.client import ForkServer
 from metaflow_prefect.runtime.kept import NOTHING, Kept
 from metaflow_prefect.runtime.origin import Origin
 
@@ -17,7 +18,8 @@ class LaunchOptions:
 
     `on_begin` is called with the flow's name and the run's id before Metaflow begins the run;
     `board` is told how the run goes. `variables` go into the environment of every command. `kept`
-    is what @environment took from the deploying environment.
+    is what @environment took from the deploying environment. `ahead` is a fork server that was
+    started for the run before it had an id; whoever started it ends it.
     """
 
     tags: tuple[str, ...] = ()
@@ -26,6 +28,7 @@ class LaunchOptions:
     board: Board = field(default_factory=Board)
     variables: Mapping[str, str] = field(default_factory=dict)
     kept: Kept = NOTHING
+    ahead: ForkServer | None = None
 
     @property
     def is_triggered(self) -> bool:

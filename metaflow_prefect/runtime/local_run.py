@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -14,11 +15,12 @@ from uuid import UUID
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError, ServerRefused
-from metaflow_prefect.runtime import local_server
+from metaflow_prefect.runtime import ahead, local_server
 from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.outcome import Outcome, status
+from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.screen import Screen, is_wanted, prefects_log
 
 _STARTUP_SECONDS = 90
@@ -54,13 +56,20 @@ def run_locally(
     board = Board()
     screen = Screen(lambda: board.progress, waiting=f"{flow.name} is about to begin")
     beginning = _Beginning(run_id_file, screen, (*labels, *tags))
-    options = LaunchOptions(tags=tags, origin=origin, on_begin=beginning.note, board=board)
-    token = OPTIONS.set(options)
-    try:
-        with _prefect(), _watched(screen):
-            state = flow(**keywords, return_state=True)
-    finally:
-        OPTIONS.reset(token)
+    # All of Prefect is imported by now, and stays: the collector need not visit it again and again.
+    gc.freeze()
+    with ahead.started(_program(flow)) as server:
+        options = LaunchOptions(
+            tags=tags, origin=origin, on_begin=beginning.note, board=board, ahead=server
+        )
+        token = OPTIONS.set(options)
+        try:
+            with _prefect(), _watched(screen):
+                state = flow(**keywords, return_state=True)
+        finally:
+            OPTIONS.reset(token)
+    # The process is about to end: Python's last collections need not visit any of it.
+    gc.freeze()
     return Outcome(
         flow=flow.name if board.progress is None else board.progress.flow,
         flow_run_id=str(state.state_details.flow_run_id),
@@ -71,6 +80,12 @@ def run_locally(
         url=beginning.url,
         progress=board.progress,
     )
+
+
+def _program(flow: Any) -> Program:
+    """Return what the generated file of *flow* says of its Metaflow program."""
+    program: Program = flow.fn.__globals__["PROGRAM"]
+    return program
 
 
 def with_workers(flow: Any, number: int | None) -> Any:

@@ -61,6 +61,15 @@ class Program:
             )
         return path
 
+    @property
+    def script(self) -> str:
+        """`flow_file` as a person would type it here, which is what Metaflow records as the script's name."""
+        path = self.flow_file
+        try:
+            return str(path.relative_to(Path.cwd()))
+        except ValueError:
+            return str(path)
+
 
 def check_api(number: int) -> None:
     """Refuse to run a generated file that was made for another runtime.

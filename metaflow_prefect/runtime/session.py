@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from metaflow_prefect.errors import InitFailed, StepFailed
+from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime import (
     choice,
     commands,
@@ -99,13 +100,12 @@ class Session:
             StaleGeneratedFile: the flow's file is missing or another one.
             SettingRefused: there is no such step executor.
         """
-        flow_file = program.flow_file
         how = choice.Choice.of(os.environ)
         datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
         context = commands.RunContext(
             program=program,
             python=sys.executable,
-            flow_file=_as_typed(flow_file),
+            flow_file=program.script,
             run_id=run_id,
             datastore_root=datastore.root,
             tags=(*program.tags, *options.tags),
@@ -118,13 +118,12 @@ class Session:
         # A variable that is set here is somebody's decision for this place; the flow's import needs the others.
         given = {**options.kept.variables, **os.environ, **options.variables}
         environ = commands.environment(given, python=context.python, run_id=run_id)
-        python, file, *words = commands.top_level(context)
-        warm = Warm(python=python, flow_file=file, options=words, environment=environ)
+        warm = Warm.of(commands.top_level(context), environ)
         return cls(
             context,
             by_name,
             datastore,
-            where_safe.executor(how, warm, program.environment, say),
+            where_safe.executor(how, warm, program.environment, say, options.ahead),
             environ,
             resumes=datastore.begun(),
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
@@ -301,7 +300,7 @@ class Session:
         return error
 
     def _environment(self, extra: Mapping[str, str]) -> Mapping[str, str]:
-        fixed = {name: self.environment[name] for name in ("PYTHONUNBUFFERED", "METAFLOW_RUN_ID")}
+        fixed = {name: self.environment[name] for name in ("PYTHONUNBUFFERED", RUN_ID_VARIABLE)}
         return {**self.environment, **extra, **fixed}
 
 
@@ -310,14 +309,6 @@ def _metadata_copy(program: Program, datastore: RunDatastore) -> MetadataCopy | 
     if program.metadata != "local" or program.datastore == "local":
         return None
     return MetadataCopy(datastore)
-
-
-def _as_typed(flow_file: Path) -> str:
-    """Return the path as a person would type it, which is what Metaflow records as the script's name."""
-    try:
-        return str(flow_file.relative_to(Path.cwd()))
-    except ValueError:
-        return str(flow_file)
 
 
 def _written(config: str | None) -> str | None:

@@ -19,11 +19,16 @@ _EVERY_STEP = "every step"
 
 
 def executor(
-    choice: Choice, warm: Warm, metaflow_environment: str, say: Callable[[str], None]
+    choice: Choice,
+    warm: Warm,
+    metaflow_environment: str,
+    say: Callable[[str], None],
+    ahead: ForkServer | None = None,
 ) -> StepExecutor:
     """Return the executor for the flow of *warm*; if it forks, its server starts now.
 
-    *say* is told, once for each reason, which steps get fresh processes and why.
+    *say* is told, once for each reason, which steps get fresh processes and why. *ahead* is a
+    server that has been started already, which is used if it is the same.
     """
     if choice is Choice.FRESH:
         return FreshProcess()
@@ -31,7 +36,8 @@ def executor(
     if refusal is not None:
         say(_because(_EVERY_STEP, refusal))
         return FreshProcess()
-    return WhereSafe(choice, warm, say)
+    is_same = ahead is not None and ahead.warm == warm.before_the_run()
+    return WhereSafe(choice, warm, say, ahead if is_same else None)
 
 
 def why_never(platform: str, metaflow_environment: str) -> str | None:
@@ -53,7 +59,13 @@ def why_never(platform: str, metaflow_environment: str) -> str | None:
 class WhereSafe:
     """Forks from a server that has imported the flow in the command's environment, if that is safe."""
 
-    def __init__(self, choice: Choice, warm: Warm, say: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        choice: Choice,
+        warm: Warm,
+        say: Callable[[str], None],
+        ahead: ForkServer | None = None,
+    ) -> None:
         self._choice = choice
         self._warm = warm
         self._say = say
@@ -62,11 +74,13 @@ class WhereSafe:
         self._said: set[str] = set()
         self._seen: set[frozenset[tuple[str, str]]] = set()
         self._is_stopped = False
-        self._servers = [ForkServer(warm, choice.value)]
+        self._servers = [ahead or ForkServer(warm, choice.value)]
 
     def run(self, command: Command, on_line: OnLine) -> int:
         """Execute *command* (see `StepExecutor.run`)."""
         server = self._server_for(command)
+        if server is not None and server.came_too_early():
+            server = self._in_place_of(server)
         if server is not None and (why := server.unfit()) is not None:
             self._explain(_EVERY_STEP, why)
         elif server is not None:
@@ -102,6 +116,14 @@ class WhereSafe:
                 return self._servers[-1]
         self._explain(command.name, "its @environment must be there when the flow is imported")
         return None
+
+    def _in_place_of(self, early: ForkServer) -> ForkServer:
+        """Return a server of the run, whose id is known now, for one whose flow asked for it in vain."""
+        with self._lock:
+            if early in self._servers and not self._is_stopped:
+                place = self._servers.index(early)
+                self._servers[place] = ForkServer(self._warm, self._choice.value)
+            return self._servers[0]
 
     def _is_worth_it(self, command: Command) -> bool:
         """Say whether an environment comes back: one task alone is no cheaper with a server."""

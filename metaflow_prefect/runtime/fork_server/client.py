@@ -16,6 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime import current_trigger, environment
 from metaflow_prefect.runtime.executors import Command, OnLine, Stream
 from metaflow_prefect.runtime.processes import (
@@ -45,6 +46,19 @@ class Warm:
     options: Sequence[str]
     environment: Mapping[str, str]
 
+    @classmethod
+    def of(cls, words: Sequence[str], environment: Mapping[str, str]) -> Warm:
+        """Return what a server for the command *words* has: interpreter, flow, top-level options."""
+        python, flow_file, *options = words
+        return cls(
+            python=python, flow_file=flow_file, options=tuple(options), environment=environment
+        )
+
+    def before_the_run(self) -> Warm:
+        """Return the same before the run has an id."""
+        known = {name: it for name, it in self.environment.items() if name != RUN_ID_VARIABLE}
+        return self.in_environment(known)
+
     def in_environment(self, environment: Mapping[str, str]) -> Warm:
         """Return the same with another environment."""
         return replace(self, environment=environment)
@@ -69,11 +83,17 @@ class Warm:
 def _later_variables(
     before: Mapping[str, str], wanted: Mapping[str, str]
 ) -> Mapping[str, str] | None:
-    """Return what *wanted* adds to *before*, or None where the flow's import could tell the difference."""
+    """Return what *wanted* adds to *before*, or None where the flow's import could tell the difference.
+
+    A server that was started before the run had an id has noticed if the import asked for it.
+    """
     if not before.keys() <= wanted.keys():
         return None
     late = {name: value for name, value in wanted.items() if before.get(name) != value}
-    return late if all(name.startswith(_LATE_VARIABLES) for name in late) else None
+    unknown = set() if RUN_ID_VARIABLE in before else {RUN_ID_VARIABLE}
+    return (
+        late if all(name in unknown or name.startswith(_LATE_VARIABLES) for name in late) else None
+    )
 
 
 class ForkServer:
@@ -96,6 +116,11 @@ class ForkServer:
                 # Ctrl-C is for us: we end the server when our tasks have ended.
                 start_new_session=True,
             )
+
+    def came_too_early(self) -> bool:
+        """Wait for the import; say whether it asked for the run's id, which was not known yet."""
+        self.unfit()
+        return bool((self._answer or {}).get("too_early"))
 
     @property
     def pid(self) -> int:

@@ -4,7 +4,8 @@ Run as `python server.py CONTROL MODE FLOW_FILE OPTION…`, where CONTROL is the
 socket and OPTION… are Metaflow's top-level options. One thread, no state but its children.
 
 The server first says how the import went: one JSON line, `{"ready": true}` or `{"unfit": "why"}`, then
-it ends in the second case. Each command comes as one byte with three descriptors: a socket of its
+it ends in the second case; `"too_early": true` says that it would do with METAFLOW_RUN_ID in its
+environment. Each command comes as one byte with three descriptors: a socket of its
 own, and where the child's output goes. On that socket the client writes one JSON line
 `{"words", "variables", "reads_environment"}` and reads `{"pid"}`, then `{"exit", "cpu_seconds", "peak_kb"}`.
 When the control socket closes, the server ends its children and itself: nobody is left to ask.
@@ -68,6 +69,7 @@ current_trigger = _part("current_trigger", os.pardir)
 fitness = _part("fitness")
 flow_main = _part("flow_main")
 randomness = _part("randomness")
+run_id = _part("run_id")
 
 
 class Server:
@@ -79,6 +81,7 @@ class Server:
         self._options = options
         self._output = child.ImportOutput()
         self._random = randomness.Randomness()
+        self._run_id = run_id.Watch()
         self._running: dict[int, socket.socket] = {}
         self._descriptors = fitness.open_descriptors()
         self.is_forced = False
@@ -89,26 +92,30 @@ class Server:
         """Import the flow and serve; returns, or raises, only in a child or if the flow starts no command line."""
         flow_main.run(self.flow_file, [*self._options, "step"], self._at_command_line)
 
-    def say(self, **message: object) -> None:
-        """Tell the client how the import went."""
-        self._control.sendall(json.dumps(message).encode() + b"\n")
+    def refuse(self, why: str) -> None:
+        """Tell the client why no command can be forked here, and whether it could be if the run's id were known."""
+        self._say(unfit=why, too_early=self._run_id.was_asked_for)
 
     def _at_command_line(self) -> None:
         self._warm_up()
         current_trigger.apply()
         self._output.end()
+        self._run_id.end()
         name = os.path.basename(self.flow_file)  # noqa: PTH119  no pathlib before the flow asks for it
         problems = fitness.problems(name, self._descriptors)
         problems += self._random.imported(self.flow_file)
-        if problems and not self.is_forced:
-            self.say(unfit=" and ".join(problems))
+        if self._run_id.was_asked_for or (problems and not self.is_forced):
+            self.refuse(" and ".join(problems))
             os._exit(0)
         # Objects that exist now are not looked at by the children's collector, so that their pages stay shared.
         gc.collect()
         gc.freeze()
         self.is_serving = True
-        self.say(ready=True)
+        self._say(ready=True)
         self._serve()
+
+    def _say(self, **message: object) -> None:
+        self._control.sendall(json.dumps(message).encode() + b"\n")
 
     def _warm_up(self) -> None:
         extra = [name for option in self._options for name in _WARM_FOR.get(option, ())]
@@ -211,7 +218,7 @@ def main() -> None:
     if server.is_child:
         child.leave(ending, server.flow_file)
     if not server.is_serving:
-        server.say(unfit=child.why_it_ended(server.flow_file, ending))
+        server.refuse(child.why_it_ended(server.flow_file, ending))
 
 
 if __name__ == "__main__":
