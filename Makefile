@@ -67,8 +67,9 @@ docs: $(READY) ## build the documentation site into build/site, strictly
 screenshots: $(READY) ## take the pictures of docs/screenshots anew, with a Chromium of this machine
 	$(PYTEST) tests/browser tests/unit/runtime/test_progress.py --screenshots
 
-soak: $(READY) ## kill flows and workers and break requests for a long time: nothing lost, twice or left
+soak: $(READY) ## kill flows and workers, break requests, run thousands of tasks: nothing lost, twice or left
 	$(BIN)/python -m tests.stack.durability.kills --kills 20 --seed 1
+	$(BIN)/python -m tests.bench --rounds 1 --case far: --memory
 	$(BIN)/python -m tests.stack.worker.soak --runs 200 --kills 50 --workers 2 --faults 0.2
 
 bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on the emulator; the headless stack; the worker

@@ -10,6 +10,9 @@ import jinja2
 
 from metaflow_prefect.render.literals import Code
 
+_LARGEST_OF_FOUR_DIGITS = 0xFFFF
+"""Of the two forms in which Python escapes a character by its number, the shorter one goes up to it."""
+
 
 def environment() -> jinja2.Environment:
     """Return the environment; an undefined name in a template is an error."""
@@ -52,7 +55,7 @@ def literal(value: Any) -> str:
             return str(value)
         case str():
             # JSON's escapes are Python's, and unlike repr it always quotes with ".
-            return json.dumps(value, ensure_ascii=False)
+            return _printable(json.dumps(value, ensure_ascii=False))
         case None | bool() | int() | float():
             return _number(value)
         case tuple():
@@ -74,9 +77,25 @@ def _number(value: object) -> str:
     return repr(value)
 
 
+def _printable(text: str) -> str:
+    r"""Escape what an editor does not show, and what some take for the end of a line.
+
+    >>> _printable("ü\u2028\x85")
+    'ü\\u2028\\u0085'
+    """
+    return "".join(
+        char if char.isprintable() or char in "\n\t" else _escape(ord(char)) for char in text
+    )
+
+
+def _escape(number: int) -> str:
+    return f"\\u{number:04x}" if number <= _LARGEST_OF_FOUR_DIGITS else f"\\U{number:08x}"
+
+
 def docstring(text: str) -> str:
     """Make *text* safe inside a triple-quoted string."""
     safe = text.replace("\\", "\\\\").replace('"""', '\\"\\"\\"').strip()
+    safe = _printable(safe)
     return safe[:-1] + '\\"' if safe.endswith('"') else safe
 
 

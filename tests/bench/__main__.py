@@ -91,7 +91,8 @@ def with_memory(rows: Sequence[Row], place: Place) -> Iterator[Row]:
 
 def measured(arguments: argparse.Namespace, place: Place) -> list[Row]:
     """Measure what the command line asks for."""
-    wanted = [case for case in CASES if any(part in case.name for part in arguments.case or [""])]
+    named = [case for case in CASES if any(part in case.name for part in arguments.case or ())]
+    wanted = named or [case for case in CASES if not case.only_by_name]
     prepare(place)
     try:
         rows = [row for case in wanted for row in bench(case, arguments.rounds, place)]
