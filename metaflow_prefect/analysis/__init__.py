@@ -11,7 +11,7 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import decorators, events, graph, interpreters, parameters, support
-from metaflow_prefect.errors import Finding, UnsupportedFlow
+from metaflow_prefect.errors import UnsupportedFlow
 
 __all__ = ["Request", "analyze"]
 
@@ -51,7 +51,6 @@ def analyze(state: Any, request: Request) -> ir.Flow:
         *bad_parameters,
         *bad_schedule,
         *bad_triggers,
-        *_unscheduled(schedule, found_parameters),
     )
     if findings:
         raise UnsupportedFlow(state.flow.name, findings)
@@ -171,20 +170,3 @@ def _config(flow: Any) -> str | None:
     values = dump_config_values(flow)
     # In the order of the source: user code may iterate over it.
     return json.dumps(values) if values else None
-
-
-def _unscheduled(
-    schedule: ir.Schedule | None, found: tuple[ir.Parameter, ...]
-) -> tuple[Finding, ...]:
-    if schedule is None:
-        return ()
-    return tuple(
-        Finding(
-            where=f"parameter {parameter.name}",
-            feature="@schedule with a required parameter",
-            reason="a scheduled run has nobody to ask for its value",
-            remedy="give it a default, or take @schedule out",
-        )
-        for parameter in found
-        if parameter.required
-    )

@@ -20,6 +20,7 @@ from metaflow_prefect.cli.options import (
     show,
 )
 from metaflow_prefect.deploy import options as deploy_options
+from metaflow_prefect.deploy import schedules
 from metaflow_prefect.deploy.options import Collision, DeployOptions, Notification, Outcome
 from metaflow_prefect.deploy.tokens import TokenRequest
 
@@ -35,6 +36,10 @@ _DEPLOY_OPTIONS = (
         "--workflow-priority", type=int, callback=positive,
         help="Runs from queues of a lower number go first, as Prefect counts. Without --work-queue "
         "the queue is priority-N; it is created if it is missing.",
+    ),
+    click.option(
+        "--schedule", "schedules", multiple=True, metavar="CRON",
+        help="One more schedule beside @schedule: '0 3 * * *', or 'CRON_TZ=Europe/Berlin 0 3 * * *'.",
     ),
     click.option(
         "--paused/--not-paused", "is_paused", default=None,
@@ -139,7 +144,7 @@ def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
     with prefect_client() as client:
         found = record.listed(client, None if is_all else obj.flow.name)
     lines = [
-        f"{item.full_name}  pool {item.work_pool}, {'; '.join(item.schedules) or 'no schedule'}"
+        f"{item.full_name}  pool {item.work_pool}, {', '.join(map(str, item.schedules)) or 'no schedule'}"
         f"{' (paused)' if item.is_paused else ''}, by {item.owner}"
         for item in found
     ]
@@ -227,4 +232,5 @@ def _wanted(options: dict[str, Any]) -> DeployOptions:
         notifications=tuple(
             Notification(outcome=outcome, block=block) for outcome, block in notifications
         ),
+        schedules=tuple(map(schedules.parse, options["schedules"])),
     )

@@ -24,6 +24,7 @@ from metaflow_prefect.cli.options import (
     show,
 )
 from metaflow_prefect.deploy.runs import RunRecord
+from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus
 
 _GIVEN = "metaflow_prefect.given"
@@ -185,6 +186,11 @@ def fetch(obj: Any, run_id: str, is_json: bool) -> None:
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
         deployment = record.of_run(client, run.flow_name, run.deployment_id)
+    if deployment is None:
+        raise RunRefused(
+            f"The deployment of {run.run_id} is not on this server, and knew where its metadata is; nothing was fetched.",
+            fix="deploy the flow again under the same name, resume the run, and fetch that one",
+        )
     if not metadata.is_elsewhere(deployment):
         text = f"The metadata of {run.pathspec} is where Metaflow's client looks for it."
     elif metadata.fetch(deployment, run):

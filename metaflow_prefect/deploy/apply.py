@@ -10,6 +10,7 @@ from typing import Any
 from metaflow_prefect.deploy import automations, secret_block
 from metaflow_prefect.deploy.plan import DeploymentPlan
 from metaflow_prefect.deploy.record import DeploymentRecord
+from metaflow_prefect.deploy.schedules import in_words
 from metaflow_prefect.deploy.site import Pool
 from metaflow_prefect.errors import DeploymentRefused
 
@@ -66,7 +67,7 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
     """
     from prefect.utilities.urls import url_for
 
-    schedules = _schedules(planned)
+    schedules = _schedules(planned, existing)
     blocks = {item.block: _block_id(client, item.block) for item in planned.notifications}
     with contextlib.ExitStack() as undo:
         new_queue = _make_queue(client, planned)
@@ -83,6 +84,17 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
         undo.pop_all()
     url = url_for("deployment", obj_id=deployment_id, default_base_url=None)
     return Deployed(id=deployment_id, full_name=planned.full_name, url=url)
+
+
+def set_paused(client: Any, record: DeploymentRecord, *, is_paused: bool) -> None:
+    """Put all schedules of the deployment to sleep, or wake them, those too that slept one by one."""
+    if is_paused:
+        client.pause_deployment(record.id)
+        return
+    client.resume_deployment(record.id)
+    for schedule in record.schedules:
+        if not schedule.is_awake:
+            client.update_deployment_schedule(record.id, schedule.id, active=True)
 
 
 def delete(client: Any, record: DeploymentRecord) -> None:
@@ -129,20 +141,33 @@ def _create(client: Any, planned: DeploymentPlan, schedules: list[Any]) -> Any:
     )
 
 
-def _schedules(planned: DeploymentPlan) -> list[Any]:
+def check_schedules(planned: DeploymentPlan) -> None:
+    """Make sure that Prefect knows every schedule.
+
+    Raises:
+        DeploymentRefused: it does not know one.
+    """
+    _schedules(planned, None)
+
+
+def _schedules(planned: DeploymentPlan, existing: DeploymentRecord | None) -> list[Any]:
+    """Return the schedules; those that somebody has put to sleep one by one, in Prefect, stay asleep."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
     from prefect.client.schemas.schedules import CronSchedule
 
+    held = () if existing is None or planned.is_paused is False else existing.schedules
+    asleep = {item.text for item in held if not item.is_awake}
     try:
         return [
             DeploymentScheduleCreate(
-                schedule=CronSchedule(cron=schedule.cron, timezone=schedule.timezone), active=True
+                schedule=CronSchedule(cron=schedule.cron, timezone=schedule.timezone),
+                active=in_words(schedule.cron, schedule.timezone) not in asleep,
             )
             for schedule in planned.schedules
         ]
     except ValueError as error:
         raise DeploymentRefused(
-            f"@schedule is not one that Prefect knows; nothing was created: {error}",
+            f"A schedule is not one that Prefect knows; nothing was created: {error}",
             fix="write the cron line as minute, hour, day of month, month, day of week, and an IANA time zone",
         ) from error
 

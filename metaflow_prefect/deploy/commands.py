@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,12 +28,13 @@ from metaflow_prefect.render import render_standalone
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan that is ready to be carried out, and what it was made from."""
+    """A plan that is ready to be carried out, and what it was made from; `package` is for `Run.code`."""
 
     flow: ir.Flow
     target: Target
     plan: DeploymentPlan
     generated: str
+    package: bytes | None
     site: Site
     existing: DeploymentRecord | None
 
@@ -63,7 +65,7 @@ def prepare(
 ) -> Prepared:
     """Plan the deployment of the flow of *state*; only reads.
 
-    The files of IncludeFile are still paths then, and the code package is not there: see `write_yaml`.
+    The files of IncludeFile are still paths then, and nothing is in the datastore: see `write_yaml`.
 
     Raises:
         MetaflowPrefectError: `deploy` would be refused.
@@ -139,32 +141,43 @@ def _prepare(
     findings = files.missing(files.included(state.flow, wanted.parameter_defaults))
     if findings:
         raise UnsupportedFlow(flow.name, findings)
-    generated = render_standalone(flow, code_files(state))
+    code = code_files(state)
+    generated = render_standalone(flow, code)
+    package = _package(state, flow.name, code)
+    if package is not None:
+        variables = storage.code_variables(state.flow_datastore, package)
+        site = replace(site, metaflow_environment={**site.metaflow_environment, **variables})
+    planned = plan(flow, generated, wanted, site)
+    apply.check_schedules(planned)
     return Prepared(
         flow=flow,
         target=target,
-        plan=plan(flow, generated, wanted, site),
+        plan=planned,
         generated=generated,
+        package=package,
         site=site,
         existing=existing,
     )
 
 
 def _stored(state: Any, wanted: DeployOptions, prepared: Prepared) -> Prepared:
-    """Store what the runs need beside their code, and plan again with where it is."""
-    flow, site = prepared.flow, prepared.site
-    included = files.included(state.flow, wanted.parameter_defaults)
+    """Store what the runs need, and plan again with where the files of IncludeFile are."""
     datastore = state.flow_datastore
-    defaults = storage.keep_files(datastore, included)
-    if not included and datastore.TYPE == "local":
+    contents = (prepared.package, prepared.plan.code.stored)
+    storage.keep(datastore, [content for content in contents if content is not None])
+    included = files.included(state.flow, wanted.parameter_defaults)
+    if not included:
         return prepared
-    if datastore.TYPE != "local":
-        script = Path(state.entrypoint[-1]).name
-        package = storage.code_package(flow.name, script, code_files(state))
-        variables = storage.keep_code(datastore, package)
-        site = replace(site, metaflow_environment={**site.metaflow_environment, **variables})
+    defaults = storage.keep_files(datastore, included)
     wanted = replace(wanted, parameter_defaults={**wanted.parameter_defaults, **defaults})
-    return replace(prepared, plan=plan(flow, prepared.generated, wanted, site))
+    return replace(prepared, plan=plan(prepared.flow, prepared.generated, wanted, prepared.site))
+
+
+def _package(state: Any, flow: str, files_of_code: Mapping[str, bytes]) -> bytes | None:
+    """Return the code package for `Run.code`; None where the code is read from this machine's files."""
+    if state.flow_datastore.TYPE == "local":
+        return None
+    return storage.code_package(flow, Path(state.entrypoint[-1]).name, files_of_code)
 
 
 def _events(triggers: ir.Triggers | None) -> tuple[ir.Trigger, ...]:

@@ -1,9 +1,7 @@
-"""What a deployment tells the containers of its runs: job variables, and the step that brings the code; pure."""
+"""What a deployment tells the containers of its runs: job variables; pure."""
 
 from __future__ import annotations
 
-import base64
-import gzip
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -14,16 +12,13 @@ from metaflow_prefect.deploy.taken import Taken
 from metaflow_prefect.errors import DeploymentRefused, Finding, UnsupportedFlow
 from metaflow_prefect.runtime.namespace import VARIABLE as NAMESPACE_VARIABLE
 
-_PAYLOAD_LIMIT = 1_000_000
-"""Bytes of pull step that Prefect's events still carry (its limit is 1.5 MB, for the whole event)."""
-
-_CHUNK = 100_000
-"""A Linux process takes at most 128 KiB in one environment variable (MAX_ARG_STRLEN)."""
-
 _LOCAL_POOL_TYPES = frozenset({"process"})
 
 _IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
 """What a type of work pool calls the image of its jobs, where that is not `image` as in Prefect's own types."""
+
+OUTER_SERVICE_URL = "METAFLOW_PREFECT_SERVICE_URL"
+"""Where clients reach the metadata service of a deployment whose containers reach it elsewhere."""
 
 _FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
     # A second container would execute the flow a second time while Prefect reschedules the first;
@@ -38,7 +33,8 @@ class Site:
 
     `owner` is the person who deploys, `token` the production token. `metaflow_environment` holds the
     `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
-    `requirements` is what a stock image must install first. `taken` are the values of @environment
+    `requirements` is what a stock image must install first. `python` is this machine's interpreter.
+    `taken` are the values of @environment
     that come from this machine's environment.
     """
 
@@ -48,6 +44,7 @@ class Site:
     pool_type: str
     metaflow_environment: Mapping[str, str]
     requirements: tuple[str, ...]
+    python: str = "python"
     taken: Taken = field(default_factory=Taken)
 
     @property
@@ -97,12 +94,24 @@ def _environment(
     if namespace is not None:
         environment[NAMESPACE_VARIABLE] = namespace
     if not site.is_local:
+        environment.update(_service_inside(site.metaflow_environment))
         # Installed by the stock image's entrypoint before it starts the flow run.
         environment["EXTRA_PIP_PACKAGES"] = " ".join(site.requirements)
         if flow.backends.datastore == "local":
             # A path of this machine means nothing there.
             environment.pop("METAFLOW_DATASTORE_SYSROOT_LOCAL", None)
     return environment
+
+
+def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:
+    """Return the address of the metadata service for containers: Metaflow's other orchestrators set it for their tasks."""
+    outside, inside = (
+        metaflow.get(name) for name in ("METAFLOW_SERVICE_URL", "METAFLOW_SERVICE_INTERNAL_URL")
+    )
+    if inside is None or inside == outside:
+        return {}
+    outer = {} if outside is None else {OUTER_SERVICE_URL: outside}
+    return {"METAFLOW_SERVICE_URL": inside, **outer}
 
 
 def _unreachable(flow: ir.Flow, site: Site, environment: Mapping[str, str]) -> tuple[Finding, ...]:
@@ -143,35 +152,3 @@ def _without_environment(flow: ir.Flow, site: Site) -> tuple[Finding, ...]:
             "EXTRA_PIP_PACKAGES",
         ),
     )
-
-
-def unpack(file_name: str, generated: str) -> dict[str, Any]:
-    """Return the pull step that writes the generated file; it needs only Prefect and a shell.
-
-    The content is base64: Prefect expands `{{ … }}` in the arguments of steps.
-
-    Raises:
-        DeploymentRefused: the code is too large to travel in the deployment.
-    """
-    packed = base64.b64encode(gzip.compress(generated.encode(), mtime=0)).decode()
-    if len(packed) > _PAYLOAD_LIMIT:
-        raise DeploymentRefused(
-            f"The flow's code is {len(packed)} bytes when packed; a deployment carries at most {_PAYLOAD_LIMIT}.",
-            fix="keep data files out of the flow's folder, or choose fewer files with --package-suffixes",
-        )
-    chunks = [packed[start : start + _CHUNK] for start in range(0, len(packed), _CHUNK)]
-    variables = {f"METAFLOW_PREFECT_{number}": chunk for number, chunk in enumerate(chunks)}
-    words = " ".join(f'"${name}"' for name in variables)
-    return {
-        "prefect.deployments.steps.run_shell_script": {
-            "script": f"printf %s {words} | base64 -d | gzip -d > {file_name}",
-            "shell": True,
-            "env": variables,
-        }
-    }
-
-
-def payload_bytes(step: Mapping[str, Any]) -> int:
-    """Return how much code a pull step of `unpack` carries."""
-    (arguments,) = step.values()
-    return sum(len(value) for value in arguments["env"].values())

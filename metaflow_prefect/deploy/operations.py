@@ -56,8 +56,7 @@ def set_paused(client: Any, full_name: str, authority: Authority, *, is_paused: 
     """
     deployment = record.read(client, full_name)
     authority.check(deployment)
-    change = client.pause_deployment if is_paused else client.resume_deployment
-    change(deployment.id)
+    apply.set_paused(client, deployment, is_paused=is_paused)
 
 
 def change_run(

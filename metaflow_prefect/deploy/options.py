@@ -42,6 +42,7 @@ class DeployOptions:
     `work_pool` None means: the one that the server's answers leave no doubt about. `is_paused` None
     leaves an existing deployment as it is. `priority` is Prefect's: 1 goes first.
     `job_variables` override whatever we would set. `parameter_defaults` are texts, as typed.
+    `schedules` are those beside the flow's own.
     """
 
     work_pool: str | None = None
@@ -57,6 +58,7 @@ class DeployOptions:
     job_variables: Mapping[str, Any] = field(default_factory=dict)
     parameter_defaults: Mapping[str, str] = field(default_factory=dict)
     notifications: tuple[Notification, ...] = ()
+    schedules: tuple[ir.Schedule, ...] = ()
 
 
 def job_variables(assignments: tuple[str, ...]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy import jobs
+from metaflow_prefect.deploy import jobs, pull, schedules
 from metaflow_prefect.deploy.jobs import Site
 from metaflow_prefect.deploy.options import (
     Collision,
@@ -18,7 +18,7 @@ from metaflow_prefect.deploy.options import (
 )
 from metaflow_prefect.deploy.schema import parameter_schema
 from metaflow_prefect.deploy.taken import Taken
-from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.errors import DeploymentRefused, UnsupportedFlow
 from metaflow_prefect.render import argument_names, entrypoint_name
 
 DEFAULT_NAME = "default"
@@ -66,13 +66,18 @@ class DeploymentPlan:
     work_pool: str
     work_queue: WorkQueue | None
     job_variables: Mapping[str, Any]
-    pull_steps: tuple[Mapping[str, Any], ...]
+    code: pull.Carried
     kept: Taken
 
     @property
     def full_name(self) -> str:
         """The deployment's name as Prefect's commands take it: `flow/deployment`."""
         return f"{self.flow_name}/{self.name}"
+
+    @property
+    def pull_steps(self) -> tuple[Mapping[str, Any], ...]:
+        """What Prefect does before it executes the flow."""
+        return (self.code.step,)
 
 
 def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> DeploymentPlan:
@@ -81,13 +86,16 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
     Raises:
         UnsupportedFlow: what the flow needs cannot be had on the work pool.
         ParameterRefused: a default that is no value of its parameter.
-        DeploymentRefused: the options contradict each other or the pool, or the code is too large.
+        DeploymentRefused: the options contradict each other or the pool.
     """
     name = deployment_name(flow.project, options.name)
     file_name = f"{entrypoint_name(flow)}.py"
     keys = argument_names(flow)
     parameters = with_defaults(flow.parameters, options.parameter_defaults)
     is_triggered = flow.triggers is not None
+    all_schedules = schedules.schedules(flow.schedule, options.schedules)
+    if findings := schedules.nobody_to_ask(all_schedules, parameters):
+        raise UnsupportedFlow(flow.name, findings)
     return DeploymentPlan(
         flow_name=flow.name,
         name=name,
@@ -100,7 +108,7 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
         parameter_schema=parameter_schema(parameters, keys, is_triggered=is_triggered),
         keys=keys,
         flow_parameters=parameters,
-        schedules=() if flow.schedule is None else (flow.schedule,),
+        schedules=all_schedules,
         triggers=flow.triggers,
         notifications=options.notifications,
         is_paused=options.is_paused,
@@ -108,7 +116,9 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
         work_pool=site.pool,
         work_queue=_work_queue(options),
         job_variables=jobs.job_variables(flow, f"{flow.name}/{name}", options, site),
-        pull_steps=(jobs.unpack(file_name, generated),),
+        code=pull.carried(
+            file_name, generated, flow.name, site.python if site.is_local else "python"
+        ),
         kept=site.taken,
     )
 

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from metaflow_prefect.deploy.jobs import OUTER_SERVICE_URL
+from metaflow_prefect.deploy.schedules import in_words
 from metaflow_prefect.deploy.schema import Argument, arguments
 from metaflow_prefect.deploy.tokens import Holder
 from metaflow_prefect.errors import DeploymentRefused
@@ -20,6 +22,18 @@ MARK = "metaflow"
 """The tag of every deployment of ours."""
 
 _PAGE = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RecordedSchedule:
+    """One schedule of a deployment, in words; it may be asleep while others are awake."""
+
+    id: str
+    text: str
+    is_awake: bool
+
+    def __str__(self) -> str:
+        return self.text if self.is_awake else f"{self.text}; asleep"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,7 +56,7 @@ class DeploymentRecord:
     branch: str | None
     work_pool: str | None
     is_paused: bool
-    schedules: tuple[str, ...]
+    schedules: tuple[RecordedSchedule, ...]
     arguments: tuple[Argument, ...]
 
     @property
@@ -64,7 +78,7 @@ class DeploymentRecord:
             "project": self.project,
             "branch": self.branch,
             "work_pool": self.work_pool,
-            "schedules": list(self.schedules),
+            "schedules": [str(schedule) for schedule in self.schedules],
             "paused": self.is_paused,
         }
 
@@ -88,7 +102,7 @@ def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
         branch=tags.get("project_branch"),
         work_pool=deployment.work_pool_name,
         is_paused=deployment.paused,
-        schedules=tuple(_schedule(item.schedule) for item in deployment.schedules),
+        schedules=tuple(map(_schedule, deployment.schedules)),
         arguments=arguments(deployment.parameter_openapi_schema or {}),
     )
 
@@ -103,21 +117,14 @@ def find(client: Any, full_name: str) -> DeploymentRecord | None:
         return None
 
 
-def of_run(client: Any, flow_name: str, deployment_id: str | None) -> DeploymentRecord:
-    """Return the deployment of a run.
-
-    Raises:
-        DeploymentRefused: the run has none, or it was deleted.
-    """
+def of_run(client: Any, flow_name: str, deployment_id: str | None) -> DeploymentRecord | None:
+    """Return the deployment of a run; None if it has none, or its deployment was deleted."""
     from prefect.exceptions import ObjectNotFound
 
     if deployment_id is not None:
         with contextlib.suppress(ObjectNotFound):
             return parse(client.read_deployment(deployment_id), flow_name)
-    raise DeploymentRefused(
-        "The run's deployment is not on this server; nothing was done.",
-        fix="deploy the flow again, under the same name",
-    )
+    return None
 
 
 def read(client: Any, full_name: str) -> DeploymentRecord:
@@ -163,14 +170,18 @@ def listed(client: Any, flow_name: str | None = None) -> tuple[DeploymentRecord,
 def _metadata(environment: Mapping[str, str]) -> str | None:
     """Return `provider@address` as Metaflow's `metadata_str` writes it."""
     kind = environment.get("METAFLOW_DEFAULT_METADATA")
-    where = environment.get(
-        "METAFLOW_SERVICE_URL" if kind == "service" else "METAFLOW_DATASTORE_SYSROOT_LOCAL"
+    names = (
+        (OUTER_SERVICE_URL, "METAFLOW_SERVICE_URL")
+        if kind == "service"
+        else ("METAFLOW_DATASTORE_SYSROOT_LOCAL",)
     )
+    where = next((environment[name] for name in names if environment.get(name)), None)
     return f"{kind}@{where}" if kind and where else None
 
 
-def _schedule(schedule: Any) -> str:
+def _schedule(item: Any) -> RecordedSchedule:
+    schedule = item.schedule
+    # Somebody may have added one of another kind in Prefect.
     cron = getattr(schedule, "cron", None)
-    if cron is None:
-        return str(schedule)
-    return f"{cron} ({schedule.timezone or 'UTC'})"
+    text = str(schedule) if cron is None else in_words(cron, schedule.timezone)
+    return RecordedSchedule(id=str(item.id), text=text, is_awake=item.active)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import version
@@ -70,6 +71,7 @@ def gather(state: Any, pool: Pool, token: str | None) -> Site:
         pool_type=pool.type,
         metaflow_environment=environment,
         requirements=(f"metaflow=={version('metaflow')}", *_CLIENTS.get(datastore.TYPE, ())),
+        python=sys.executable,
         taken=_taken(state),
     )
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaflow_prefect.analysis.files import IncludedFile
+from metaflow_prefect.deploy.pull import key
 from metaflow_prefect.errors import DeploymentRefused
 
 _FORMAT = {"version": 0, "archive_format": "tgz", "mfcontent_version": 0}
@@ -32,22 +33,29 @@ def code_package(flow: str, script: str, files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def keep_code(datastore: Any, package: bytes) -> dict[str, str]:
-    """Store a code package, and return the variables that tell Metaflow of it in every task.
+def code_variables(datastore: Any, package: bytes) -> dict[str, str]:
+    """Return what tells Metaflow of a code package in every task; nothing is stored yet."""
+    name = key(package)
+    storage = datastore._storage_impl  # noqa: SLF001  only a store that has saved something tells its address
+    path = storage.path_join(datastore.flow_name, "data", name[:2], name)
+    return {
+        "METAFLOW_CODE_URL": str(storage.full_uri(path)),
+        "METAFLOW_CODE_SHA": name,
+        "METAFLOW_CODE_DS": datastore.TYPE,
+        "METAFLOW_CODE_METADATA": json.dumps(_FORMAT),
+    }
+
+
+def keep(datastore: Any, contents: list[bytes]) -> None:
+    """Store *contents*, each under its own key; what is there already is not stored again.
 
     Raises:
         DeploymentRefused: the datastore can't be written; runs could not write it either.
     """
     try:
-        ((address, digest),) = datastore.save_data([package], len_hint=1)
+        datastore.save_data(contents, len_hint=len(contents))
     except Exception as error:
         raise _unwritable(datastore, error) from error
-    return {
-        "METAFLOW_CODE_URL": str(address),
-        "METAFLOW_CODE_SHA": str(digest),
-        "METAFLOW_CODE_DS": datastore.TYPE,
-        "METAFLOW_CODE_METADATA": json.dumps(_FORMAT),
-    }
 
 
 def keep_files(datastore: Any, included: tuple[IncludedFile, ...]) -> dict[str, str]:

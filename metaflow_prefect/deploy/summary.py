@@ -6,14 +6,13 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.deploy import automations
-from metaflow_prefect.deploy.jobs import payload_bytes
 from metaflow_prefect.deploy.plan import DeploymentPlan
+from metaflow_prefect.deploy.schedules import in_words
 from metaflow_prefect.version import VERSION
 
 
 def summary(planned: DeploymentPlan) -> dict[str, Any]:
     """Return the plan as JSON-able data, the code replaced by its size."""
-    (step,) = planned.pull_steps
     queue, limit = planned.work_queue, planned.concurrency
     return {
         "made_by": f"metaflow-prefect-northflank {VERSION}",
@@ -36,13 +35,13 @@ def summary(planned: DeploymentPlan) -> dict[str, Any]:
         "work_queue": None if queue is None else {"name": queue.name, "priority": queue.priority},
         "job_variables": dict(planned.job_variables),
         "secret_environment": list(planned.kept.names),
-        "payload_bytes": payload_bytes(step),
+        "payload_bytes": planned.code.size,
+        "payload_in": _place(planned),
     }
 
 
 def text(planned: DeploymentPlan) -> str:
     """Return the plan as a person reads it."""
-    (step,) = planned.pull_steps
     queue = planned.work_queue
     variables = planned.job_variables
     facts = [
@@ -53,7 +52,7 @@ def text(planned: DeploymentPlan) -> str:
         *(("starts on", item) for item in _events(planned.triggers)),
         *((f"on {item.outcome.value}", f"tell {item.block}") for item in planned.notifications),
         ("active runs", _limit(planned)),
-        ("code", f"{payload_bytes(step) / 1000:.0f} kB, packed, in the deployment itself"),
+        ("code", f"{planned.code.size / 1000:.0f} kB, packed, in the {_place(planned)}"),
     ]
     groups = (
         ("", facts),
@@ -69,7 +68,11 @@ def text(planned: DeploymentPlan) -> str:
 def schedule_lines(planned: DeploymentPlan) -> tuple[str, ...]:
     """Return each schedule in words."""
     asleep = "; paused" if planned.is_paused else ""
-    return tuple(f"{item.cron} ({item.timezone or 'UTC'}){asleep}" for item in planned.schedules)
+    return tuple(in_words(item.cron, item.timezone) + asleep for item in planned.schedules)
+
+
+def _place(planned: DeploymentPlan) -> str:
+    return "deployment" if planned.code.stored is None else "datastore"
 
 
 def _group(title: str, rows: list[tuple[str, str]]) -> tuple[str, ...]:

@@ -41,8 +41,9 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
     def run(self) -> Any | None:
         """Metaflow's `Run`, or None before its first task has started.
 
-        It is looked up where the deployment keeps its metadata, whatever this process is set to. What
-        a container wrote to its own files is fetched first.
+        What a container wrote to its own files is fetched first. Metaflow's client (2.19) looks up the run
+        where the deployment keeps its metadata, but steps, tasks and data where this process keeps its own:
+        where these differ, call `metaflow.metadata(deployed.metadata)` first.
         """
         from metaflow import Run
         from metaflow.exception import MetaflowNotFound
@@ -112,7 +113,12 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
         with self._client() as client:
             run = self._record()
             deployment = record.of_run(client, run.flow_name, run.deployment_id)
-        is_here = not metadata.is_elsewhere(deployment) or metadata.fetch(deployment, run)
+        # What a deployment that was deleted knew of its datastore is gone: the run may be here all the same.
+        is_here = (
+            deployment is None
+            or not metadata.is_elsewhere(deployment)
+            or metadata.fetch(deployment, run)
+        )
         self._has_all_metadata = is_here and run.status.is_over
 
     def _record(self) -> RunRecord:

@@ -12,6 +12,7 @@ import venv
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import boto3
@@ -20,8 +21,15 @@ from moto.server import ThreadedMotoServer
 from northflank_emulator import Emulator
 from northflank_emulator.settings import Settings
 
+from tests.stack.metadata_service import MetadataService, running_service
+
 FLOWS = Path(__file__).parent / "flows"
-KEYS = {"AWS_ACCESS_KEY_ID": "key", "AWS_SECRET_ACCESS_KEY": "secret", "AWS_DEFAULT_REGION": "us-east-1"}  # fmt: skip
+KEYS = {
+    "AWS_ACCESS_KEY_ID": "key",
+    "AWS_SECRET_ACCESS_KEY": "secret",
+    "AWS_DEFAULT_REGION": "us-east-1",
+    "METAFLOW_SERVICE_AUTH_KEY": "service key",
+}
 NOT_IN_THE_IMAGE = ("metaflow", "boto3", "__editable__", "__pycache__")
 
 pytestmark = pytest.mark.slow
@@ -88,7 +96,7 @@ def northflank(stock_image, conftest):
 READ_BACK = """
 import json, sys
 from metaflow import DeployedFlow
-triggered = DeployedFlow.get_triggered_prefect_run("RemoteFlow/default", sys.argv[1])
+triggered = DeployedFlow.get_triggered_prefect_run(*sys.argv[1:])
 run = triggered.run
 data = run.data
 squares = list(run["square"].tasks())
@@ -114,14 +122,28 @@ class Machine:
             capture_output=True, text=True, timeout=500, check=False,
         )  # fmt: skip
 
-    def flow(self, *words: str) -> str:
-        options = ("--quiet", "--datastore", "s3")
-        done = self.python("remote_flow.py", *options, "prefect", *words)
+    def flow(self, *words: str, metadata: str = "local") -> Any:
+        options = ("--quiet", "--datastore", "s3", "--metadata", metadata)
+        done = self.python("remote_flow.py", *options, "prefect", *words, "--json")
         assert done.returncode == 0, done.stdout + done.stderr
-        return done.stdout
+        return json.loads(done.stdout)
+
+    def read_back(self, deployment: str, run: str) -> dict[str, Any]:
+        done = self.python("-c", READ_BACK, deployment, run.partition("/")[2])
+        assert done.returncode == 0, done.stderr
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
 
-def test_it_needs_nothing_of_the_machine_that_deployed_it(pool, s3, tmp_path):
+@pytest.fixture(scope="module")
+def service() -> Iterator[MetadataService]:
+    with running_service() as running:
+        yield running
+
+
+def test_it_needs_nothing_of_the_machine_that_deployed_it_wherever_its_metadata_is(
+    pool, s3, service, tmp_path
+):
     machine = Machine(
         tmp_path / "machine",
         {
@@ -131,35 +153,48 @@ def test_it_needs_nothing_of_the_machine_that_deployed_it(pool, s3, tmp_path):
             "METAFLOW_HOME": str(tmp_path / "client"),
             "METAFLOW_S3_ENDPOINT_URL": s3,
             "METAFLOW_DATASTORE_SYSROOT_S3": "s3://bucket/metaflow",
+            "METAFLOW_SERVICE_URL": service.address,
+            "METAFLOW_SERVICE_INTERNAL_URL": service.address.replace("127.0.0.1", "localhost"),
         },
     )
     shutil.copytree(FLOWS, machine.folder)
-    planned = json.loads(
-        machine.flow(
-            "deploy", "--work-pool", pool.name, "--job-variable", "project_id=demo",
-            "--job-variable", "billing_deployment_plan=nf-compute-200",
-            "--image", "prefecthq/prefect:3-python3.11", "--json",
-        )
+    deploy = (
+        "deploy", "--work-pool", pool.name, "--job-variable", "project_id=demo",
+        "--job-variable", "billing_deployment_plan=nf-compute-200",
+        "--image", "prefecthq/prefect:3-python3.11",
     )  # fmt: skip
-    run = json.loads(machine.flow("trigger", "--number", "3", "--json"))["run"]
+    planned = machine.flow(*deploy)
+    shown = machine.flow(*deploy, "--dry-run")
+    machine.flow(*deploy, "--name", "told", metadata="service")
+    run = machine.flow("trigger", "--number", "3")["run"]
+    told_run = machine.flow("trigger", "--name", "told", metadata="service")["run"]
+    asked_here = len(service.headers)
     for item in machine.folder.iterdir():
         item.unlink()
     with pool.worker() as worker:
-        ended = pool.prefect.wait_for(UUID(run.partition("/prefect-")[2]))
-    assert ended["state_type"] == "COMPLETED", worker.output
-    token = planned["job_variables"]["env"]["METAFLOW_PRODUCTION_TOKEN"]
-    answer = machine.python("-c", READ_BACK, run.partition("/")[2])
-    assert answer.returncode == 0, answer.stderr
-    found = json.loads(answer.stdout)
+        for each in (run, told_run):
+            ended = pool.prefect.wait_for(UUID(each.partition("/prefect-")[2]))
+            assert ended["state_type"] == "COMPLETED", worker.output
+    asked_there = service.headers[asked_here:]
+    machine.environment["METAFLOW_DEFAULT_METADATA"] = "service"
+    told = machine.read_back("RemoteFlow/told", told_run)
+    machine.environment["METAFLOW_DEFAULT_METADATA"] = "local"
+    found = machine.read_back("RemoteFlow/default", run)
+    environment = planned["job_variables"]["env"]
 
     assert found["successful"]
     assert (found["total"], found["table"]) == (5, "a,b\n")
     assert found["printed"] == ["squared 0", "squared 1", "squared 2"]
     assert found["ours"] == "None"
     assert not {"helper.py", "table.csv"} & set(found["here"])
-    assert found["namespace"] == f"production:{token}"
+    assert found["namespace"] == f"production:{environment['METAFLOW_PRODUCTION_TOKEN']}"
     assert found["helper"] == (FLOWS / "helper.py").read_text()
     assert found["code"] == (FLOWS / "remote_flow.py").read_text()
     # Values that lead back to the machine.
     assert [item for item in found["environment"].values() if str(machine.folder) in item] == []
-    assert "AWS_SECRET_ACCESS_KEY" not in planned["job_variables"]["env"]
+    assert not {"AWS_SECRET_ACCESS_KEY", "METAFLOW_SERVICE_AUTH_KEY"} & environment.keys()
+    assert shown["job_variables"] == planned["job_variables"]
+    assert (told["successful"], told["total"]) == (True, 1)
+    # The containers reach the service where it is for them, with the key of their secret group.
+    assert {headers["Host"].partition(":")[0] for headers in asked_there} == {"localhost"}
+    assert {headers.get("x-api-key") for headers in asked_there} == {"service key"}

@@ -72,3 +72,17 @@ def test_a_code_package_is_one_that_metaflow_reads_and_always_the_same():
     for name, content in FILES.items():
         assert MetaflowPackage.cls_get_content(read, BytesIO(package), name) == content
     assert code_package("F", "flow.py", dict(reversed(FILES.items()))) == package
+
+
+def test_a_container_reaches_the_metadata_service_where_it_is_for_containers():
+    outside, inside = "https://metadata.example.org", "http://metadata:8080"
+    service = {"METAFLOW_SERVICE_URL": outside, "METAFLOW_SERVICE_INTERNAL_URL": inside}
+    there, here = (
+        job_variables(flow("s3"), "F/default", DeployOptions(), site(kind, **service))["env"]
+        for kind in ("northflank", "process")
+    )
+
+    assert there["METAFLOW_SERVICE_URL"] == inside
+    assert there["METAFLOW_PREFECT_SERVICE_URL"] == outside
+    assert here["METAFLOW_SERVICE_URL"] == outside
+    assert "METAFLOW_PREFECT_SERVICE_URL" not in here
