@@ -103,16 +103,17 @@ def trigger(
 
 @command(
     prefect,
-    "List the runs of the deployment, the latest first.",
+    "List the runs of the deployment, the latest first; with `--state pending` also those that a schedule has yet to start.",
     NAME,
     click.option(
         "--state",
         "states",
         multiple=True,
         type=click.Choice([item.value.lower().replace("_", "-") for item in RunStatus]),
-        help="Only runs in this state; may be given several times.",
+        help="Only runs in this state.",
     ),
     JSON,
+    short="List the runs of the deployment, the latest first.",
 )
 def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool) -> None:
     """One line each."""

@@ -157,19 +157,19 @@ def _schedules(planned: DeploymentPlan, existing: DeploymentRecord | None) -> li
 
     held = () if existing is None or planned.is_paused is False else existing.schedules
     asleep = {item.text for item in held if not item.is_awake}
-    try:
-        return [
-            DeploymentScheduleCreate(
-                schedule=CronSchedule(cron=schedule.cron, timezone=schedule.timezone),
-                active=in_words(schedule.cron, schedule.timezone) not in asleep,
-            )
-            for schedule in planned.schedules
-        ]
-    except ValueError as error:
-        raise DeploymentRefused(
-            f"A schedule is not one that Prefect knows; nothing was created: {error}",
-            fix="write the cron line as minute, hour, day of month, month, day of week, and an IANA time zone",
-        ) from error
+    found = []
+    for schedule in planned.schedules:
+        text = in_words(schedule.cron, schedule.timezone)
+        try:
+            known = CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+        except ValueError as error:
+            raise DeploymentRefused(
+                f"The schedule {text} is not one that Prefect knows; nothing was created.",
+                fix="write it as minute, hour, day of month, month, day of week, each in its range, "
+                "and the time zone as in Europe/Berlin",
+            ) from error
+        found.append(DeploymentScheduleCreate(schedule=known, active=text not in asleep))
+    return found
 
 
 def _block_id(client: Any, slug: str) -> str:

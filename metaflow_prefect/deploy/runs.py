@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timezone
 from typing import Any
 
 from metaflow_prefect import names
@@ -21,7 +21,8 @@ _PREFIX = names.run_id("")
 class RunRecord:
     """One run of a deployment: a Prefect flow run.
 
-    `state` is Prefect's name of what it is doing; `due` is when it is to begin, which schedules plan ahead.
+    `state` is Prefect's name of what it is doing; `due` is when it is to begin. `is_planned`: Prefect
+    has entered it ahead of the moment in which a schedule will start it.
     """
 
     id: str
@@ -32,6 +33,7 @@ class RunRecord:
     state: str
     message: str
     due: datetime | None
+    is_planned: bool
     start: datetime | None
     end: datetime | None
     url: str | None
@@ -103,7 +105,10 @@ def read(client: Any, flow_name: str, run_id: str) -> RunRecord:
 def listed(
     client: Any, record: DeploymentRecord, states: frozenset[RunStatus] = frozenset()
 ) -> Iterator[RunRecord]:
-    """Yield the runs of a deployment, the latest first; only those in one of *states*, if any is given."""
+    """Yield the runs of a deployment, the latest first; only those in one of *states*, if any is given.
+
+    Without *states*, those are left out that a schedule has yet to start: there may be a hundred.
+    """
     from prefect.client.schemas import filters, sorting
 
     of_deployment = filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[record.id]))
@@ -117,7 +122,7 @@ def listed(
         )
         for flow_run in page:
             run = _parse(flow_run, record.flow_name)
-            if not states or run.status in states:
+            if run.status in states if states else not run.is_planned:
                 yield run
         offset += len(page)
         if len(page) < _PAGE:
@@ -202,10 +207,16 @@ def _parse(flow_run: Any, flow_name: str) -> RunRecord:
         state=name,
         message=(state.message if state is not None else None) or "",
         due=flow_run.expected_start_time,
+        is_planned=bool(flow_run.auto_scheduled) and kind == "SCHEDULED" and _is_to_come(flow_run),
         start=flow_run.start_time,
         end=flow_run.end_time,
         url=url_for("flow-run", obj_id=flow_run.id, default_base_url=None),
     )
+
+
+def _is_to_come(flow_run: Any) -> bool:
+    due = flow_run.next_scheduled_start_time
+    return due is not None and due > datetime.now(timezone.utc)
 
 
 def _flow_run_id(flow_name: str, run_id: str) -> uuid.UUID:

@@ -27,6 +27,7 @@ BAD = {
     "limit of zero": ((*_DEPLOY, "--concurrency-limit", "0"), "less than 1"),
     "unknown block": ((*_DEPLOY, "--notify-on-error", "slack-webhook/nope"), "no block"),
     "invalid cron": (("bad_cron_flow.py", "prefect", "deploy", "--work-pool", "idle"), "cron"),
+    "schedule that Prefect does not know": ((*_DEPLOY, "--schedule", "99 1 1 1 1"), "The schedule 99 1 1 1 1 (UTC)"),
     "event with a bad name": (("bad_event_flow.py", "prefect", "deploy", "--work-pool", "idle"), "event's name"),
     "event sets no parameter of ours": (("bad_field_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no parameter 'nope'"),
     "a file that is not there": (("included_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no such file"),

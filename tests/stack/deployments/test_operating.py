@@ -176,28 +176,39 @@ def test_users_and_branches_have_deployments_of_their_own_and_production_has_a_t
     ]
 
 
-def test_all_or_any_of_several_events_start_a_run(place, environment):
+def test_all_or_any_of_several_events_and_runs_start_a_run(place, environment):
     from prefect.client.orchestration import get_client
 
     from metaflow_prefect import Event
 
     both, either = ("both_flow.py", "prefect"), ("either_flow.py", "prefect")
-    for flow in (both, either):
+    gathering = ("gathering_flow.py", "prefect")
+    for flow in (both, either, gathering):
         done(place, *flow, "deploy", "--work-pool", "idle")
 
     def runs(flow):
         return json.loads(done(place, *flow, "list-runs", "--json"))
 
+    def triggered_by(run):
+        run_id = run["run"].partition("/prefect-")[2]
+        with get_client(sync_client=True) as client:
+            return client.read_flow_run(run_id).parameters["triggered_by"]
+
     Event("p").publish()
+    assert runs(gathering) == []
     Event("metaflow.BFlow.end").publish({"id": "BFlow/1/end/2"})
     (one,) = until(lambda: runs(either), "any of the flows has started it")
+    (gathered,) = until(lambda: runs(gathering), "the event and the run have started it")
     assert runs(both) == []
     Event("q").publish()
     (run,) = until(lambda: runs(both), "both events have started it")
-    with get_client(sync_client=True) as client:
-        told = client.read_flow_run(run["run"].partition("/prefect-")[2]).parameters["triggered_by"]
-    for flow in (both, either):
+    told = {name: triggered_by(item) for name, item in (("q", run), ("BFlow", gathered))}
+    for flow in (both, either, gathering):
         done(place, *flow, "delete")
 
-    assert sorted(item["name"] for item in told) == ["p", "q"]
+    assert sorted(item["name"] for item in told["q"]) == ["p", "q"]
+    assert sorted((item["name"], item["type"]) for item in told["BFlow"]) == [
+        ("metaflow.BFlow.end", "run"),
+        ("p", "event"),
+    ]
     assert one["status"] == "PENDING"

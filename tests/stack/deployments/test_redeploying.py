@@ -55,6 +55,41 @@ def test_deploying_twice_changes_nothing_and_deleting_leaves_nothing(place, serv
     assert not [item for item in server.read_automations() if item.name.startswith("WaitingFlow/")]
 
 
+def test_several_schedules_are_kept_and_one_that_was_switched_off_stays_off(place, server):
+    flow = ("gathering_flow.py", "prefect")
+    words = (
+        *flow, "deploy", "--work-pool", "idle", "--work-queue", "urgent", "--workflow-priority", "3",
+        "--schedule", "0 12 ? * 2-6 *", "--schedule", "CRON_TZ=Europe/Berlin 0 3 * * *",
+    )  # fmt: skip
+
+    def held():
+        found = server.read_deployment_by_name("GatheringFlow/default")
+        awake = {
+            (item.schedule.cron, item.schedule.timezone): item.active for item in found.schedules
+        }
+        return found, awake
+
+    _done(place, *words)
+    deployment, awake = held()
+    berlin = ("0 3 * * *", "Europe/Berlin")
+    (switched,) = [item for item in deployment.schedules if item.schedule.timezone == berlin[1]]
+    server.update_deployment_schedule(deployment.id, switched.id, active=False)
+    _done(place, *words)
+    _, again = held()
+    (listed,) = json.loads(_done(place, *flow, "list-deployments", "--json"))
+    _done(place, *flow, "schedule", "resume")
+    _, woken = held()
+    queue = server.read_work_queue(deployment.work_queue_id)
+    _done(place, *flow, "delete")
+    server.delete_work_queue_by_id(queue.id)
+
+    assert awake == {("0 0 * * *", "UTC"): True, ("0 12 * * 1-5", "UTC"): True, berlin: True}
+    assert again == awake | {berlin: False}
+    assert "0 3 * * * (Europe/Berlin); asleep" in listed["schedules"]
+    assert woken == awake
+    assert (queue.name, queue.priority) == ("urgent", 3)
+
+
 def test_a_dry_run_touches_nothing_and_a_prefect_yaml_deploys_the_same(place, server):
     planned = json.loads(
         _done(place, *_FLOW, "deploy", "--work-pool", "idle", "--dry-run", "--json")
