@@ -111,8 +111,8 @@ class MetadataService:
 
     def _filtered(self, path: str) -> list[str]:
         """Return the pathspecs of a step's tasks that have the metadata asked for."""
-        step, _, question = path.partition("/filtered_tasks?")
-        wanted = dict(parse_qsl(question))
+        step, _, question = path.partition("/filtered_tasks")
+        wanted = dict(parse_qsl(question.lstrip("?")))
         pattern = re.compile(wanted.get("pattern", ""))
         tasks = [name for name in self.objects if name.startswith(f"{step}/tasks/")]
         return [
