@@ -31,7 +31,7 @@ def test_a_state_is_said_in_metaflows_words(kind, name, expected):
 
 
 def a_run(kind: str, state: str, **more) -> RunRecord:
-    facts = {"message": "", "due": None, "start": None, "end": None, **more}
+    facts = {"message": "", "due": None, "is_planned": False, "start": None, "end": None, **more}
     return RunRecord(id="1", name="grey-owl", flow_name="Flow", deployment_id="2",
                      status=status(kind, state), state=state, url=None, **facts)  # fmt: skip
 
