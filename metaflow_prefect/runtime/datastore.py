@@ -92,11 +92,6 @@ class RunDatastore:
         )
         return TaskRecord(outcome=outcome, artifacts=_artifacts(task))
 
-    def values(self, place: Place, names: tuple[str, ...]) -> Mapping[str, object]:
-        """Return the values of artifacts *names* of a task that is done."""
-        task = self._done_attempt(place.step, place.task_id) if names else None
-        return {} if task is None else dict(task.load_artifacts(list(names)))
-
     def attempts(self, place: Place) -> int:
         """Return how many attempts of the task were finished, successfully or not."""
         done = 0

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from metaflow_prefect.names import artifact_key
-from metaflow_prefect.runtime import current_trigger, snippets
+from metaflow_prefect.runtime import current_trigger
 from metaflow_prefect.runtime.cards import Card
 from metaflow_prefect.runtime.datastore import Artifact, TaskRecord
 from metaflow_prefect.runtime.dispatcher import Place
@@ -86,15 +86,12 @@ class Reporter:
     def _artifact(self, place: Place, task_run_id: UUID, record: TaskRecord) -> dict[str, object]:
         session, flow = self._session, self._session.context.program.flow
         cards = session.datastore.cards.of(place.step, place.task_id)
-        values = session.datastore.values(place, snippets.shown(record.artifacts))
         pathspec = f"{flow}/{record.outcome.path}"
         return {
             "key": artifact_key(flow, place.step),
             "type": "markdown",
             "description": f"Artifacts of {place.label}",
-            "data": markdown(
-                pathspec, record.artifacts, values, cards=cards, command=self._flow_command()
-            ),
+            "data": markdown(pathspec, record.artifacts, cards, self._flow_command()),
             "flow_run_id": self._flow_run_id,
             "task_run_id": str(task_run_id),
         }
@@ -107,33 +104,25 @@ class Reporter:
 def markdown(
     pathspec: str,
     artifacts: tuple[Artifact, ...],
-    values: Mapping[str, object],
-    *,
     cards: tuple[Card, ...] = (),
     command: str = "",
 ) -> str:
-    """Return a table of *artifacts* with those *values* that can be shown, the Python that fetches one, and the cards."""
+    """Return a table of *artifacts* with the line of Python that fetches each, and where the cards are.
+
+    No values: whoever may open the page need not be allowed to see the data.
+    """
     head = f"### `{pathspec}`\n\n"
     if not artifacts:
         return f"{head}This task stored no artifacts.\n{_cards(pathspec, cards, command)}"
     rows = "\n".join(
-        f"| `{item.name}` | `{item.type}` | {_size(item.size)} | {_value(item.name, values)} |"
+        f"| `{item.name}` | `{item.type}` | {_size(item.size)} | `task[{item.name!r}].data` |"
         for item in artifacts
     )
     return (
-        f"{head}| artifact | type | size | value |\n|---|---|---|---|\n{rows}\n\n"
+        f"{head}| artifact | type | size | fetch it with |\n|---|---|---|---|\n{rows}\n\n"
         "```python\nfrom metaflow import Task, namespace\n\nnamespace(None)\n"
-        f"task = Task({pathspec!r})\nvalue = task[{artifacts[0].name!r}].data\n```\n"
-        f"{_cards(pathspec, cards, command)}"
+        f"task = Task({pathspec!r})\n```\n{_cards(pathspec, cards, command)}"
     )
-
-
-def _value(name: str, values: Mapping[str, object]) -> str:
-    if name not in values:
-        return ""
-    # Neither the code span nor the cell may end early.
-    shown = snippets.snippet(values[name]).replace("`", "'").replace("|", "\\|")
-    return f"`{shown}`"
 
 
 def _cards(pathspec: str, cards: tuple[Card, ...], command: str) -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime import snippets
 from metaflow_prefect.runtime.cards import Card
 from metaflow_prefect.runtime.datastore import Artifact
 from metaflow_prefect.runtime.report import markdown
@@ -23,10 +22,7 @@ def test_a_task_shows_its_artifacts_and_its_cards(golden):
     )
     cards = (Card(type="default", id="report", location="s3://bucket/cards/default-report-1.html"),)
 
-    values = {"note": "a `tick`, a |bar|\n" + 60 * "x", "score": 0.98}
-    shown = markdown(
-        PATHSPEC, artifacts, values, cards=cards, command="python flow.py --datastore=s3"
-    )
+    shown = markdown(PATHSPEC, artifacts, cards, "python flow.py --datastore=s3")
 
     golden(Path(__file__).with_name("artifacts_of_a_task.txt"), shown)
 
@@ -34,17 +30,7 @@ def test_a_task_shows_its_artifacts_and_its_cards(golden):
 def test_a_task_that_stored_nothing_says_so_and_still_shows_its_cards():
     card = Card(type="blank", id="", location="/data/mf.cards/blank-1.html")
 
-    shown = markdown(PATHSPEC, (), {}, cards=(card,), command="python flow.py --datastore=s3")
+    shown = markdown(PATHSPEC, (), (card,), "python flow.py --datastore=s3")
 
     assert "stored no artifacts" in shown
     assert "python flow.py --datastore=s3 card view prefect-1/train/t-2" in shown
-
-
-def test_only_short_plain_values_that_are_no_secrets_by_name_are_shown():
-    def of(name: str, kind: str, size: int = 9) -> Artifact:
-        return Artifact(name=name, type=kind, size=size)
-
-    artifacts = (of("score", "float"), of("model", "sklearn.SVC"), of("text", "str", 100_000),
-                 of("API_KEY", "str"), of("db_password", "str"), of("done", "bool"))  # fmt: skip
-
-    assert snippets.shown(artifacts) == ("score", "done")
