@@ -37,6 +37,8 @@ class TaskMetadata:
 
         task = (self._flow, self._run_id, place.step, place.task_id)
         found = self._provider.get_object("task", "artifact", None, attempt, *task) or ()
+        if isinstance(found, dict):  # the local provider does not put a single one into a list
+            found = [found]
         if artifacts.keys() <= {entry["name"] for entry in found}:
             return
         kind, folder = root

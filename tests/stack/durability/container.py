@@ -82,9 +82,10 @@ class Container:
         }
 
     def forget_what_was_registered(self, task: str) -> None:
-        """Leave of a recorded task what a kill leaves that comes right after its data was stored."""
+        """Leave of a recorded task what a kill leaves that comes when its first artifact was registered."""
         folder = self.folder / ".metaflow" / task
-        lost = [*folder.glob("*.runtime*"), *folder.glob("_meta/*_artifact_*.json")]
+        _, *artifacts = sorted(folder.glob("_meta/*_artifact_*.json"))
+        lost = [*folder.glob("*.runtime*"), *artifacts]
         assert lost, task
         for file in lost:
             file.unlink()
