@@ -93,9 +93,6 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
     keys = argument_names(flow)
     parameters = with_defaults(flow.parameters, options.parameter_defaults)
     is_triggered = flow.triggers is not None
-    all_schedules = schedules.schedules(flow.schedule, options.schedules)
-    if findings := schedules.nobody_to_ask(all_schedules, parameters):
-        raise UnsupportedFlow(flow.name, findings)
     return DeploymentPlan(
         flow_name=flow.name,
         name=name,
@@ -108,7 +105,7 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
         parameter_schema=parameter_schema(parameters, keys, is_triggered=is_triggered),
         keys=keys,
         flow_parameters=parameters,
-        schedules=all_schedules,
+        schedules=_schedules(flow, options, parameters),
         triggers=flow.triggers,
         notifications=options.notifications,
         is_paused=options.is_paused,
@@ -143,6 +140,15 @@ def deployment_name(project: ir.Project | None, name: str | None) -> str:
             fix="leave out / % & < > quotation marks and line ends",
         )
     return chosen
+
+
+def _schedules(
+    flow: ir.Flow, options: DeployOptions, parameters: tuple[ir.Parameter, ...]
+) -> tuple[ir.Schedule, ...]:
+    found = schedules.schedules(flow.schedule, options.schedules)
+    if findings := schedules.nobody_to_ask(found, parameters):
+        raise UnsupportedFlow(flow.name, findings)
+    return found
 
 
 def _tags(flow: ir.Flow, options: DeployOptions, site: Site) -> tuple[str, ...]:
