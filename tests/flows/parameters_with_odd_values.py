@@ -6,7 +6,7 @@ from metaflow import FlowSpec, JSONType, Parameter, step
 class ParametersWithOddValuesFlow(FlowSpec):
     """Has a line separator\u2028here."""
 
-    lines = Parameter("lines", default="a\nb\r\x0b\x85c\u2028\td", help="\u2028 \"'{{ x }} %s \\n")
+    lines = Parameter("lines", default="a\nb\r\x0b\x85c\u2028\td", help="'{{ x }} %s")
     braces = Parameter("braces", default="${{ x }} {{ y }} {% z %} \\ '''\"\"\"")
     huge = Parameter("huge", default=10**20)
     least = Parameter("least", default=-0.0)

@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from parameters_with_odd_values.py (sha256 f3faa90f656b).
+# Compiled by metaflow-prefect-northflank 0.1.0 from parameters_with_odd_values.py (sha256 1891e9428449).
 # Do not edit: change the flow and compile it again.
 """ParametersWithOddValuesFlow: Has a line separator\u2028here."""
 
@@ -25,7 +25,7 @@ check_api(1)
 PROGRAM = Program(
     flow="ParametersWithOddValuesFlow",
     source="parameters_with_odd_values.py",
-    sha256="f3faa90f656bbde642caf6543ef9061cc4b3b38e9e46810cda94a12bf2c6bb87",
+    sha256="1891e942844982116e2fc9c800598e4f7e52643cdb079108f62e23e4b5098cf6",
     metadata="local",
     datastore="local",
     location=__file__,
@@ -56,7 +56,7 @@ PARAMETERS = (
         "lines",
         str,
         default="a\nb\r\u000b\u0085c\u2028\td",
-        help="\u2028 \"'{{ x }} %s \\n",
+        help="'{{ x }} %s",
     ),
 )
 
@@ -91,7 +91,7 @@ def parameters_with_odd_values_flow(
     """ParametersWithOddValuesFlow: Has a line separator\u2028here.
 
     Args:
-        lines: "'{{ x }} %s \\n
+        lines: '{{ x }} %s
     """
     execute(PROGRAM, STEPS, {"braces": braces, "data": data, "huge": huge, "least": least, "lines": lines})
 
