@@ -71,7 +71,9 @@ def test_the_artifact_of_a_task_lists_what_it_stored_and_its_card(site, page, pi
 
     page.get_by_role("cell", name="float", exact=True).first.wait_for()
     page.get_by_text("card view").wait_for()
-    page.get_by_role("row").filter(has_text="best_score").get_by_text("0.9").first.wait_for()
+    page.get_by_role("row").filter(has_text="best_score").get_by_text(
+        "task['best_score'].data"
+    ).first.wait_for()
     picture(page, "artifacts")
 
 
