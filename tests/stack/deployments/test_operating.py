@@ -132,11 +132,18 @@ def test_a_run_that_fails_is_reported_and_resumed_as_a_run_of_the_deployment(pla
     )
     resumed_id = resumed["run"].partition("/")[2]
     until(lambda: status(place, resumed_id) not in {"PENDING", "RUNNING"}, "the resumed run ended")
+    log = [
+        json.loads(line) for line in done(place, *_FLOW, "logs", resumed_id, "--json").splitlines()
+    ]
+    fetched = json.loads(done(place, *_FLOW, "fetch", resumed_id, "--json"))
 
     assert failed.returncode == 1
     assert run["status"] == "FAILED"
     assert "failed" in {step["state"] for step in run["steps"]}
     assert status(place, resumed_id) == "SUCCEEDED"
+    assert "version" in {line["message"].partition(" ")[0] for line in log if line["task"] == "end"}
+    # It was here all the time.
+    assert fetched["run"] == resumed["run"]
     # Its first step was taken over.
     assert not (place.folder / "open.begun").exists()
     until(lambda: len(told[1]) > 1, "the web hook is told")

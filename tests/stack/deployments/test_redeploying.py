@@ -129,3 +129,27 @@ def test_runs_that_wait_are_listed_and_ended(place, server):
     assert "not suspended" in refused.stderr
     assert status == "ABORTED"
     assert parameters["alpha"] == 0.5
+
+
+def test_the_deployer_finds_a_run_suspends_it_lets_it_go_on_and_ends_it(place, server):
+    from metaflow import DeployedFlow
+    from prefect.states import Pending, Running
+
+    _done(place, *_FLOW, "deploy", "--work-pool", "idle")
+    run_id = DeployedFlow.from_prefect("WaitingFlow/default").trigger().pathspec.partition("/")[2]
+    run = DeployedFlow.get_triggered_prefect_run("WaitingFlow/default", run_id)
+    # As a worker and the run itself would say.
+    for state in (Pending(), Running()):
+        server.set_flow_run_state(run_id.removeprefix("prefect-"), state)
+    begun = run.status
+    suspended = run.suspend() and server.read_flow_run(run_id.removeprefix("prefect-")).state_name
+    again = run.unsuspend() and server.read_flow_run(run_id.removeprefix("prefect-")).state_type
+    ended = run.terminate() and run.status
+    _done(place, *_FLOW, "delete")
+
+    assert (begun, suspended, again.value, ended) == (
+        "RUNNING",
+        "Suspended",
+        "SCHEDULED",
+        "ABORTED",
+    )
