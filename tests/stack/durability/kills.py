@@ -87,9 +87,10 @@ class Life:
 
 
 def pool(environment: dict[str, str]) -> str:
-    """Create a work pool that no worker serves."""
+    """Create a work pool that no worker serves; another test may have done so."""
+    create = ("work-pool", "create", "--type", "process", "--overwrite", "durable")
     subprocess.run(
-        [sys.executable, "-m", "prefect", "work-pool", "create", "--type", "process", "durable"],
+        [sys.executable, "-m", "prefect", *create],
         env={**os.environ, **environment}, check=True, capture_output=True,
     )  # fmt: skip
     return "durable"
