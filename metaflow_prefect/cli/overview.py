@@ -27,7 +27,16 @@ _FIRST_STEPS = (
 
 
 class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no types
-    """A group whose help has sections instead of the alphabet."""
+    """A group whose help has sections instead of the alphabet, and which says what a mistyped command may mean."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Name the command that is most like one there is not."""
+        if self.get_command(ctx, args[0]) is None:
+            from difflib import get_close_matches
+
+            for near in get_close_matches(args[0], self.list_commands(ctx), n=1):
+                ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands in the order of the sections; one that is in none comes last."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from metaflow._vendor.click.testing import CliRunner
 
 from metaflow_prefect.cli.group import prefect
@@ -21,3 +22,18 @@ def test_the_overview_fits_into_80_columns_one_line_per_command():
     assert max(map(len, lines)) <= 80
     for name in prefect.commands:
         assert sum(line.split()[:1] == [name] for line in lines) == 1
+
+
+@pytest.mark.parametrize(
+    ("typed", "answer"),
+    [
+        ("deplo", "No such command 'deplo'. Did you mean 'deploy'?"),
+        ("list-run", "No such command 'list-run'. Did you mean 'list-runs'?"),
+        ("qqq", "No such command 'qqq'."),
+    ],
+)
+def test_a_mistyped_command_is_answered_with_the_one_it_is_most_like(typed, answer):
+    shown = CliRunner().invoke(prefect, [typed], prog_name="flow.py prefect")
+
+    assert shown.exit_code == 2
+    assert shown.output.splitlines()[-1] == f"Error: {answer}"
