@@ -136,7 +136,12 @@ def test_the_deployer_finds_a_run_suspends_it_lets_it_go_on_and_ends_it(place, s
     from prefect.states import Pending, Running
 
     _done(place, *_FLOW, "deploy", "--work-pool", "idle")
-    run_id = DeployedFlow.from_prefect("WaitingFlow/default").trigger().pathspec.partition("/")[2]
+    deployed = DeployedFlow.from_prefect("WaitingFlow/default")
+    sleeps = [
+        change() and server.read_deployment_by_name("WaitingFlow/default").paused
+        for change in (deployed.pause_schedule, deployed.resume_schedule)
+    ]
+    run_id = deployed.trigger().pathspec.partition("/")[2]
     run = DeployedFlow.get_triggered_prefect_run("WaitingFlow/default", run_id)
     # As a worker and the run itself would say.
     for state in (Pending(), Running()):
@@ -153,3 +158,4 @@ def test_the_deployer_finds_a_run_suspends_it_lets_it_go_on_and_ends_it(place, s
         "SCHEDULED",
         "ABORTED",
     )
+    assert sleeps == [True, False]
