@@ -20,6 +20,8 @@ from metaflow_prefect.headless.sources import MASK
 
 SQLITE_DRIVER = "sqlite+aiosqlite"
 POSTGRES_DRIVER = "postgresql+asyncpg"
+#: `metaflow_prefect.sqlite_transactions.PLUGIN`, whose module loads SQLAlchemy: too slow for a command line.
+SQLITE_PLUGIN = "metaflow-prefect-immediate"
 
 
 class DatabaseKind(str, Enum):
@@ -51,7 +53,14 @@ class Database:
     @property
     def sqlite_file(self) -> Path:
         """The file of a SQLite database."""
-        return Path(self.url.split("///", 1)[-1])
+        return Path(self.url.split("///", 1)[-1].partition("?")[0])
+
+    @property
+    def server_url(self) -> str:
+        """The address as the server gets it: on SQLite its transactions wait for one another."""
+        if self.is_postgres:
+            return self.url
+        return f"{self.url}{'&' if '?' in self.url else '?'}plugin={SQLITE_PLUGIN}"
 
 
 class Outcome(str, Enum):

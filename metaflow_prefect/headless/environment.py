@@ -105,7 +105,7 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
         "PREFECT_API_URL": settings.api_url,
         "PREFECT_SERVER_API_HOST": settings.server.host,
         "PREFECT_SERVER_API_PORT": str(settings.server.port),
-        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database.url,
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": database.server_url,
         "PREFECT_SERVER_UI_API_URL": settings.ui_api_url,
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": str(settings.server.ui_static_directory),
         **_logging(settings),

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.runtime.local_server.place import Place, Served
+from metaflow_prefect.sqlite_transactions import let_transactions_wait
 
 HOST = "127.0.0.1"
 
@@ -59,7 +60,9 @@ async def _serve(place: Place, listener: socket.socket, idle_seconds: float) -> 
     import prefect
     import uvicorn
     from prefect.server.api.server import create_app
+    from sqlalchemy import Engine
 
+    let_transactions_wait(Engine)
     activity = Activity(create_app())
     server = uvicorn.Server(
         uvicorn.Config(

@@ -1,6 +1,7 @@
 """What the server, the workers, a user's shell and a user's command see."""
 
 import pytest
+from sqlalchemy.engine import make_url
 
 from metaflow_prefect.headless import environment
 from metaflow_prefect.headless.database import from_url, sqlite
@@ -122,6 +123,15 @@ def test_the_server_is_tuned_unless_the_user_tuned_it(settings):
 
     assert environment.for_server(settings(), NOBODY, database)[batch] == "200"
     assert environment.for_server(settings(**{batch: "7"}), NOBODY, database)[batch] == "7"
+
+
+@pytest.mark.parametrize("url", ["sqlite:////data/p.db", "sqlite+aiosqlite:////data/p.db?mode=rwc"])
+def test_on_sqlite_the_server_loads_the_plugin_that_lets_transactions_wait(settings, url):
+    found = environment.for_server(settings(), NOBODY, from_url(url))
+    read = make_url(found["PREFECT_SERVER_DATABASE_CONNECTION_URL"])
+
+    assert read.query["plugin"] == "metaflow-prefect-immediate"
+    assert read.database == str(from_url(url).sqlite_file) == "/data/p.db"
 
 
 def test_the_recorder_never_flushes_more_often_than_once_a_second(settings):
