@@ -89,6 +89,11 @@ class PrefectLedger:
                 found[flow_run.id] = record_of(flow_run)
         return found
 
+    async def is_scheduled(self, flow_run_id: UUID) -> bool:
+        """Return whether the flow run waits for a worker: nobody has taken, cancelled or deleted it."""
+        record = (await self.records([flow_run_id])).get(flow_run_id)
+        return record is not None and record.state is StateType.SCHEDULED
+
     async def of_pool(self, flow_run_ids: Collection[UUID]) -> Sequence[FlowRun]:
         """Return those of *flow_run_ids* that Prefect knows in this pool."""
         ids = sorted(flow_run_ids)

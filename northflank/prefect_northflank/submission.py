@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets as randomness
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
@@ -44,8 +44,17 @@ class Before:
 class Submitter:
     """Starts flow runs for one worker, each at most once per claim."""
 
-    def __init__(self, *, connections: Connections, ledger: PrefectLedger, pool: str) -> None:
+    def __init__(
+        self,
+        *,
+        connections: Connections,
+        ledger: PrefectLedger,
+        pool: str,
+        prepared: Callable[[UUID], None],
+    ) -> None:
+        """*prepared* is told of each flow run for which only Northflank is still to be asked."""
         self._connections = connections
+        self._prepared = prepared
         self._ledger = ledger
         self._pool = pool
 
@@ -101,6 +110,7 @@ class Submitter:
         async def still_ours() -> None:
             await self._still_ours(order, claim, job=request.name)
 
+        self._prepared(flow_run.id)
         run = await account.starter.start(project, request, claimed=claimed, still_ours=still_ours)
         pid = replace(intent, run=run.id)
         await self._record(order, account, intent=intent, pid=pid)

@@ -28,6 +28,7 @@ from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.submission import Before, Order, Submitter
 from prefect_northflank.supervision import Supervisor
 from prefect_northflank.tempo import Tempo
+from prefect_northflank.turns import Turns
 from prefect_northflank.variables import NorthflankWorkerVariables
 
 
@@ -57,6 +58,7 @@ class NorthflankWorker(
         self._caretaker: Caretaker | None = None
         self._supervisor: Supervisor | None = None
         self._in_hand: set[UUID] = set()
+        self._turns = Turns()
 
     async def setup(self) -> None:
         """Prepare the worker.
@@ -100,7 +102,10 @@ class NorthflankWorker(
         if self._supervisor is None:
             ledger = self.ledger
             submitter = Submitter(
-                connections=self.connections, ledger=ledger, pool=self._work_pool_name
+                connections=self.connections,
+                ledger=ledger,
+                pool=self._work_pool_name,
+                prepared=self._turns.end,
             )
             self._supervisor = Supervisor(
                 name=self.name,
@@ -121,6 +126,29 @@ class NorthflankWorker(
         """
         free = [entry for entry in flow_run_response if entry.flow_run.id not in self._in_hand]
         return await super()._submit_scheduled_flow_runs(free)
+
+    async def _submit_run(self, flow_run: FlowRun) -> None:
+        """Submit a flow run when it is its turn, if it still waits in its pool: meanwhile anybody may take or cancel it.
+
+        Prefect's base worker would take it all the same, and end with all its flow runs if Prefect does not answer.
+        """
+        async with self._turns.turn(flow_run.id):
+            try:
+                if await self.ledger.is_scheduled(flow_run.id):
+                    await super()._submit_run(flow_run)
+                    return
+            except httpx.HTTPError as error:
+                if not is_passing(error):
+                    raise
+                self._logger.warning("Flow run %s is submitted later: %s", flow_run.id, error)
+        self._let_go(flow_run.id)
+
+    def _let_go(self, flow_run_id: UUID) -> None:
+        """Forget a flow run that is not submitted, as Prefect's base worker does with one it may not submit."""
+        self._release_limit_slot(flow_run_id)
+        self._submitting_flow_run_ids.discard(flow_run_id)
+        if self._cancelling_observer is not None:
+            self._cancelling_observer.remove_in_flight_flow_run_id(flow_run_id)
 
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
         """Write this worker's name on the flow run, patiently: Prefect's base worker takes a failure for a crash.

@@ -1,0 +1,63 @@
+"""How many flow runs of a burst are prepared at once, and in which order."""
+
+import asyncio
+from uuid import UUID, uuid4
+
+import pytest
+from prefect_northflank.turns import Turns
+
+RUNS = [UUID(int=number) for number in range(7)]
+
+
+def test_flow_runs_have_their_turns_in_order_and_never_more_than_so_many_at_once():
+    began, at_once, most = [], 0, 0
+
+    async def prepare(turns, flow_run_id):
+        nonlocal at_once, most
+        async with turns.turn(flow_run_id):
+            began.append(flow_run_id)
+            at_once += 1
+            most = max(most, at_once)
+            await asyncio.sleep(0)
+            at_once -= 1
+
+    async def scenario():
+        turns = Turns(3)
+        await asyncio.gather(*(prepare(turns, it) for it in RUNS))
+
+    asyncio.run(scenario())
+
+    assert began == RUNS
+    assert most == 3
+
+
+def test_a_flow_run_that_waits_for_northflank_keeps_nobody_else_waiting():
+    async def scenario():
+        turns = Turns(1)
+        async with turns.turn(RUNS[0]):
+            turns.end(RUNS[0])
+            await asyncio.wait_for(turns.turn(RUNS[1]).__aenter__(), timeout=30)
+
+    asyncio.run(scenario())
+
+
+def test_a_turn_that_ended_early_or_in_an_error_is_given_to_one_only():
+    async def fail(turns):
+        async with turns.turn(RUNS[0]):
+            turns.end(RUNS[0])
+            turns.end(RUNS[0])
+            raise ZeroDivisionError
+
+    async def scenario():
+        turns = Turns(1)
+        with pytest.raises(ZeroDivisionError):
+            await fail(turns)
+        turns.end(uuid4())
+        async with turns.turn(RUNS[1]):
+            other = asyncio.create_task(turns.turn(RUNS[2]).__aenter__())
+            await asyncio.sleep(0)
+            waits = not other.done()
+            other.cancel()
+        return waits
+
+    assert asyncio.run(scenario())
