@@ -28,6 +28,10 @@ _TAKEN = "Pending"
 _ANNOUNCED = "Submitting"
 """Names that Prefect's base worker gives: the flow run was taken from its pool, and is about to be submitted."""
 
+_LATE = "Late"
+"""Name that Prefect's server gives to flow runs that should have been taken by now; it looks first and writes later
+(prefect.server.services.late_runs), so that one may be found late that has just been taken."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Claim:
@@ -58,7 +62,8 @@ def submitted(states: Sequence[State]) -> State | None:
     last = states[-1] if states else None
     if last is None or last.type is not StateType.PENDING:
         return None
-    taken = states[-2] if last.name == _ANNOUNCED and len(states) > 1 else last
+    earlier = [it for it in states[:-1] if it.name != _LATE]
+    taken = earlier[-1] if last.name == _ANNOUNCED and earlier else last
     return last if taken.type is StateType.PENDING and taken.name == _TAKEN else None
 
 

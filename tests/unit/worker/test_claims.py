@@ -29,6 +29,7 @@ def state(name: str, type_: StateType = StateType.PENDING, message: str | None =
 
 FLOW_RUN = uuid4()
 SCHEDULED = state("Scheduled", StateType.SCHEDULED)
+LATE = state("Late", StateType.SCHEDULED)
 PENDING, SUBMITTING, CLAIM = state("Pending"), state("Submitting"), state(CLAIMED)
 RUNNING = state("Running", StateType.RUNNING)
 
@@ -54,6 +55,10 @@ def test_a_claim_never_has_the_name_of_the_state_before_it_which_prefect_would_r
         ([SCHEDULED, PENDING, SUBMITTING], True),
         ([PENDING], True),
         ([RUNNING, SCHEDULED, PENDING, SUBMITTING], True),
+        ([SCHEDULED, LATE, PENDING, SUBMITTING], True),
+        ([SCHEDULED, PENDING, LATE, SUBMITTING], True),
+        ([SCHEDULED, PENDING, SUBMITTING, LATE], False),
+        ([SCHEDULED, PENDING, CLAIM, LATE, SUBMITTING], False),
         ([SCHEDULED, PENDING, SUBMITTING, CLAIM], False),
         ([SCHEDULED, PENDING, CLAIM, SUBMITTING], False),
         ([PENDING, CLAIM, state(PASSED), SUBMITTING], False),
