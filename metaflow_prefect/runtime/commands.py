@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
-from metaflow_prefect.runtime import current_trigger, interpreters
 from metaflow_prefect.runtime import environment as script
+from metaflow_prefect.runtime import interpreters
 from metaflow_prefect.runtime.dispatcher import Launch
+from metaflow_prefect.runtime.flow_command import Part, with_part
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.program import Program
 
@@ -120,8 +121,7 @@ class Attempt:
 
 def read_environment(run: RunContext) -> list[str]:
     """Return the command that prints the values of @environment (`environment.parse`)."""
-    python, *words = top_level(run)
-    return [python, script.__file__, *words]
+    return [*with_part(Part.ENVIRONMENT, top_level(run)), script.COMMAND]
 
 
 def make_interpreters(run: RunContext, folder: str) -> list[str]:
@@ -129,18 +129,16 @@ def make_interpreters(run: RunContext, folder: str) -> list[str]:
 
     It puts the code that they need into *folder*.
     """
-    python, *words = top_level(run)
-    return [python, interpreters.__file__, folder, *words]
+    return [*with_part(Part.INTERPRETERS, top_level(run)), interpreters.COMMAND, folder]
 
 
 def step(run: RunContext, attempt: Attempt, *, python: str | None = None) -> list[str]:
     """Return the command that executes *attempt*, by the interpreter *python* if it is not the run's."""
     launch = attempt.launch
     own, *options = top_level(run)
+    begin = [python or own, *options]
     words = [
-        python or own,
-        *([current_trigger.__file__] if run.is_triggered else []),
-        *options,
+        *(with_part(Part.TRIGGER, begin) if run.is_triggered else begin),
         "step",
         launch.place.step,
         f"--run-id={run.run_id}",

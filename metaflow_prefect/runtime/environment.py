@@ -3,35 +3,21 @@
 The values stay in the user's file: neither the generated file nor the deployment holds them.
 A process of its own, because importing a flow may start threads, change the environment or fail.
 
-Run as `python environment.py FLOW_FILE OPTION…`; prints one JSON object `{step: {name: value}}`.
-It must stand alone: it is started by path, where this package may not be importable.
+Run as `python flow_command.py environment FLOW_FILE OPTION… environment-variables`; prints one JSON object
+`{step: {name: value}}`. It must stand alone: it is loaded by path, where this package may not be importable.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import os
 import sys
 from typing import Any
 
 COMMAND = "environment-variables"
 _MARK = "metaflow-prefect-environment:"
-_FLOW_MAIN = ("fork_server", "flow_main.py")
 
 
-def _read(flow_file: str, options: list[str]) -> None:
-    """Import the flow as `__main__`, let Metaflow process *options*, and print the variables."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), *_FLOW_MAIN)  # noqa: PTH100, PTH118, PTH120  no pathlib before the flow asks for it
-    spec = importlib.util.spec_from_file_location("_metaflow_prefect_flow_main", path)
-    assert spec is not None  # noqa: S101  a .py file always has a loader
-    assert spec.loader is not None  # noqa: S101
-    flow_main = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(flow_main)
-    flow_main.run(flow_file, [*options, COMMAND], add_command)
-
-
-def add_command() -> None:
+def at_command_line() -> None:
     """Add to Metaflow's command line the command that prints the variables."""
     # Metaflow builds its command line from the flow's class: import it only when that exists.
     from metaflow import cli
@@ -67,7 +53,3 @@ def parse(output: str) -> dict[str, dict[str, str]]:
             return answer
     message = "no answer"
     raise ValueError(message)
-
-
-if __name__ == "__main__":
-    _read(sys.argv[1], sys.argv[2:])

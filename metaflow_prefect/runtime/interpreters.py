@@ -3,14 +3,13 @@
 Metaflow's own machinery does it, as under `run`: it makes what is not there yet, and puts itself and
 the flow's code where those interpreters find them.
 
-Run as `python interpreters.py FOLDER FLOW_FILE OPTION…`; fills FOLDER and prints one JSON object
+Run as `python flow_command.py interpreters FLOW_FILE OPTION… step-interpreters FOLDER`; fills FOLDER and prints one object
 `{step: {"python": path, "variables": {name: value}}}` of the steps that have an interpreter of their own.
-It must stand alone: it is started by path, where this package may not be importable.
+It must stand alone: it is loaded by path, where this package may not be importable.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import sys
@@ -19,29 +18,17 @@ from typing import Any
 METAFLOW_ENVIRONMENTS = ("conda", "pypi")
 """The values of `--environment` that give steps interpreters of their own."""
 
-_COMMAND = "step-interpreters"
+COMMAND = "step-interpreters"
 _MARK = "metaflow-prefect-interpreters:"
-_FLOW_MAIN = ("fork_server", "flow_main.py")
 
 
-def _prepare(folder: str, flow_file: str, options: list[str]) -> None:
-    """Import the flow as `__main__`, let Metaflow process *options*, and make the interpreters."""
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), *_FLOW_MAIN)  # noqa: PTH100, PTH118, PTH120  no pathlib before the flow asks for it
-    spec = importlib.util.spec_from_file_location("_metaflow_prefect_flow_main", path)
-    assert spec is not None  # noqa: S101  a .py file always has a loader
-    assert spec.loader is not None  # noqa: S101
-    flow_main = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(flow_main)
-    flow_main.run(flow_file, [*options, _COMMAND, folder], _add_command)
-
-
-def _add_command() -> None:
+def at_command_line() -> None:
     """Add to Metaflow's command line the command that makes the interpreters."""
     # Metaflow builds its command line from the flow's class: import it only when that exists.
     from metaflow import cli
     from metaflow._vendor import click
 
-    @click.command(name=_COMMAND, hidden=True)  # type: ignore[untyped-decorator]
+    @click.command(name=COMMAND, hidden=True)  # type: ignore[untyped-decorator]
     @click.argument("folder")  # type: ignore[untyped-decorator]
     @click.pass_obj  # type: ignore[untyped-decorator]
     def interpreters(obj: Any, folder: str) -> None:
@@ -92,7 +79,3 @@ def parse(output: str) -> dict[str, dict[str, Any]]:
             return answer
     message = "no answer"
     raise ValueError(message)
-
-
-if __name__ == "__main__":
-    _prepare(sys.argv[1], sys.argv[2], sys.argv[3:])

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.names import RUN_ID_VARIABLE
-from metaflow_prefect.runtime import current_trigger, environment
+from metaflow_prefect.runtime import flow_command
 from metaflow_prefect.runtime.executors import Command, OnLine, Stream
 from metaflow_prefect.runtime.processes import (
     POLL_SECONDS,
@@ -71,13 +71,16 @@ class Warm:
             return None
         if script == self.flow_file:
             return {"words": words, "variables": late, "reads_environment": False}
-        if script == current_trigger.__file__ and words[:1] == [self.flow_file]:
-            # The server does what that script does before it is ready.
-            return {"words": words[1:], "variables": late, "reads_environment": False}
-        if script == environment.__file__ and words[:1] == [self.flow_file]:
-            words = [*words[1:], environment.COMMAND]
-            return {"words": words, "variables": late, "reads_environment": True}
-        return None
+        if script != flow_command.__file__ or words[1:2] != [self.flow_file]:
+            return None
+        match flow_command.Part(words[0]):
+            case flow_command.Part.TRIGGER:
+                # The server has set `current.trigger` before it is ready.
+                return {"words": words[2:], "variables": late, "reads_environment": False}
+            case flow_command.Part.ENVIRONMENT:
+                return {"words": words[2:], "variables": late, "reads_environment": True}
+            case flow_command.Part.INTERPRETERS:
+                return None
 
 
 def _later_variables(

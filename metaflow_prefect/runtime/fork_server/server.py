@@ -98,7 +98,7 @@ class Server:
 
     def _at_command_line(self) -> None:
         self._warm_up()
-        current_trigger.apply()
+        current_trigger.at_command_line()
         self._output.end()
         self._run_id.end()
         name = os.path.basename(self.flow_file)  # noqa: PTH119  no pathlib before the flow asks for it
@@ -162,7 +162,7 @@ class Server:
             request = child.begin(channel, descriptors[1:], self.flow_file, self._output.replay)
             self._random.reseed()
             if request["reads_environment"]:
-                _part("environment", "..").add_command()
+                _part("environment", os.pardir).at_command_line()
             return
         for descriptor in descriptors[1:]:
             os.close(descriptor)
