@@ -27,14 +27,21 @@ _FIRST_STEPS = (
 
 
 class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no types
-    """A group whose help has sections instead of the alphabet, and which says what a mistyped command may mean."""
+    """A group whose help has sections instead of the alphabet, and which says what a mistyped word may mean."""
+
+    def invoke(self, ctx: Any) -> Any:
+        """Name the option that is most like one there is not."""
+        try:
+            return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            if not error.possibilities:
+                error.possibilities = _like(error.option_name, _options(error.ctx.command))
+            raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Name the command that is most like one there is not."""
         if self.get_command(ctx, args[0]) is None:
-            from difflib import get_close_matches
-
-            for near in get_close_matches(args[0], self.list_commands(ctx), n=1):
+            for near in _like(args[0], self.list_commands(ctx)):
                 ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 
@@ -57,3 +64,18 @@ class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no ty
         # Padded, so that the descriptions of all sections stand below each other.
         command = self.commands[name]
         return name.ljust(width), str(command.short_help or command.help).rstrip(".")
+
+
+def _options(command: Any) -> list[str]:
+    return [
+        name
+        for parameter in command.params
+        for name in (*parameter.opts, *parameter.secondary_opts)
+    ]
+
+
+def _like(word: str, known: list[str]) -> list[str]:
+    # Loaded only when somebody has mistyped.
+    from difflib import get_close_matches
+
+    return get_close_matches(word, known, n=1)

@@ -13,8 +13,6 @@ from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 
 _PAGE = 200
-_POLL_SECONDS = 2.0
-
 _LATE_SECONDS = 5.0
 """What passes at most between two batches of a run's last lines: Prefect's handler sends one every two
 seconds (PREFECT_LOGGING_TO_API_BATCH_INTERVAL), the last of them after the run's end.
@@ -68,7 +66,7 @@ def follow(
     while not ask().status.is_over:
         was_over = False
         yield from reader.new()
-        time.sleep(_POLL_SECONDS)
+        time.sleep(runs.LOOK_SECONDS)
     yield from reader.new()
     if not was_over:
         yield from _what_comes_late(reader)
@@ -79,7 +77,7 @@ def _what_comes_late(reader: _Reader) -> Iterator[Line]:
     """Yield the lines that are sent after the end, until there are no more."""
     latest = time.monotonic()
     while time.monotonic() - latest < _LATE_SECONDS:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(runs.LOOK_SECONDS)
         for line in reader.new():
             latest = time.monotonic()
             yield line

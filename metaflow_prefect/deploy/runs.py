@@ -13,6 +13,9 @@ from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus, status
 
+LOOK_SECONDS = 2.0
+"""How long who waits for a run in a terminal pauses between two looks at it."""
+
 _PAGE = 200
 _PREFIX = names.run_id("")
 

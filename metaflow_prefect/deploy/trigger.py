@@ -13,8 +13,6 @@ from metaflow_prefect.deploy.schema import flow_run_parameters
 from metaflow_prefect.errors import ParameterRefused, RunRefused
 from metaflow_prefect.runtime import deployed
 
-_POLL_SECONDS = 2.0
-
 
 def trigger(client: Any, record: DeploymentRecord, values: Mapping[str, Any]) -> RunRecord:
     """Ask for a run of the deployment; *values* are by Metaflow's names of the parameters.
@@ -79,6 +77,6 @@ def _created(
 def wait(client: Any, run: RunRecord) -> RunRecord:
     """Wait until the run is over and return it as it is then."""
     while not run.status.is_over:
-        time.sleep(_POLL_SECONDS)
+        time.sleep(runs.LOOK_SECONDS)
         run = runs.read(client, run.flow_name, run.id)
     return run

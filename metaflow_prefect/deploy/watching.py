@@ -15,15 +15,13 @@ from metaflow_prefect.runtime.outcome import RunStatus, steps
 from metaflow_prefect.runtime.progress import Progress, State
 from metaflow_prefect.runtime.screen import Screen
 
-_POLL_SECONDS = 2.0
-
 
 def wait(client: Any, run: RunRecord) -> RunRecord:
     """Show the run until it is over and return it as it is then."""
     watch = _Watch(client, run)
     with watch.screen.shown():
         while not watch.look().status.is_over:
-            time.sleep(_POLL_SECONDS)
+            time.sleep(runs.LOOK_SECONDS)
     return watch.run
 
 

@@ -16,6 +16,8 @@ _ID = "prefect-00000000-0000-0000-0000-000000000000"
 BAD = {
     "unknown pool": (("waiting_flow.py", "prefect", "deploy", "--work-pool", "nope"), "no work pool 'nope'"),
     "no pool named": (("waiting_flow.py", "prefect", "deploy"), "--work-pool"),
+    "mistyped option": ((*_DEPLOY, "--dryrun"), "Did you mean --dry-run?"),
+    "mistyped option of a nested command": (("waiting_flow.py", "prefect", "schedule", "pause", "--jsno"), "Did you mean --json?"),
     "name with a slash": ((*_DEPLOY, "--name", "a/b"), "characters that Prefect refuses"),
     "name too long": ((*_DEPLOY, "--name", "x" * 300), "300 characters"),
     "unknown parameter": ((*_DEPLOY, "--param-default", "nope=1"), "no such parameter"),

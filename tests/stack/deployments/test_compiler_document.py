@@ -69,7 +69,9 @@ def test_a_workflow_timeout_is_the_timeout_of_the_flow(create):
 
 def test_decorators_are_added_to_every_step_by_with(create):
     made = create("--with=timeout:seconds=60", "--with=resources:cpu=4,memory=8000")
-    assert runpy.run_path(str(made))["end"].timeout_seconds == 60
+    end = runpy.run_path(str(made))["end"]
+    assert end.timeout_seconds == 60
+    assert {"cpu=4", "memory=8000"} <= set(end.tags)
 
 
 @pytest.mark.parametrize(
