@@ -26,6 +26,8 @@ from northflank_emulator import Emulator
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.settings import Settings
 
+from metaflow_prefect.headless.database import sqlite
+
 T = TypeVar("T")
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 BETWEEN_KILLS_SECONDS = (1.0, 12.0)
@@ -213,7 +215,11 @@ def options_given() -> argparse.Namespace:
     add("--faults", type=float, default=0.0, help="how likely a request to Northflank goes wrong")
     add("--container-faults", type=float, default=0.0, help="how likely a container goes wrong")
     add("--real", action="store_true", help="execute flows by Prefect's engine")
-    add("--sqlite", action="store_true", help="Prefect's server on SQLite")
+    add(
+        "--sqlite",
+        action="store_true",
+        help="Prefect's server on SQLite, as the headless stack has it",
+    )
     add("--seed", type=int, default=1)
     add("--patience", type=float, default=7200, help="seconds")
     return parser.parse_args()
@@ -228,7 +234,11 @@ def main() -> int:
     variables = {"pending_timeout_seconds": PENDING_TIMEOUT_SECONDS} if dying else {}
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         folder = Path(place)
-        database = None if options.sqlite else stack.enter_context(postgres_url())
+        database = (
+            sqlite(folder / "prefect.db").server_url
+            if options.sqlite
+            else stack.enter_context(postgres_url())
+        )
         prefect = stack.enter_context(conftest.prefect_server(folder, database=database))
         images = None if options.real else light_images(folder)
         emulator = stack.enter_context(Emulator(Settings(rate_limit=None, images=images)))
