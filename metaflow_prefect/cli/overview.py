@@ -35,7 +35,7 @@ class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no ty
             return super().invoke(ctx)
         except click.NoSuchOption as error:
             if not error.possibilities:
-                error.possibilities = _like(error.option_name, _options(error.ctx.command))
+                error.possibilities = _like(error.option_name, _options(error.ctx))
             raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -66,12 +66,9 @@ class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no ty
         return name.ljust(width), str(command.short_help or command.help).rstrip(".")
 
 
-def _options(command: Any) -> list[str]:
-    return [
-        name
-        for parameter in command.params
-        for name in (*parameter.opts, *parameter.secondary_opts)
-    ]
+def _options(ctx: Any) -> list[str]:
+    shown = (it for it in ctx.command.get_params(ctx) if not getattr(it, "hidden", False))
+    return [name for option in shown for name in (*option.opts, *option.secondary_opts)]
 
 
 def _like(word: str, known: list[str]) -> list[str]:

@@ -20,7 +20,7 @@ from metaflow_prefect.headless.sources import MASK
 
 SQLITE_DRIVER = "sqlite+aiosqlite"
 POSTGRES_DRIVER = "postgresql+asyncpg"
-#: `metaflow_prefect.sqlite_transactions.PLUGIN`, whose module loads SQLAlchemy: too slow for a command line.
+#: Entry point of `metaflow_prefect.sqlite_transactions` in the group `sqlalchemy.plugins` (pyproject.toml).
 SQLITE_PLUGIN = "metaflow-prefect-immediate"
 
 

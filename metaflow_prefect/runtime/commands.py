@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
-from metaflow_prefect.runtime import environment as script
+from metaflow_prefect.runtime import environment as environment_part
 from metaflow_prefect.runtime import interpreters
 from metaflow_prefect.runtime.dispatcher import Launch
 from metaflow_prefect.runtime.flow_command import Part, with_part
@@ -121,7 +121,7 @@ class Attempt:
 
 def read_environment(run: RunContext) -> list[str]:
     """Return the command that prints the values of @environment (`environment.parse`)."""
-    return [*with_part(Part.ENVIRONMENT, top_level(run)), script.COMMAND]
+    return [*with_part(Part.ENVIRONMENT, top_level(run)), environment_part.COMMAND]
 
 
 def make_interpreters(run: RunContext, folder: str) -> list[str]:

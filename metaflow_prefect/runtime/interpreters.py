@@ -3,7 +3,7 @@
 Metaflow's own machinery does it, as under `run`: it makes what is not there yet, and puts itself and
 the flow's code where those interpreters find them.
 
-Run as `python flow_command.py interpreters FLOW_FILE OPTION… step-interpreters FOLDER`; fills FOLDER and prints one object
+Run as `python flow_command.py interpreters FLOW_FILE OPTION… step-interpreters FOLDER`; fills FOLDER and prints a JSON object
 `{step: {"python": path, "variables": {name: value}}}` of the steps that have an interpreter of their own.
 It must stand alone: it is loaded by path, where this package may not be importable.
 """

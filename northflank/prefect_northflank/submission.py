@@ -50,11 +50,11 @@ class Submitter:
         connections: Connections,
         ledger: PrefectLedger,
         pool: str,
-        prepared: Callable[[UUID], None],
+        on_claim: Callable[[UUID], None],
     ) -> None:
-        """*prepared* is told of each flow run for which only Northflank is still to be asked."""
+        """*on_claim* is told of each flow run that is ours to start, before Northflank is asked for anything."""
         self._connections = connections
-        self._prepared = prepared
+        self._on_claim = on_claim
         self._ledger = ledger
         self._pool = pool
 
@@ -83,6 +83,7 @@ class Submitter:
         )
         if claim is None:
             raise TakenOver(job=f"of flow run {name}")
+        self._on_claim(order.flow_run.id)
         try:
             return await self._start(order, before, claim, log=log)
         except (TakenOver, NotRecorded):
@@ -110,7 +111,6 @@ class Submitter:
         async def still_ours() -> None:
             await self._still_ours(order, claim, job=request.name)
 
-        self._prepared(flow_run.id)
         run = await account.starter.start(project, request, claimed=claimed, still_ours=still_ours)
         pid = replace(intent, run=run.id)
         await self._record(order, account, intent=intent, pid=pid)

@@ -1,4 +1,4 @@
-"""Turns: how many flow runs are prepared at once, so that the first of a burst start before the last are looked at."""
+"""Turns: how many flow runs are claimed at once, so that the first of a burst start before the last are looked at."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ and the server would be asked by hundreds at a time; a few keep it just as busy.
 class Turns:
     """Hands out turns in the order in which they were asked for.
 
-    A turn is from a flow run's being taken from the pool until Northflank is asked: a build, or waiting for the rate
-    limit, keeps nobody else waiting.
+    A turn ends before Northflank is asked for anything: a build, waiting for the rate limit, or an account that does not
+    answer keeps no other flow run waiting.
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:

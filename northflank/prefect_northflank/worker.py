@@ -59,6 +59,7 @@ class NorthflankWorker(
         self._supervisor: Supervisor | None = None
         self._in_hand: set[UUID] = set()
         self._turns = Turns()
+        self._offered: frozenset[UUID] = frozenset()
 
     async def setup(self) -> None:
         """Prepare the worker.
@@ -105,7 +106,7 @@ class NorthflankWorker(
                 connections=self.connections,
                 ledger=ledger,
                 pool=self._work_pool_name,
-                prepared=self._turns.end,
+                on_claim=self._turns.end,
             )
             self._supervisor = Supervisor(
                 name=self.name,
@@ -124,23 +125,29 @@ class NorthflankWorker(
         A flow run that was handed back (SIGTERM, suspension) waits until its old container has ended; Prefect's
         limiter would also fail on a flow run that holds a slot already.
         """
+        self._offered = frozenset(entry.flow_run.id for entry in flow_run_response)
         free = [entry for entry in flow_run_response if entry.flow_run.id not in self._in_hand]
         return await super()._submit_scheduled_flow_runs(free)
 
     async def _submit_run(self, flow_run: FlowRun) -> None:
-        """Submit a flow run when it is its turn, if it still waits in its pool: meanwhile anybody may take or cancel it.
+        """Submit a flow run when it is its turn, if Prefect offers it still.
 
-        Prefect's base worker would take it all the same, and end with all its flow runs if Prefect does not answer.
+        While it waits it can be taken, cancelled, moved or put off, its pool or queue paused, a limit reached: what was
+        not among the last flow runs offered, or is not scheduled any more, is let go. Prefect's base worker would take it
+        all the same, and end with all its flow runs if Prefect does not answer.
         """
         async with self._turns.turn(flow_run.id):
             try:
-                if await self.ledger.is_scheduled(flow_run.id):
+                if flow_run.id in self._offered and await self.ledger.is_scheduled(flow_run.id):
                     await super()._submit_run(flow_run)
+                    if flow_run.id not in self._in_hand:
+                        # The base worker keeps the slot of a flow run whose deployment is gone.
+                        self._release_limit_slot(flow_run.id)
                     return
             except httpx.HTTPError as error:
                 if not is_passing(error):
                     raise
-                self._logger.warning("Flow run %s is submitted later: %s", flow_run.id, error)
+                self._logger.warning("Flow run %s is not submitted now: %s", flow_run.id, error)
         self._let_go(flow_run.id)
 
     def _let_go(self, flow_run_id: UUID) -> None:

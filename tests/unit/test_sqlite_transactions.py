@@ -5,62 +5,115 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from importlib.metadata import entry_points
 
+import pytest
 import sqlalchemy as sa
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from metaflow_prefect.headless.database import SQLITE_PLUGIN, sqlite
-from metaflow_prefect.sqlite_transactions import PLUGIN, ImmediateTransactions
+from metaflow_prefect.sqlite_transactions import ImmediateTransactions
 
 AT_ONCE = 8
+READ = sa.text("SELECT count FROM counter")
+COUNT_UP = sa.text("UPDATE counter SET count = count + 1")
 
 
 @asynccontextmanager
-async def _transaction(server: AioSqliteConfiguration) -> AsyncIterator[AsyncSession]:
+async def counter(url: str) -> AsyncIterator[AioSqliteConfiguration]:
+    """A database with a counter at 0, opened as Prefect's server does."""
+    server = AioSqliteConfiguration(url)
+    async with transaction(server) as session:
+        await session.execute(sa.text("CREATE TABLE counter (count INTEGER)"))
+        await session.execute(sa.text("INSERT INTO counter VALUES (0)"))
+    try:
+        yield server
+    finally:
+        await (await server.engine()).dispose()
+
+
+@asynccontextmanager
+async def transaction(server: AioSqliteConfiguration) -> AsyncIterator[AsyncSession]:
     session = await server.session(await server.engine())
     async with session, server.begin_transaction(session):
         yield session
 
 
-async def _count_up(server: AioSqliteConfiguration) -> None:
-    async with _transaction(server) as session:
-        count = await session.scalar(sa.text("SELECT count FROM counter"))
-        await asyncio.sleep(0.01)  # somebody else may write meanwhile
-        await session.execute(sa.text("UPDATE counter SET count = :next"), {"next": count + 1})
-
-
-async def _counted(url: str) -> tuple[int, list[BaseException]]:
-    """What the counter is after *AT_ONCE* have counted it up at once, and what failed."""
-    server = AioSqliteConfiguration(url)
-    async with _transaction(server) as session:
-        await session.execute(sa.text("CREATE TABLE counter (count INTEGER)"))
-        await session.execute(sa.text("INSERT INTO counter VALUES (0)"))
-    outcomes = await asyncio.gather(
-        *(_count_up(server) for _ in range(AT_ONCE)), return_exceptions=True
-    )
-    async with _transaction(server) as session:
-        count = await session.scalar(sa.text("SELECT count FROM counter"))
-    await (await server.engine()).dispose()
-    return count, [outcome for outcome in outcomes if isinstance(outcome, BaseException)]
+async def read(server: AioSqliteConfiguration) -> int:
+    """Read as Prefect does where it begins no transaction."""
+    async with await server.session(await server.engine()) as session:
+        return await session.scalar(READ)
 
 
 def test_transactions_that_read_before_they_write_wait_for_one_another(tmp_path):
-    count, failed = asyncio.run(_counted(sqlite(tmp_path / "prefect.db").server_url))
+    async def count_up(server):
+        async with transaction(server) as session:
+            count = await session.scalar(READ)
+            await asyncio.sleep(0.01)  # somebody else may write meanwhile
+            await session.execute(sa.text("UPDATE counter SET count = :next"), {"next": count + 1})
 
-    assert (count, failed) == (AT_ONCE, [])
+    async def scenario():
+        async with counter(sqlite(tmp_path / "prefect.db").server_url) as server:
+            await asyncio.gather(*(count_up(server) for _ in range(AT_ONCE)))
+            return await read(server)
+
+    assert asyncio.run(scenario()) == AT_ONCE
+
+
+def test_a_read_inside_a_transaction_of_the_same_task_does_not_wait_for_it(tmp_path):
+    """Prefect pauses a work queue so."""
+
+    async def scenario():
+        async with counter(sqlite(tmp_path / "prefect.db").server_url) as server:
+            async with transaction(server) as outer:
+                await outer.execute(COUNT_UP)
+                inside = await read(server)
+            return inside, await read(server)
+
+    assert asyncio.run(scenario()) == (0, 1)
+
+
+def test_a_transaction_after_another_one_of_the_same_task_waits_again(tmp_path):
+    async def scenario():
+        async with counter(sqlite(tmp_path / "prefect.db").server_url) as server:
+            for _ in range(2):
+                async with transaction(server) as session:
+                    await session.scalar(READ)
+                    # Another connection can't write now; where it can, the next line is refused.
+                    with pytest.raises(sa.exc.OperationalError, match="locked"):
+                        await write_at_once(tmp_path / "prefect.db")
+                    await session.execute(COUNT_UP)
+            return await read(server)
+
+    assert asyncio.run(scenario()) == 2
+
+
+async def write_at_once(path) -> None:
+    """Write from outside, without waiting for anybody."""
+    engine = sa.create_engine(f"sqlite:///{path}", connect_args={"timeout": 0})
+    try:
+        with engine.begin() as connection:
+            connection.execute(COUNT_UP)
+    finally:
+        engine.dispose()
 
 
 def test_without_the_plugin_prefects_own_transactions_fail(tmp_path):
     """Else the plugin may go: Prefect does it itself."""
-    count, failed = asyncio.run(_counted(sqlite(tmp_path / "prefect.db").url))
 
-    assert count == AT_ONCE - len(failed)
-    assert failed
-    assert all("database is locked" in str(error) for error in failed)
+    async def scenario():
+        prefects = counter(sqlite(tmp_path / "prefect.db").url)
+        async with prefects as server, transaction(server) as session:
+            await session.scalar(READ)
+            await write_at_once(tmp_path / "prefect.db")
+            with pytest.raises(sa.exc.OperationalError, match="database is locked"):
+                await session.execute(COUNT_UP)
+
+    asyncio.run(scenario())
 
 
 def test_sqlalchemy_finds_the_plugin_by_the_name_that_the_stack_uses():
-    (entry,) = (found for found in entry_points(group="sqlalchemy.plugins") if found.name == PLUGIN)
+    (entry,) = (
+        found for found in entry_points(group="sqlalchemy.plugins") if found.name == SQLITE_PLUGIN
+    )
 
     assert entry.load() is ImmediateTransactions
-    assert SQLITE_PLUGIN == PLUGIN

@@ -13,6 +13,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy import Engine
+
 from metaflow_prefect.runtime.local_server.place import Place, Served
 from metaflow_prefect.sqlite_transactions import let_transactions_wait
 
@@ -60,7 +62,6 @@ async def _serve(place: Place, listener: socket.socket, idle_seconds: float) -> 
     import prefect
     import uvicorn
     from prefect.server.api.server import create_app
-    from sqlalchemy import Engine
 
     let_transactions_wait(Engine)
     activity = Activity(create_app())

@@ -125,6 +125,17 @@ def test_the_server_does_not_keep_a_core_busy(stack, eventually_):
     eventually_(idle, what="idle")
 
 
+@pytest.mark.parametrize("is_paused", [True, False])
+def test_a_work_queue_can_be_paused_and_resumed(stack, is_paused):
+    """Prefect reads in the middle of that transaction, by another connection: none may wait for the other."""
+    url = f"{stack.api_url}/work_pools/default-pool/queues/default"
+
+    changed = httpx.patch(url, json={"is_paused": is_paused}, timeout=120)
+
+    assert changed.status_code == httpx.codes.NO_CONTENT
+    assert httpx.get(url).json()["is_paused"] is is_paused
+
+
 def test_the_logs_of_each_service_can_be_read_and_followed(stack):
     assert "Check out the dashboard" in stack.command("logs", "server", "-n", "5000").stdout
     assert "worker | " in stack.command("logs").stdout

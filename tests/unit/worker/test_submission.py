@@ -1,0 +1,149 @@
+"""What becomes of a flow run between its being offered and its being claimed; Prefect's answers are given by hand."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import asynccontextmanager
+from uuid import UUID, uuid4
+
+import anyio
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.settings import (
+    PREFECT_API_KEY,
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
+from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
+from prefect_northflank.connections import Connections
+from prefect_northflank.errors import NorthflankError
+from prefect_northflank.ledger import PrefectLedger
+from prefect_northflank.submission import Before, Order, Submitter
+from prefect_northflank.tempo import Tempo
+
+FLOW_RUN = FlowRun(
+    id=UUID("07db3792-88ef-4719-9ee0-0da0dedca33b"), flow_id=UUID(int=2), name="amber-bat"
+)
+SUBMITTING = State(id=uuid4(), type=StateType.PENDING, name="Submitting")
+CLAIM = State(id=uuid4(), type=StateType.PENDING, name="InfrastructurePending")
+
+
+@asynccontextmanager
+async def prefect(answer):
+    """A client of a Prefect that answers so, at once and without being asked again."""
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("csrf-token"):
+            return httpx.Response(404)
+        return answer(request)
+
+    given = {
+        PREFECT_CLIENT_MAX_RETRIES: 0,
+        PREFECT_LOGGING_TO_API_ENABLED: False,
+        PREFECT_API_KEY: "pnu_1",  # so that a start begins with the secret group
+    }
+    settings = {"transport": httpx.MockTransport(server)}
+    with temporary_settings(given):
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            yield client
+
+
+async def in_turn(answer, *, offered: bool) -> tuple[bool, float]:
+    """Let the flow run have its turn; return whether it is still in hand, and how many slots of --limit are taken."""
+    async with prefect(answer) as client:
+        worker = NorthflankWorker(work_pool_name="nf")
+        worker._client = client  # noqa: SLF001 (what `setup` would open)
+        worker._limiter = anyio.CapacityLimiter(1)  # noqa: SLF001 (as with --limit 1)
+        entries = [
+            WorkerFlowRunResponse(work_pool_id=uuid4(), work_queue_id=uuid4(), flow_run=FLOW_RUN)
+        ]
+        worker._in_hand.add(FLOW_RUN.id)  # noqa: SLF001 (offered, and not submitted by the base worker)
+        await worker._submit_scheduled_flow_runs(entries if offered else [])  # noqa: SLF001
+        worker._in_hand.clear()  # noqa: SLF001
+        worker._submitting_flow_run_ids.add(FLOW_RUN.id)  # noqa: SLF001 (as the base worker does)
+        worker.limiter.acquire_on_behalf_of_nowait(FLOW_RUN.id)
+        await worker._submit_run(FLOW_RUN)  # noqa: SLF001
+        return FLOW_RUN.id in worker._submitting_flow_run_ids, worker.limiter.borrowed_tokens  # noqa: SLF001
+
+
+def unexpected(request: httpx.Request) -> httpx.Response:
+    pytest.fail(f"{request.url} was asked for")
+
+
+def taken(_request: httpx.Request) -> httpx.Response:
+    """Somebody else has taken the flow run."""
+    found = FLOW_RUN.model_copy(update={"state": SUBMITTING, "state_id": SUBMITTING.id})
+    return httpx.Response(200, json=[found.model_dump(mode="json")])
+
+
+@pytest.mark.parametrize(
+    ("answer", "offered"),
+    [
+        (unexpected, False),
+        (lambda _: httpx.Response(200, json=[]), True),
+        (taken, True),
+        (lambda _: httpx.Response(503), True),
+    ],
+    ids=["not offered any more", "deleted", "taken by somebody else", "no answer"],
+)
+def test_a_flow_run_that_is_not_submitted_in_its_turn_is_let_go(answer, offered):
+    assert asyncio.run(in_turn(answer, offered=offered)) == (False, 0)
+
+
+def test_an_answer_that_will_not_change_is_raised_and_the_turn_ends():
+    with pytest.raises(httpx.HTTPStatusError):
+        asyncio.run(in_turn(lambda _: httpx.Response(403), offered=True))
+
+
+def test_a_turn_ends_before_northflank_is_asked_for_anything(wire):
+    claimed = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            states = [SUBMITTING, *([CLAIM] if written else [])]
+            return httpx.Response(200, json=[it.model_dump(mode="json") for it in states])
+        if request.url.path.endswith("set_state"):
+            written.append(CLAIM)
+            accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}}
+            return httpx.Response(201, json=accepted | {"state": CLAIM.model_dump(mode="json")})
+        return httpx.Response(200, json=[])
+
+    def northflank(_request: httpx.Request) -> httpx.Response:
+        asked.append(list(claimed))
+        return httpx.Response(400, json={"error": {"message": "no"}})
+
+    written, asked = [], []
+    wire.answer = northflank
+    configuration = NorthflankJobConfiguration(
+        credentials={"api_token": "t"}, project_id="demo", deployment_external_image_path="x:1"
+    )
+
+    async def scenario():
+        connections = Connections(
+            tempo=Tempo(), logger=logging.getLogger("test"), transport=httpx.MockTransport(wire)
+        )
+        async with prefect(server) as client:
+            configuration.prepare_for_flow_run(FLOW_RUN)
+            submitter = Submitter(
+                connections=connections,
+                ledger=PrefectLedger(client, pool="nf"),
+                pool="nf",
+                on_claim=claimed.append,
+            )
+            order = Order(flow_run=FLOW_RUN, configuration=configuration)
+            await submitter.submit(
+                order, Before(state=SUBMITTING.id), log=logging.getLogger("test")
+            )
+
+    with pytest.raises(NorthflankError):
+        asyncio.run(scenario())
+
+    assert claimed == [FLOW_RUN.id]
+    assert wire.calls[0] != "PUT /v1/projects/demo/jobs"
+    assert asked
+    assert all(it == [FLOW_RUN.id] for it in asked)
