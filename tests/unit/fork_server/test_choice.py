@@ -10,8 +10,9 @@ import pytest
 from metaflow_prefect.errors import SettingRefused
 from metaflow_prefect.runtime import choice, commands
 from metaflow_prefect.runtime.choice import Choice
-from metaflow_prefect.runtime.environment import parse
+from metaflow_prefect.runtime.environment import COMMAND, parse
 from metaflow_prefect.runtime.executors import Command
+from metaflow_prefect.runtime.flow_command import Part, with_part
 from metaflow_prefect.runtime.fresh_process import FreshProcess
 from metaflow_prefect.runtime.where_safe import WhereSafe, executor, why_never
 
@@ -166,7 +167,8 @@ def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
         )
     )
     chosen, said = where_safe(flow)
-    words = [flow.warm.python, commands.script.__file__, flow.flow_file, *flow.options]
+    flows = [flow.warm.python, flow.flow_file, *flow.options]
+    words = [*with_part(Part.ENVIRONMENT, flows), COMMAND]
     command = Command(words=words, environment=flow.environment)
 
     assert flow.warm.request(command) is not None
