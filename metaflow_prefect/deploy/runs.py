@@ -14,7 +14,11 @@ from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus, status
 
 LOOK_SECONDS = 2.0
-"""How long who waits for a run in a terminal pauses between two looks at it."""
+"""How long who waits for a run in a terminal pauses between two looks at it, each a request or two to the server.
+
+Its log and its progress have to be asked for anyway; Prefect's events, by which `prefect.flow_runs.wait_for_flow_run`
+waits, also need a WebSocket, which not every proxy lets through.
+"""
 
 _PAGE = 200
 _PREFIX = names.run_id("")

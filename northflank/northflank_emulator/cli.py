@@ -27,7 +27,7 @@ _PROBLEMS = (
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the emulator until it is interrupted; the exit code."""
-    chosen = options.parser().parse_args(arguments)
+    chosen = options.read(arguments)
     logging.basicConfig(
         stream=sys.stderr, level=chosen.log_level.upper(), format="%(levelname)s %(message)s"
     )

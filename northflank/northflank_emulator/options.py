@@ -3,7 +3,9 @@
 import argparse
 import os
 import secrets
+from collections.abc import Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 
@@ -28,6 +30,18 @@ class InvalidOptionError(Exception):
 
     def __init__(self, option: str, value: str, problem: str) -> None:
         super().__init__(f"{option} {value}: {problem}")
+
+
+def read(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The options of a command line, by default this process's; ends the process with 2 if one is mistyped."""
+    made = parser()
+    options, unknown = made.parse_known_args(arguments)
+    if unknown:
+        known = [f"--{name.replace('_', '-')}" for name in vars(options)]
+        close = get_close_matches(unknown[0].partition("=")[0], known, n=1)
+        remedy = f"did you mean {close[0]}?" if close else "leave it out"
+        made.error(f"there is no {unknown[0]}. Fix: {remedy} (`--help` lists all)")
+    return options
 
 
 def settings(options: argparse.Namespace) -> Settings:
@@ -129,6 +143,8 @@ def parser() -> argparse.ArgumentParser:
     """The options."""
     made = argparse.ArgumentParser(
         prog="northflank-emulator",
+        # Two dozen options would hide the line that says what is wrong.
+        usage="%(prog)s [OPTION ...]",
         description="Emulate the Northflank jobs API; every job run is executed as a local process.",
     )
     add = made.add_argument

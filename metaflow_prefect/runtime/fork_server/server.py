@@ -54,7 +54,10 @@ _WARM_FOR = {"--datastore=s3": ("metaflow.plugins.datastores.s3_storage", "boto3
 
 
 def _part(name: str, *folders: str) -> Any:
-    """Load a module of this folder, or of one relative to it, under a name that no flow uses."""
+    """Load a module of this folder, or of one relative to it, under a name that no flow uses.
+
+    As `flow_command` does: whoever is started by path has nothing to import the first module with.
+    """
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), *folders, name + ".py")  # noqa: PTH100, PTH118, PTH120  no pathlib before the flow asks for it
     spec = importlib.util.spec_from_file_location(f"_metaflow_prefect_{name}", path)
     assert spec is not None  # noqa: S101  a .py file always has a loader

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from northflank_emulator.cli import main
 
 pytestmark = pytest.mark.slow
 TOKEN = "test-token"
@@ -157,6 +158,24 @@ def test_a_bad_option_is_told_in_one_line(options, said):
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("mistyped", "said"),
+    [
+        (["--prot", "1"], "there is no --prot. Fix: did you mean --port? (`--help` lists all)"),
+        (["--images-env=A=1"], "did you mean --image-env?"),
+        (["something"], "there is no something. Fix: leave it out"),
+    ],
+)
+def test_a_mistyped_option_is_answered_with_what_was_meant(mistyped, said, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(mistyped)
+
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2
+    assert said in shown
+    assert len(shown.splitlines()) == 2
 
 
 def test_outcomes_can_be_scripted(command, until, tmp_path):

@@ -1,4 +1,4 @@
-"""How many flow runs of a burst are prepared at once, and in which order."""
+"""How many flow runs of a burst are claimed at once, and in which order."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -36,12 +36,19 @@ def test_a_flow_run_that_waits_for_northflank_keeps_nobody_else_waiting():
         turns = Turns(1)
         async with turns.turn(RUNS[0]):
             turns.end(RUNS[0])
-            await asyncio.wait_for(turns.turn(RUNS[1]).__aenter__(), timeout=30)
+            async with turns.turn(RUNS[1]):
+                return True
 
-    asyncio.run(scenario())
+    assert asyncio.run(scenario())
 
 
 def test_a_turn_that_ended_early_or_in_an_error_is_given_to_one_only():
+    began = []
+
+    async def begin(turns):
+        async with turns.turn(RUNS[2]):
+            began.append(RUNS[2])
+
     async def fail(turns):
         async with turns.turn(RUNS[0]):
             turns.end(RUNS[0])
@@ -54,10 +61,11 @@ def test_a_turn_that_ended_early_or_in_an_error_is_given_to_one_only():
             await fail(turns)
         turns.end(uuid4())
         async with turns.turn(RUNS[1]):
-            other = asyncio.create_task(turns.turn(RUNS[2]).__aenter__())
+            other = asyncio.create_task(begin(turns))
             await asyncio.sleep(0)
-            waits = not other.done()
-            other.cancel()
-        return waits
+            waited = not began
+        await other
+        return waited
 
     assert asyncio.run(scenario())
+    assert began == [RUNS[2]]
