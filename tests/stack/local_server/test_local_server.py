@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -94,6 +96,25 @@ def test_its_page_is_told_where_the_api_is(home):
 
         assert httpx.get(f"{page}/ui-settings").json()["api_url"] == url
         assert "<html" in httpx.get(page, follow_redirects=True).text
+
+
+def test_its_transactions_wait_for_the_right_to_write_before_they_read(home):
+    """Else those that read first and then write refuse each other; see metaflow_prefect.sqlite_transactions."""
+    with (
+        using(home) as url,
+        contextlib.closing(sqlite3.connect(home / "prefect.db", isolation_level=None)) as other,
+        ThreadPoolExecutor() as hands,
+    ):
+        made = httpx.post(f"{url}/work_pools/", json={"name": "waiting", "type": "process"})
+        made.raise_for_status()
+        reading = f"{url}/work_pools/waiting/get_scheduled_flow_runs"
+        other.execute("BEGIN IMMEDIATE")
+        asked = hands.submit(httpx.post, reading, json={}, timeout=PATIENCE_SECONDS)
+        with pytest.raises(futures.TimeoutError):
+            asked.result(timeout=5)
+        other.execute("ROLLBACK")
+
+        assert asked.result(timeout=PATIENCE_SECONDS).json() == []
 
 
 def test_status_names_it_and_stop_ends_it_unless_a_run_uses_it(home):
