@@ -16,6 +16,9 @@ GOLDEN = Path(__file__).parent / "golden"
 _FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "AWS_")
 
 
+_LONGEST_FAST_TEST_SECONDS = 60
+"""A test that starts no server and takes longer waits for something that cannot come."""
+
 _APART = ("tests/behaviour/", "tests/fuzz/")
 """Their tests share nothing but the session's server: each may go to whichever process is free."""
 
@@ -30,6 +33,13 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             return nodeid if nodeid.startswith(_APART) else nodeid.partition("::")[0]
 
     return ByFile(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give up early on tests that start no server; the others have the time of pyproject.toml."""
+    for item in items:
+        if not any(item.iter_markers("slow")) and not any(item.iter_markers("timeout")):
+            item.add_marker(pytest.mark.timeout(_LONGEST_FAST_TEST_SECONDS))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

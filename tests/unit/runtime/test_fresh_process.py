@@ -120,7 +120,7 @@ def test_an_interrupted_call_leaves_no_process_behind(tmp_path):
     marker = tmp_path / "pid"
     code = (
         "import os, sys, time, pathlib\n"
-        "pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); print('up')\n"
+        "pathlib.Path(sys.argv[1]).write_text(str(os.getpid())); print('up', flush=True)\n"
         "time.sleep(600)\n"
     )
 
