@@ -15,7 +15,7 @@ PACKAGES = (
     "northflank/northflank_emulator",
     "northflank/prefect_northflank",
 )
-WITHOUT_A_TABLE = ("metaflow_extensions", "templates", "examples")
+WITHOUT_A_TABLE = ("extension", "templates", "examples")
 
 
 def tables() -> dict[str, list[list[str]]]:

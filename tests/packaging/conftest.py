@@ -16,7 +16,7 @@ ROOT = Path(__file__).parent.parent.parent
 _SOURCES = (
     "LICENSE",
     "README.md",
-    "metaflow_extensions",
+    "extension",
     "metaflow_prefect",
     "northflank",
     "pyproject.toml",

@@ -13,7 +13,7 @@ PACKAGES = (
     "metaflow_prefect",
     "northflank/prefect_northflank",
     "northflank/northflank_emulator",
-    "metaflow_extensions",
+    "extension/metaflow_extensions",
 )
 
 pytestmark = pytest.mark.slow
@@ -71,6 +71,10 @@ def test_an_environment_without_the_wheel_has_nothing_of_ours(environment, flow)
 
     assert refused.returncode != 0
     assert "No such command 'prefect'" in refused.stdout + refused.stderr
+
+
+def test_a_clone_on_the_path_beside_the_installed_copy_does_not_conflict(with_wheel, sources):
+    assert with_wheel.call("-c", "import metaflow; print('imported')", cwd=sources) == "imported\n"
 
 
 def test_the_wheel_alone_brings_the_command_group(with_wheel, flow):
