@@ -123,8 +123,8 @@ class VendorPackageInstalled(ConfigurationError):
             what=f"prefect-northflank {version}",
             why="it owns the same import name, worker type and block type as metaflow-prefect-northflank, "
             "and which of the two runs is chance",
-            remedy="run `pip uninstall prefect-northflank`, then `pip install --force-reinstall --no-deps "
-            "metaflow-prefect-northflank`",
+            remedy="run `pip uninstall prefect-northflank`, which may take files of ours along, then install "
+            "metaflow-prefect-northflank again: `pip install --force-reinstall --no-deps .` in its clone",
         )
 
 
