@@ -8,8 +8,10 @@ from dataclasses import dataclass, replace
 from prefect.client.schemas.objects import FlowRun
 
 from prefect_northflank.api import JobRun
+from prefect_northflank.budget import Purpose
 from prefect_northflank.claims import container_of
 from prefect_northflank.client import NorthflankClient
+from prefect_northflank.errors import NotFound
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.names import flow_run_of
 from prefect_northflank.pid import InfrastructurePid
@@ -32,7 +34,11 @@ class Search:
         its name; one that has not will execute nothing once the flow run is claimed again, so it need not be found.
         """
         if flow_run_of(pid.job) is not None:
-            return _first(await unclaimed(self.client, pid.project, pid.job, claimed=_none))
+            return _first(
+                await unclaimed(
+                    self.client, pid.project, pid.job, claimed=_none, purpose=Purpose.MONITORING
+                )
+            )
         if self.gated:
             container = container_of(await self.ledger.states(flow_run.id))
             strangers = await self._strangers(flow_run, pid) if container else ()
@@ -50,10 +56,29 @@ class Search:
         container = container_of(await self.ledger.states(flow_run.id)) if self.gated else None
         if container is None or (run is not None and run.is_run_of(container)):
             return None
-        async for other in self.client.runs(pid.project, pid.job):
-            if other.is_run_of(container):
-                return replace(pid, run=other.id) if other.id != pid.run else None
+        try:
+            async for other in self.client.runs(pid.project, pid.job):
+                if other.is_run_of(container):
+                    return replace(pid, run=other.id) if other.id != pid.run else None
+        # The job was deleted, and with it whatever run it had.
+        except NotFound:
+            return None
         return None
+
+    async def was_deleted(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
+        """Whether the job is gone of which a run has told Prefect that it executes the flow run.
+
+        A project that we may not see says nothing of its jobs.
+        """
+        if not self.gated or container_of(await self.ledger.states(flow_run.id)) is None:
+            return False
+        try:
+            async for _ in self.client.runs(pid.project, pid.job, purpose=Purpose.MONITORING):
+                return False
+        except NotFound:
+            await self.client.project_name(pid.project, purpose=Purpose.MONITORING)
+            return True
+        return False
 
     async def has_strangers(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
         """Whether the job has active runs that belong to no flow run we know."""
@@ -72,6 +97,7 @@ class Search:
             pid.job,
             claimed=claimed,
             since=since - CLOCKS_DIFFER_BY if since else None,
+            purpose=Purpose.MONITORING,
         )
 
 
