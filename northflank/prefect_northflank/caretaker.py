@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from time import monotonic
 from uuid import UUID
@@ -184,10 +184,10 @@ class Caretaker:
         """Adopt the job run that a worker started for *flow_run* without living to record it; whether there is one."""
         if pid is None:
             return False
-        run = await (await self._search_for(flow_run)).run_of(flow_run, pid)
-        if run is not None:
-            await self._adopt(flow_run, replace(pid, run=run.id))
-        return run is not None
+        found = await (await self._search_for(flow_run)).run_of(flow_run, pid)
+        if found is not None:
+            await self._adopt(flow_run, found)
+        return found is not None
 
     async def _may_be_there(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
         """Whether a container that has said it executes the flow run may be among runs nobody can tell apart."""

@@ -71,16 +71,27 @@ class Supervisor:
         while True:
             ending = await self._unless_it_was_over(order, await self._watch(order, pid, log), log)
             tell_of_end(order.configuration, pid, ending)
-            if ending.fate not in (Fate.NEVER_BEGAN, Fate.DIED) or self._has_lost(ending):
-                return pid, ending
-            client = self.connections.account(order.configuration.access()).client
-            search = Search(client=client, ledger=self.ledger, gated=order.configuration.gated)
-            really = await search.executing(order.flow_run, pid, ending.run)
+            really = None if self._has_lost(ending) else await self._really(order, pid, ending)
             if really is None:
                 return pid, ending
-            log.info("The flow run is executed by job run %s, not by %s.", really.run, pid.run)
+            log.info("The flow run is executed by job run %s, whatever was recorded.", really.run)
             await self.ledger.write_pid(order.flow_run.id, str(really))
             pid = really
+
+    async def _really(
+        self, order: Order, pid: InfrastructurePid, ending: Ending
+    ) -> InfrastructurePid | None:
+        """Return the job run that executes the flow run if the record misled the watch; None if it has ended."""
+        client = self.connections.account(order.configuration.access()).client
+        search = Search(client=client, ledger=self.ledger, gated=order.configuration.gated)
+        match ending.fate:
+            case Fate.NEVER_BEGAN | Fate.DIED:
+                return await search.executing(order.flow_run, pid, ending.run)
+            # What an earlier worker wished to record may arrive after what we have recorded.
+            case Fate.SUPERSEDED if await search.is_executed_by(order.flow_run, pid):
+                return pid
+            case _:
+                return None
 
     async def _unless_it_was_over(self, order: Order, ending: Ending, log: Log) -> Ending:
         """Return *ending*, corrected if the flow run is PENDING only because of a request that came after its end."""
