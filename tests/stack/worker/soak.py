@@ -222,11 +222,14 @@ def troubled(pool: Any, probability: float, *, answers: bool, seed: int) -> Iter
     """Put a proxy on either side of the workers; containers reach Prefect by it too."""
     with ExitStack() as stack:
         between = {
-            "PREFECT_API_URL": Proxy(pool.prefect.url, seed=seed),
-            "NORTHFLANK_API_BASE_URL": Proxy(pool.northflank.base_url, seed=seed + 1),
+            variable: stack.enter_context(Proxy(address, seed=seed))
+            for variable, address in {
+                "PREFECT_API_URL": pool.prefect.url,
+                "NORTHFLANK_API_BASE_URL": pool.northflank.base_url,
+            }.items()
         }
         rules = [
-            stack.enter_context(stack.enter_context(proxy).rule(rule))
+            stack.enter_context(proxy.rule(rule))
             for proxy in between.values()
             for rule in troubles(probability, answers=answers)
         ]
