@@ -37,6 +37,7 @@ class Ledger:
     pid: InfrastructurePid = PID
     ended: State | None = None
     """What a late request has covered."""
+    began: bool = True
     passed: bool = True
     """Whether the container of r1 has passed its gate."""
     misled: bool = False
@@ -45,7 +46,11 @@ class Ledger:
 
     async def records(self, flow_run_ids):
         record = Record(
-            state=self.state, state_name="", pid=str(self.pid), began=True, state_id=UUID(int=1)
+            state=self.state,
+            state_name="",
+            pid=str(self.pid),
+            began=self.began,
+            state_id=UUID(int=1),
         )
         if self.misled:
             self.pid, self.misled = ANOTHER, False
@@ -80,6 +85,8 @@ def seen_through(wire):
     def answer(request: httpx.Request) -> httpx.Response:
         if request.method == "PUT":
             return httpx.Response(400, json={"error": {"message": "no such plan"}})
+        if request.method == "DELETE":
+            return httpx.Response(403, json={"error": {"message": "not allowed"}})
         run = {"id": "r1", "runName": "etl-0123abcd-aaaa", "status": "FAILED", "concluded": True}
         return httpx.Response(200, json={"data": {"runs": [run], **run}})
 
@@ -134,6 +141,12 @@ def test_what_cannot_be_started_again_is_reported_with_the_reason(seen_through):
     assert (claim, intent.split(":")[-1]) == ("A Northflank job run is being started.", "")
     assert reported.startswith("Crashed: Job run r1 ended before the flow run began, and no other")
     assert "no such plan" in reported
+
+
+def test_a_flow_run_is_cancelled_though_its_job_run_may_not_be_aborted(seen_through):
+    written, _ = seen_through(Ledger(StateType.CANCELLING, began=False))
+
+    assert written == ["Cancelled: Cancelled before the flow run began."]
 
 
 def test_a_record_that_arrives_late_does_not_end_the_watch_over_the_run_that_executes(seen_through):
