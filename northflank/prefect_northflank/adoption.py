@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import Enum
+from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, StateType
 
@@ -33,6 +34,44 @@ class Company:
     """Workers with a fresh heartbeat."""
     in_hand: Collection[object]
     """Ids of the flow runs this process is busy with."""
+
+
+@dataclass(slots=True)
+class Attempts:
+    """Spaces out what comes to nothing: a flow run that looks as it did the last time is let be for longer each time."""
+
+    first_wait: float
+    """Seconds until the second attempt."""
+    longest_wait: float
+    _made: dict[UUID, _Attempt] = field(default_factory=dict)
+
+    def is_due(self, flow_run: FlowRun, *, now: float) -> bool:
+        """Whether to try now; *now* in seconds of any clock."""
+        last = self._made.get(flow_run.id)
+        return last is None or last.looks != _looks(flow_run) or now >= last.next_at
+
+    def note(self, flow_run: FlowRun, *, now: float) -> None:
+        """Count an attempt."""
+        last, looks = self._made.get(flow_run.id), _looks(flow_run)
+        again = last is not None and last.looks == looks
+        wait = min(last.wait * 2, self.longest_wait) if last and again else self.first_wait
+        self._made[flow_run.id] = _Attempt(looks=looks, wait=wait, next_at=now + wait)
+
+    def forget_all_but(self, flow_runs: Collection[FlowRun]) -> None:
+        """Forget the flow runs that are over."""
+        for flow_run_id in set(self._made) - {it.id for it in flow_runs}:
+            del self._made[flow_run_id]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    looks: tuple[object, ...]
+    wait: float
+    next_at: float
+
+
+def _looks(flow_run: FlowRun) -> tuple[object, ...]:
+    return (flow_run.state_id, flow_run.infrastructure_pid)
 
 
 def is_ours(flow_run: FlowRun, company: Company) -> bool:

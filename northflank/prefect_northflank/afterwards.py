@@ -57,10 +57,10 @@ async def report(
         case Fate.NEVER_BEGAN | Fate.DIED | Fate.PENDING_TOO_LONG:
             findings = await find_out(case, client)
             if case.ending.fate is Fate.PENDING_TOO_LONG:
-                await _abort(case, client)
+                await _abort(case, client, logger)
             await _crash(case, findings, ledger=ledger, logger=logger)
         case Fate.CANCELLED_EARLY:
-            await _abort(case, client)
+            await _abort(case, client, logger)
             await ledger.propose(
                 case.flow_run.id, Cancelled(message="Cancelled before the flow run began.")
             )
@@ -127,13 +127,21 @@ async def _crash(
     )
 
 
-async def _abort(case: Case, client: NorthflankClient) -> None:
+async def _abort(
+    case: Case,
+    client: NorthflankClient,
+    logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+) -> None:
     if case.pid.run is None:
         return
     try:
         await client.abort_run(case.pid.project, case.pid.job, case.pid.run)
     except NotFound:
         return
+    # Unreported, the flow run would be taken over and ended in this way again and again. A container that begins after
+    # all finds that its claim is no longer the last state.
+    except NorthflankError as error:
+        logger.warning("Job run %s could not be aborted: %s", case.pid.run, error)
 
 
 async def delete_job_of(

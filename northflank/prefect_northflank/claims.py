@@ -4,7 +4,9 @@ A claim is a PENDING state that directly follows the state its maker decided upo
 after the other, so of all that are made from the same state exactly one directly follows it. Whoever finds another state
 in between has lost and starts nothing; a container whose claim is no longer the last state executes nothing.
 RUNNING cannot become PENDING again (PreventPendingTransitions in prefect/server/orchestration/core_policy.py), so a claim
-that comes late never disturbs a flow that runs.
+that comes late never disturbs a flow that runs. COMPLETED, FAILED and CRASHED can: there, a request that comes late covers
+the state with which the flow run ended. So a claim is one only if it stands on a scheduled state, with nothing in between
+but what starts leave behind; a state that was covered is put back (`covered`).
 """
 
 from __future__ import annotations
@@ -31,6 +33,15 @@ _ANNOUNCED = "Submitting"
 _LATE = "Late"
 """Name that Prefect's server gives to flow runs that should have been taken by now; it looks first and writes later
 (prefect.server.services.late_runs), so that one may be found late that has just been taken."""
+
+_AWAITS_SLOT = "AwaitingConcurrencySlot"
+_NO_SLOT = "Deployment concurrency limit reached."
+"""Name of the SCHEDULED, and message of the CANCELLED state by which Prefect's server answers a request for PENDING
+when the deployment's concurrency limit is reached (SecureFlowConcurrencySlots in core_policy.py)."""
+
+_RETRIED = "Retrying on remote infrastructure"
+"""Message of the PENDING state with which Prefect's `worker.submit` begins to execute a flow run again that was over
+(BaseWorker._submit_adhoc_run): there is no scheduled state where there is no deployment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +76,31 @@ def submitted(states: Sequence[State]) -> State | None:
     earlier = [it for it in states[:-1] if it.name != _LATE]
     taken = earlier[-1] if last.name == _ANNOUNCED and earlier else last
     return last if taken.type is StateType.PENDING and taken.name == _TAKEN else None
+
+
+def covered(states: Sequence[State]) -> State | None:
+    """Return the final state that requests which came late have covered; None if the last of *states* stands rightly.
+
+    A flow run that is over begins anew with a SCHEDULED state, whoever asks for it: a person, a retry, Prefect itself.
+    """
+    for number, state in enumerate(reversed(states)):
+        if _may_come_late(state):
+            continue
+        return state if number and state.is_final() else None
+    return None
+
+
+def _may_come_late(state: State) -> bool:
+    """Whether *state* is what a start leaves behind, so that it says nothing of whether it came in time."""
+    match state.type:
+        case StateType.PENDING:
+            return state.message != _RETRIED
+        case StateType.SCHEDULED:
+            return state.name in {_LATE, _AWAITS_SLOT}
+        case StateType.CANCELLED:
+            return state.message == _NO_SLOT
+        case _:
+            return False
 
 
 def container_of(states: Sequence[State]) -> str | None:

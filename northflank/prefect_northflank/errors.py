@@ -137,6 +137,17 @@ class TakenOver(NorthflankError):
         )
 
 
+class LongOver(TakenOver):
+    """The flow run had ended before the request to start it arrived at Prefect, which accepted it all the same."""
+
+    def __init__(self, *, flow_run: str, state: str) -> None:
+        NorthflankError.__init__(
+            self,
+            f"Flow run {flow_run} is not executed again: it had ended as {state} before our request to start it "
+            f"reached Prefect, and is {state} again.",
+        )
+
+
 class NotRecorded(NorthflankError):
     """A job run was started, but Prefect could not be told; the search for unwatched flow runs will find it."""
 

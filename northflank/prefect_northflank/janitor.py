@@ -36,10 +36,20 @@ class Janitor:
     async def round(self, company: Company) -> None:
         """Delete what is left over in every project the pool's latest flow runs used; a call per project and 100 jobs."""
         for project, flow_run in (await self._projects()).items():
-            client = await self._client_of(flow_run)
-            jobs = [job async for job in client.jobs(project)]
-            for job in await self._left_over(jobs, company):
-                await self._delete(client, project, job)
+            await self._try_to_tidy(project, flow_run, company)
+
+    async def _try_to_tidy(self, project: Project, flow_run: FlowRun, company: Company) -> None:
+        try:
+            await self._tidy(project, flow_run, company)
+        # A project, block or token that is gone must not keep the other projects from being tidied.
+        except Exception as error:  # noqa: BLE001 (whatever reading a block raises)
+            self._logger.warning("Could not tidy project %s: %s", project.id, error)
+
+    async def _tidy(self, project: Project, flow_run: FlowRun, company: Company) -> None:
+        client = await self._client_of(flow_run)
+        jobs = [job async for job in client.jobs(project)]
+        for job in await self._left_over(jobs, company):
+            await self._delete(client, project, job)
 
     async def _projects(self) -> Mapping[Project, FlowRun]:
         """Return the projects in use, each with a flow run that knows the credentials."""

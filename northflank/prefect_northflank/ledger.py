@@ -23,7 +23,7 @@ from prefect.exceptions import Abort, ObjectNotFound
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
-from prefect_northflank.claims import Claim, directly_follows, name_of_claim
+from prefect_northflank.claims import Claim, covered, directly_follows, name_of_claim
 from prefect_northflank.pid import InfrastructurePid
 
 OWNER_LABEL = "prefect.worker.name"
@@ -181,9 +181,12 @@ class PrefectLedger:
         return await self._client.read_flow_run_states(flow_run_id)
 
     async def claim(self, flow_run_id: UUID, *, after: UUID, message: str) -> Claim | None:
-        """Claim the right to start the flow run, as it was decided upon its state *after*; None if it is too late."""
+        """Claim the right to start the flow run, as it was decided upon its state *after*; None if it is too late.
+
+        A claim that arrives after the flow run has ended is taken back.
+        """
         before = await self.states(flow_run_id)
-        if not before or before[-1].id != after:
+        if not before or before[-1].id != after or covered(before) is not None:
             return None
         state: State = Pending(name=name_of_claim(before[-1].name), message=message)
         try:
@@ -194,8 +197,32 @@ class PrefectLedger:
             return Claim(id=after, gated=False) if now[-1].id == after else None
         except ObjectNotFound:
             return None
-        won = directly_follows(await self.states(flow_run_id), answered.id, after)
-        return Claim(id=answered.id) if won else None
+        seen = await self.states(flow_run_id)
+        if directly_follows(seen, answered.id, after):
+            return Claim(id=answered.id)
+        await self._put_back(flow_run_id, covered(seen))
+        return None
+
+    async def covered(self, flow_run_id: UUID) -> State | None:
+        """Return the final state of the flow run that a late request has covered, if one has."""
+        return covered(await self.states(flow_run_id))
+
+    async def put_back(self, flow_run_id: UUID) -> State | None:
+        """Put back the final state that a late request has covered, and return it; None if none has."""
+        return await self._put_back(flow_run_id, await self.covered(flow_run_id))
+
+    async def _put_back(self, flow_run_id: UUID, ended: State | None) -> State | None:
+        if ended is None:
+            return None
+        # Not by `set_flow_run_state`, which leaves out where the result of the flow is.
+        again = ended.model_dump(mode="json", include={"type", "name", "message", "data"})
+        await self._client.request(
+            "POST",
+            "/flow_runs/{id}/set_state",
+            path_params={"id": flow_run_id},
+            json={"state": again},
+        )
+        return ended
 
 
 def record_of(flow_run: FlowRun) -> Record:

@@ -60,6 +60,17 @@ def submission_of(job_name: str) -> str | None:
     return job_name[-_SUBMISSION:] if _RUN_JOB.search(job_name) else None
 
 
+def job_of_container(container: str, flow_run_id: UUID) -> str | None:
+    """Return the job of a container's host name if `job_of_run` made it for this flow run.
+
+    >>> flow_run = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
+    >>> job_of_container("etl-07db379288ef47199ee00da0dedca33b-c0de-5fcf67bc-x7k2p", flow_run)
+    'etl-07db379288ef47199ee00da0dedca33b-c0de'
+    """
+    begin, found, end = container.partition(f"-{flow_run_id.hex}-")
+    return begin + found + end[:_SUBMISSION] if found else None
+
+
 def lasting_job(name: str, identity: str) -> str:
     """Return the name of the job that serves every flow run with the same *identity* (deployment and settings).
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from prefect_northflank.api import JobRun, Project, moment
+from prefect_northflank.budget import Purpose
 from prefect_northflank.builds import ensure_built
 from prefect_northflank.client import NorthflankClient, is_ambiguous
 from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
@@ -141,15 +142,16 @@ async def unclaimed(
     *,
     claimed: Claimed,
     since: datetime | None = None,
+    purpose: Purpose = Purpose.LIFECYCLE,
 ) -> list[JobRun]:
-    """Return the runs of *job* that belong to no flow run we know, started after *since*.
+    """Return the runs of *job* that belong to no flow run we know, started after *since*; none if there is no job.
 
     Those that go on come first, oldest first; then those that are over, latest first.
     """
     try:
         runs = [
             run
-            async for run in client.runs(project, job)
+            async for run in client.runs(project, job, purpose=purpose)
             if since is None or _started(run) >= since
         ]
     except NotFound:

@@ -12,10 +12,10 @@ import httpx
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
-from prefect_northflank.claims import Claim, submitted
+from prefect_northflank.claims import Claim, covered, submitted
 from prefect_northflank.configuration import NorthflankJobConfiguration
 from prefect_northflank.connections import Account, Connections, Log
-from prefect_northflank.errors import NorthflankError, NotFound, NotRecorded, TakenOver
+from prefect_northflank.errors import LongOver, NorthflankError, NotFound, NotRecorded, TakenOver
 from prefect_northflank.events import tell_of_start
 from prefect_northflank.job import JobRequest, request_for
 from prefect_northflank.ledger import PrefectLedger
@@ -62,9 +62,15 @@ class Submitter:
         """Return where a submission by Prefect's base worker starts from.
 
         Raises:
+            LongOver: the flow run had ended before the base worker took it; it has its final state again.
             TakenOver: something has happened to the flow run since the base worker took it.
         """
-        state = submitted(await self._ledger.states(flow_run.id))
+        states = await self._ledger.states(flow_run.id)
+        ended = covered(states)
+        if ended is not None:
+            await self._ledger.put_back(flow_run.id)
+            raise LongOver(flow_run=flow_run.name, state=ended.name or "")
+        state = submitted(states)
         if state is None:
             raise TakenOver(job=f"of flow run {flow_run.name}")
         return Before(state=state.id)

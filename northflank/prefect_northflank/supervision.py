@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+
+from prefect.client.schemas.objects import StateType
+from prefect.states import Crashed
 
 from prefect_northflank.afterwards import Case, delete_job_of, report
 from prefect_northflank.connections import Connections, Log
-from prefect_northflank.errors import NorthflankError
+from prefect_northflank.errors import NorthflankError, NotRecorded, TakenOver
 from prefect_northflank.events import tell_of_end
 from prefect_northflank.ledger import PrefectLedger
+from prefect_northflank.patience import asked_again
 from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.search import Search
 from prefect_northflank.stream import Streams
@@ -46,9 +50,11 @@ class Supervisor:
                 pid.run,
                 starts_left,
             )
-            before, pid = pid, await self._start_again(order, pid, ending, log)
-            await self._clean_up(order, before, ending, log)
-            pid, ending = await self._to_the_end(order, pid, log)
+            again = await self._start_again(order, pid, ending, log)
+            await self._clean_up(order, pid, ending, log)
+            if again is None:
+                return pid
+            pid, ending = await self._to_the_end(order, again, log)
         if not self._has_lost(ending):
             client = self.connections.account(order.configuration.access()).client
             case = Case(
@@ -63,27 +69,59 @@ class Supervisor:
     ) -> tuple[InfrastructurePid, Ending]:
         """Watch the job run that executes the flow run, though Prefect may remember another one."""
         while True:
-            ending = await self._watch(order, pid, log)
+            ending = await self._unless_it_was_over(order, await self._watch(order, pid, log), log)
             tell_of_end(order.configuration, pid, ending)
-            if ending.fate not in (Fate.NEVER_BEGAN, Fate.DIED) or self._has_lost(ending):
-                return pid, ending
-            client = self.connections.account(order.configuration.access()).client
-            search = Search(client=client, ledger=self.ledger, gated=order.configuration.gated)
-            really = await search.executing(order.flow_run, pid, ending.run)
+            really = None if self._has_lost(ending) else await self._really(order, pid, ending)
             if really is None:
                 return pid, ending
-            log.info("The flow run is executed by job run %s, not by %s.", really.run, pid.run)
+            log.info("The flow run is executed by job run %s, whatever was recorded.", really.run)
             await self.ledger.write_pid(order.flow_run.id, str(really))
             pid = really
 
+    async def _really(
+        self, order: Order, pid: InfrastructurePid, ending: Ending
+    ) -> InfrastructurePid | None:
+        """Return the job run that executes the flow run if the record misled the watch; None if it has ended."""
+        client = self.connections.account(order.configuration.access()).client
+        search = Search(client=client, ledger=self.ledger, gated=order.configuration.gated)
+        match ending.fate:
+            case Fate.NEVER_BEGAN | Fate.DIED:
+                return await search.executing(order.flow_run, pid, ending.run)
+            # What an earlier worker wished to record may arrive after what we have recorded.
+            case Fate.SUPERSEDED if await search.is_executed_by(order.flow_run, pid):
+                return pid
+            case _:
+                return None
+
+    async def _unless_it_was_over(self, order: Order, ending: Ending, log: Log) -> Ending:
+        """Return *ending*, corrected if the flow run is PENDING only because of a request that came after its end."""
+        if ending.record is None or ending.record.state is not StateType.PENDING:
+            return ending
+        ended = await asked_again(lambda: self.ledger.put_back(order.flow_run.id))
+        if ended is None:
+            return ending
+        log.info(
+            "A request that came late had made this flow run Pending; it is %s again.", ended.name
+        )
+        return replace(ending, fate=Fate.FINISHED)
+
     async def _start_again(
         self, order: Order, pid: InfrastructurePid, ending: Ending, log: Log
-    ) -> InfrastructurePid:
+    ) -> InfrastructurePid | None:
+        """Start another job run and return it; None if there can be none, which Prefect is told."""
         if ending.record is None or ending.record.state_id is None:
             message = "an ending before the flow began comes with the state it was judged by"
             raise RuntimeError(message)
         before = Before(state=ending.record.state_id, start=pid)
-        return await self.submitter.submit(order, before, log=log)
+        try:
+            return await self.submitter.submit(order, before, log=log)
+        except (TakenOver, NotRecorded):
+            raise
+        # Unreported, the flow run would be found unwatched, taken over and started again, round after round.
+        except NorthflankError as error:
+            message = f"Job run {pid.run} ended before the flow run began, and no other could be started: {error}"
+            await self.ledger.propose(order.flow_run.id, Crashed(message=message))
+            return None
 
     def _has_lost(self, ending: Ending) -> bool:
         """Whether another worker took the flow run over while we were out of touch: what follows is its business."""

@@ -12,6 +12,7 @@ from uuid import UUID
 import anyio
 import anyio.abc
 import httpx
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.workers.base import BaseWorker, BaseWorkerResult
@@ -20,7 +21,7 @@ from prefect_northflank.caretaker import Caretaker, Hands
 from prefect_northflank.checks import VENDORS_DISTRIBUTION
 from prefect_northflank.configuration import NorthflankJobConfiguration
 from prefect_northflank.connections import Connections
-from prefect_northflank.errors import NotRecorded, TakenOver, VendorPackageInstalled
+from prefect_northflank.errors import LongOver, NotRecorded, TakenOver, VendorPackageInstalled
 from prefect_northflank.killing import kill
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.patience import asked_again, is_passing
@@ -157,6 +158,37 @@ class NorthflankWorker(
         if self._cancelling_observer is not None:
             self._cancelling_observer.remove_in_flight_flow_run_id(flow_run_id)
 
+    async def _propose_pending_state(self, flow_run: FlowRun) -> bool:
+        """Take the flow run, as Prefect's base worker does.
+
+        Where the deployment's concurrency limit is reached, Prefect puts even a flow run that is over back into the queue.
+        """
+        taken = await super()._propose_pending_state(flow_run)
+        if not taken:
+            await self._put_back(flow_run)
+        return taken
+
+    async def _propose_crashed_state(
+        self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
+    ) -> None:
+        """Say that the flow run could not be started, unless it had ended before this worker's request arrived."""
+        if not await self._put_back(flow_run):
+            await super()._propose_crashed_state(flow_run, message, client)
+
+    async def _put_back(self, flow_run: FlowRun) -> bool:
+        """Give the flow run its final state back if a late request of ours has covered it; whether it has."""
+        try:
+            ended = await self.ledger.put_back(flow_run.id)
+        # What Prefect does not answer now, the search for unwatched flow runs will ask again.
+        except httpx.HTTPError as error:
+            self._logger.debug("Flow run %s was not looked at: %s", flow_run.id, error)
+            return False
+        if ended is not None:
+            self.get_flow_run_logger(flow_run).info(
+                "%s", LongOver(flow_run=flow_run.name, state=ended.name or "")
+            )
+        return ended is not None
+
     async def _give_worker_labels_to_flow_run(self, flow_run_id: UUID) -> None:
         """Write this worker's name on the flow run, patiently: Prefect's base worker takes a failure for a crash.
 
@@ -268,17 +300,18 @@ class NorthflankWorker(
             except Exception:
                 log.exception("Lost sight of job run %s.", pid.run)
 
-    def _start_unwatched(self, flow_run: FlowRun, before: Before) -> None:
+    def _start_unwatched(self, flow_run: FlowRun, before: Before) -> bool:
         """Start a flow run whose worker died before it could, if this worker's --limit has room; else somebody later."""
         if self._runs_task_group is None:
-            return
+            return False
         if self._limiter is not None:
             try:
                 self._limiter.acquire_on_behalf_of_nowait(flow_run.id)
             except anyio.WouldBlock:
-                return
+                return False
         self._in_hand.add(flow_run.id)
         self._runs_task_group.start_soon(self._see_unwatched_through, flow_run, before)
+        return True
 
     async def _see_unwatched_through(self, flow_run: FlowRun, before: Before) -> None:
         log = self.get_flow_run_logger(flow_run)

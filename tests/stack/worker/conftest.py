@@ -8,9 +8,9 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -21,6 +21,8 @@ from httpx import codes
 from northflank_emulator import Emulator
 from northflank_emulator.settings import Settings
 from prefect_northflank import NorthflankWorker
+
+from tests.stack.worker.soak import light_images
 
 BIN = Path(sys.executable).parent
 PATIENCE = float(os.environ.get("TEST_PATIENCE_SECONDS", "180"))
@@ -358,6 +360,8 @@ class Pool:
     prefect: Prefect
     northflank: Northflank
     folder: Path
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """What its workers have in their environment besides."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -371,6 +375,7 @@ class Pool:
             "PREFECT_NORTHFLANK_ADOPT_SECONDS": "3",
             "PREFECT_NORTHFLANK_SETTLE_SECONDS": "20",
             "PREFECT_NORTHFLANK_TIDY_SECONDS": "20",
+            **self.extra,
         }
 
     @contextmanager
@@ -421,6 +426,15 @@ def northflank(emulator: Emulator) -> Northflank:
 def pool(prefect: Prefect, northflank: Northflank, tmp_path: Path) -> Pool:
     """A new work pool; its workers are the test's."""
     return new_pool(prefect, northflank, tmp_path)
+
+
+@pytest.fixture
+def light(prefect: Prefect, tmp_path: Path) -> Iterator[tuple[Emulator, Pool]]:
+    """An emulator whose containers are light ones, and a pool on it: what is tested is the worker."""
+    settings = Settings(rate_limit=None, images=light_images(tmp_path))
+    with Emulator(settings) as emulator:
+        northflank = Northflank(base_url=emulator.base_url, token=emulator.token)
+        yield emulator, new_pool(prefect, northflank, tmp_path)
 
 
 @pytest.fixture(scope="session")

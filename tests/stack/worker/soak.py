@@ -1,6 +1,6 @@
 """Workers killed at random moments while flow runs go on: nothing lost, nothing twice, nothing left.
 
-python -m tests.stack.worker.soak --runs 100 --kills 50 --workers 2 --faults 0.2
+python -m tests.stack.worker.soak --runs 100 --kills 50 --workers 2 --faults 0.2 --proxy 0.1
 
 Prefect's server is on PostgreSQL unless --sqlite is given; containers are light ones (light_container.py) unless --real is.
 """
@@ -14,8 +14,8 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from math import ceil
 from pathlib import Path
@@ -27,6 +27,7 @@ from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.settings import Settings
 
 from metaflow_prefect.headless.database import sqlite
+from tests.stack.worker.proxy import Answer, Deed, Proxy, Request, Rule, every
 
 T = TypeVar("T")
 FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
@@ -49,6 +50,18 @@ CONTAINER_FAULTS = (
 PENDING_TIMEOUT_SECONDS = 120
 """What a container may take to begin when some of them never do."""
 PROGRESS_SECONDS = 30.0
+IMPATIENT = {"PREFECT_API_REQUEST_TIMEOUT": "15"}
+HELD_SECONDS = (5.0, 40.0)
+"""Often longer than Prefect's client waits, and sometimes longer than ours does, so that it asks again meanwhile."""
+DELAYED_SECONDS = (0.2, 3.0)
+SENSELESS = (
+    Answer(status=200, body=b"<html>Sign in</html>"),
+    Answer(status=200, body=b'{"data": {}}', headers=[("content-type", "application/json")]),
+    Answer(status=302, body=b"", headers=[("location", "/sign-in")]),
+    Answer(status=401, body=b"{}", headers=[("content-type", "application/json")]),
+    Answer(status=502),
+)
+"""Answers of what stands between a worker and the two APIs."""
 
 
 @dataclass(frozen=True)
@@ -177,6 +190,70 @@ def soak(
     )
 
 
+def troubles(probability: float, *, answers: bool) -> Sequence[Rule]:
+    """Return what a network does to requests, together about as often as *probability*.
+
+    What changes something is held for longer than anybody waits for the answer, so that it arrives when all is over.
+    """
+    deeds = [Deed.HOLD, Deed.DELAY, Deed.CUT_BEFORE, Deed.CUT_AFTER, Deed.TRUNCATE]
+    said = SENSELESS if answers else ()
+    each = probability / (len(deeds) + len(said))
+    return [
+        *(
+            Rule(
+                deed=deed,
+                matches=changes_something if deed is Deed.HOLD else every,
+                probability=each,
+                seconds=HELD_SECONDS if deed is Deed.HOLD else DELAYED_SECONDS,
+            )
+            for deed in deeds
+        ),
+        *(Rule(deed=Deed.ANSWER, answer=answer, probability=each) for answer in said),
+    ]
+
+
+def changes_something(request: Request) -> bool:
+    """Whether *request* is one that leaves something behind."""
+    return request.method != "GET" and not request.path.split("?")[0].endswith("/filter")
+
+
+@contextmanager
+def troubled(pool: Any, probability: float, *, answers: bool, seed: int) -> Iterator[Troubled]:
+    """Put a proxy on either side of the workers; containers reach Prefect by it too."""
+    with ExitStack() as stack:
+        between = {
+            variable: stack.enter_context(Proxy(address, seed=seed))
+            for variable, address in {
+                "PREFECT_API_URL": pool.prefect.url,
+                "NORTHFLANK_API_BASE_URL": pool.northflank.base_url,
+            }.items()
+        }
+        rules = [
+            stack.enter_context(proxy.rule(rule))
+            for proxy in between.values()
+            for rule in troubles(probability, answers=answers)
+        ]
+        addresses = {variable: proxy.url for variable, proxy in between.items()}
+        yield Troubled(environment=addresses | IMPATIENT, rules=rules)
+
+
+@dataclass(frozen=True)
+class Troubled:
+    """What workers need in order to meet the proxies, and what these do."""
+
+    environment: Mapping[str, str]
+    rules: Sequence[Rule]
+
+    def __str__(self) -> str:
+        done = Counter[str]()
+        for rule in self.rules:
+            name = rule.deed.value
+            done[f"{name} {rule.answer.status}" if rule.deed is Deed.ANSWER else name] += len(
+                rule.struck
+            )
+        return f"the proxies: {dict(done)}"
+
+
 def executions(marker: Path) -> int:
     """Return how often a flow run was executed; an execution that was handed back (SIGTERM) does not count."""
     trace = marker.read_text() if marker.exists() else ""
@@ -213,6 +290,13 @@ def options_given() -> argparse.Namespace:
     add("--kills", type=int, default=50)
     add("--workers", type=int, default=1)
     add("--faults", type=float, default=0.0, help="how likely a request to Northflank goes wrong")
+    add(
+        "--proxy",
+        type=float,
+        default=0.0,
+        help="how likely a proxy holds, cuts or delays a request",
+    )
+    add("--proxy-answers", action="store_true", help="the proxies also answer senselessly")
     add("--container-faults", type=float, default=0.0, help="how likely a container goes wrong")
     add("--real", action="store_true", help="execute flows by Prefect's engine")
     add(
@@ -246,6 +330,11 @@ def main() -> int:
         pool = conftest.new_pool(prefect, northflank, folder)
         stack.enter_context(faults_at(emulator, options.faults))
         stack.enter_context(faults_at(emulator, options.container_faults, CONTAINER_FAULTS))
+        between = stack.enter_context(
+            troubled(pool, options.proxy, answers=options.proxy_answers, seed=options.seed)
+        )
+        if options.proxy:
+            pool.extra = between.environment
         outcome = soak(
             pool,
             runs=options.runs,
@@ -256,7 +345,9 @@ def main() -> int:
             **variables,
         )
     good = outcome.as_hoped(containers_die=dying)
-    sys.stdout.write("\n".join([*([] if good else outcome.trouble), str(outcome), ""]))
+    sys.stdout.write(
+        "\n".join([*([] if good else outcome.trouble), str(between), str(outcome), ""])
+    )
     return 0 if good else 1
 
 

@@ -5,11 +5,9 @@ from __future__ import annotations
 import signal
 
 import pytest
-from northflank_emulator import Emulator
 from northflank_emulator.faults import Fault, FaultKind
-from northflank_emulator.settings import Settings
 
-from tests.stack.worker.soak import faults_at, light_images, soak
+from tests.stack.worker.soak import faults_at, soak
 
 pytestmark = pytest.mark.slow
 
@@ -97,15 +95,6 @@ def test_runs_left_between_pending_and_started_are_settled(
             assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED"
         conftest.wait_until(lambda: not leftovers(pool, flow_runs), "no job is left")
     assert [marker.read_text() for marker in markers] == ["x", "x"]
-
-
-@pytest.fixture
-def light(prefect, conftest, tmp_path):
-    """An emulator whose containers are light ones, and a pool on it: what is tested is the worker."""
-    settings = Settings(rate_limit=None, images=light_images(tmp_path))
-    with Emulator(settings) as emulator:
-        northflank = conftest.Northflank(base_url=emulator.base_url, token=emulator.token)
-        yield emulator, conftest.new_pool(prefect, northflank, tmp_path)
 
 
 def test_every_kind_of_fault_on_every_route_loses_nothing_and_starts_nothing_twice(light):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import time
@@ -10,9 +11,12 @@ from contextlib import contextmanager
 import pytest
 from northflank_emulator.faults import Fault, FaultKind
 
+from tests.stack.worker.proxy import Deed, Proxy, Rule
+
 pytestmark = pytest.mark.slow
 
 IN_A_HURRY = {"PREFECT_WORKER_HEARTBEAT_SECONDS": "2", "PREFECT_NORTHFLANK_SETTLE_SECONDS": "3"}
+FOUND_SECONDS = 60
 
 
 @contextmanager
@@ -57,3 +61,72 @@ def starts(emulator, flow_run):
         for it in emulator.requests
         if it.operation == "start.job.run" and it.committed and str(flow_run) in str(it.body)
     ]
+
+
+def held(name):
+    """A rule that holds the next request for a PENDING state of this name."""
+
+    def matches(request):
+        asked = request.path.endswith("/set_state") and json.loads(request.body)["state"]
+        return bool(asked) and (asked["type"], asked["name"]) == ("PENDING", name)
+
+    return Rule(deed=Deed.HOLD, times=1, matches=matches)
+
+
+@pytest.mark.parametrize("name", ["Pending", "Submitting", "InfrastructurePending"])
+def test_a_request_that_arrives_after_the_end_starts_nothing_and_leaves_the_final_state(
+    light, prefect, conftest, tmp_path, name
+):
+    """Of a worker that is dead by then if it had taken the flow run, so that only others can put things right."""
+    _, pool = light
+    marker = tmp_path / "marker"
+    deployment = pool.deploy("hello")
+    with (
+        Proxy(prefect.url) as proxy,
+        proxy.rule(held(name)) as late,
+        pool.worker("first", **IN_A_HURRY, PREFECT_API_URL=proxy.url) as first,
+    ):
+        flow_run = prefect.trigger(deployment, marker=str(marker), seconds=0)
+        conftest.wait_until(lambda: late.struck, "the request is on its way")
+        if name != "Pending":
+            first.stop(signal.SIGKILL)
+        with pool.worker("second", **IN_A_HURRY):
+            assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED"
+            late.let_go.set()
+            conftest.wait_until(lambda: late.passed_on, "the request has arrived")
+            conftest.wait_until(
+                lambda: prefect.states(flow_run).count(("COMPLETED", "Completed")) == 2,
+                "the final state is put back",
+                patience=FOUND_SECONDS,
+            )
+            conftest.wait_until(
+                lambda: not [it for it in pool.northflank.jobs() if flow_run.hex in it],
+                "no job is left",
+                patience=FOUND_SECONDS,
+            )
+    assert prefect.states(flow_run)[-1] == ("COMPLETED", "Completed")
+    assert marker.read_text() == "x"
+
+
+def test_a_run_whose_job_was_deleted_is_crashed_with_that_reason_and_not_taken_over_again(
+    light, prefect, conftest, tmp_path
+):
+    emulator, pool = light
+    marker = tmp_path / "marker"
+    deployment = pool.deploy("hello")
+    with (
+        Proxy(prefect.url) as proxy,
+        pool.worker(PREFECT_API_URL=proxy.url) as worker,
+    ):
+        flow_run = prefect.trigger(deployment, marker=str(marker), seconds=600)
+        conftest.wait_until(marker.exists, "the flow has begun")
+        # The container ends with its job, and cannot say so.
+        mute = Rule(deed=Deed.CUT_BEFORE, matches=lambda it: it.sender.startswith("Python-urllib"))
+        with proxy.rule(mute):
+            job = next(it for it in pool.northflank.jobs() if flow_run.hex in it)
+            emulator.call("DELETE", f"/v1/projects/demo/jobs/{job}")
+            ended = prefect.wait_for(flow_run)
+        assert "Traceback" not in worker.output
+    assert ended["state_type"] == "CRASHED"
+    assert "the job run was deleted in Northflank" in ended["state"]["message"]
+    assert "from now on" not in prefect.logs(flow_run), "it was adopted"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+from collections.abc import Sequence
 from uuid import uuid4
 
 import httpx
@@ -15,6 +17,7 @@ from prefect_northflank.claims import (
     PASSED,
     Claim,
     container_of,
+    covered,
     directly_follows,
     name_of_claim,
     submitted,
@@ -80,6 +83,60 @@ def test_the_container_is_the_one_that_passed_under_the_latest_claim():
     assert container_of([PENDING, SUBMITTING]) is None
 
 
+COMPLETED = state("Completed", StateType.COMPLETED)
+FAILED = state("Failed", StateType.FAILED)
+CRASHED = state("Crashed", StateType.CRASHED)
+RETRY = state("AwaitingRetry", StateType.SCHEDULED)
+NO_SLOT_YET = state("AwaitingConcurrencySlot", StateType.SCHEDULED)
+NO_SLOT = state("Cancelled", StateType.CANCELLED, "Deployment concurrency limit reached.")
+CANCELLED = state("Cancelled", StateType.CANCELLED)
+ENDED = [SCHEDULED, PENDING, SUBMITTING, CLAIM, state(PASSED), RUNNING]
+
+
+@pytest.mark.parametrize(
+    ("states", "ended"),
+    [
+        ([*ENDED, COMPLETED, PENDING], COMPLETED),
+        ([*ENDED, COMPLETED, SUBMITTING], COMPLETED),
+        ([*ENDED, COMPLETED, PENDING, SUBMITTING, CLAIM], COMPLETED),
+        ([*ENDED, FAILED, state(PASSED)], FAILED),
+        ([*ENDED, CRASHED, PENDING, LATE, SUBMITTING], CRASHED),
+        ([*ENDED, COMPLETED, NO_SLOT_YET, LATE, PENDING], COMPLETED),
+        ([*ENDED, COMPLETED, NO_SLOT_YET], COMPLETED),
+        ([*ENDED, COMPLETED, NO_SLOT], COMPLETED),
+    ],
+)
+def test_what_starts_leave_behind_upon_a_final_state_has_come_late(states, ended):
+    assert covered(states) is ended
+
+
+@pytest.mark.parametrize(
+    "states",
+    [
+        [],
+        [PENDING],
+        [LATE, PENDING],
+        ENDED,
+        [*ENDED, COMPLETED],
+        [*ENDED, COMPLETED, PENDING, COMPLETED],
+        [*ENDED, CANCELLED],
+        [SCHEDULED, NO_SLOT],
+        [SCHEDULED, NO_SLOT_YET, LATE, PENDING, SUBMITTING],
+        [*ENDED, FAILED, RETRY, PENDING, SUBMITTING],
+        [*ENDED, COMPLETED, SCHEDULED, LATE, PENDING, CLAIM],
+        [
+            *ENDED,
+            state("Suspended", StateType.PAUSED),
+            state("Resuming", StateType.SCHEDULED),
+            CLAIM,
+        ],
+        [*ENDED, FAILED, state("Pending", message="Retrying on remote infrastructure"), CLAIM],
+    ],
+)
+def test_what_stands_on_a_scheduled_state_or_was_begun_again_on_purpose_has_not_come_late(states):
+    assert covered(states) is None
+
+
 def test_the_container_gets_the_whole_script_its_claim_and_no_template():
     claim = Claim(id=uuid4())
     env = environment_of(claim)
@@ -89,18 +146,24 @@ def test_the_container_gets_the_whole_script_its_claim_and_no_template():
     assert "${" not in env["PREFECT__NORTHFLANK_GATE"] + COMMAND
 
 
-def claimed_on(answer_to_set_state, *, interloper: State | None = None):
-    """Claim a flow run that is Submitting, on a server that answers so; *interloper* gets in between."""
-    written = [PENDING, SUBMITTING]
+def claimed_on(answer_to_set_state, *, before: State = PENDING, interlopers: Sequence[State] = ()):
+    """Claim a flow run that is Submitting, on a server that answers so; *interlopers* get in between.
+
+    Return the claim and the states that the flow run has then.
+    """
+    written = [before, SUBMITTING]
+    coming = list(interlopers)
 
     def server(request: httpx.Request) -> httpx.Response:
         if request.url.path.endswith("csrf-token"):
             return httpx.Response(404)
         if request.method == "GET":
             return httpx.Response(200, json=[it.model_dump(mode="json") for it in written])
-        if interloper:
-            written.append(interloper)
-        body = answer_to_set_state()
+        written.extend(coming)
+        coming.clear()
+        proposed = json.loads(request.content)["state"]
+        put_back = proposed["type"] != "PENDING"
+        body = accepts(State.model_validate(proposed)) if put_back else answer_to_set_state()
         if body["state"]:
             written.append(State.model_validate(body["state"]))
         return httpx.Response(201, json=body)
@@ -109,16 +172,16 @@ def claimed_on(answer_to_set_state, *, interloper: State | None = None):
         settings = {"transport": httpx.MockTransport(server)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             ledger = PrefectLedger(client, pool="nf")
-            return await ledger.claim(FLOW_RUN, after=SUBMITTING.id, message="")
+            return await ledger.claim(FLOW_RUN, after=SUBMITTING.id, message=""), written
 
     return asyncio.run(scenario())
 
 
-def accepts():
+def accepts(accepted: State = CLAIM):
     return {
         "status": "ACCEPT",
         "details": {"type": "accept_details"},
-        "state": CLAIM.model_dump(mode="json"),
+        "state": accepted.model_dump(mode="json"),
     }
 
 
@@ -128,11 +191,27 @@ def refuses():
 
 
 def test_an_accepted_claim_is_one_only_if_nobody_came_in_between():
-    assert claimed_on(accepts) == Claim(id=CLAIM.id)
-    assert claimed_on(accepts, interloper=state(CLAIMED_AGAIN)) is None
+    assert claimed_on(accepts)[0] == Claim(id=CLAIM.id)
+    assert claimed_on(accepts, interlopers=[state(CLAIMED_AGAIN)])[0] is None
+
+
+def test_a_claim_upon_a_state_that_has_come_late_is_not_even_asked_for():
+    claim, states = claimed_on(lambda: pytest.fail("it was asked for"), before=COMPLETED)
+
+    assert claim is None
+    assert [it.name for it in states] == ["Completed", "Submitting"]
+
+
+def test_a_claim_that_arrives_after_the_end_is_none_and_the_final_state_is_put_back():
+    ended = state("Done well", StateType.COMPLETED, "All of it")
+    claim, states = claimed_on(accepts, interlopers=[state(CLAIMED_AGAIN), RUNNING, ended])
+
+    assert claim is None
+    assert [it.name for it in states[-3:]] == ["Done well", CLAIMED, "Done well"]
+    assert (states[-1].type, states[-1].message) == (ended.type, ended.message)
 
 
 def test_a_server_that_knows_no_named_pending_states_is_used_without_a_gate():
     """It refuses although nobody came in between; a claim refused because somebody did is none."""
-    assert claimed_on(refuses) == Claim(id=SUBMITTING.id, gated=False)
-    assert claimed_on(refuses, interloper=state(CLAIMED)) is None
+    assert claimed_on(refuses)[0] == Claim(id=SUBMITTING.id, gated=False)
+    assert claimed_on(refuses, interlopers=[state(CLAIMED)])[0] is None

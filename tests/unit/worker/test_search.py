@@ -11,6 +11,7 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect_northflank.api import JobRun, Project, RunStatus
 from prefect_northflank.claims import CLAIMED, PASSED
+from prefect_northflank.errors import NotFound
 from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.search import Search
 
@@ -85,14 +86,84 @@ def test_in_a_lasting_job_only_the_container_that_said_so_is_adopted(client, wir
     silent = ask(client, wire, Ledger(), lambda it: it.run_of(FLOW_RUN, LASTING))
 
     assert found is not None
-    assert (found.id, silent) == ("r2", None)
+    assert (found.run, silent) == ("r2", None)
 
 
 def test_a_job_of_one_flow_run_has_only_its_own_runs(client, wire):
     found = ask(client, wire, Ledger(), lambda it: it.run_of(FLOW_RUN, SINGLE))
 
     assert found is not None
-    assert found.id == "r1"
+    assert found.run == "r1"
+
+
+def test_a_run_is_looked_for_in_the_job_its_container_belongs_to_whatever_was_recorded(
+    client, wire
+):
+    job = f"etl-{FLOW_RUN.id.hex}-beef"
+
+    found = ask(client, wire, Ledger(f"{job}-aaaa-x7k2p"), lambda it: it.run_of(FLOW_RUN, SINGLE))
+
+    assert found == InfrastructurePid(project=P, job=job, run="r1")
+    assert wire.calls == [f"GET /v1/projects/demo/jobs/{job}/runs"]
+
+
+@pytest.mark.parametrize(
+    ("container", "is_it"),
+    [("etl-0123abcd-aaaa-x7k2p", True), ("etl-0123abcd-bbbb-x7k2p", False), (None, False)],
+)
+def test_a_run_whose_container_passed_the_gate_executes_the_flow_run_whatever_was_recorded(
+    client, wire, container, is_it
+):
+    def answer(search):
+        wire.answer = lambda _: httpx.Response(200, json={"data": RUNS[0]})
+        return search.is_executed_by(FLOW_RUN, LASTING)
+
+    assert ask(client, wire, Ledger(container), answer) is is_it
+
+
+def gone(request: httpx.Request) -> httpx.Response:
+    """A project that is there, without the job that is asked for."""
+    if request.url.path.endswith("/projects/demo"):
+        return httpx.Response(200, json={"data": {"name": "demo"}})
+    return httpx.Response(404, json={"error": {"message": "Not found"}})
+
+
+def test_a_job_that_was_deleted_has_no_run_that_executes_and_is_no_error(client, wire):
+    container = "etl-0123abcd-aaaa-x7k2p"
+
+    assert ask(client, wire, Ledger(container), in_a_deleted_job(wire, "executing", None)) is None
+    assert not ask(client, wire, Ledger(container), in_a_deleted_job(wire, "is_executed_by"))
+    assert not ask(client, wire, Ledger(container), in_a_deleted_job(wire, "has_strangers"))
+    assert ask(client, wire, Ledger(container), in_a_deleted_job(wire, "run_of")) is None
+
+
+@pytest.mark.parametrize(
+    ("container", "deleted"),
+    [("etl-0123abcd-aaaa-x7k2p", True), ("other-4567abcd-aaaa-x7k2p", False), (None, False)],
+)
+def test_a_job_was_deleted_under_its_run_only_if_the_run_has_said_it_executes(
+    client, wire, container, deleted
+):
+    asked = in_a_deleted_job(wire, "was_deleted")
+
+    assert ask(client, wire, Ledger(container), asked) is deleted
+
+
+def test_a_job_in_a_project_that_is_not_seen_is_not_known_to_be_deleted(client, wire):
+    def asked(search):
+        wire.answer = lambda _: httpx.Response(404, json={"error": {"message": "Not found"}})
+        return search.was_deleted(FLOW_RUN, LASTING)
+
+    with pytest.raises(NotFound):
+        ask(client, wire, Ledger("etl-0123abcd-aaaa-x7k2p"), asked)
+
+
+def in_a_deleted_job(wire, question, *more):
+    def asked(search):
+        wire.answer = gone
+        return getattr(search, question)(FLOW_RUN, LASTING, *more)
+
+    return asked
 
 
 def test_an_unguarded_run_is_one_that_no_other_flow_run_is_known_to_have(client, wire):
@@ -105,4 +176,4 @@ def test_an_unguarded_run_is_one_that_no_other_flow_run_is_known_to_have(client,
     )
 
     assert found is not None
-    assert found.id == "r2"
+    assert found.run == "r2"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 from contextlib import asynccontextmanager
 from uuid import UUID, uuid4
@@ -98,6 +99,49 @@ def test_a_flow_run_that_is_not_submitted_in_its_turn_is_let_go(answer, offered)
 def test_an_answer_that_will_not_change_is_raised():
     with pytest.raises(httpx.HTTPStatusError):
         asyncio.run(in_turn(lambda _: httpx.Response(403), offered=True))
+
+
+COMPLETED = State(id=uuid4(), type=StateType.COMPLETED, name="Completed")
+PENDING = State(id=uuid4(), type=StateType.PENDING, name="Pending")
+NO_SLOT_YET = State(id=uuid4(), type=StateType.SCHEDULED, name="AwaitingConcurrencySlot")
+
+
+def asked_for(*states, ask):
+    """Let a worker *ask* Prefect for a state of a flow run with this history; return the states asked for, by name."""
+    asked = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET":
+            return httpx.Response(200, json=[it.model_dump(mode="json") for it in states])
+        asked.append(json.loads(request.content)["state"]["name"])
+        details = {"type": "abort_details", "reason": "no"}
+        answer = {"status": "ABORT", "details": details, "state": None}
+        return httpx.Response(201, json=answer)
+
+    async def scenario():
+        async with prefect(server) as client:
+            worker = NorthflankWorker(work_pool_name="nf")
+            worker._client = client  # noqa: SLF001 (what `setup` would open)
+            await ask(worker)
+
+    asyncio.run(scenario())
+    return asked
+
+
+def test_a_flow_run_that_was_over_is_not_reported_as_one_that_could_not_be_started():
+    async def ask(worker):
+        await worker._propose_crashed_state(FLOW_RUN, "its block is gone")  # noqa: SLF001 (Prefect's hook)
+
+    assert asked_for(COMPLETED, PENDING, ask=ask) == ["Completed"]
+    assert asked_for(NO_SLOT_YET, PENDING, ask=ask) == ["Crashed"]
+
+
+def test_a_flow_run_that_was_over_does_not_wait_for_a_slot_of_its_deployment():
+    async def ask(worker):
+        await worker._propose_pending_state(FLOW_RUN)  # noqa: SLF001 (Prefect's hook)
+
+    assert asked_for(COMPLETED, NO_SLOT_YET, ask=ask) == ["Pending", "Completed"]
+    assert asked_for(PENDING, NO_SLOT_YET, ask=ask) == ["Pending"]
 
 
 def test_a_turn_ends_before_northflank_is_asked_for_anything(wire):

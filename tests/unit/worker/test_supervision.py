@@ -1,0 +1,155 @@
+"""A flow run is seen through to its end, though the record misleads and what must be started again cannot be."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field, replace
+from uuid import UUID, uuid4
+
+import httpx
+import pytest
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.settings import PREFECT_API_KEY, temporary_settings
+from prefect_northflank import NorthflankJobConfiguration
+from prefect_northflank.api import Project
+from prefect_northflank.claims import CLAIMED, PASSED, Claim
+from prefect_northflank.connections import Connections
+from prefect_northflank.ledger import Record
+from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.submission import Order, Submitter
+from prefect_northflank.supervision import Supervisor
+from prefect_northflank.tempo import Tempo
+
+FLOW_RUN = FlowRun(id=UUID(int=7), flow_id=uuid4(), name="amber-bat")
+PID = InfrastructurePid(project=Project(id="demo"), job="etl-0123abcd", run="r1")
+ANOTHER = replace(PID, run=None)
+COMPLETED = State(type=StateType.COMPLETED, name="Completed")
+AT_ONCE = Tempo(poll_seconds=0.01, first_look_seconds=0.01, grace_seconds=0.01)
+LOG = logging.getLogger("test")
+
+
+@dataclass
+class Ledger:
+    """Prefect's records of one flow run, in memory."""
+
+    state: StateType
+    pid: InfrastructurePid = PID
+    ended: State | None = None
+    """What a late request has covered."""
+    began: bool = True
+    passed: bool = True
+    """Whether the container of r1 has passed its gate."""
+    misled: bool = False
+    """Whether an earlier worker's record is yet to arrive."""
+    written: list[str] = field(default_factory=list)
+
+    async def records(self, flow_run_ids):
+        record = Record(
+            state=self.state,
+            state_name="",
+            pid=str(self.pid),
+            began=self.began,
+            state_id=UUID(int=1),
+        )
+        if self.misled:
+            self.pid, self.misled = ANOTHER, False
+        return dict.fromkeys(flow_run_ids, record)
+
+    async def states(self, _):
+        passed = State(type=StateType.PENDING, name=PASSED, message="etl-0123abcd-aaaa-x7k2p")
+        return [State(type=StateType.PENDING, name=CLAIMED), *([passed] if self.passed else [])]
+
+    async def put_back(self, _):
+        return self.ended
+
+    async def claim(self, _flow_run_id, *, after, message):
+        self.written.append(message)
+        return Claim(id=after)
+
+    async def write_pid(self, _, pid):
+        self.written.append(pid)
+        self.pid = InfrastructurePid.parse(pid)
+        if self.pid.run is not None:
+            self.state = StateType.COMPLETED
+
+    async def propose(self, _, state):
+        self.written.append(f"{state.name}: {state.message}")
+        return True
+
+
+@pytest.fixture
+def seen_through(wire):
+    """See the flow run through with *ledger*; return what was written into it, and the calls to Northflank."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.method == "PUT":
+            return httpx.Response(400, json={"error": {"message": "no such plan"}})
+        if request.method == "DELETE":
+            return httpx.Response(403, json={"error": {"message": "not allowed"}})
+        run = {"id": "r1", "runName": "etl-0123abcd-aaaa", "status": "FAILED", "concluded": True}
+        return httpx.Response(200, json={"data": {"runs": [run], **run}})
+
+    def seen_through(ledger):
+        wire.answer = answer
+        configuration = NorthflankJobConfiguration(
+            credentials={"api_token": "t"},
+            project_id="demo",
+            settings_backoff_limit=3,
+            stream_output=False,
+            cleanup_job=False,
+        )
+        configuration.prepare_for_flow_run(FLOW_RUN)
+
+        async def scenario():
+            connections = Connections(
+                tempo=AT_ONCE, logger=LOG, transport=httpx.MockTransport(wire)
+            )
+            submitter = Submitter(
+                connections=connections, ledger=ledger, pool="nf", on_claim=lambda _: None
+            )
+            supervisor = Supervisor(
+                name="me",
+                connections=connections,
+                ledger=ledger,
+                submitter=submitter,
+                tempo=AT_ONCE,
+            )
+            order = Order(flow_run=FLOW_RUN, configuration=configuration)
+            await asyncio.wait_for(supervisor.see_through(order, PID, log=LOG), 30)
+            await connections.close()
+
+        # With a key and no address Prefect sends events nowhere; without, to a server that it starts for them.
+        with temporary_settings({PREFECT_API_KEY: "pnu_1"}):
+            asyncio.run(scenario())
+        return ledger.written, wire.calls
+
+    return seen_through
+
+
+def test_a_flow_run_that_only_a_late_request_has_made_pending_is_not_started_again(seen_through):
+    written, calls = seen_through(Ledger(StateType.PENDING, ended=COMPLETED))
+
+    assert written == []
+    assert {call.split()[0] for call in calls} == {"GET"}
+
+
+def test_what_cannot_be_started_again_is_reported_with_the_reason(seen_through):
+    written, _ = seen_through(Ledger(StateType.PENDING, passed=False))
+    claim, intent, reported = written
+
+    assert (claim, intent.split(":")[-1]) == ("A Northflank job run is being started.", "")
+    assert reported.startswith("Crashed: Job run r1 ended before the flow run began, and no other")
+    assert "no such plan" in reported
+
+
+def test_a_flow_run_is_cancelled_though_its_job_run_may_not_be_aborted(seen_through):
+    written, _ = seen_through(Ledger(StateType.CANCELLING, began=False))
+
+    assert written == ["Cancelled: Cancelled before the flow run began."]
+
+
+def test_a_record_that_arrives_late_does_not_end_the_watch_over_the_run_that_executes(seen_through):
+    written, _ = seen_through(Ledger(StateType.RUNNING, misled=True))
+
+    assert written == [str(PID)]
