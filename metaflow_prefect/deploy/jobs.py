@@ -80,7 +80,8 @@ def job_variables(
     if bad_variables:
         listed = "\n".join(map(str, bad_variables))
         raise DeploymentRefused(
-            f"Work pool {site.pool} ({site.pool_type}) can't take these job variables; nothing was created.\n{listed}"
+            f"Work pool {site.pool} ({site.pool_type}) can't take these job variables; nothing was created.\n{listed}",
+            fix=f"correct --job-variable and --image; `prefect work-pool inspect {site.pool}` shows what the pool takes",
         )
     return {**_FOR_METAFLOW.get(site.pool_type, {}), **chosen, "env": environment}
 
