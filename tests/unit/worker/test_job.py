@@ -68,16 +68,17 @@ def test_the_defaults_are_those_the_documents_name():
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "why"),
+    ("variable", "value", "said"),
     [
-        ("deployment_external_image_path", "ghcr.io/acme/my flows:1", "a tag or a digest and no spaces"),
-        ("deployment_external_image_path", "ghcr.io/acme/flows", "a tag or a digest and no spaces"),
-        ("deployment_docker_custom_command", "sh -c 'echo", "a quote in it is not closed"),
-        ("billing_deployment_plan", "nf compute 20", "a plan's name has letters"),
+        ("deployment_external_image_path", "a/my flows:1", "='a/my flows:1': an image has a tag or a digest and no spaces"),
+        ("deployment_external_image_path", "acme/flows", "='acme/flows': an image has a tag or a digest and no spaces"),
+        # Which may hold a secret.
+        ("deployment_docker_custom_command", "sh -c 'echo", ": a quote in it is not closed"),
+        ("billing_deployment_plan", "nf compute 20", "='nf compute 20': a plan's name has letters"),
     ],
 )  # fmt: skip
-def test_what_northflank_would_not_take_is_refused_by_its_variables_name(variable, value, why):
-    with pytest.raises(ConfigurationError, match=f"job variable {variable}={value!r}: .*{why}"):
+def test_what_northflank_would_not_take_is_refused_by_its_variables_name(variable, value, said):
+    with pytest.raises(ConfigurationError, match=f"job variable {variable}{said}"):
         refuse_contradictions(NorthflankVariables(**{variable: value}))
 
 
