@@ -67,6 +67,8 @@ _VARIABLES = {
         "METAFLOW_RUN_NEEDED": "",
         "METAFLOW_RUN_TAGS": "one two",
     },
+    # Metaflow's own `run` does not wait; nor would a test, for ten minutes.
+    "retry_after_a_pause": {"METAFLOW_PREFECT_RETRY_DELAY": "0.5"},
 }
 
 _FAILS = {
