@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -15,11 +15,13 @@ from metaflow_prefect import ir
 from metaflow_prefect.analysis import Request, analyze
 from metaflow_prefect.analysis.code import GENERATED_MARK, code_files
 from metaflow_prefect.analysis.interpreters import make as make_interpreters
+from metaflow_prefect.analysis.refused_first import silence
 from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.origin import read as read_origin
 from metaflow_prefect.runtime.outcome import Outcome
+from metaflow_prefect.runtime.values import joined, json_value
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +32,22 @@ class CompileOptions:
     decospecs: tuple[str, ...] = ()
     max_workers: int = ir.DEFAULT_MAX_WORKERS
     workflow_timeout_seconds: int | None = None
+
+
+def check_schedule(schedule: ir.Schedule) -> None:
+    """Make sure that Prefect knows the schedule, without its server.
+
+    Raises:
+        ValueError: it does not.
+    """
+    # Loaded only for a flow that has a schedule: `create` needs nothing else of Prefect.
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+    except ValueError as error:
+        message = "Prefect knows no such schedule"
+        raise ValueError(message) from error
 
 
 def write(
@@ -55,8 +73,15 @@ def write(
     return flow
 
 
-def analyse_for(state: Any, directory: Path, options: CompileOptions) -> ir.Flow:
-    """Return the IR of the flow for a generated file in *directory*.
+def analyse_for(
+    state: Any,
+    directory: Path,
+    options: CompileOptions,
+    check_schedule: Callable[[ir.Schedule], None] = check_schedule,
+    *,
+    are_defaults_wanted: bool = True,
+) -> ir.Flow:
+    """Return the IR of the flow for a generated file in *directory*; without defaults where none is wanted.
 
     Raises:
         UnsupportedFlow: the flow uses what cannot work on Prefect.
@@ -69,6 +94,8 @@ def analyse_for(state: Any, directory: Path, options: CompileOptions) -> ir.Flow
         datastore_root=_chosen_datastore_root(),
         max_workers=options.max_workers,
         workflow_timeout_seconds=options.workflow_timeout_seconds,
+        are_defaults_wanted=are_defaults_wanted,
+        check_schedule=check_schedule,
     )
     flow = analyze(state, request)
     # Last: it takes minutes where they are not there yet.
@@ -86,19 +113,26 @@ def run_now(
 ) -> Outcome:
     """Compile to a temporary file, run its flow in this process and return how the run ended.
 
-    *values* are the parameters' values by name.
+    *values* are the parameters' values by name, as steps see them. Where they are all there, no default is
+    evaluated: Metaflow evaluates none that is not needed.
     """
     from metaflow_prefect.runtime.local_run import begin_to_start_a_server, run_locally
 
     begin_to_start_a_server()
+    is_complete = values.keys() >= set(_parameters(state.flow).values())
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
-        flow = analyse_for(state, Path(folder), options)
+        # Whoever runs a flow now, need not care for its schedule: Metaflow does not either.
+        flow = analyse_for(
+            state, Path(folder), options, lambda _: None, are_defaults_wanted=not is_complete
+        )
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
         module = _imported(path)
         arguments = argument_names(flow)
-        keywords: dict[str, Any] = {
-            arguments[name]: _plain(value) for name, value in values.items()
+        keywords: dict[str, object] = {
+            arguments[parameter.name]: _carried(parameter, values[parameter.name])
+            for parameter in flow.parameters
+            if parameter.name in values
         }
         return run_locally(
             getattr(module, entrypoint_name(flow)),
@@ -138,20 +172,28 @@ def resume_now(
             "There is no earlier run of this flow on this machine.",
             fix="name one with --origin-run-id",
         )
-    variables = {
-        variable: parameter.name
-        for variable, parameter in state.flow._get_parameters()  # noqa: SLF001  as Metaflow's own deployers do
-        if not parameter.IS_CONFIG_PARAMETER
-    }
-    origin = read_origin(state.flow_datastore, run_id, variables, rerun)
+    origin = read_origin(state.flow_datastore, run_id, _parameters(state.flow), rerun)
     return run_now(state, origin.parameters, options, run_id_file=run_id_file, origin=origin)
 
 
-def _plain(value: Any) -> Any:
-    """Turn what Metaflow evaluates late (IncludeFile) into what can be sent to a flow run."""
+def _parameters(flow: Any) -> dict[str, str]:
+    """Return the name of each parameter by the attribute that holds it."""
+    return {
+        variable: parameter.name
+        for variable, parameter in flow._get_parameters()  # noqa: SLF001  as Metaflow's own deployers do
+        if not parameter.IS_CONFIG_PARAMETER
+    }
+
+
+def _carried(parameter: ir.Parameter, value: Any) -> Any:
+    """Turn a value as steps see it, or one that Metaflow evaluates late (IncludeFile), into that of a flow run."""
     from metaflow.parameters import DelayedEvaluationParameter
 
-    return value(return_str=True) if isinstance(value, DelayedEvaluationParameter) else value
+    if isinstance(value, DelayedEvaluationParameter):
+        return value(return_str=True)
+    if parameter.separator is not None and isinstance(value, list):
+        return joined(value, parameter.separator)
+    return json_value(value) if parameter.type is ir.ParameterType.JSON else value
 
 
 def _imported(path: Path) -> ModuleType:
@@ -197,6 +239,7 @@ def _attach(state: Any, decospecs: tuple[str, ...]) -> None:
     names = [spec.partition(":")[0] for spec in decospecs]
     state.flow.__class__._init_graph()  # noqa: SLF001  as above
     state.graph = state.flow._graph  # noqa: SLF001  as above
+    silence(state.graph)
     decorators._process_late_attached_decorator(  # noqa: SLF001  as above
         names, state.flow, state.graph, state.environment, state.flow_datastore, state.logger
     )

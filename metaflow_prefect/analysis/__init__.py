@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ _DEFAULT_SIDECARS = {"event-logger": "nullSidecarLogger", "monitor": "nullSideca
 class Request:
     """What the compiler was asked beside the flow.
 
-    `datastore_root` is the one the user named on the command line, if any.
+    `datastore_root` is the one the user named on the command line, if any. `are_defaults_wanted` is False for a
+    run whose parameters all have their values. `check_schedule` raises a `ValueError` for one that Prefect does
+    not know.
     """
 
     output_directory: Path
@@ -30,6 +33,8 @@ class Request:
     datastore_root: str | None = None
     max_workers: int = ir.DEFAULT_MAX_WORKERS
     workflow_timeout_seconds: int | None = None
+    are_defaults_wanted: bool = True
+    check_schedule: Callable[[ir.Schedule], None] = lambda _: None
 
 
 def analyze(state: Any, request: Request) -> ir.Flow:
@@ -41,8 +46,10 @@ def analyze(state: Any, request: Request) -> ir.Flow:
     from metaflow import current
 
     flow_decorators = _flow_decorators(state.flow)
-    found_parameters, bad_parameters = parameters.parameters(state.flow)
-    schedule, bad_schedule = decorators.schedule(flow_decorators)
+    found_parameters, bad_parameters = parameters.parameters(
+        state.flow, are_defaults_wanted=request.are_defaults_wanted
+    )
+    schedule, bad_schedule = decorators.schedule(flow_decorators, request.check_schedule)
     triggers, bad_triggers = events.triggers(flow_decorators, current, found_parameters)
     findings = (
         *support.findings(state.graph, flow_decorators),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -67,21 +67,25 @@ def resources(decorators: Iterable[Any]) -> tuple[Resource, ...]:
     )
 
 
-def schedule(flow_decorators: Iterable[Any]) -> tuple[Schedule | None, tuple[Finding, ...]]:
-    """Return @schedule as a cron line, or what is wrong with it."""
+def schedule(
+    flow_decorators: Iterable[Any], check: Callable[[Schedule], None]
+) -> tuple[Schedule | None, tuple[Finding, ...]]:
+    """Return @schedule as a cron line, or what is wrong with it; *check* raises a `ValueError` that says so."""
     for decorator in flow_decorators:
         if decorator.name == "schedule" and decorator.schedule:
             try:
-                cron = five_fields(decorator.schedule)
+                found = Schedule(cron=five_fields(decorator.schedule), timezone=decorator.timezone)
+                check(found)
             except ValueError as error:
                 finding = Finding(
                     where="flow",
                     feature=f"@schedule(cron={decorator.schedule!r})",
                     reason=str(error),
-                    remedy="write it as minute, hour, day of month, month, day of week",
+                    remedy="write it as minute, hour, day of month, month, day of week, each in its range, "
+                    "and the time zone as in Europe/Berlin",
                 )
                 return None, (finding,)
-            return Schedule(cron=cron, timezone=decorator.timezone), ()
+            return found, ()
     return None, ()
 
 

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from metaflow_prefect.errors import Finding
 from metaflow_prefect.ir import Json, Parameter, ParameterType
+from metaflow_prefect.runtime.values import json_value
 
 _BY_CLICK_NAME = {
     "text": ParameterType.STR,
@@ -23,10 +24,13 @@ _BY_CLICK_NAME = {
 }
 
 
-def parameters(flow: Any) -> tuple[tuple[Parameter, ...], tuple[Finding, ...]]:
+def parameters(
+    flow: Any, *, are_defaults_wanted: bool = True
+) -> tuple[tuple[Parameter, ...], tuple[Finding, ...]]:
     """Return the parameters of *flow* in its order, and those that cannot be honoured.
 
-    Evaluates deploy-time functions, as Metaflow does when a flow is deployed.
+    Evaluates deploy-time functions, as Metaflow does when a flow is deployed. Where the defaults are not
+    wanted, because every value is known, none is looked at: one that does not fit or cannot be had harms no run.
     """
     found: list[Parameter] = []
     findings: list[Finding] = []
@@ -37,12 +41,17 @@ def parameters(flow: Any) -> tuple[tuple[Parameter, ...], tuple[Finding, ...]]:
         if parameter_type is None:
             findings.append(_unknown_type(declared.name, kind.name))
             continue
+        if several := _taken_several_times(declared):
+            findings.append(several)
+            continue
         if declared.name.lower() in seen:
             findings.append(_declared_twice(declared.name))
             continue
         seen.add(declared.name.lower())
         try:
-            found.append(_parameter(declared, kind, parameter_type))
+            found.append(
+                _parameter(declared, kind, parameter_type, is_default_wanted=are_defaults_wanted)
+            )
         except _UnfitDefault as unfit:
             findings.append(_unfit_default(declared.name, unfit))
     return tuple(found), tuple(findings)
@@ -60,13 +69,16 @@ def _click_type(declared: Any) -> Any:
     return click.types.convert_type(declared.kwargs.get("type"))
 
 
-def _parameter(declared: Any, kind: Any, parameter_type: ParameterType) -> Parameter:
-    default = _default(declared, kind)
+def _parameter(
+    declared: Any, kind: Any, parameter_type: ParameterType, *, is_default_wanted: bool
+) -> Parameter:
+    default = _default(declared, kind) if is_default_wanted else None
+    is_required = is_default_wanted and bool(declared.kwargs.get("required")) and default is None
     return Parameter(
         name=declared.name,
         type=parameter_type,
         default=default,
-        required=bool(declared.kwargs.get("required")) and default is None,
+        required=is_required,
         help=declared.kwargs.get("help") or "",
         separator=declared.separator,
         choices=tuple(getattr(kind, "choices", ())),
@@ -89,9 +101,10 @@ def _default(declared: Any, kind: Any) -> Json:
         return cast("Json", value)
     try:
         # Through JSON and back: what the server will hold, and no type of the user's own.
-        return cast("Json", json.loads(json.dumps(kind.convert(value, None, None))))
+        plain = json.loads(json.dumps(kind.convert(value, None, None)))
     except (click.ClickException, TypeError, ValueError) as error:
         raise _UnfitDefault(str(error)) from error
+    return cast("Json", json_value(plain) if kind.name == "JSON" else plain)
 
 
 class _UnfitDefault(Exception):
@@ -113,6 +126,19 @@ def _unknown_type(name: str, kind: str) -> Finding:
         feature=f"type {kind}",
         reason="its values can't be sent to a Prefect flow run",
         remedy="use str, int, float, bool, JSONType, click.Choice or IncludeFile",
+    )
+
+
+def _taken_several_times(declared: Any) -> Finding | None:
+    """Refuse what click offers beside Metaflow's own words and only a command line can give."""
+    several = [name for name in ("multiple", "nargs", "count") if name in declared.kwargs]
+    if not several:
+        return None
+    return Finding(
+        where=f"parameter {declared.name}",
+        feature=f"{several[0]}={declared.kwargs[several[0]]!r}",
+        reason="its values come from several words of a command line, and a Prefect flow run has one value",
+        remedy="use type=JSONType, or a text with a separator",
     )
 
 

@@ -15,14 +15,14 @@ from metaflow_prefect.cli.options import (
     JSON,
     NAME,
     RUN_ID_FILE,
-    WithParameters,
+    LikeMetaflows,
     parsed,
     show,
 )
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.names import option_key
-from metaflow_prefect.runtime import choice, namespace
+from metaflow_prefect.runtime import choice, namespace, pause
 
 
 @command(
@@ -59,8 +59,9 @@ def create(
     JSON,
     click.option(choice.OPTION, **choice.option()),
     click.option(namespace.OPTION, **namespace.option()),
+    click.option(pause.OPTION, **pause.option()),
     *COMPILE_OPTIONS,
-    cls=WithParameters,
+    cls=LikeMetaflows,
 )
 def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> None:
     """Compile to a temporary file and call its flow."""
@@ -90,8 +91,10 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     RUN_ID_FILE,
     click.option(choice.OPTION, **choice.option()),
     click.option(namespace.OPTION, **namespace.option()),
+    click.option(pause.OPTION, **pause.option()),
     *COMPILE_OPTIONS,
     short="Go on where an earlier run has failed.",
+    cls=LikeMetaflows,
 )
 def resume(
     obj: Any,

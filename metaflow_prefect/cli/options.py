@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from typing import Any
 
 from metaflow._vendor import click
 
 from metaflow_prefect.compiler import CompileOptions
+from metaflow_prefect.runtime.variables import of_metaflows_command
 
 
 class WithParameters(click.Command):  # type: ignore[misc]  # Metaflow's click has no types
@@ -24,6 +26,19 @@ class WithParameters(click.Command):  # type: ignore[misc]  # Metaflow's click h
             if parameter.param_type_name == "option":
                 parameter.add_to_parser(parser, ctx)
         return parser
+
+
+class LikeMetaflows(WithParameters):
+    """A command that heeds the variables of Metaflow's command of its name, behind those of its own."""
+
+    def make_context(
+        self, info_name: str, args: list[str], parent: Any = None, **extra: Any
+    ) -> Any:
+        """Let them stand before the defaults."""
+        ours: Any = getattr(self, "original_params", self.params)
+        parameters = [item for item in self.params if item not in ours]
+        said = of_metaflows_command(info_name.upper(), ours, parameters, os.environ)
+        return super().make_context(info_name, args, parent, default_map=said, **extra)
 
 
 def positive(_context: Any, parameter: Any, value: int | None) -> int | None:

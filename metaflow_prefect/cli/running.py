@@ -26,6 +26,7 @@ from metaflow_prefect.cli.options import (
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus
+from metaflow_prefect.runtime.values import json_value
 
 _GIVEN = "metaflow_prefect.given"
 
@@ -34,12 +35,17 @@ _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
 
 
 class _Remembering(WithParameters):
-    """Notes which options are on the command line; Metaflow's click (7) does not tell them from defaults."""
+    """Notes which options are given, typed or by a variable; Metaflow's click (7) does not tell them from defaults."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
         """Parse twice: once for the names only."""
-        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        ctx.meta[_GIVEN] = frozenset(given)
+        typed, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        by_variable = {
+            option.name
+            for option in self.get_params(ctx)
+            if option.resolve_envvar_value(ctx) is not None
+        }
+        ctx.meta[_GIVEN] = typed.keys() | by_variable
         return super().parse_args(ctx, args)
 
 
@@ -245,14 +251,16 @@ def _change(
 
 
 def _given(context: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that were typed, so that the deployment's own defaults stand for the rest."""
-    from metaflow.parameters import DelayedEvaluationParameter
+    """Return the parameters that were given, so that the deployment's own defaults stand for the rest."""
+    from metaflow.parameters import DelayedEvaluationParameter, JSONType
 
+    json_keys = {option.name for option in context.command.params if option.type is JSONType}
     given = {}
     for key in context.meta[_GIVEN] & values.keys():
         value = values[key]
-        is_late = isinstance(value, DelayedEvaluationParameter)
-        given[key] = value(return_str=True) if is_late else value
+        if isinstance(value, DelayedEvaluationParameter):
+            value = value(return_str=True)
+        given[key] = json_value(value) if key in json_keys else value
     return given
 
 

@@ -35,7 +35,7 @@ def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Po
     """
     from prefect.settings import get_current_settings
 
-    pools = {item.name: str(item.type) for item in client.read_work_pools()}
+    pools = {item.name: item for item in client.read_work_pools()}
     chosen = (
         name
         or (existing.work_pool if existing is not None else None)
@@ -53,7 +53,8 @@ def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Po
             f"There is no work pool {chosen!r}; nothing was created (pools on this server: {known}).",
             fix=f"prefect work-pool create --type northflank {chosen}    (or --type process, to run on workers' machines)",
         )
-    return Pool(name=chosen, type=pools[chosen])
+    found = pools[chosen]
+    return Pool(name=chosen, type=str(found.type), template=found.base_job_template)
 
 
 def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | None) -> Deployed:

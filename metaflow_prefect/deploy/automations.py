@@ -19,14 +19,18 @@ _TRUE = '["1", "true", "t", "yes", "y", "on"]'
 _FALSE = '["0", "false", "f", "no", "n", "off"]'
 
 _AS_TYPED: Mapping[ir.ParameterType, str] = {
-    # Events that others publish have texts for numbers. What cannot be read stays as it is, so
-    # that the server's check of the parameters names it.
-    ir.ParameterType.STR: "v if v is none or v is string else v | string",
-    ir.ParameterType.INT: "v | int(v) if v is string else v",
-    ir.ParameterType.FLOAT: "v | float(v) if v is string else v",
+    # Events that others publish have texts for numbers. What cannot be read, or would lose something, stays
+    # as it is, so that the server's check of the parameters names it.
+    ir.ParameterType.STR: "v | tojson if v is number else v",
+    ir.ParameterType.INT: "v | int(v) if v is string and (v | int) == (v | float) else v",
+    ir.ParameterType.FLOAT: "v | float(v) if v is string and (v | float) * 0 == 0 else v",
     ir.ParameterType.BOOL: f"(true if v | lower in {_TRUE} else false if v | lower in {_FALSE} else v) if v is string else v",
     ir.ParameterType.JSON: "v",
 }
+
+_IS_JSON_TO_READ = "v is string and not (v | trim).startswith('\"')"
+"""Of a JSONType parameter: texts that the server is to read as JSON, and to start no run where it cannot.
+A text that holds a text remains JSON, which the run's beginning reads."""
 
 _ENDS = {
     Outcome.ERROR: ("prefect.flow-run.Failed", "prefect.flow-run.TimedOut", "prefect.flow-run.Crashed"),
@@ -102,21 +106,34 @@ def run_parameters(planned: DeploymentPlan) -> dict[str, Any]:
     assert planned.triggers is not None  # noqa: S101  asked for a deployment that waits for events
     by_name = {parameter.name: parameter for parameter in planned.flow_parameters}
     parameters = {
-        planned.keys[field.parameter]: _rendered(_value(event.event, field, by_name))
+        planned.keys[field.parameter]: _rendered(
+            _value(event.event, field.name, by_name[field.parameter])
+        )
         for event in planned.triggers.events
         for field in event.fields
     }
     return {**parameters, TRIGGERED_BY: _rendered(_started_by(planned.triggers))}
 
 
-def _value(event: str, field: ir.Field, parameters: Mapping[str, ir.Parameter]) -> str:
-    parameter = parameters[field.parameter]
-    default = parameter.default
-    # Jinja has JSON's literals but for null; anything else comes back through its text.
-    literal = "none" if default is None else json.dumps(default)
+def _value(event: str, field: str, parameter: ir.Parameter) -> str:
+    # Python's literals of JSON's values are Jinja's as well; JSON's null is not.
+    default = repr(parameter.default)
     found = f'(events | selectattr("event", "equalto", {json.dumps(event)}) | map(attribute="payload") | list)'
-    pick = f"{found}[-1].get({json.dumps(field.name)}, {literal}) if {found} else {literal}"
-    return f"{{% set v = {pick} %}}{{{{ ({_AS_TYPED[parameter.type]}) | tojson }}}}"
+    pick = f"{found}[-1].get({json.dumps(field)}, {default}) if {found} else {default}"
+    typed = _AS_TYPED[parameter.type]
+    if parameter.separator is not None:
+        typed = _joined(parameter.separator, typed)
+    read = f"v if {_IS_JSON_TO_READ} else " if parameter.type is ir.ParameterType.JSON else ""
+    return f"{{% set v = {pick} %}}{{{{ {read}({typed}) | tojson }}}}"
+
+
+def _joined(separator: str, otherwise: str) -> str:
+    """Return what makes one text of a list, as `values.joined` does; any other value is as in *otherwise*."""
+    text = f"(v | join({separator!r}))"
+    is_list = "v is sequence and v is not string and v is not mapping"
+    is_plain = "not v | reject('string') | reject('integer') | reject('float') | list"
+    is_whole = f"(not v or {text}.split({separator!r}) | length == v | length)"
+    return f"{text} if {is_list} and {is_plain} and {is_whole} else {otherwise}"
 
 
 def _started_by(triggers: ir.Triggers) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from metaflow_prefect import ir
+from metaflow_prefect.deploy import job_schema
 from metaflow_prefect.deploy.options import DeployOptions
 from metaflow_prefect.deploy.taken import Taken
 from metaflow_prefect.errors import DeploymentRefused, Finding, UnsupportedFlow
@@ -35,7 +36,7 @@ class Site:
     `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
     `requirements` is what a stock image must install first. `python` is this machine's interpreter.
     `taken` are the values of @environment
-    that come from this machine's environment.
+    that come from this machine's environment. `pool_template` is the pool's base job template.
     """
 
     owner: str
@@ -46,6 +47,7 @@ class Site:
     requirements: tuple[str, ...]
     python: str = "python"
     taken: Taken = field(default_factory=Taken)
+    pool_template: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_local(self) -> bool:
@@ -60,9 +62,10 @@ def job_variables(
 
     Raises:
         UnsupportedFlow: a container of the pool could not reach the flow's data.
-        DeploymentRefused: the pool has no images to choose.
+        DeploymentRefused: the pool has no images to choose, or its schema refuses a variable.
     """
     chosen = dict(options.job_variables)
+    bad_variables = job_schema.findings(_named(options, site), site.pool_template)
     environment = {**_environment(flow, full_name, options, site), **chosen.pop("env", {})}
     if options.image is not None:
         if site.is_local:
@@ -70,11 +73,28 @@ def job_variables(
                 f"--image {options.image}: work pool {site.pool} ({site.pool_type}) runs processes, not images; nothing was created.",
                 fix="leave --image out, or deploy to a pool of containers",
             )
-        chosen.setdefault(_IMAGE_VARIABLES.get(site.pool_type, "image"), options.image)
+        chosen.setdefault(_image_variable(site), options.image)
     findings = (*_unreachable(flow, site, environment), *_without_environment(flow, site))
     if findings:
-        raise UnsupportedFlow(flow.name, findings)
+        raise UnsupportedFlow(flow.name, (*findings, *bad_variables))
+    if bad_variables:
+        listed = "\n".join(map(str, bad_variables))
+        raise DeploymentRefused(
+            f"Work pool {site.pool} ({site.pool_type}) can't take these job variables; nothing was created.\n{listed}",
+            fix=f"correct --job-variable and --image; `prefect work-pool inspect {site.pool}` shows what the pool takes",
+        )
     return {**_FOR_METAFLOW.get(site.pool_type, {}), **chosen, "env": environment}
+
+
+def _named(options: DeployOptions, site: Site) -> Mapping[str, Any]:
+    """Return the job variables that somebody has asked for, by their names in the pool."""
+    if options.image is None:
+        return options.job_variables
+    return {_image_variable(site): options.image, **options.job_variables}
+
+
+def _image_variable(site: Site) -> str:
+    return _IMAGE_VARIABLES.get(site.pool_type, "image")
 
 
 def _environment(

@@ -11,6 +11,7 @@ from typing import Any
 from metaflow_prefect import ir
 from metaflow_prefect.errors import DeploymentRefused, ParameterRefused
 from metaflow_prefect.names import option_key
+from metaflow_prefect.runtime.values import json_value
 
 
 class Collision(str, Enum):
@@ -144,7 +145,7 @@ _READERS: Mapping[ir.ParameterType, Any] = {
     ir.ParameterType.INT: int,
     ir.ParameterType.FLOAT: float,
     ir.ParameterType.BOOL: _boolean,
-    ir.ParameterType.JSON: json.loads,
+    ir.ParameterType.JSON: lambda text: json_value(json.loads(text)),
 }
 
 

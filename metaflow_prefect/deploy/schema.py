@@ -10,6 +10,7 @@ from metaflow_prefect import ir
 from metaflow_prefect.errors import ParameterRefused
 from metaflow_prefect.names import option_key
 from metaflow_prefect.render import TRIGGERED_BY
+from metaflow_prefect.runtime.values import joined
 
 _TYPES = {
     ir.ParameterType.STR: "string",
@@ -20,6 +21,12 @@ _TYPES = {
 
 _SEPARATOR = "metaflow_separator"
 """Our own word in the schema of a parameter whose values are lists in one text."""
+
+
+_WORD = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null'
+
+_JSON_TEXT = rf"^\s*(?:(?:{_WORD})|[\[{{](?:[\s,:\[\]{{}}]|(?:{_WORD})(?=[\s,:\]}}]))*[\]}}])\s*$"
+"""What a text must be made of to be JSON. How its words are nested no pattern can tell."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,7 +82,7 @@ def flow_run_parameters(
     A list becomes one text where the parameter was declared with a separator.
 
     Raises:
-        ParameterRefused: the deployment has no such parameter.
+        ParameterRefused: the deployment has no such parameter, or no text can be made of the list.
     """
     by_name = {option_key(argument.name): argument for argument in known}
     given: dict[str, Any] = {}
@@ -88,7 +95,14 @@ def flow_run_parameters(
                 fix=f"use one of: {listed}; deploy the flow again if its parameters have changed",
             )
         if argument.separator is not None and isinstance(value, (list, tuple)):
-            given[argument.key] = argument.separator.join(map(str, value))
+            text = joined(value, argument.separator)
+            if text is None:
+                raise ParameterRefused(
+                    f"{name}={value!r}: its items must be texts or numbers without {argument.separator!r}, which "
+                    "separates them; nothing was started.",
+                    fix="give other items, or declare the parameter with type=JSONType",
+                )
+            given[argument.key] = text
         else:
             given[argument.key] = value
     return given
@@ -103,8 +117,11 @@ def _property(parameter: ir.Parameter, position: int) -> dict[str, Any]:
     if parameter.separator is not None:
         shown[_SEPARATOR] = parameter.separator
     if parameter.type is ir.ParameterType.JSON:
-        # No type: any JSON value is one of Metaflow's JSONType.
-        return shown
+        # No type: any JSON value is one of Metaflow's JSONType, which reads a text as JSON. Null is none to it.
+        no_null = (
+            {"not": {"anyOf": [{"type": "null"}, {"const": "null"}]}} if parameter.required else {}
+        )
+        return {**shown, "pattern": _JSON_TEXT, **no_null}
     kind: dict[str, Any] = {"type": _TYPES[parameter.type]}
     if parameter.choices:
         kind["enum"] = list(parameter.choices)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
@@ -37,10 +37,11 @@ _SETTINGS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pool:
-    """A work pool on the server."""
+    """A work pool on the server, with its base job template."""
 
     name: str
     type: str
+    template: Mapping[str, Any]
 
 
 def user() -> str:
@@ -69,6 +70,7 @@ def gather(state: Any, pool: Pool, token: str | None) -> Site:
         token=token,
         pool=pool.name,
         pool_type=pool.type,
+        pool_template=pool.template,
         metaflow_environment=environment,
         requirements=(f"metaflow=={version('metaflow')}", *_CLIENTS.get(datastore.TYPE, ())),
         python=sys.executable,

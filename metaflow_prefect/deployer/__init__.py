@@ -14,6 +14,13 @@ if TYPE_CHECKING:
 __all__ = ["PrefectDeployer"]
 
 
+if "prefect" in sys.argv:
+    # The only module of ours that Metaflow loads before it initializes a flow's decorators.
+    from metaflow_prefect.analysis import refused_first
+
+    refused_first.install()
+
+
 class PrefectDeployer(DeployerImpl):  # type: ignore[misc]  # Metaflow has no types
     """Deploy a flow to Prefect.
 

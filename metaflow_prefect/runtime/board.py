@@ -27,9 +27,11 @@ class Board:
         with self._lock:
             self._progress = progress.begin(flow, run_id, steps, time.time())
 
-    def tell(self, step: str, change: Change) -> None:
-        """Take note of what happened to a task of *step*."""
-        event = Event(step=step, change=change, moment=time.time())
+    def tell(self, step: str, change: Change, pause_seconds: float = 0) -> None:
+        """Take note of what happened to a task of *step*, and of how long it waits until it is tried again."""
+        moment = time.time()
+        again = moment + pause_seconds if pause_seconds else None
+        event = Event(step=step, change=change, moment=moment, again=again)
         with self._lock:
             if self._progress is not None:
                 self._progress = self._progress.after(event)

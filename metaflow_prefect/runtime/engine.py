@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import queue
 import time
 from collections import deque
@@ -12,12 +13,13 @@ from typing import Any, NamedTuple
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError, StepFailed
-from metaflow_prefect.runtime import deployed, events, first_code, prefects_lines, report
+from metaflow_prefect.runtime import deployed, events, first_code, pause, prefects_lines, report
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
 from metaflow_prefect.runtime.graph import End, Step
 from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.local_run import drain, is_embedded
+from metaflow_prefect.runtime.picture import duration
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.progress import Change, State
 from metaflow_prefect.runtime.publisher import Publisher
@@ -29,6 +31,10 @@ _MAX_EDGES = 50
 
 _FAILURE_GRACE_SECONDS = 5.0
 """What running tasks get to finish when another one failed (`NativeRuntime._killall`)."""
+
+
+_REMINDER_SECONDS = 30.0
+"""How long a run is silent that waits for an attempt to begin; then twice as long, and so on."""
 
 
 class _Run(NamedTuple):
@@ -134,13 +140,22 @@ def run_step(label: str) -> None:
         record = session.attempt(label, number, _show(logger))
     except StepFailed:
         if label not in session.final:
-            session.board.tell(step, Change.RETRYING)
+            task: Any = context.task  # as `_prefect_task` has made it
+            session.board.tell(step, Change.RETRYING, task.retry_delay_seconds)
+            if task.retry_delay_seconds:
+                logger.info("%s", _tried_again(label, task.retry_delay_seconds))
         raise
     finally:
         reporter.identify(label, context.task_run.id, logger)
     reporter.task_is_done(label, context.task_run.id, record)
     is_last = isinstance(session.steps[context.task.name].then, End)
     events.step_finished(session.context.program, record.outcome.path, is_last=is_last)
+
+
+def _tried_again(label: str, seconds: float) -> str:
+    is_ours_to_start = OPTIONS.get() is not _NO_OPTIONS
+    hint = f" ({pause.OPTION} SECONDS shortens the pause)" if is_ours_to_start else ""
+    return f"{label} is tried again in {duration(seconds)}{hint}."
 
 
 def _show(logger: Any) -> Callable[[Stream, str], None]:
@@ -182,7 +197,7 @@ class _Schedule:
             if suspended is not None:
                 self._stop_for_now(suspended)
             self._submit_what_fits()
-            self._settle(self._finished.get())
+            self._settle(self._next_finished())
             if self._failed:
                 self._wind_down()
         if not self._dispatcher.is_complete:
@@ -204,6 +219,32 @@ class _Schedule:
         if not self._failed:
             raise Pause(state=state)
         self._wind_down()
+
+    def _next_finished(self) -> str:
+        """Wait for the next task that ends; say now and then what is waited for where nothing else goes on."""
+        patience = _REMINDER_SECONDS
+        while (label := self._finished_within(patience)) is None:
+            if self._say_what_is_waited_for():
+                patience *= 2
+        return label
+
+    def _finished_within(self, seconds: float) -> str | None:
+        try:
+            return self._finished.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def _say_what_is_waited_for(self) -> bool:
+        """Say which task is tried again next, unless others run; whether there was anything to say."""
+        progress = self._session.board.progress
+        steps = () if progress is None else progress.steps
+        now = time.time()
+        pauses = [(seconds, step.name) for step in steps if (seconds := step.pause(now))]
+        if not pauses or any(step.running for step in steps):
+            return False
+        seconds, name = min(pauses)
+        self._session.say(f"{name} is tried again in {duration(seconds)}.")
+        return True
 
     def _submit_what_fits(self) -> None:
         while self._ready and len(self._running) < self._workers:
@@ -274,4 +315,5 @@ def _prefect_task(step: Step, session: Session) -> Any:
     )
     # Prefect cannot end a process, only warn of that for every task; the session enforces the limit.
     task.timeout_seconds = None
+    task.retry_delay_seconds = min(task.retry_delay_seconds or 0, pause.limit(os.environ))
     return task

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,9 +10,11 @@ from typing import Any
 
 from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.names import option_key
-from metaflow_prefect.runtime import choice, namespace
+from metaflow_prefect.runtime import choice, namespace, pause
 from metaflow_prefect.runtime.local_run import run_locally, with_workers
 from metaflow_prefect.runtime.outcome import conclude
+from metaflow_prefect.runtime.values import json_value
+from metaflow_prefect.runtime.variables import of_metaflows_command
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +51,8 @@ def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:
     """
     command = _command(flow, parameters)
     try:
-        command.main(prog_name=Path(sys.argv[0]).name)
+        # As for `prefect run`, whose place it takes.
+        command.main(prog_name=Path(sys.argv[0]).name, auto_envvar_prefix="METAFLOW_PREFECT_RUN")
     except MetaflowPrefectError as error:
         sys.stderr.write(f"{error.headline}: {error}\n")
         sys.exit(1)
@@ -66,7 +70,7 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
         is_json: bool = False,
         **values: Any,
     ) -> None:
-        keywords = {p.keyword: values[option_key(p.name)] for p in parameters}
+        keywords = {p.keyword: _carried(p, values[option_key(p.name)]) for p in parameters}
         limited = with_workers(flow, max_workers)
         outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
         conclude(outcome, is_json=is_json)
@@ -74,8 +78,16 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
     options = [_option(parameter) for parameter in parameters]
     taken = {name for option in options for name in option.opts}
     # A parameter of the flow wins where it has the name of an option of ours.
-    options += [option for option in _own_options() if not taken.intersection(option.opts)]
-    return click.Command(name=flow.name, callback=call, params=options, help=_summary(flow))
+    ours = [option for option in _own_options() if not taken.intersection(option.opts)]
+    said = of_metaflows_command("RUN", ours, options, os.environ)
+    return click.Command(
+        name=flow.name, callback=call, params=[*options, *ours], help=_summary(flow),
+        context_settings={"default_map": said},
+    )  # fmt: skip
+
+
+def _carried(parameter: Parameter, value: object) -> object:
+    return json_value(value) if parameter.type is Json else value
 
 
 def _own_options() -> list[Any]:
@@ -96,6 +108,7 @@ def _own_options() -> list[Any]:
         ),
         click.Option((choice.OPTION,), **choice.option()),
         click.Option((namespace.OPTION,), **namespace.option()),
+        click.Option((pause.OPTION,), **pause.option()),
     ]
 
 

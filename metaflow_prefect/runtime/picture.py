@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from rich.console import Group, RenderableType
@@ -162,8 +163,13 @@ def _row(step: StepProgress, progress: Progress, view: View) -> tuple[Renderable
         Text.assemble(
             "" if seconds is None else f"{duration(seconds):<7} ",
             (counts(step), "red" if step.failed else "yellow" if step.retried else "cyan"),
+            _until_again(step.pause(view.now)) if not progress.is_over else "",
         ),
     )
+
+
+def _until_again(seconds: float | None) -> str:
+    return f", again in {duration(math.ceil(seconds))}" if seconds else ""
 
 
 def _bar(step: StepProgress) -> ProgressBar:

@@ -35,11 +35,15 @@ class State(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One change of one task of *step*, at *moment* (seconds since the epoch)."""
+    """One change of one task of *step*, at *moment* (seconds since the epoch).
+
+    *again* is when the task is tried again, where that has been put off.
+    """
 
     step: str
     change: Change
     moment: float
+    again: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +52,8 @@ class StepProgress:
 
     `retried` counts attempts that failed and were tried again, `reused` those of `done` that
     another run or an earlier execution had done. `began` and `ended` are seconds since the epoch;
-    `ended` is the last task's, and None while one is waiting or running.
+    `ended` is the last task's, and None while one is waiting or running. `again` are the moments, in
+    order, at which tasks are tried again.
     """
 
     name: str
@@ -61,6 +66,7 @@ class StepProgress:
     reused: int = 0
     began: float | None = None
     ended: float | None = None
+    again: tuple[float, ...] = ()
 
     @property
     def total(self) -> int:
@@ -85,15 +91,24 @@ class StepProgress:
         """Return how long the step took, or has been taking; None before its first task."""
         return None if self.began is None else max((self.ended or now) - self.began, 0.0)
 
-    def after(self, change: Change, moment: float) -> StepProgress:
-        """Return the step after *change* of one of its tasks."""
-        match change:
+    def pause(self, now: float) -> float | None:
+        """Return how long it is until the next of its tasks is tried again; None where none waits for that."""
+        return max(self.again[0] - now, 0.0) if self.again else None
+
+    def after(self, event: Event) -> StepProgress:
+        """Return the step after *event*, which is one of its tasks'."""
+        moment = event.moment
+        match event.change:
             case Change.QUEUED:
                 return dataclasses.replace(self, waiting=self.waiting + 1, ended=None)
             case Change.STARTED:
                 began = moment if self.began is None else self.began
                 return dataclasses.replace(
-                    self, waiting=max(self.waiting - 1, 0), running=self.running + 1, began=began
+                    self,
+                    waiting=max(self.waiting - 1, 0),
+                    running=self.running + 1,
+                    began=began,
+                    again=self.again[1:] if self.again and self.again[0] <= moment else self.again,
                 )
             case Change.RETRYING:
                 return dataclasses.replace(
@@ -101,6 +116,9 @@ class StepProgress:
                     running=max(self.running - 1, 0),
                     waiting=self.waiting + 1,
                     retried=self.retried + 1,
+                    again=self.again
+                    if event.again is None
+                    else tuple(sorted((*self.again, event.again))),
                 )
             case Change.DONE:
                 return self._one_less(moment, done=1)
@@ -152,10 +170,7 @@ class Progress:
 
     def after(self, event: Event) -> Progress:
         """Return the run after *event*."""
-        steps = tuple(
-            step.after(event.change, event.moment) if step.name == event.step else step
-            for step in self.steps
-        )
+        steps = tuple(step.after(event) if step.name == event.step else step for step in self.steps)
         return dataclasses.replace(self, steps=steps)
 
     def finished(self, state: State, moment: float, failure: str = "") -> Progress:
@@ -186,7 +201,9 @@ def loads(text: str) -> Progress | None:
     """Return what `dumps` wrote, or None where another version of this package wrote it."""
     try:
         data: dict[str, Any] = json.loads(text)
-        steps = tuple(StepProgress(**step) for step in data.pop("steps"))
+        steps = tuple(
+            StepProgress(**{**step, "again": tuple(step["again"])}) for step in data.pop("steps")
+        )
         return Progress(steps=steps, state=State(data.pop("state")), **data)
     except (ValueError, TypeError, KeyError):
         return None

@@ -308,8 +308,21 @@ def is_ambiguous(failure: NorthflankError) -> bool:
 def _message(whole: JsonObject, response: httpx.Response) -> str:
     error = _object(whole.get("error"))
     text = str(error.get("message") or response.reason_phrase)
-    details = error.get("details")
+    details = _unsaid(error.get("details"), text)
     return f"{text} {details}" if details else text
+
+
+def _unsaid(details: object, text: str) -> object:
+    """Return what Northflank adds to its message; None where the message says all of it."""
+    if not isinstance(details, dict):
+        return details
+    problems = [
+        (field, problem)
+        for field, several in details.items()
+        for problem in (several if isinstance(several, list) else [several])
+    ]
+    is_said = all(field in text and str(problem) in text for field, problem in problems)
+    return None if is_said else details
 
 
 def _wait_asked_for(headers: httpx.Headers) -> float | None:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 
+from prefect_northflank.fields import variables_named
+
 
 class NorthflankError(Exception):
     """Base of everything this package raises."""
@@ -205,6 +207,13 @@ class Rejected(ApiError):
     """400 or 422: the request is wrong and stays wrong."""
 
     remedy = "correct the job variable the message is about"
+
+    def __init__(self, *, status: int, method: str, path: str, message: str) -> None:
+        named = variables_named(message)
+        if named:
+            noun = "the job variable" if len(named) == 1 else "the job variables"
+            self.remedy = f"correct {noun} {' and '.join(named)}"
+        super().__init__(status=status, method=method, path=path, message=message)
 
 
 class Unauthorized(ApiError):

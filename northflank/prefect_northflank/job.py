@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
-from prefect_northflank import names
+from prefect_northflank import names, rules
 from prefect_northflank.api import Json, JsonObject
 from prefect_northflank.errors import ConfigurationError, Refusals
 from prefect_northflank.variables import DEFAULT_IMAGE, DockerConfigType, NorthflankVariables
@@ -72,6 +72,11 @@ def refuse_contradictions(variables: NorthflankVariables) -> None:
         ConfigurationError: some contradict each other, or others are missing.
     """
     refusals = Refusals()
+    for refused in rules.broken(
+        {name: getattr(variables, name) for name in type(variables).model_fields}
+    ):
+        with refusals.gathering():
+            raise refused
     with refusals.gathering():
         _source(variables)
     with refusals.gathering():

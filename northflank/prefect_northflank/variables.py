@@ -9,6 +9,7 @@ from prefect.workers.base import BaseVariables
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
+from prefect_northflank import rules
 from prefect_northflank.blocks import Northflank
 
 DEFAULT_IMAGE = "prefecthq/prefect:3-python3.12"
@@ -67,10 +68,16 @@ class NorthflankVariables(BaseModel):
 
     # Short names of the vendor's documents; they win where both are set
     deployment_plan: str | None = Field(
-        default=None, description="Short for billing_deployment_plan."
+        default=None,
+        description="Short for billing_deployment_plan.",
+        json_schema_extra=rules.PLAN,
     )
     gpu_enabled: bool | None = Field(default=None, description="Short for billing_gpu_enabled.")
-    image: str | None = Field(default=None, description="Short for deployment_external_image_path.")
+    image: str | None = Field(
+        default=None,
+        description="Short for deployment_external_image_path.",
+        json_schema_extra=rules.IMAGE,
+    )
     backoff_limit: int | None = Field(
         default=None, ge=0, description="Short for settings_backoff_limit."
     )
@@ -84,7 +91,10 @@ class NorthflankVariables(BaseModel):
         description="Northflank block. Empty: NORTHFLANK_API_TOKEN of the worker's environment.",
     )
     project_id: str | None = Field(
-        default=None, title="Project ID", description="Northflank project. Required."
+        default=None,
+        title="Project ID",
+        description="Northflank project. Required.",
+        json_schema_extra=rules.SLUG,
     )
     cleanup_job: bool = Field(
         default=True,
@@ -108,10 +118,14 @@ class NorthflankVariables(BaseModel):
         default=None, description="CPU architecture."
     )
     billing_deployment_plan: str = Field(
-        default=DEFAULT_PLAN, description="Plan: CPU and memory of the container."
+        default=DEFAULT_PLAN,
+        description="Plan: CPU and memory of the container.",
+        json_schema_extra=rules.PLAN,
     )
     billing_build_plan: str | None = Field(
-        default=None, description="Plan of builds (VCS deployments)."
+        default=None,
+        description="Plan of builds (VCS deployments).",
+        json_schema_extra=rules.PLAN,
     )
     billing_gpu_enabled: bool = Field(default=False, description="Give the container GPUs.")
     billing_gpu_type: str | None = Field(default=None, description="GPU type, such as h100-80.")
@@ -122,7 +136,9 @@ class NorthflankVariables(BaseModel):
 
     # Deployment: one of external, internal, VCS
     deployment_external_image_path: str | None = Field(
-        default=None, description=f"Image with tag or digest. Default: {DEFAULT_IMAGE}."
+        default=None,
+        description=f"Image with tag or digest. Default: {DEFAULT_IMAGE}.",
+        json_schema_extra=rules.IMAGE,
     )
     deployment_external_credentials: str | None = Field(
         default=None, description="ID of registry credentials."
@@ -173,10 +189,12 @@ class NorthflankVariables(BaseModel):
         description="What of the image's entrypoint and command is replaced. `default` runs the image's own command.",
     )
     deployment_docker_custom_command: str | None = Field(
-        default=None, description="Command to run. Default: `prefect flow-run execute`."
+        default=None,
+        description="Command to run. Default: `prefect flow-run execute`.",
+        json_schema_extra=rules.COMMAND,
     )
     deployment_docker_custom_entrypoint: str | None = Field(
-        default=None, description="Entrypoint to run."
+        default=None, description="Entrypoint to run.", json_schema_extra=rules.COMMAND
     )
     deployment_storage_ephemeral_storage_size: int | None = Field(
         default=None, ge=1024, description="Ephemeral storage in MB."
@@ -200,6 +218,7 @@ class NorthflankVariables(BaseModel):
     runtime_files: dict[str, str] | None = Field(
         default=None,
         description="Files to mount: absolute path to text. Encrypted at rest by Northflank.",
+        json_schema_extra=rules.FILES,
     )
     secret_groups: list[str] | None = Field(
         default=None,
@@ -253,3 +272,9 @@ class NorthflankVariables(BaseModel):
 
 class NorthflankWorkerVariables(NorthflankVariables, BaseVariables):
     """All variables of a `northflank` work pool."""
+
+    command: str | None = Field(
+        default=None,
+        description=BaseVariables.model_fields["command"].description,
+        json_schema_extra=rules.COMMAND,
+    )

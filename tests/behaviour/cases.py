@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 FLOWS = Path(__file__).parent.parent / "flows"
@@ -13,7 +14,7 @@ class Case:
     """One flow and the command line it is given.
 
     `options` stand before the command, `arguments` (parameters) after it. `decospecs` are attached
-    with `--with`.
+    with `--with`. `variables` are in its environment.
     """
 
     name: str
@@ -22,6 +23,7 @@ class Case:
     arguments: tuple[str, ...] = ()
     decospecs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    variables: Mapping[str, str] = field(default_factory=dict)
     fails: bool = False
     starts: bool = True
 
@@ -41,6 +43,7 @@ _ARGUMENTS = {
         "--text", "two words, 'quoted' ünd -dashed", "--count", "7", "--rate", "1e-3",
         "--is-on", "False", "--data", '{"a": [1, null, "ü"]}', "--listed", "x|y|z",
     ),
+    "parameters_by_environment": ("--text", "typed"),
     "namespace_given": ("--namespace", "user:somebody"),
 }  # fmt: skip
 
@@ -54,6 +57,19 @@ _OPTIONS = {
 _DECOSPECS = {"with_retry": ("retry:times=1,minutes_between_retries=0",)}
 
 _TAGS = {"tags": ("mine", "my tag: ü")}
+
+_VARIABLES = {
+    "parameters_by_environment": {
+        "METAFLOW_RUN_TEXT": "not taken",
+        "METAFLOW_RUN_MY_COUNT": "7",
+        "METAFLOW_RUN_DATA": '{"given": true}',
+        "METAFLOW_RUN_LISTED": "x,y,z",
+        "METAFLOW_RUN_NEEDED": "",
+        "METAFLOW_RUN_TAGS": "one two",
+    },
+    # Metaflow's own `run` does not wait; nor would a test, for ten minutes.
+    "retry_after_a_pause": {"METAFLOW_PREFECT_RETRY_DELAY": "0.5"},
+}
 
 _FAILS = {
     "artifact_cannot_be_pickled": "storing the artifact fails",
@@ -84,6 +100,7 @@ def cases() -> tuple[Case, ...]:
             arguments=_ARGUMENTS.get(name, ()),
             decospecs=_DECOSPECS.get(name, ()),
             tags=_TAGS.get(name, ()),
+            variables=_VARIABLES.get(name, {}),
             fails=name in _FAILS,
             starts=name not in _DO_NOT_START,
         )

@@ -109,7 +109,7 @@ def start(
 
     Everything happens in *root*: cards look for their datastore from the working directory upward.
     """
-    env = environment(root, extra)
+    env = {**environment(root, extra), **case.variables}
     run, compile_ = command(case, form, root)
     log = root / f"{case.name}.{form.name}.log"
     run_id_file = root / f"{case.name}.{form.name}.run-id"

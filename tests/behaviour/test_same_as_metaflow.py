@@ -13,6 +13,7 @@ DIRECT = {
     "exit_hook",
     "foreach_split_foreach",
     "include_file",
+    "parameters_by_environment",
     "parameters_given",
     "recursive_in_foreach",
     "retry_exhausted",

@@ -71,6 +71,7 @@ child = _part("child")
 current_trigger = _part("current_trigger", os.pardir)
 fitness = _part("fitness")
 flow_main = _part("flow_main")
+own_values = _part("own_values")
 randomness = _part("randomness")
 run_id = _part("run_id")
 
@@ -87,6 +88,7 @@ class Server:
         self._run_id = run_id.Watch()
         self._running: dict[int, socket.socket] = {}
         self._descriptors = fitness.open_descriptors()
+        self._own_values = own_values.Watch(flow_file)
         self.is_forced = False
         self.is_serving = False
         self.is_child = False
@@ -100,12 +102,14 @@ class Server:
         self._say(unfit=why, too_early=self._run_id.was_asked_for)
 
     def _at_command_line(self) -> None:
+        asked = self._own_values.end()
         self._warm_up()
         current_trigger.at_command_line()
         self._output.end()
         self._run_id.end()
         name = os.path.basename(self.flow_file)  # noqa: PTH119  no pathlib before the flow asks for it
         problems = fitness.problems(name, self._descriptors)
+        problems += tuple(f"importing {name} {what}" for what in asked)
         problems += self._random.imported(self.flow_file)
         if self._run_id.was_asked_for or (problems and not self.is_forced):
             self.refuse(" and ".join(problems))

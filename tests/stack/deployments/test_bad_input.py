@@ -77,6 +77,26 @@ def test_it_is_refused_and_leaves_nothing_behind(place, case):
     assert left_behind(place) == []
 
 
+_REFUSED = """\
+start: @batch — the step would leave Prefect's container for AWS Batch
+  Fix: use @resources and a work pool
+end: @kubernetes — the step would leave Prefect's container for a pod
+  Fix: use @resources and a work pool
+flow: @schedule(cron='99 1 1 1 1') — Prefect knows no such schedule
+  Fix: write it as minute, hour, day of month, month, day of week, each in its range, and the time zone as in Europe/Berlin
+"""
+
+
+@pytest.mark.parametrize("words", [("create", "refused.py"), ("deploy", "--work-pool", "idle")])
+def test_what_a_flow_asks_for_in_vain_is_said_before_metaflow_asks_for_a_datastore(place, words):
+    answer = place.command("refused_flow.py", "--quiet", "--no-pylint", "prefect", *words)
+
+    assert answer.returncode == 1
+    assert _REFUSED in "".join(line[4:] for line in answer.stderr.splitlines(keepends=True))
+    assert not (place.folder / "refused.py").exists()
+    assert left_behind(place) == []
+
+
 def revoked(_method, path):
     """The server still says that it is well, and knows us no more."""
     return None if path.endswith(("/health", "/version")) else 401

@@ -33,10 +33,49 @@ IMPORTING = "importing probe_flow.py "
             "import tempfile; folder = tempfile.TemporaryDirectory()",
             "made a temporary directory, which ends with the process",
         ),
+        (
+            "import os; path = '/tmp/x-%d' % os.getpid()",
+            "asked for its process id, which would be the same in all tasks",
+        ),
+        (
+            "from os import getpid; path = f'/tmp/x-{getpid()}'",
+            "asked for its process id, which would be the same in all tasks",
+        ),
+        (
+            "import multiprocessing; number = multiprocessing.current_process().pid",
+            "asked for its process id, which would be the same in all tasks",
+        ),
+        ("import uuid; token = uuid.uuid4()", "drew random bytes, which would be the same in all tasks"),
+        ("import secrets; token = secrets.token_hex()", "drew random bytes, which would be the same in all tasks"),
+        (
+            "import tempfile; folder = tempfile.mkdtemp()",
+            "made a temporary file or folder, which tasks would share",
+        ),
+        (
+            "import tempfile; kept = tempfile.NamedTemporaryFile(delete=False); kept.close()",
+            "made a temporary file or folder, which tasks would share",
+        ),
     ],
 )  # fmt: skip
 def test_what_tasks_must_not_share_is_named(probe, module, why):
     assert probe(module=module).server().unfit() == IMPORTING + why
+
+
+def test_the_process_id_that_a_library_asks_for_is_its_own_affair(probe):
+    flow = probe(
+        module="import logging, os; logging.warning('imported'); os.makedirs('made', exist_ok=True)"
+    )
+
+    assert flow.server().unfit() is None
+
+
+def test_a_process_id_that_a_step_asks_for_is_that_of_its_task(probe):
+    flow = probe(
+        "import json; print(json.dumps([getpid() == os.getpid(), os.getpid() == int(os.readlink('/proc/self'))]))",
+        module="import os; from os import getpid",
+    )
+
+    assert flow.forked().value == [True, True]
 
 
 def test_a_generator_that_nobody_can_seed_anew_is_named(probe):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -42,6 +43,22 @@ def run(*events: tuple[str, Change, float]) -> progress.Progress:
     for step, change, moment in events:
         now = now.after(Event(step=step, change=change, moment=moment))
     return now
+
+
+def test_a_step_says_when_its_next_task_is_tried_again():
+    now = progress.begin("DemoFlow", "prefect-1", STEPS, 0.0)
+    for change, moment, again in (
+        (Change.QUEUED, 0, None), (Change.QUEUED, 0, None), (Change.STARTED, 1, None), (Change.STARTED, 1, None),
+        (Change.RETRYING, 10, 130), (Change.RETRYING, 5, 125), (Change.STARTED, 125, None),
+    ):  # fmt: skip
+        now = now.after(Event(step="train", change=change, moment=moment, again=again))
+
+    (waiting,) = (item for item in now.steps if item.name == "train")
+    assert waiting.pause(127.5) == 2.5
+    assert progress.loads(progress.dumps(now)) == now
+    console = Console(width=80, record=True, file=io.StringIO())
+    console.print(picture.picture(now, picture.View(now=127.5)))
+    assert "1 running, 2 retried, again in 3.0s" in console.export_text()
 
 
 def step(of: progress.Progress, name: str) -> StepProgress:

@@ -80,6 +80,23 @@ def test_a_start_that_cannot_have_happened_is_repeated(client, wire, fault):
     assert len(wire.sent) == 2
 
 
+def test_a_refused_job_names_the_job_variable_and_says_why_once(client, wire):
+    problem = "is 'nf-compute-21', which is no plan; see GET /v1/plans"
+    error = {
+        "message": f"Invalid request body: billing.deploymentPlan {problem}",
+        "details": {"billing.deploymentPlan": [problem]},
+    }
+    wire.answers = [httpx.Response(400, json={"error": error})]
+
+    with pytest.raises(errors.Rejected) as refused:
+        asyncio.run(client.run(P, "j", "r1"))
+
+    assert str(refused.value) == (
+        "GET /v1/projects/demo/jobs/j/runs/r1: Northflank answered 400 Invalid request body: "
+        f"billing.deploymentPlan {problem}. Fix: correct the job variable billing_deployment_plan."
+    )
+
+
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 422])
 def test_an_error_that_stays_is_raised_at_once_and_says_what_to_do(client, wire, status):
     wire.answers = [refusal(status)]

@@ -13,7 +13,7 @@ from prefect_northflank import (
     NorthflankWorkerVariables,
 )
 from prefect_northflank.errors import ConfigurationError
-from prefect_northflank.job import Subject, request_for
+from prefect_northflank.job import Subject, refuse_contradictions, request_for
 from prefect_northflank.variables import SHORT_NAMES, NorthflankVariables
 
 FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
@@ -65,6 +65,25 @@ def test_the_defaults_are_those_the_documents_name():
             "runOnSourceChange": "never",
         },
     }
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "said"),
+    [
+        ("deployment_external_image_path", "a/my flows:1", "='a/my flows:1': an image has a tag or a digest and no spaces"),
+        ("deployment_external_image_path", "acme/flows", "='acme/flows': an image has a tag or a digest and no spaces"),
+        # Which may hold a secret.
+        ("deployment_docker_custom_command", "sh -c 'echo", ": a quote in it is not closed"),
+        ("billing_deployment_plan", "nf compute 20", "='nf compute 20': a plan's name has letters"),
+    ],
+)  # fmt: skip
+def test_what_northflank_would_not_take_is_refused_by_its_variables_name(variable, value, said):
+    with pytest.raises(ConfigurationError, match=f"job variable {variable}{said}"):
+        refuse_contradictions(NorthflankVariables(**{variable: value}))
+
+
+def test_a_plan_that_is_newer_than_we_are_is_left_to_northflank():
+    refuse_contradictions(NorthflankVariables(billing_deployment_plan="nf-compute-9999"))
 
 
 def test_the_short_names_of_the_documents_say_the_same_as_the_long_ones():

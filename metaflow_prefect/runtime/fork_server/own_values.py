@@ -1,0 +1,78 @@
+"""Whether importing a flow asks for what each process has of its own: its id, random bytes, a temporary file.
+
+A flow names files after such values (`"/tmp/x-%d" % os.getpid()`), and forked tasks would all have the same.
+Only what the flow's own modules ask for counts, themselves or through a module of Python's that does nothing
+else: what a library asks for, it knows to ask for again in a fork.
+It stands alone: it is loaded by path, where this package may not be importable.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+from types import FrameType
+from typing import Any
+
+_TEMPORARY = "made a temporary file or folder, which tasks would share"
+_BYTES = "drew random bytes, which would be the same in all tasks"
+_ID = "asked for its process id, which would be the same in all tasks"
+
+_WATCHED: tuple[tuple[Any, str, str], ...] = (
+    (os, "getpid", _ID),
+    (os, "urandom", _BYTES),
+    (random, "_urandom", _BYTES),
+    (os, "mkdir", _TEMPORARY),
+    (os, "open", _TEMPORARY),
+)
+
+_TEMPFILE = "tempfile"
+
+_THROUGH = frozenset({"uuid", "secrets", "random", _TEMPFILE, "multiprocessing.process"})
+
+
+class Watch:
+    """Notices who asks, from now to `end`."""
+
+    def __init__(self, flow_file: str) -> None:
+        self._folder = os.path.dirname(os.path.abspath(flow_file)) + os.sep  # noqa: PTH100, PTH120  no pathlib before the flow asks for it
+        self._asked: dict[str, None] = {}
+        self._originals = [(place, name, getattr(place, name)) for place, name, _ in _WATCHED]
+        for place, name, what in _WATCHED:
+            setattr(place, name, self._watching(getattr(place, name), what))
+
+    def end(self) -> tuple[str, ...]:
+        """Notice no more; return, in words, what was asked for."""
+        for place, name, original in self._originals:
+            setattr(place, name, original)
+        return tuple(self._asked)
+
+    def _watching(self, original: Any, what: str) -> Any:
+        def watching(*args: Any, **options: Any) -> Any:
+            if self._is_the_flow(sys._getframe(1), what):  # noqa: SLF001  the way to see who calls
+                self._asked[what] = None
+            return original(*args, **options)
+
+        return watching
+
+    def _is_the_flow(self, caller: FrameType, what: str) -> bool:
+        """Say whether one of the flow's own modules has called, directly or through one of `_THROUGH`."""
+        frame: FrameType | None = caller
+        passed: list[tuple[str, str]] = []
+        while frame is not None and frame.f_globals.get("__name__") in _THROUGH:
+            passed.append((frame.f_globals["__name__"], frame.f_code.co_name))
+            frame = frame.f_back
+        if frame is None or not self._is_own(frame):
+            return False
+        if what is not _TEMPORARY:
+            # The names of temporary files are random as well; whether one is made says more.
+            return all(name != _TEMPFILE for name, _ in passed)
+        # `TemporaryDirectory` is found by what it leaves behind.
+        return bool(passed) and all(
+            item[0] == _TEMPFILE and item[1] != "__init__" for item in passed
+        )
+
+    def _is_own(self, frame: FrameType) -> bool:
+        file = str(frame.f_globals.get("__file__") or "")
+        is_beside = file.startswith(self._folder) and "site-packages" not in file
+        return frame.f_globals.get("__name__") == "__main__" or is_beside

@@ -1,0 +1,82 @@
+"""What Northflank takes as the value of a job variable, as JSON schema that any client can check; pure.
+
+`errorMessage` says in words what a pattern says. The rules are those of the API's documentation
+(https://northflank.com/docs/v1/api/jobs/create-job); the worker checks its own with `broken`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from prefect_northflank.errors import ConfigurationError
+
+_COMPUTE = "nf-compute-"
+
+COMPUTE_PLANS = tuple(
+    _COMPUTE + size
+    for size in (
+        "10", "20", "50", "100-1", "100-2", "100-4", "200", "200-4", "200-8", "200-16", "400", "400-16", "800-8",
+        "800-16", "800-24", "800-32", "800-40", "1200-24", "1600-32", "2000-40",
+    )
+)  # fmt: skip
+"""https://northflank.com/docs/v1/application/billing/resource-plans-and-quotas; plans of other names may be one's own."""
+
+Schema = dict[str, Any]
+
+PLAN: Schema = {
+    "if": {"type": "string", "pattern": f"^{_COMPUTE}"},
+    "then": {
+        "enum": list(COMPUTE_PLANS),
+        "errorMessage": f"Northflank lists no plan {_COMPUTE}… of that name",
+    },
+    "pattern": r"^[a-zA-Z0-9_]+(-[a-zA-Z0-9_]+)*$",
+    "errorMessage": "a plan's name has letters, digits, `_` and single `-`, as in nf-compute-20",
+}
+
+IMAGE: Schema = {
+    "pattern": r"^[^\s@]+(:\w[\w.-]*|@\w+:\w+)$",
+    "errorMessage": "an image has a tag or a digest and no spaces, as in registry.example.com/team/flow:1.2",
+}
+
+COMMAND: Schema = {
+    "pattern": r"""^(?:[^'"\\]|\\[\s\S]|'[^']*'|"(?:[^"\\]|\\[\s\S])*")*$""",
+    "errorMessage": "a quote in it is not closed",
+}
+
+SLUG: Schema = {
+    "pattern": r"^[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*$",
+    "errorMessage": "an ID has letters, digits and single `-`",
+}
+
+FILES: Schema = {
+    "propertyNames": {
+        "pattern": "^/.",
+        "errorMessage": "a file to mount is named by an absolute path",
+    },
+}
+
+_CHECKED: Mapping[str, Schema] = {
+    "billing_deployment_plan": PLAN,
+    "billing_build_plan": PLAN,
+    "deployment_external_image_path": IMAGE,
+    "deployment_docker_custom_command": COMMAND,
+    "deployment_docker_custom_entrypoint": COMMAND,
+    "project_id": SLUG,
+}
+"""The job variables whose texts the worker looks at, too: pools that were made before have no rules."""
+
+
+def broken(values: Mapping[str, object]) -> Iterator[ConfigurationError]:
+    """Yield what Northflank would not take; not an unknown plan, which may be newer than this list."""
+    for name, rule in _CHECKED.items():
+        value = values.get(name)
+        if isinstance(value, str) and not re.search(rule["pattern"], value):
+            # A secret block's value may stand in a command by now, and the error goes to the flow run's log.
+            shown = "" if rule is COMMAND else f"={value!r}"
+            yield ConfigurationError(
+                what=f"job variable {name}{shown}",
+                why=str(rule["errorMessage"]),
+                remedy="correct it in the deployment's job_variables or in the work pool",
+            )
