@@ -60,6 +60,7 @@ def settings(options: argparse.Namespace) -> Settings:
         teams=tuple(options.team),
         tags=tuple(options.tag),
         registries=tuple(options.registry),
+        build_services=tuple(options.build_service),
         state_dir=options.state_dir,
         images=options.images,
         image_environment=dict(_variable(it) for it in options.image_env),
@@ -167,6 +168,13 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         metavar="ID",
         help="registry credential that exists from the start",
+    )
+    add(
+        "--build-service",
+        action="append",
+        default=[],
+        metavar="ID",
+        help="build service that exists from the start in every project, with a finished build of main",
     )
     add("--state-dir", type=Path, help="keep jobs and history here (default: in memory)")
     _add_faults(made)

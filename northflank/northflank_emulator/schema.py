@@ -149,6 +149,19 @@ class Nullable:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EitherOf:
+    """What any of the rules wants."""
+
+    rules: tuple[Rule, ...]
+
+    def problems(self, value: object, path: str) -> Iterator[Problem]:
+        """Look for a rule that finds nothing; else tell what each of them wants."""
+        found = [list(rule.problems(value, path)) for rule in self.rules]
+        if all(found):
+            yield _problem(path, " or ".join(problems[0].message for problems in found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Anything:
     """Any JSON value: the contract does not say more."""
 

@@ -13,6 +13,7 @@ from northflank_emulator.log_book import LogBook
 from northflank_emulator.models import (
     AccountItem,
     Build,
+    BuildService,
     Job,
     Project,
     Run,
@@ -106,24 +107,32 @@ def _nobody(_: object) -> Hashable:
     return None
 
 
-def _its_project(thing: Job | SecretGroup) -> Hashable:
+def _its_project(thing: Job | BuildService | SecretGroup) -> Hashable:
     return thing.project
 
 
-def _its_job(thing: Run | Build) -> Hashable:
+def _its_job(thing: Run) -> Hashable:
     return (thing.project, thing.job)
+
+
+def _its_builder(thing: Build) -> Hashable:
+    return thing.builder
 
 
 def _own_id(thing: Project | AccountItem | Webhook) -> Hashable:
     return thing.id
 
 
-def _in_project(thing: Job | SecretGroup) -> Hashable:
+def _in_project(thing: Job | BuildService | SecretGroup) -> Hashable:
     return (thing.project, thing.id)
 
 
-def _in_job(thing: Run | Build) -> Hashable:
+def _in_job(thing: Run) -> Hashable:
     return (thing.project, thing.job, thing.id)
+
+
+def _in_builder(thing: Build) -> Hashable:
+    return (thing.builder, thing.id)
 
 
 class Store:
@@ -147,7 +156,8 @@ class Store:
         self.projects = Table(database, "project", Project, _own_id, _nobody)
         self.jobs = Table(database, "job", Job, _in_project, _its_project)
         self.runs = Table(database, "run", Run, _in_job, _its_job)
-        self.builds = Table(database, "build", Build, _in_job, _its_job)
+        self.services = Table(database, "build-service", BuildService, _in_project, _its_project)
+        self.builds = Table(database, "build", Build, _in_builder, _its_builder)
         self.secrets = Table(database, "secret", SecretGroup, _in_project, _its_project)
         self.tags = Table(database, "tag", AccountItem, _own_id, _nobody)
         self.registries = Table(database, "registry", AccountItem, _own_id, _nobody)
