@@ -121,6 +121,11 @@ class Api:
     def _stop(self, run_id: str, ending: Ending) -> None:
         self.supervisor.stop(run_id, ending)
 
+    @property
+    def scripted(self) -> bool:
+        """Whether outcomes are replayed, and nothing is executed."""
+        return isinstance(self._executor, ScriptedExecutor)
+
     def measure(self) -> None:
         """Look at what containers use, which also ends those that use too much memory."""
         if not self.supervisor.idle():

@@ -72,12 +72,17 @@ class Integer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """Any number."""
+    """A number within its limits."""
+
+    minimum: float
+    maximum: float
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at the type."""
+        """Look at type and limits; what is not a number of the line (NaN) is within none."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             yield _problem(path, "must be a number")
+        elif not self.minimum <= value <= self.maximum:
+            yield _problem(path, f"must be from {self.minimum:g} to {self.maximum:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
