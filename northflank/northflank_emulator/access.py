@@ -19,6 +19,10 @@ class Permission(str, Enum):
     JOB_RUN = "Project > Jobs > General > Run Job"
     JOB_OBSERVE = "Project > Jobs > Deployment > View Observability"
     JOB_LOGS = "Project > Jobs > Deployment > View Instance Logs"
+    SERVICE_CREATE = "Project > Services > General > Create"
+    SERVICE_READ = "Project > Services > General > Read"
+    SERVICE_UPDATE = "Project > Services > General > Update"
+    SERVICE_DELETE = "Project > Services > General > Delete"
     JOB_SECRETS_READ = "Project > Secrets > Jobs > Read"
     JOB_SECRETS_UPDATE = "Project > Secrets > Jobs > Update"
     SECRET_CREATE = "Project > Secrets > SecretGroups > Create"  # noqa: S105 - a permission's name
@@ -77,6 +81,7 @@ _READ_ONLY = frozenset(
         Permission.JOB_READ,
         Permission.JOB_OBSERVE,
         Permission.JOB_LOGS,
+        Permission.SERVICE_READ,
         Permission.TAG_READ,
         Permission.REGISTRY_READ,
         Permission.NOTIFICATION_READ,

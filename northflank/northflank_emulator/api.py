@@ -13,6 +13,7 @@ from northflank_emulator.domain.projects import Projects
 from northflank_emulator.domain.runs import Hands, Runs
 from northflank_emulator.domain.schedule import Schedule, ScheduleHands
 from northflank_emulator.domain.secrets import Secrets
+from northflank_emulator.domain.services import BuildServices
 from northflank_emulator.domain.webhooks import Webhooks
 from northflank_emulator.domain.world import World
 from northflank_emulator.execution import images
@@ -24,11 +25,12 @@ from northflank_emulator.execution.scripted import Outcome, ScriptedExecutor
 from northflank_emulator.execution.supervisor import Supervisor, Surroundings
 from northflank_emulator.faults import Fault, Faults
 from northflank_emulator.identity import Ids
-from northflank_emulator.models import Ending, Event, Job, Run
+from northflank_emulator.models import Builder, BuilderKind, Ending, Event, Job, Run
 from northflank_emulator.settings import Settings
 from northflank_emulator.store import Store
 
 _log = logging.getLogger(__name__)
+_FIRST_BRANCH = "main"
 
 
 class Api:
@@ -60,19 +62,20 @@ class Api:
         self.projects = Projects(self.world)
         self.secrets = Secrets(self.world)
         self.builds = Builds(self.world)
+        self.services = BuildServices(self.world, self.builds.forget)
         self.tags = _tags(self.world)
         self.registries = _registries(self.world)
         self.webhooks = Webhooks(self.world)
-        self.runs = Runs(self.world, Hands(begin=self._begin, stop=self._stop))
-        self.jobs = Jobs(self.world, self.runs.stop_all)
+        self.runs = Runs(self.world, self.builds, Hands(begin=self._begin, stop=self._stop))
+        self.jobs = Jobs(self.world, self._leave)
         self._outbox = _outbox(self.world, self.webhooks)
         self._executor = _executor(settings, self.clock, outcomes)
         self.supervisor = Supervisor(self._surroundings(), self._executor, self.runs.prepare)
 
     def start(self) -> None:
         """Make what the settings name, and report runs that died with an earlier emulator."""
-        for project in self.settings.projects:
-            self.projects.ensure(project)
+        for name in self.settings.projects:
+            self._furnish(self.projects.ensure(name).id)
         for tag in self.settings.tags:
             self.tags.ensure(tag)
         for registry in self.settings.registries:
@@ -88,6 +91,18 @@ class Api:
         await self._outbox.close()
         self._executor.close()
         self.store.close()
+
+    def _furnish(self, project: str) -> None:
+        """Give *project* the build services that the settings name, each with an image."""
+        for name in self.settings.build_services:
+            service = self.services.ensure(project, name)
+            builder = Builder(project=project, kind=BuilderKind.SERVICE, id=service.id)
+            self.builds.ensure(builder, _FIRST_BRANCH)
+
+    def _leave(self, job: Job) -> None:
+        """Take away what a deleted job has going on and what was built for it."""
+        self.runs.stop_all(job)
+        self.builds.forget(Builder(project=job.project, kind=BuilderKind.JOB, id=job.id))
 
     def _surroundings(self) -> Surroundings:
         return Surroundings(
@@ -105,6 +120,11 @@ class Api:
 
     def _stop(self, run_id: str, ending: Ending) -> None:
         self.supervisor.stop(run_id, ending)
+
+    @property
+    def scripted(self) -> bool:
+        """Whether outcomes are replayed, and nothing is executed."""
+        return isinstance(self._executor, ScriptedExecutor)
 
     def measure(self) -> None:
         """Look at what containers use, which also ends those that use too much memory."""

@@ -84,22 +84,37 @@ PLANS: dict[str, Plan] = {
     for count in counts
 }
 
+# Source: `GET /v1/regions` as the vendor's own reference for agents (northflank/skills, plans.md) has
+# it, and https://northflank.com/docs/v1/application/run/deploy-to-a-region; Delhi, which is newer, is
+# from the vendor's command `northflank list regions`, its name and Google's region are inferred.
+_AMERICAS, _ASIA_PACIFIC, _EMEA = "Americas", "Asia Pacific", "EMEA"
 _REGIONS = (
-    ("europe-west", "Europe West", "gcp", "europe-west2"),
-    ("europe-west-netherlands", "Europe West - Netherlands", "gcp", "europe-west4"),
-    ("us-central", "US Central", "gcp", "us-central1"),
-    ("us-east1", "US East", "gcp", "us-east1"),
-    ("us-west", "US West", "gcp", "us-west1"),
-    ("asia-northeast", "Asia Northeast", "gcp", "asia-northeast1"),
-    ("asia-southeast", "Asia Southeast", "gcp", "asia-southeast1"),
+    ("canada-central", "Canada - Central", _AMERICAS, "northamerica-northeast2"),
+    ("southamerica-east", "South - America - East", _AMERICAS, "southamerica-east1"),
+    ("us-central", "US - Central", _AMERICAS, "us-central1"),
+    ("us-east-ohio", "US - East - Ohio", _AMERICAS, "us-east5"),
+    ("us-east1", "US - East", _AMERICAS, "us-east4"),
+    ("us-west", "US - West", _AMERICAS, "us-west1"),
+    ("us-west-california", "US - West - California", _AMERICAS, "us-west2"),
+    ("asia-east", "Asia - East", _ASIA_PACIFIC, "asia-east2"),
+    ("asia-northeast", "Asia - Northeast", _ASIA_PACIFIC, "asia-northeast1"),
+    ("asia-south-delhi", "Asia - South - Delhi", _ASIA_PACIFIC, "asia-south2"),
+    ("asia-southeast", "Asia - Southeast", _ASIA_PACIFIC, "asia-southeast1"),
+    ("australia-southeast", "Australia - Southeast", _ASIA_PACIFIC, "australia-southeast2"),
+    ("africa-south", "Africa - South", _EMEA, "africa-south1"),
+    ("europe-west", "Europe - West", _EMEA, "europe-west2"),
+    ("europe-west-frankfurt", "Europe - West - Frankfurt", _EMEA, "europe-west3"),
+    ("europe-west-netherlands", "Europe - West - Netherlands", _EMEA, "europe-west4"),
+    ("europe-west-zurich", "Europe - West - Zurich", _EMEA, "europe-west6"),
 )
-REGIONS: tuple[JsonObject, ...] = tuple(
-    {
+# Which of them have GPUs changes; the emulator has none.
+REGIONS: dict[str, JsonObject] = {
+    key: {
         "id": key,
         "name": name,
-        "regionName": region,
-        "provider": {"id": provider, "region": region},
+        "regionName": group,
+        "provider": {"id": "gcp", "region": region},
         "gpuDevices": [],
     }
-    for key, name, provider, region in _REGIONS
-)
+    for key, name, group, region in _REGIONS
+}

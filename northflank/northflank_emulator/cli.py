@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -11,16 +12,17 @@ from northflank_emulator import options
 from northflank_emulator.api import Api
 from northflank_emulator.execution.images import InvalidImagesFileError
 from northflank_emulator.execution.scripted import InvalidScriptError
+from northflank_emulator.identity import slug
 from northflank_emulator.server import serving
 from northflank_emulator.server.records import Records
 from northflank_emulator.settings import Settings
-from northflank_emulator.store import StateInUseError
+from northflank_emulator.store import StateInUseError, StateRefusedError
 
 _PROBLEMS = (
-    options.InvalidOptionError,
     InvalidImagesFileError,
     InvalidScriptError,
     StateInUseError,
+    StateRefusedError,
     OSError,
 )
 
@@ -29,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the emulator until it is interrupted; the exit code."""
     chosen = options.read(arguments)
     logging.basicConfig(
-        stream=sys.stderr, level=chosen.log_level.upper(), format="%(levelname)s %(message)s"
+        stream=sys.stderr, level=chosen.log_level.value.upper(), format="%(levelname)s %(message)s"
     )
     try:
         asyncio.run(_run(chosen))
@@ -41,32 +43,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(chosen: argparse.Namespace) -> None:
     settings, outcomes = options.settings(chosen), options.outcomes(chosen)
-    faults = options.faults(chosen)
     with serving.listen(settings.host, settings.port) as sock:
-        api = Api(settings, outcomes=outcomes, faults=faults)
+        api = Api(settings, outcomes=outcomes, faults=chosen.fault)
         server = serving.http_server(api, Records(settings.limits.recorded_requests))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
-        sys.stdout.write(_banner(settings, serving.base_url(sock)))
+        given = not chosen.token and bool(os.environ.get(options.TOKEN_VARIABLE))
+        sys.stdout.write(_banner(settings, serving.base_url(sock), token_is_given=given))
         sys.stdout.flush()
         await serving.serve(api, server, sock)
 
 
-def _banner(settings: Settings, url: str) -> str:
-    """The base URL on the first line, then how to point clients to it."""
+def _banner(settings: Settings, url: str, *, token_is_given: bool) -> str:
+    """The base URL on the first line, then how to point clients to it.
+
+    A token of the environment is somebody's secret, perhaps for the real Northflank: it is named, not shown.
+    """
     token = next(iter(settings.tokens))
-    block = f'Northflank(api_token="{token}", base_url="{url}").save("northflank")'
-    context = f'{{name: "emulator", token: "{token}", host: "{url}"}}'
-    example = f"-H 'Authorization: Bearer {token}' {url}/v1/projects/{settings.projects[0]}/jobs"
+    name = options.TOKEN_VARIABLE
+    shell = f"${name}" if token_is_given else token
+    python = f'os.environ["{name}"]' if token_is_given else f'"{token}"'
+    script = f"process.env.{name}" if token_is_given else f'"{token}"'
+    project = slug(settings.projects[0])
     rows = {
-        "token": token,
-        "projects": ", ".join(settings.projects),
+        "token": shell,
+        "projects": ", ".join(slug(project) for project in settings.projects),
         "page": f"{url}/",
-        "Prefect block": block,
-        "Python SDK": f'ApiClient(api_token="{token}", base_url="{url}")',
-        "JS client": f"contextProvider.addContext({context})",
-        "CLI": f"northflank login -n emulator -t {token} --host {url}",
-        "curl": f"curl {example}",
+        "Prefect block": f'Northflank(api_token={python}, base_url="{url}").save("northflank")',
+        "Python SDK": f'ApiClient(api_token={python}, base_url="{url}")',
+        "JS client": "contextProvider.addContext("
+        f'{{name: "emulator", token: {script}, host: "{url}"}})',
+        "CLI": f"northflank login -n emulator -t {shell} --host {url}",
+        "curl": f'curl -H "Authorization: Bearer {shell}" {url}/v1/projects/{project}/jobs',
     }
     return "\n".join([url, "", *(f"  {name:<14}{text}" for name, text in rows.items()), "", ""])
 

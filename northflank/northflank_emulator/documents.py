@@ -5,6 +5,8 @@ from northflank_emulator.job_spec import backoff_limit, part
 from northflank_emulator.models import (
     AccountItem,
     Build,
+    Builder,
+    BuildService,
     BuildStatus,
     Container,
     Ending,
@@ -26,6 +28,8 @@ CLUSTER: JsonObject = {
     "loadBalancers": [],
 }
 _REGION = "europe-west"
+# What builds are given, secrets among it.
+_GIVEN = frozenset({"buildArguments", "buildFiles", "dockerSecretMounts"})
 
 
 def _app_id(project: str, job: str) -> str:
@@ -38,12 +42,6 @@ def _only(spec: JsonObject, *names: str) -> JsonObject:
 
 def job_created(job: Job, builds: list[Build]) -> JsonObject:
     """The response of create, update and patch: the request again, and what came of it."""
-    status: JsonObject = {}
-    if builds:
-        status["build"] = {
-            "status": builds[-1].status.value,
-            "lastTransitionTime": iso(builds[-1].concluded_at or builds[-1].created_at),
-        }
     return {
         **job.spec,
         "id": job.id,
@@ -51,9 +49,19 @@ def job_created(job: Job, builds: list[Build]) -> JsonObject:
         "appId": _app_id(job.project, job.id),
         "jobType": job.type.value,
         "cluster": CLUSTER,
-        "status": status,
+        "status": _build_status(builds),
         "createdAt": iso(job.created_at),
         "updatedAt": iso(job.updated_at),
+    }
+
+
+def _build_status(builds: list[Build]) -> JsonObject:
+    """What the latest of *builds* adds to a job's or a service's status."""
+    if not builds:
+        return {}
+    changed = builds[-1].concluded_at or builds[-1].created_at
+    return {
+        "build": {"status": builds[-1].status.value, "lastTransitionTime": iso(changed)},
     }
 
 
@@ -117,12 +125,18 @@ def _cron(cron: JsonObject) -> JsonObject:
 def _vcs(vcs: JsonObject, dockerfile: JsonObject) -> JsonObject:
     return {
         **_only(vcs, "projectUrl", "projectType", "projectBranch", "selfHostedVcsId"),
+        **_paths(dockerfile),
+    }
+
+
+def _paths(dockerfile: JsonObject) -> JsonObject:
+    return {
         "dockerFilePath": dockerfile.get("dockerFilePath", "/Dockerfile"),
         "dockerWorkDir": dockerfile.get("dockerWorkDir", "/"),
     }
 
 
-def deployment(job: Job, build: Build | None) -> JsonObject:
+def deployment(job: Job, builder: Builder, build: Build | None) -> JsonObject:
     """What `GET …/deployment` says: the one place that shows the image."""
     spec = part(job.spec, "deployment")
     shown: JsonObject = {
@@ -140,9 +154,9 @@ def deployment(job: Job, build: Build | None) -> JsonObject:
     elif "internal" in spec or "vcs" in spec:
         internal = part(spec, "internal")
         shown["internal"] = {
-            "nfObjectId": internal.get("id", job.id),
-            "nfObjectType": "service" if "id" in internal else "job",
-            "appId": _app_id(job.project, str(internal.get("id", job.id))),
+            "nfObjectId": builder.id,
+            "nfObjectType": builder.kind.value,
+            "appId": _app_id(builder.project, builder.id),
             "branch": build.branch if build else internal.get("branch", ""),
             "buildId": build.id if build else internal.get("buildId", ""),
             "buildSHA": build.sha if build else internal.get("buildSHA", "latest"),
@@ -211,9 +225,53 @@ def build(it: Build) -> JsonObject:
         "success": it.status is BuildStatus.SUCCESS,
         "createdAt": iso(it.created_at),
         "message": None,
-        "registry": {"uri": f"registry.northflank.com/{it.project}/{it.job}:{it.sha}"},
+        "registry": {"uri": it.image},
+        **({"pullRequestId": it.pull_request} if it.pull_request is not None else {}),
         **({"buildConcludedAt": it.concluded_at.timestamp()} if it.concluded_at else {}),
     }
+
+
+def service_created(it: BuildService, builds: list[Build]) -> JsonObject:
+    """The response of create, update and patch of a build service: the request again, and what came of it."""
+    return {
+        **it.spec,
+        "id": it.id,
+        "name": it.name,
+        "appId": _app_id(it.project, it.id),
+        "serviceType": "build",
+        "cluster": CLUSTER,
+        "status": _build_status(builds),
+        "createdAt": iso(it.created_at),
+        "updatedAt": iso(it.updated_at),
+    }
+
+
+def service_listed(it: BuildService, builds: list[Build]) -> JsonObject:
+    """A build service in a list."""
+    return {
+        "id": it.id,
+        "uid": it.uid,
+        "projectId": it.project,
+        "appId": _app_id(it.project, it.id),
+        "name": it.name,
+        **_only(it.spec, "description", "stageId"),
+        "tags": it.spec.get("tags", []),
+        "serviceType": "build",
+        "disabledCI": bool(it.spec.get("disabledCI", False)),
+        "disabledCD": False,
+        "status": _build_status(builds),
+    }
+
+
+def service_read(it: BuildService, builds: list[Build]) -> JsonObject:
+    """A single build service; like a job, without what is given to its builds."""
+    shown = {
+        name: value for name, value in service_created(it, builds).items() if name not in _GIVEN
+    }
+    vcs = part(it.spec, "vcsData")
+    if vcs:
+        shown["vcsData"] = {**vcs, **_paths(part(it.spec, "buildSettings", "dockerfile"))}
+    return {**shown, "uid": it.uid}
 
 
 def project_listed(it: Project) -> JsonObject:
@@ -227,8 +285,8 @@ def project_listed(it: Project) -> JsonObject:
     }
 
 
-def project_read(it: Project, jobs: list[Job]) -> JsonObject:
-    """A project with its jobs; services and addons are not emulated."""
+def project_read(it: Project, jobs: list[Job], services: list[BuildService]) -> JsonObject:
+    """A project with its jobs and build services; addons and other services are not emulated."""
     listed: list[Json] = [
         {
             "id": job.id,
@@ -240,12 +298,19 @@ def project_read(it: Project, jobs: list[Job]) -> JsonObject:
         }
         for job in jobs
     ]
+    building: list[Json] = [
+        {
+            **_only(service_listed(service, []), "id", "uid", "appId", "name", "serviceType"),
+            "description": service.spec.get("description", ""),
+        }
+        for service in services
+    ]
     return {
         **project_listed(it),
         "deployment": {"region": it.spec.get("region", _REGION)},
         "cluster": CLUSTER,
         "createdAt": iso(it.created_at),
-        "services": [],
+        "services": building,
         "jobs": listed,
         "addons": [],
     }

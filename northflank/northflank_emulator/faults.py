@@ -83,16 +83,17 @@ class Fault:
         }
 
 
+LONGEST_SECONDS = 24 * 3600
 _FIELDS = Record(
     fields={
         "kind": OneOf(values=tuple(kind.value for kind in FaultKind)),
         "route": Text(minimum=1),
         "job": Text(minimum=1),
-        "probability": Number(),
+        "probability": Number(minimum=0, maximum=1),
         "times": Nullable(rule=Integer(minimum=1)),
         "skip": Integer(minimum=0),
         "status": Integer(minimum=400, maximum=599),
-        "seconds": Number(),
+        "seconds": Number(minimum=0, maximum=LONGEST_SECONDS),
     },
     required=frozenset({"kind"}),
 )

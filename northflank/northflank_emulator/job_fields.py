@@ -347,16 +347,17 @@ UPDATE_BUILD_SOURCE = Record(fields=VCS_FIELDS)
 SCALE_JOB = Record(fields={"deploymentPlan": PLAN, "storage": STORAGE})
 RESUME_JOB = Record(fields={"suspended": Flag(), "disabledCI": Flag(), "disabledCD": Flag()})
 SUSPEND_JOB = Record(fields={"suspended": Flag()})
+BUILD_OVERRIDES = Record(
+    fields={
+        "buildArguments": VARIABLES,
+        "buildFiles": FILES,
+        "dockerSecretMounts": FILES,
+        "docker": Anything(),
+    }
+)
 START_BUILD = Record(
     fields={
         "sha": Text(pattern=re.compile(r"[a-fA-F0-9]{7,40}|latest")),
-        "overrides": Record(
-            fields={
-                "buildArguments": VARIABLES,
-                "buildFiles": FILES,
-                "dockerSecretMounts": FILES,
-                "docker": Anything(),
-            }
-        ),
+        "overrides": BUILD_OVERRIDES,
     }
 )

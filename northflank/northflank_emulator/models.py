@@ -1,4 +1,4 @@
-"""The values the emulator keeps: projects, jobs, runs, containers, log lines, secret groups."""
+"""The values the emulator keeps: projects, jobs, build services, runs, containers, log lines, secret groups."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -46,6 +46,13 @@ class BuildStatus(str, Enum):
     ABORTED = "ABORTED"
 
 
+class BuilderKind(str, Enum):
+    """What builds images from a repository."""
+
+    JOB = "job"
+    SERVICE = "service"
+
+
 class Stream(str, Enum):
     """Where a log line was written."""
 
@@ -84,6 +91,20 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class BuildService:
+    """A build service: builds a repository for jobs to run; `spec` is the create body without the name."""
+
+    number: int
+    uid: str
+    id: str
+    project: str
+    name: str
+    spec: JsonObject
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
     """One attempt of a run; `exit_code` and `reason` are ours, the API shows neither."""
 
@@ -105,7 +126,10 @@ class Conclusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run of a job: what was asked for (`overrides`), what the job said then (`spec`), its attempts."""
+    """A run of a job: what was asked for (`overrides`), what the job said then (`spec`), its attempts.
+
+    `image` was chosen when it started: later builds do not change it.
+    """
 
     number: int
     id: str
@@ -115,6 +139,7 @@ class Run:
     overrides: JsonObject
     spec: JsonObject
     started_at: datetime
+    image: str = ""
     scheduled: bool = False
     containers: tuple[Container, ...] = ()
     conclusion: Conclusion | None = None
@@ -146,8 +171,17 @@ class SecretGroup:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Builder:
+    """A job or a build service, as what has builds; an id may be both a job's and a service's."""
+
+    project: str
+    kind: BuilderKind
+    id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """A build of a job's source; it makes no image, it only takes its time."""
+    """A build of a repository; it makes no image, it only takes its time. `job` is the builder's id."""
 
     number: int
     id: str
@@ -158,6 +192,18 @@ class Build:
     status: BuildStatus
     created_at: datetime
     concluded_at: datetime | None = None
+    kind: BuilderKind = BuilderKind.JOB
+    pull_request: str | int | None = None
+
+    @property
+    def builder(self) -> Builder:
+        """Whose build it is."""
+        return Builder(project=self.project, kind=self.kind, id=self.job)
+
+    @property
+    def image(self) -> str:
+        """The path of the image it made."""
+        return f"registry.northflank.com/{self.project}/{self.job}:{self.sha}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

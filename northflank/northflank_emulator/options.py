@@ -3,7 +3,7 @@
 import argparse
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from difflib import get_close_matches
 from enum import Enum
@@ -23,46 +23,97 @@ from northflank_emulator.settings import (
     RunOrder,
     Settings,
 )
+from northflank_emulator.values import (
+    HOST,
+    NAME,
+    SLUG,
+    TEAM,
+    TOKEN,
+    VARIABLE,
+    Reader,
+    Wrong,
+    one_of,
+    seconds,
+    whole,
+)
+
+TOKEN_VARIABLE = "NORTHFLANK_API_TOKEN"  # noqa: S105 - a variable's name
+_SECRET = frozenset({"token", "role_token"})
+_LONGEST_SECONDS = 24 * 3600
 
 
-class InvalidOptionError(Exception):
-    """An option has a value that means nothing."""
+class LogLevel(str, Enum):
+    """How much is logged to the standard error."""
 
-    def __init__(self, option: str, value: str, problem: str) -> None:
-        super().__init__(f"{option} {value}: {problem}")
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
+
+class ExecutorKind(str, Enum):
+    """How runs are executed."""
+
+    PROCESS = "process"
+    SCRIPTED = "scripted"
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options of a command line, by default this process's; ends the process with 2 if one is mistyped."""
+    """The options of a command line, by default this process's; ends the process with 2 if some mean nothing."""
     made = parser()
     options, unknown = made.parse_known_args(arguments)
-    if unknown:
-        known = [f"--{name.replace('_', '-')}" for name in vars(options)]
-        close = get_close_matches(unknown[0].partition("=")[0], known, n=1)
-        remedy = f"did you mean {close[0]}?" if close else "leave it out"
-        made.error(f"there is no {unknown[0]}. Fix: {remedy} (`--help` lists all)")
+    found = [*_unknown(unknown, vars(options)), *_wrong(vars(options)), *_contradictions(options)]
+    if found:
+        made.error("\n  ".join(found))
     return options
 
 
-def settings(options: argparse.Namespace) -> Settings:
-    """What the emulator is started with.
+def _unknown(words: Sequence[str], options: Mapping[str, object]) -> Iterator[str]:
+    known = [_spelled(name) for name in options]
+    for before, word in zip(("", *words), words, strict=False):
+        if before.startswith("-") and "=" not in before and not word.startswith("-"):
+            # The value of an option that there is not.
+            continue
+        close = get_close_matches(word.partition("=")[0], known, n=1)
+        remedy = f"did you mean {close[0]}?" if close else "leave it out"
+        yield f"there is no {word}. Fix: {remedy} (`--help` lists all)"
 
-    Raises:
-        InvalidOptionError: an option means nothing.
-    """
-    token = options.token or os.environ.get("NORTHFLANK_API_TOKEN") or secrets.token_hex(12)
-    roles = dict(_role_token(it) for it in options.role_token)
+
+def _wrong(options: Mapping[str, object]) -> Iterator[str]:
+    for name, value in options.items():
+        for one in value if isinstance(value, list) else [value]:
+            if isinstance(one, Wrong):
+                shown = "" if name in _SECRET else f" {one.text!r}"
+                yield f"{_spelled(name)}{shown}: {one.problem}"
+
+
+def _contradictions(options: argparse.Namespace) -> Iterator[str]:
+    if options.script and options.executor is ExecutorKind.PROCESS:
+        yield "--script: outcomes are replayed with --executor scripted; add it, or leave --script out"
+    given = os.environ.get(TOKEN_VARIABLE)
+    if not options.token and given and isinstance(wrong := TOKEN(given), Wrong):
+        yield f"{TOKEN_VARIABLE}: {wrong.problem}"
+
+
+def _spelled(name: str) -> str:
+    return f"--{name.replace('_', '-')}"
+
+
+def settings(options: argparse.Namespace) -> Settings:
+    """What the emulator is started with."""
+    token = options.token or os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(12)
     return Settings(
         host=options.host,
         port=options.port,
-        tokens={token: Role.ADMIN, **roles},
+        tokens={token: Role.ADMIN, **dict(options.role_token)},
         projects=tuple(options.project) or ("demo",),
         teams=tuple(options.team),
         tags=tuple(options.tag),
         registries=tuple(options.registry),
+        build_services=tuple(options.build_service),
         state_dir=options.state_dir,
         images=options.images,
-        image_environment=dict(_variable(it) for it in options.image_env),
+        image_environment=_variables(options.image_env),
         rate_limit=options.rate_limit,
         memory_limits=options.memory_limits,
         seed=options.seed,
@@ -81,37 +132,27 @@ def settings(options: argparse.Namespace) -> Settings:
     )
 
 
-def faults(options: argparse.Namespace) -> list[Fault]:
-    """The faults that are set from the start.
-
-    Raises:
-        InvalidOptionError: one does not say what it should.
-    """
-    return [_fault(text) for text in options.fault]
-
-
 def outcomes(options: argparse.Namespace) -> list[Outcome] | None:
     """The scripted outcomes, or None where runs are real processes.
 
     Raises:
         InvalidScriptError: the script says something else.
     """
-    if options.executor == "process":
+    if options.executor is ExecutorKind.PROCESS:
         return None
     return read_outcomes(options.script) if options.script else []
 
 
-def _fault(text: str) -> Fault:
+def _fault(text: str) -> Fault | Wrong:
     """`KIND[,FIELD=VALUE]…`, with the fields of the control endpoint."""
     kind, *fields = text.split(",")
     document: JsonObject = {"kind": kind}
     for field in fields:
-        name, _, value = field.partition("=")
+        name, _, value = field.strip().partition("=")
         document[name] = _scalar(value)
     found = problems(document)
     if found:
-        text_of_first = f"{found[0].path} {found[0].message}"
-        raise InvalidOptionError("--fault", text, text_of_first)
+        return Wrong(text=text, problem="; ".join(f"{it.path} {it.message}" for it in found))
     return parse(document)
 
 
@@ -124,19 +165,22 @@ def _scalar(text: str) -> str | int | float:
 
 def _role_token(text: str) -> tuple[str, Role]:
     token, _, role = text.partition("=")
-    try:
-        return token, Role(role)
-    except ValueError as error:
-        roles = ", ".join(it.value for it in Role)
-        raise InvalidOptionError(
-            "--role-token", text, f"expected TOKEN=ROLE, of {roles}"
-        ) from error
+    return TOKEN.read(token), Role(role)
 
 
-def _variable(text: str) -> tuple[str, str]:
-    """NAME=VALUE, or NAME for the value it has here."""
-    name, equals, value = text.partition("=")
-    return name, value if equals else os.environ.get(name, "")
+_ROLE_TOKEN = Reader(
+    read=_role_token, expected=f"TOKEN=ROLE, of {', '.join(role.value for role in Role)}"
+)
+
+
+def _variables(given: Sequence[str]) -> dict[str, str]:
+    """NAME=VALUE, or NAME for the value it has here; as with Docker, one that is not set here is none."""
+    pairs = [text.partition("=") for text in given]
+    return {
+        name: value if equals else os.environ[name]
+        for name, equals, value in pairs
+        if equals or name in os.environ
+    }
 
 
 def parser() -> argparse.ArgumentParser:
@@ -148,42 +192,50 @@ def parser() -> argparse.ArgumentParser:
         description="Emulate the Northflank jobs API; every job run is executed as a local process.",
     )
     add = made.add_argument
-    add("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
-    add("--port", type=int, default=8765, help="port; 0 picks a free one (default: %(default)s)")
-    add("--token", help="API token (default: $NORTHFLANK_API_TOKEN, else a random one)")
+    add(
+        "--host", type=HOST, default="127.0.0.1", help="address to listen on (default: %(default)s)"
+    )
+    add(
+        "--port",
+        type=whole(0, 65535),
+        default=8765,
+        help="port; 0 picks a free one (default: %(default)s)",
+    )
+    add("--token", type=TOKEN, help="API token (default: $NORTHFLANK_API_TOKEN, else a random one)")
     add(
         "--role-token",
         action="append",
         default=[],
+        type=_ROLE_TOKEN,
         metavar="TOKEN=ROLE",
         help=f"one more token with a role: {', '.join(role.value for role in Role)}",
     )
-    add("--project", action="append", default=[], metavar="ID", help="project (default: demo)")
-    add("--team", action="append", default=[], metavar="ID", help="team (default: any)")
-    add("--tag", action="append", default=[], metavar="ID", help="tag that exists from the start")
-    add(
-        "--registry",
-        action="append",
-        default=[],
-        metavar="ID",
-        help="registry credential that exists from the start",
-    )
+    for option, reader, help_ in (
+        ("--project", NAME, "project (default: demo)"),
+        ("--team", TEAM, "team (default: any)"),
+        ("--tag", SLUG, "tag that exists from the start"),
+        ("--registry", SLUG, "registry credential that exists from the start"),
+        (
+            "--build-service",
+            NAME,
+            "build service that exists from the start in every project, with a finished build of main",
+        ),
+    ):
+        add(option, type=reader, action="append", default=[], metavar="ID", help=help_)
     add("--state-dir", type=Path, help="keep jobs and history here (default: in memory)")
     _add_faults(made)
     _add_execution(made)
     _add_answers(made)
-    add("--seed", type=int, help="make ids and chances repeatable")
-    add("--log-level", default="warning", help="info shows the access log (default: %(default)s)")
+    add("--seed", type=whole(0, 2**63 - 1), help="make ids and chances repeatable")
+    _add_choice(made, "--log-level", LogLevel.WARNING, "info shows the access log")
     return made
 
 
 def _add_execution(parser: argparse.ArgumentParser) -> None:
-    add = parser.add_argument_group("how runs are executed").add_argument
-    add(
-        "--executor",
-        choices=("process", "scripted"),
-        default="process",
-        help="really execute runs, or replay outcomes (default: %(default)s)",
+    group = parser.add_argument_group("how runs are executed")
+    add = group.add_argument
+    _add_choice(
+        group, "--executor", ExecutorKind.PROCESS, "really execute runs, or replay outcomes"
     )
     add("--script", type=Path, metavar="FILE", help="the outcomes for --executor scripted")
     add("--images", type=Path, metavar="FILE", help="map image names to local environments")
@@ -191,6 +243,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         "--image-env",
         action="append",
         default=[],
+        type=VARIABLE,
         metavar="NAME[=VALUE]",
         help="a variable every image sets; without a value, the one it has here",
     )
@@ -200,12 +253,25 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         action="store_false",
         help="do not kill containers that use more memory than their plan has",
     )
-    add("--pull-seconds", type=float, default=0.0, help="how long an image takes to pull")
+    for option, default, help_ in (
+        ("--pull-seconds", 0.0, "how long an image takes to pull"),
+        ("--retry-seconds", 1.0, "wait before the first retry; then doubled"),
+        ("--build-seconds", 2.0, "how long a build takes"),
+    ):
+        add(
+            option,
+            type=seconds(_LONGEST_SECONDS),
+            default=default,
+            metavar="SECONDS",
+            help=f"{help_} (default: {default:g})",
+        )
     add(
-        "--retry-seconds", type=float, default=1.0, help="wait before the first retry; then doubled"
+        "--runs-per-job",
+        type=whole(1, 1_000_000),
+        default=1000,
+        metavar="N",
+        help="how many runs of a job are kept (default: %(default)s)",
     )
-    add("--build-seconds", type=float, default=2.0, help="how long a build takes")
-    add("--runs-per-job", type=int, default=1000, help="how many runs of a job are kept")
 
 
 def _add_faults(made: argparse.ArgumentParser) -> None:
@@ -214,6 +280,7 @@ def _add_faults(made: argparse.ArgumentParser) -> None:
         "--fault",
         action="append",
         default=[],
+        type=_fault,
         metavar="KIND[,FIELD=VALUE]…",
         help="let something go wrong, e.g. status,route=start.job.run,probability=0.1,status=503; "
         f"kinds: {kinds}",
@@ -224,7 +291,11 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("answers (the vendor documents none of the last four)")
     limit = group.add_mutually_exclusive_group()
     limit.add_argument(
-        "--rate-limit", type=int, default=1000, metavar="N", help="requests per hour and token"
+        "--rate-limit",
+        type=whole(1, 1_000_000_000),
+        default=1000,
+        metavar="N",
+        help="requests per hour and token (default: %(default)s)",
     )
     limit.add_argument(
         "--no-rate-limit", dest="rate_limit", action="store_const", const=None, help="no limit"
@@ -235,11 +306,13 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     _add_choice(group, "--log-prefix", LogPrefix.STREAM, "what log lines begin with")
 
 
-def _add_choice(group: "argparse._ArgumentGroup", option: str, default: Enum, help_: str) -> None:
+def _add_choice(
+    group: "argparse._ActionsContainer", option: str, default: Enum, help_: str
+) -> None:
     values = [choice.value for choice in type(default)]
     group.add_argument(
         option,
-        type=type(default),
+        type=one_of(type(default)),
         default=default,
         metavar="{" + ",".join(values) + "}",
         help=f"{help_} (default: {default.value})",

@@ -1,4 +1,4 @@
-"""The fields of everything beside jobs: projects, secret groups, tags, registries, webhooks.
+"""The fields of everything beside jobs: projects, build services, secret groups, tags, registries, webhooks.
 
 Sources as in `job_fields`.
 """
@@ -6,15 +6,23 @@ Sources as in `job_fields`.
 import re
 
 from northflank_emulator.job_fields import (
+    BILLING,
+    BUILD_CONFIGURATION,
+    BUILD_OVERRIDES,
+    BUILD_SETTINGS,
     DESCRIPTION,
     FILES,
+    INFRASTRUCTURE,
+    NAME,
     PROJECT_ITEM_ID,
     SLUG,
     TAGS,
     VARIABLES,
+    VCS_FIELDS,
 )
 from northflank_emulator.schema import (
     Anything,
+    EitherOf,
     Flag,
     Integer,
     ListOf,
@@ -24,6 +32,7 @@ from northflank_emulator.schema import (
     Record,
     Rule,
     Text,
+    partial,
 )
 
 COLOR = Text(pattern=re.compile(r"#[0-9a-fA-F]{6}"))
@@ -43,6 +52,64 @@ CREATE_PROJECT = Record(
     },
     required=frozenset({"name"}),
     together=(("region", "clusterId"),),
+)
+
+_BUILD_RULES = ListOf(item=Text(pattern=re.compile(r"[^?:@$~ [\]{}]*")))
+_VCS_DATA = Record(
+    fields={
+        **{name: rule for name, rule in VCS_FIELDS.items() if name != "projectBranch"},
+        "vcsLinkId": Text(minimum=24, maximum=24),
+    },
+    required=frozenset({"projectUrl", "projectType"}),
+)
+_BUILD_SERVICE: dict[str, Rule] = {
+    "description": DESCRIPTION,
+    "tags": TAGS,
+    "stageId": SLUG,
+    "disabledCI": Flag(),
+    "buildSource": OneOf(values=("git", "bundle")),
+    "buildConfiguration": Record(
+        fields={
+            **BUILD_CONFIGURATION.fields,
+            "branchRestrictions": _BUILD_RULES,
+            "prRestrictions": _BUILD_RULES,
+            "crossProjectAccess": Anything(),
+        }
+    ),
+    "buildSettings": BUILD_SETTINGS,
+    "buildArguments": VARIABLES,
+    "buildFiles": FILES,
+    "dockerSecretMounts": FILES,
+}
+# Unlike a job's, a build service's plan need not name how it is deployed.
+_BUILD_SERVICE_BILLING = partial(BILLING)
+CREATE_BUILD_SERVICE = Record(
+    fields={
+        **_BUILD_SERVICE,
+        "name": Text(minimum=3, maximum=54, pattern=NAME.pattern),
+        "billing": _BUILD_SERVICE_BILLING,
+        "infrastructure": INFRASTRUCTURE,
+        "vcsData": _VCS_DATA,
+    },
+    required=frozenset({"name", "billing", "buildSettings"}),
+)
+PATCH_BUILD_SERVICE = Record(
+    fields={
+        **_BUILD_SERVICE,
+        "stageId": Nullable(rule=SLUG),
+        "billing": _BUILD_SERVICE_BILLING,
+        "vcsData": partial(_VCS_DATA),
+    }
+)
+START_SERVICE_BUILD = Record(
+    fields={
+        "branch": Text(minimum=1),
+        "pullRequestId": EitherOf(rules=(Integer(minimum=1), Text(minimum=1))),
+        "bundleUrl": Text(minimum=1),
+        "sha": Text(minimum=40, maximum=40, pattern=re.compile(r"[a-fA-F0-9]*")),
+        "overrides": BUILD_OVERRIDES,
+    },
+    together=(("branch", "pullRequestId"), ("bundleUrl", "pullRequestId")),
 )
 
 RESTRICTIONS = Record(

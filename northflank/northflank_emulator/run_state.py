@@ -26,6 +26,13 @@ def moved(run: Run, status: ContainerStatus, at: datetime) -> Run:
     return replace(run, containers=(*earlier, replace(last, status=status, updated_at=at)))
 
 
+def waiting(run: Run, reason: str, at: datetime) -> Run:
+    """*run* with its latest container back where it waits for its image, and why."""
+    back = moved(run, ContainerStatus.STAGING, at)
+    *earlier, last = back.containers
+    return replace(back, containers=(*earlier, replace(last, reason=reason)))
+
+
 def ended(run: Run, exit_code: int | None, reason: str, at: datetime) -> Run:
     """*run* with its latest container over: finished, failed, or killed if that was under way."""
     *earlier, last = run.containers

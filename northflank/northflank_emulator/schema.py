@@ -72,12 +72,17 @@ class Integer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Number:
-    """Any number."""
+    """A number within its limits."""
+
+    minimum: float
+    maximum: float
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at the type."""
+        """Look at type and limits; what is not a number of the line (NaN) is within none."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             yield _problem(path, "must be a number")
+        elif not self.minimum <= value <= self.maximum:
+            yield _problem(path, f"must be from {self.minimum:g} to {self.maximum:g}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +151,19 @@ class Nullable:
         """Look at what is not null."""
         if value is not None:
             yield from self.rule.problems(value, path)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EitherOf:
+    """What any of the rules wants."""
+
+    rules: tuple[Rule, ...]
+
+    def problems(self, value: object, path: str) -> Iterator[Problem]:
+        """Look for a rule that finds nothing; else tell what each of them wants."""
+        found = [list(rule.problems(value, path)) for rule in self.rules]
+        if all(found):
+            yield _problem(path, " or ".join(problems[0].message for problems in found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

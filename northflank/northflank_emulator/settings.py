@@ -83,6 +83,7 @@ class Settings:
     teams: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     registries: tuple[str, ...] = ()
+    build_services: tuple[str, ...] = ()
     state_dir: Path | None = None
     images: Path | None = None
     image_environment: Mapping[str, str] = field(default_factory=dict)

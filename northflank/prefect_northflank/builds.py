@@ -1,13 +1,15 @@
-"""Sees to it that a job made from a repository has an image before it is started."""
+"""Sees to it that a job made from a repository has an image before it is started, and says so where one has none."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 
 from prefect_northflank.api import Build, Project
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import BuildFailed
+from prefect_northflank.errors import BuildFailed, Conflict, NotBuilt
+from prefect_northflank.job import JobRequest
 
 POLL_SECONDS = 15.0
 """Between two looks at a build that goes on; each is a call."""
@@ -33,6 +35,26 @@ async def ensure_built(
         latest = await _latest(client, project, job) or latest
     if not latest.success:
         raise BuildFailed(job=job, build=latest.id, status=latest.status)
+
+
+@contextmanager
+def refused_for_want_of_a_build(request: JobRequest) -> Iterator[None]:
+    """Take a 409 to the start of a job that a build service builds for what it is.
+
+    Raises:
+        NotBuilt: instead of the `Conflict` that the block raises.
+    """
+    try:
+        yield
+    except Conflict as refused:
+        if not request.runs_a_build:
+            raise
+        raise NotBuilt(
+            status=refused.status,
+            method=refused.method,
+            path=refused.path,
+            message=refused.message,
+        ) from refused
 
 
 async def _latest(client: NorthflankClient, project: Project, job: str) -> Build | None:

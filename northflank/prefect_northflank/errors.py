@@ -240,9 +240,18 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """409: something with the same derived identifier exists."""
+    """409: something with the same derived identifier exists, or is not in the state that the request needs."""
 
-    remedy = "rename one of the two, or delete the old one"
+    remedy = "do what the message says; where a name is taken, rename one of the two or delete the old one"
+
+
+class NotBuilt(Conflict):
+    """409 to the start of a job that runs what a build service has built: there is no such build."""
+
+    remedy = (
+        "have Northflank's build service build the branch, or correct deployment_internal_id, "
+        "deployment_internal_branch, deployment_internal_build_sha or deployment_internal_build_id"
+    )
 
 
 class RateLimited(ApiError):

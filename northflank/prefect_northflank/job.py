@@ -54,6 +54,11 @@ class JobRequest:
         """Whether the job's image is built from a repository."""
         return "vcs" in _object(self.body.get("deployment"))
 
+    @property
+    def runs_a_build(self) -> bool:
+        """Whether the job's image is one that a build service has built."""
+        return "internal" in _object(self.body.get("deployment"))
+
 
 def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
     """Return the job for *subject* under *variables*.

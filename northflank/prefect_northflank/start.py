@@ -10,7 +10,7 @@ from datetime import datetime, timedelta, timezone
 
 from prefect_northflank.api import JobRun, Project, moment
 from prefect_northflank.budget import Purpose
-from prefect_northflank.builds import ensure_built
+from prefect_northflank.builds import ensure_built, refused_for_want_of_a_build
 from prefect_northflank.client import NorthflankClient, is_ambiguous
 from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
 from prefect_northflank.job import JobRequest, digest
@@ -80,7 +80,8 @@ class Starter:
             await ask.still_ours()
             began = datetime.now(timezone.utc)
             try:
-                return await self._client.start_run(project, request.name, request.overrides)
+                with refused_for_want_of_a_build(request):
+                    return await self._client.start_run(project, request.name, request.overrides)
             except NotFound as gone:
                 self._forget(project, request, gone)
                 if attempt == ATTEMPTS:

@@ -11,13 +11,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from northflank_emulator import Emulator, Outcome, Settings
-from northflank_emulator.server import account_routes, job_routes, observation_routes, run_routes
+from northflank_emulator.server import (
+    account_routes,
+    build_routes,
+    job_routes,
+    observation_routes,
+    run_routes,
+)
 
 pytestmark = pytest.mark.slow
 
 ROUTES = (
     *job_routes.ROUTES,
     *run_routes.ROUTES,
+    *build_routes.ROUTES,
     *account_routes.ROUTES,
     *observation_routes.ROUTES,
 )
@@ -58,7 +65,12 @@ value = st.recursive(
     max_leaves=8,
 )
 plan = st.just({"deploymentPlan": "nf-compute-20"})
-deployment = st.just({"external": {"imagePath": "a/b:c"}}) | st.just({}) | value
+deployment = (
+    st.just({"external": {"imagePath": "a/b:c"}})
+    | st.just({"internal": {"id": "service-a"}})
+    | st.just({})
+    | value
+)
 job = st.fixed_dictionaries(
     {"name": st.sampled_from(("job a", "job b")), "billing": plan, "deployment": deployment},
     optional={"runtimeEnvironment": value, "healthChecks": value, "tags": value},
@@ -81,6 +93,16 @@ SENSIBLE = {
         optional={"secrets": value, "restrictions": value},
     ),
     "add.tag": st.just({"name": "tag-a"}),
+    "put.service.build": st.fixed_dictionaries(
+        {
+            "name": st.just("service a"),
+            "billing": st.just({}),
+            "buildSettings": st.just({"buildpack": {}}),
+            "vcsData": st.just({"projectUrl": "a", "projectType": "github"}),
+        },
+        optional={"buildConfiguration": value},
+    ),
+    "start.service.build": st.just({"branch": "main"}) | st.just({"pullRequestId": 7}),
     "create.notification": st.fixed_dictionaries(
         {
             "name": st.just("hook a"),
@@ -99,6 +121,7 @@ NAMES = {
     "project": ("demo",) * 9 + ("nowhere",),
     "job": ("job-a",) * 5 + ("job-b", "missing"),
     "secret": ("group-a", "missing"),
+    "service": ("service-a", "service-a", "missing"),
     "item": ("tag-a", "missing"),
     "run": ("latest", "missing"),
     "build": ("latest", "missing"),

@@ -164,6 +164,18 @@ def test_plans_and_regions_need_no_token(northflank):
         assert response.json()["data"][key]
 
 
+def test_regions_have_the_vendors_groups_and_providers(northflank):
+    regions = {
+        it["id"]: it for it in northflank.client.get("/v1/regions").json()["data"]["regions"]
+    }
+
+    assert len(regions) >= 16
+    assert {it["regionName"] for it in regions.values()} == {"Americas", "Asia Pacific", "EMEA"}
+    # Ashburn: its id is not the provider's.
+    assert regions["us-east1"]["name"] == "US - East"
+    assert regions["us-east1"]["provider"] == {"id": "gcp", "region": "us-east4"}
+
+
 def test_a_paused_job_can_be_resumed_once(northflank):
     job = northflank.job("pause")
 

@@ -125,6 +125,29 @@ def test_secret_groups_can_be_made_read_and_deleted(sdk, emulator):
     assert sdk.list.secrets(project_id=emulator.project).data == {"secrets": []}
 
 
+def test_a_build_service_builds_what_a_job_runs(sdk, emulator, concluded):
+    where = {"project_id": emulator.project}
+    service = {
+        "name": "py flows",
+        "billing": {},
+        "vcsData": {"projectUrl": "https://github.com/acme/flows", "projectType": "github"},
+        "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
+    }
+    sdk.create.service.build(**where, data=service)
+    sdk.start.service.build(**where, service_id="py-flows", data={"branch": "main"})
+    while not sdk.get.service.builds(**where, service_id="py-flows").data["builds"][0]["concluded"]:
+        time.sleep(0.05)
+    deployment = job("any")["deployment"] | {"internal": {"id": "py-flows", "branch": "main"}}
+    del deployment["external"]
+    sdk.create.job(**where, data=job("built") | {"deployment": deployment})
+
+    run = sdk.start.job.run(**where, job_id="built", data={}).data
+
+    assert concluded("built", run["id"])["status"] == "SUCCESS"
+    sdk.delete.service(**where, service_id="py-flows")
+    assert sdk.list.services(**where).data == {"services": []}
+
+
 def test_errors_carry_status_message_and_details(sdk, emulator):
     with pytest.raises(ApiCallError) as refused:
         sdk.create.job(project_id=emulator.project, data={**job("good"), "colour": "red"})

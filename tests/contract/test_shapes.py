@@ -106,3 +106,38 @@ def test_the_account_things_that_are_made_have_the_declared_shape(emulator):
     TypeAdapter(shapes.AddRegistryCredentialsResponse).validate_python(registry, strict=True)
     TypeAdapter(shapes.CreateNotificationResponse).validate_python(hook, strict=True)
     assert "s3cret" not in str(registry)
+
+
+def test_a_build_service_and_its_builds_have_the_declared_shape(emulator):
+    """On the emulator only: the real one would build a repository."""
+    project = f"/v1/projects/{emulator.project}"
+    body = {
+        "name": "flows",
+        "billing": {"buildPlan": "nf-compute-400-16"},
+        "vcsData": {"projectUrl": "https://github.com/acme/flows", "projectType": "github"},
+        "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
+    }
+    created = emulator.call("POST", f"{project}/services/build", body)
+    started = emulator.call("POST", f"{project}/services/flows/build", {"branch": "main"})
+    of_pull_request = emulator.call("POST", f"{project}/services/flows/build", {"pullRequestId": 7})
+    job = {
+        "name": "the-job",
+        "billing": {"deploymentPlan": "nf-compute-20"},
+        "deployment": {"internal": {"id": "flows"}},
+    }
+    emulator.call("POST", f"{project}/jobs", job)
+
+    for answer, shape in (
+        (created, shapes.CreateServiceBuildResponse),
+        (started, shapes.StartJobBuildResponse),
+        (of_pull_request, shapes.StartJobBuildResponse),
+        (emulator.call("GET", f"{project}/services"), shapes.ListServicesResponse),
+        (emulator.call("GET", f"{project}/services/flows"), shapes.GetServiceResponseBuild),
+        (emulator.call("GET", f"{project}/services/flows/build"), shapes.GetJobBuildsResponse),
+        (
+            emulator.call("GET", f"{project}/jobs/the-job/deployment"),
+            shapes.GetJobDeploymentResponseInternal,
+        ),
+        (emulator.call("GET", project), shapes.GetProjectResponse),
+    ):
+        TypeAdapter(shape).validate_python(answer, strict=True)

@@ -1,75 +1,110 @@
-"""Builds of a job's source: they take their time and succeed, but make no image."""
+"""Builds of jobs and build services: they take their time and succeed, but make no image."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
-from northflank_emulator import job_fields
-from northflank_emulator.domain.world import World, accept
+from northflank_emulator import job_fields, resource_fields
+from northflank_emulator.domain.world import World, accept, invalid
 from northflank_emulator.errors import ConflictError, not_found
 from northflank_emulator.job_spec import part
-from northflank_emulator.models import Build, BuildStatus, Event
-from northflank_emulator.schema import Json
+from northflank_emulator.models import (
+    Build,
+    Builder,
+    BuilderKind,
+    BuildService,
+    BuildStatus,
+    Event,
+    Job,
+)
+from northflank_emulator.schema import Json, JsonObject, Problem
 
 _SHA_DIGITS = 40
 _ID_DIGITS = 24
+_LATEST = "latest"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Commit:
+    """What is to be built."""
+
+    branch: str
+    sha: str
+    pull_request: str | int | None = None
 
 
 class Builds:
-    """The builds of all jobs."""
+    """The builds of all jobs and build services."""
 
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def start(self, project: str, job_id: str, body: Json) -> Build:
+    def start(self, builder: Builder, body: Json) -> Build:
         """Start a build; it finishes by itself after the time the settings say.
 
         Raises:
             ConflictError: the job has no version control source.
+            InvalidRequestError: a build service is not told what to build.
         """
-        job = self._world.job(project, job_id)
-        accepted = accept(job_fields.START_BUILD, body)
-        vcs = part(job.spec, "deployment", "vcs")
-        if not vcs:
-            message = f"Job {job_id!r} has no version control source to build"
-            raise ConflictError(message)
-        sha = str(accepted.get("sha", "latest"))
-        build = Build(
-            number=self._world.store.next_number(),
-            id=self._world.ids.hexadecimal(_ID_DIGITS),
-            project=project,
-            job=job_id,
-            branch=str(vcs["projectBranch"]),
-            sha=self._world.ids.hexadecimal(_SHA_DIGITS) if sha == "latest" else sha,
-            status=BuildStatus.BUILDING,
-            created_at=self._world.clock.now(),
-        )
-        self._world.store.builds.put(build)
+        build = self._put_new(builder, self._commit(builder, body), BuildStatus.BUILDING)
         self._tell(build, "build:start")
         self._world.later(self._world.settings.pace.build, lambda: self._succeed(build))
         return build
 
-    def get(self, project: str, job: str, key: str) -> Build:
+    def ensure(self, builder: Builder, branch: str) -> Build:
+        """A finished build of *branch*, made at once if there is none."""
+        done = [
+            it
+            for it in self._world.store.builds.of(builder)
+            if (it.branch, it.status) == (branch, BuildStatus.SUCCESS)
+        ]
+        if done:
+            return done[-1]
+        commit = _Commit(branch=branch, sha=_LATEST)
+        self._conclude(self._put_new(builder, commit, BuildStatus.BUILDING), BuildStatus.SUCCESS)
+        return self._world.store.builds.of(builder)[-1]
+
+    def get(self, builder: Builder, key: str) -> Build:
         """A build.
 
         Raises:
-            NotFoundError: the job has no such build.
+            NotFoundError: there is no such job or build service, or it has no such build.
         """
-        self._world.job(project, job)
-        found = self._world.store.builds.get((project, job, key))
+        self._known(builder)
+        found = self._world.store.builds.get((builder, key))
         if found is None:
-            raise not_found("build", key, f"job {job!r}")
+            raise not_found("build", key, _words(builder))
         return found
 
-    def all(self, project: str, job: str) -> list[Build]:
-        """The builds of a job, newest first."""
-        self._world.job(project, job)
-        return self._world.store.builds.of((project, job))[::-1]
+    def all(self, builder: Builder) -> list[Build]:
+        """The builds of a job or build service, newest first."""
+        self._known(builder)
+        return self._world.store.builds.of(builder)[::-1]
 
-    def abort(self, project: str, job: str, key: str) -> None:
+    def deployed(self, job: Job, deployment: JsonObject) -> Build:
+        """The build whose image *job* runs: the newest finished one that its deployment allows.
+
+        Raises:
+            ConflictError: there is none.
+        """
+        builder = self._world.builder(job.project, job.id, deployment)
+        wanted = part(deployment, "internal")
+        fitting = [it for it in self._world.store.builds.of(builder) if _fits(it, wanted)]
+        done = [it for it in fitting if it.status is BuildStatus.SUCCESS]
+        if done:
+            return done[-1]
+        raise ConflictError(_why_none(job, builder, wanted, fitting))
+
+    def abort(self, builder: Builder, key: str) -> None:
         """Stop a build that is going on; one that is over stays as it is."""
-        build = self.get(project, job, key)
+        build = self.get(builder, key)
         if build.concluded_at is None:
             self._conclude(build, BuildStatus.ABORTED)
             self._tell(build, "build:abort")
+
+    def forget(self, builder: Builder) -> None:
+        """Remove the builds of a job or build service that is deleted."""
+        for build in self._world.store.builds.of(builder):
+            self._world.store.builds.remove(build)
 
     def abandon(self) -> None:
         """Report the builds of an earlier emulator, which will not finish, as failed."""
@@ -77,8 +112,38 @@ class Builds:
             if build.concluded_at is None:
                 self._conclude(build, BuildStatus.FAILURE)
 
+    def _known(self, builder: Builder) -> Job | BuildService:
+        match builder.kind:
+            case BuilderKind.JOB:
+                return self._world.job(builder.project, builder.id)
+            case BuilderKind.SERVICE:
+                return self._world.service(builder.project, builder.id)
+
+    def _commit(self, builder: Builder, body: Json) -> _Commit:
+        known = self._known(builder)
+        if isinstance(known, Job):
+            return _of_job(known, accept(job_fields.START_BUILD, body))
+        return _of_service(known, accept(resource_fields.START_SERVICE_BUILD, body))
+
+    def _put_new(self, builder: Builder, commit: _Commit, status: BuildStatus) -> Build:
+        sha = self._world.ids.hexadecimal(_SHA_DIGITS) if commit.sha == _LATEST else commit.sha
+        return self._world.store.builds.put(
+            Build(
+                number=self._world.store.next_number(),
+                id=self._world.ids.hexadecimal(_ID_DIGITS),
+                project=builder.project,
+                job=builder.id,
+                kind=builder.kind,
+                branch=commit.branch,
+                pull_request=commit.pull_request,
+                sha=sha,
+                status=status,
+                created_at=self._world.clock.now(),
+            )
+        )
+
     def _succeed(self, build: Build) -> None:
-        current = self._world.store.builds.get((build.project, build.job, build.id))
+        current = self._world.store.builds.get((build.builder, build.id))
         if current is not None and current.concluded_at is None:
             self._conclude(current, BuildStatus.SUCCESS)
             self._tell(build, "build:success")
@@ -88,5 +153,71 @@ class Builds:
         self._world.store.builds.put(replace(build, status=status, concluded_at=now))
 
     def _tell(self, build: Build, name: str) -> None:
-        data: dict[str, Json] = {"job": {"id": build.job}, "build": {"id": build.id}}
+        data: dict[str, Json] = {build.kind.value: {"id": build.job}, "build": {"id": build.id}}
         self._world.tell(Event(name=name, project=build.project, data=data))
+
+
+def _of_job(job: Job, accepted: JsonObject) -> _Commit:
+    vcs = part(job.spec, "deployment", "vcs")
+    if not vcs:
+        message = f"Job {job.id!r} has no version control source to build"
+        raise ConflictError(message)
+    return _Commit(branch=str(vcs["projectBranch"]), sha=str(accepted.get("sha", _LATEST)))
+
+
+def _of_service(service: BuildService, accepted: JsonObject) -> _Commit:
+    bundle = service.spec.get("buildSource") == "bundle"
+    if bundle and "bundleUrl" not in accepted:
+        raise invalid(
+            [Problem(path="bundleUrl", message="is required: the service builds bundles")]
+        )
+    if not bundle and not accepted.keys() & {"branch", "pullRequestId"}:
+        problem = "is required (or pullRequestId): a build service has no branch of its own"
+        raise invalid([Problem(path="branch", message=problem)])
+    number = accepted.get("pullRequestId")
+    return _Commit(
+        branch=str(accepted.get("branch", "")),
+        sha=str(accepted.get("sha", _LATEST)),
+        pull_request=number if isinstance(number, str | int) else None,
+    )
+
+
+def _fits(build: Build, wanted: JsonObject) -> bool:
+    sha = str(wanted.get("buildSHA", _LATEST)).lower()
+    return (
+        wanted.get("buildId") in {None, build.id}
+        and wanted.get("branch") in {None, build.branch}
+        and (sha == _LATEST or build.sha.startswith(sha))
+    )
+
+
+def _why_none(job: Job, builder: Builder, wanted: JsonObject, fitting: Sequence[Build]) -> str:
+    """Why there is no image for *job*, and what makes one."""
+    who = f"Job {job.id!r} cannot run"
+    branch = str(wanted.get("branch", "main"))
+    body = f' with {{"branch": "{branch}"}}' if builder.kind is BuilderKind.SERVICE else ""
+    path = f"/v1/projects/{builder.project}/{builder.kind.value}s/{builder.id}/build"
+    remedy = f"start one with POST {path}{body}"
+    if fitting:
+        latest = fitting[-1]
+        if latest.concluded_at is None:
+            return f"{who}: build {latest.id} of {_words(builder)} goes on; run the job when it has succeeded"
+        return f"{who}: build {latest.id} of {_words(builder)} ended as {latest.status.value}; {remedy}"
+    asked = "".join(
+        f" {words} {wanted[name]!r}"
+        for name, words in (
+            ("buildId", "with the id"),
+            ("buildSHA", "of commit"),
+            ("branch", "of branch"),
+        )
+        if wanted.get(name) not in {None, _LATEST}
+    )
+    return f"{who}: {_words(builder)} has no build{asked}; {remedy}"
+
+
+def _words(builder: Builder) -> str:
+    match builder.kind:
+        case BuilderKind.JOB:
+            return f"job {builder.id!r}"
+        case BuilderKind.SERVICE:
+            return f"build service {builder.id!r}"

@@ -9,7 +9,13 @@ from cronsim import CronSim, CronSimError
 
 from northflank_emulator import job_fields, job_spec
 from northflank_emulator.commands import split
-from northflank_emulator.domain.world import World, accept, check_references, invalid
+from northflank_emulator.domain.world import (
+    World,
+    accept,
+    check_references,
+    check_source,
+    invalid,
+)
 from northflank_emulator.errors import ConflictError, InvalidRequestError
 from northflank_emulator.identity import slug
 from northflank_emulator.job_spec import part
@@ -48,11 +54,11 @@ CRON = Variant(
 
 
 class Jobs:
-    """The jobs of all projects. `stop_runs` ends the runs of a job that is deleted."""
+    """The jobs of all projects. `leave` ends the runs of a job that is deleted, and removes its builds."""
 
-    def __init__(self, world: World, stop_runs: Callable[[Job], None]) -> None:
+    def __init__(self, world: World, leave: Callable[[Job], None]) -> None:
         self._world = world
-        self._stop_runs = stop_runs
+        self._leave = leave
 
     def create(self, project: str, body: Json, variant: Variant) -> Job:
         """Create a job.
@@ -82,7 +88,7 @@ class Jobs:
         old = self._world.store.jobs.get((project, key))
         if old is None:
             return self._add(project, key, accepted, variant)
-        spec = self._checked(variant.general(accepted))
+        spec = self._checked(project, key, variant.general(accepted))
         if job_spec.type_of(spec) is not old.type:
             message = f"Job {key!r} is a {old.type.value} job; its type cannot be changed"
             raise ConflictError(message)
@@ -100,7 +106,7 @@ class Jobs:
         if "cron" in part(patch, "settings") and job.type is not JobType.CRON:
             message = f"Job {key!r} is a manual job; it has no schedule"
             raise InvalidRequestError(message)
-        return self._change(job, self._checked(job_spec.patched(job.spec, patch)))
+        return self._change(job, self._checked(project, key, job_spec.patched(job.spec, patch)))
 
     def all(self, project: str) -> list[Job]:
         """The jobs of a project, oldest first."""
@@ -111,24 +117,24 @@ class Jobs:
         """Delete a job with its runs and logs; runs that are active are stopped (our choice)."""
         job = self._world.job(project, key)
         store = self._world.store
-        self._stop_runs(job)
+        self._leave(job)
         store.jobs.remove(job)
         for run in store.runs.of((project, key)):
             store.logs.forget(run.id)
             store.runs.remove(run)
-        for build in store.builds.of((project, key)):
-            store.builds.remove(build)
 
     def deploy(self, project: str, key: str, body: Json) -> Job:
         """Give a job a new image or command."""
         job = self._world.job(project, key)
         accepted = accept(job_fields.UPDATE_DEPLOYMENT, body)
-        return self._change(job, self._checked(job_spec.with_deployment(job.spec, accepted)))
+        return self._change(
+            job, self._checked(project, key, job_spec.with_deployment(job.spec, accepted))
+        )
 
     def update(self, project: str, key: str, body: Json, rule: Record) -> Job:
         """Replace the fields that *rule* knows, as the older endpoints do, one group each."""
         job = self._world.job(project, key)
-        return self._change(job, self._checked({**job.spec, **accept(rule, body)}))
+        return self._change(job, self._checked(project, key, {**job.spec, **accept(rule, body)}))
 
     def update_settings(self, project: str, key: str, body: Json) -> Job:
         """Change limits and schedule, as `POST …/settings` does."""
@@ -137,7 +143,7 @@ class Jobs:
         nested = job_spec.from_cron({**accepted, "name": job.name})
         if job.type is JobType.MANUAL:
             nested = job_spec.from_manual({**accepted, "name": job.name})
-        return self._change(job, self._checked(job_spec.patched(job.spec, nested)))
+        return self._change(job, self._checked(project, key, job_spec.patched(job.spec, nested)))
 
     def update_build_source(self, project: str, key: str, body: Json) -> Job:
         """Change where the source of a job comes from."""
@@ -146,7 +152,9 @@ class Jobs:
             **part(job.spec, "deployment", "vcs"),
             **accept(job_fields.UPDATE_BUILD_SOURCE, body),
         }
-        return self._change(job, self._checked(job_spec.with_deployment(job.spec, {"vcs": vcs})))
+        return self._change(
+            job, self._checked(project, key, job_spec.with_deployment(job.spec, {"vcs": vcs}))
+        )
 
     def scale(self, project: str, key: str, body: Json) -> Job:
         """Give a job another plan or storage."""
@@ -160,7 +168,7 @@ class Jobs:
             }
         if "storage" in accepted:
             spec["deployment"] = {**part(spec, "deployment"), "storage": accepted["storage"]}
-        return self._change(job, self._checked(spec))
+        return self._change(job, self._checked(project, key, spec))
 
     def pause(self, project: str, key: str) -> Job:
         """Refuse new runs from now on; what runs goes on."""
@@ -208,7 +216,7 @@ class Jobs:
         if len(self._world.store.jobs.of(project)) >= limit:
             message = f"Project {project!r} has {limit} jobs, which is the most it can have"
             raise ConflictError(message)
-        spec = self._checked(variant.general(body))
+        spec = self._checked(project, key, variant.general(body))
         now = self._world.clock.now()
         job = Job(
             number=self._world.store.next_number(),
@@ -231,10 +239,11 @@ class Jobs:
     def _put(self, job: Job) -> Job:
         return self._world.store.jobs.put(replace(job, updated_at=self._world.clock.now()))
 
-    def _checked(self, spec: JsonObject) -> JsonObject:
-        """*spec*, when also the rules hold that look at more than one field."""
+    def _checked(self, project: str, key: str, spec: JsonObject) -> JsonObject:
+        """*spec* of the job *key*, when also the rules hold that look at more than one field."""
         check_references(self._world, spec)
         deployment = part(spec, "deployment")
+        check_source(self._world, project, key, deployment)
         for kind in ("docker", "buildpack"):
             for name in ("customEntrypoint", "customCommand", "customProcess"):
                 split(part(deployment, kind).get(name))

@@ -3,11 +3,12 @@
 from dataclasses import replace
 
 from northflank_emulator import resource_fields
-from northflank_emulator.domain.world import World, accept
+from northflank_emulator.catalog import REGIONS
+from northflank_emulator.domain.world import World, accept, invalid
 from northflank_emulator.errors import ConflictError
 from northflank_emulator.identity import slug
 from northflank_emulator.models import Project
-from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.schema import Json, JsonObject, Problem
 
 
 class Projects:
@@ -26,7 +27,7 @@ class Projects:
         Raises:
             ConflictError: there is one of this name.
         """
-        accepted = accept(resource_fields.CREATE_PROJECT, body)
+        accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
         key = slug(str(accepted["name"]))
         if self._world.store.projects.get(key) is not None:
             message = f"There is already a project with the same derived identifier {key!r}"
@@ -35,7 +36,7 @@ class Projects:
 
     def upsert(self, body: Json) -> Project:
         """Create a project, or change the one of this name."""
-        accepted = accept(resource_fields.CREATE_PROJECT, body)
+        accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
         old = self._world.store.projects.get(slug(str(accepted["name"])))
         if old is None:
             return self._add(accepted)
@@ -49,12 +50,15 @@ class Projects:
         """Delete a project.
 
         Raises:
-            ConflictError: it still has jobs or secret groups.
+            ConflictError: it still has jobs, build services or secret groups.
         """
         project = self._world.project(key)
         store = self._world.store
-        if store.jobs.of(key) or store.secrets.of(key):
-            message = f"Project {key!r} still has jobs or secret groups; delete these first"
+        if store.jobs.of(key) or store.services.of(key) or store.secrets.of(key):
+            message = (
+                f"Project {key!r} still has jobs, build services or secret groups; "
+                "delete these first"
+            )
             raise ConflictError(message)
         store.projects.remove(project)
 
@@ -70,6 +74,19 @@ class Projects:
                 created_at=self._world.clock.now(),
             )
         )
+
+
+def _checked(body: JsonObject) -> JsonObject:
+    """*body*, when its region is one.
+
+    Raises:
+        InvalidRequestError: it is not.
+    """
+    region = body.get("region")
+    if region is not None and region not in REGIONS:
+        message = f"is {region!r}, which is no region; see GET /v1/regions"
+        raise invalid([Problem(path="region", message=message)])
+    return body
 
 
 def _spec(body: JsonObject) -> JsonObject:

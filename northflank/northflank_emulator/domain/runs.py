@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from northflank_emulator import environment, job_fields, job_spec
 from northflank_emulator.catalog import PLANS
 from northflank_emulator.commands import split
-from northflank_emulator.domain.world import World, accept, check_references
+from northflank_emulator.domain.builds import Builds
+from northflank_emulator.domain.world import World, accept, check_references, check_source
 from northflank_emulator.errors import ConflictError, InvalidRequestError, not_found
 from northflank_emulator.execution.container import ContainerSpec
 from northflank_emulator.job_spec import part, variables
-from northflank_emulator.models import BuildStatus, Ending, Job, Run
+from northflank_emulator.models import Ending, Job, Run
 from northflank_emulator.schema import Json, JsonObject
 from northflank_emulator.settings import RunOrder
 
@@ -30,8 +31,9 @@ class Hands:
 class Runs:
     """The runs of all jobs."""
 
-    def __init__(self, world: World, hands: Hands) -> None:
+    def __init__(self, world: World, builds: Builds, hands: Hands) -> None:
         self._world = world
+        self._builds = builds
         self._hands = hands
 
     def start(self, project: str, job_id: str, body: Json, *, scheduled: bool = False) -> Run:
@@ -44,10 +46,10 @@ class Runs:
         overrides = accept(job_fields.START_RUN, body)
         spec = job_spec.effective(job.spec, overrides)
         check_references(self._world, spec)
+        check_source(self._world, project, job_id, part(spec, "deployment"))
         split(part(spec, "deployment", "docker").get("customCommand"))
         split(part(spec, "deployment", "docker").get("customEntrypoint"))
         _files(part(spec, "runtimeFiles"))
-        self._check_runnable(job, part(spec, "deployment"))
         run = Run(
             number=self._world.store.next_number(),
             id=self._world.ids.uid(),
@@ -56,6 +58,7 @@ class Runs:
             name=f"{job_id}-{self._world.ids.hexadecimal(_RUN_NAME_DIGITS)}",
             overrides=overrides,
             spec=spec,
+            image=self._image(job, part(spec, "deployment")),
             started_at=self._world.clock.now(),
             scheduled=scheduled,
         )
@@ -109,7 +112,7 @@ class Runs:
         return ContainerSpec(
             job=run.job,
             name=name,
-            image=self._image(run),
+            image=run.image,
             deployment=part(run.spec, "deployment"),
             environment=environment.container_variables(
                 groups,
@@ -121,35 +124,25 @@ class Runs:
             memory_mb=plan.memory_mb if plan else None,
         )
 
-    def _check_runnable(self, job: Job, deployment: JsonObject) -> None:
+    def _image(self, job: Job, deployment: JsonObject) -> str:
+        """The image that *job* runs now.
+
+        Raises:
+            ConflictError: the job is paused, has no image, or no finished build.
+        """
         if job.paused:
             message = f"Job {job.id!r} is paused; resume it before you run it"
             raise ConflictError(message)
-        if "external" in deployment:
-            return
-        if "vcs" in deployment:
-            self._check_built(job.project, job.id, job.id)
-        elif "internal" in deployment:
-            source = str(part(deployment, "internal").get("id", job.id))
-            self._check_built(job.project, source, job.id)
-        else:
-            message = (
-                f"Job {job.id!r} has no deployment: set deployment.external.imagePath in the job "
-                "or in the run"
-            )
-            raise ConflictError(message)
-
-    def _check_built(self, project: str, source: str, job: str) -> None:
-        builds = self._world.store.builds.of((project, source))
-        if not any(build.status is BuildStatus.SUCCESS for build in builds):
-            message = f"Job {job!r} has no finished build; start one with POST …/{source}/build"
-            raise ConflictError(message)
-
-    def _image(self, run: Run) -> str:
-        deployment = part(run.spec, "deployment")
         external = part(deployment, "external").get("imagePath")
-        source = str(part(deployment, "internal").get("id", run.job))
-        return str(external or f"registry.northflank.com/{run.project}/{source}:latest")
+        if external:
+            return str(external)
+        if deployment.keys() & {"vcs", "internal"}:
+            return self._builds.deployed(job, deployment).image
+        message = (
+            f"Job {job.id!r} has no deployment: set deployment.external.imagePath in the job "
+            "or in the run"
+        )
+        raise ConflictError(message)
 
     def _prune(self, job: Job) -> None:
         """Make room for one more run: the oldest that are over go, with their logs."""

@@ -8,7 +8,14 @@ from northflank_emulator.clock import Clock
 from northflank_emulator.errors import InvalidRequestError, not_found
 from northflank_emulator.identity import Ids
 from northflank_emulator.job_spec import part
-from northflank_emulator.models import Event, Job, Project
+from northflank_emulator.models import (
+    Builder,
+    BuilderKind,
+    BuildService,
+    Event,
+    Job,
+    Project,
+)
 from northflank_emulator.schema import Json, JsonObject, Problem, Record, check
 from northflank_emulator.settings import Settings
 from northflank_emulator.store import Store
@@ -53,6 +60,25 @@ class World:
             raise not_found("job", key, f"project {project!r}")
         return found
 
+    def service(self, project: str, key: str) -> BuildService:
+        """The build service *key* of a project.
+
+        Raises:
+            NotFoundError: there is no such project or service.
+        """
+        self.project(project)
+        found = self.store.services.get((project, key))
+        if found is None:
+            raise not_found("service", key, f"project {project!r}")
+        return found
+
+    def builder(self, project: str, job: str, deployment: JsonObject) -> Builder:
+        """What builds the image of *job*: the build service or job that its deployment names, else itself."""
+        named = str(part(deployment, "internal").get("id", job))
+        is_service = self.store.services.get((project, named)) is not None
+        kind = BuilderKind.SERVICE if is_service and "internal" in deployment else BuilderKind.JOB
+        return Builder(project=project, kind=kind, id=named)
+
 
 def accept(rule: Record, body: Json) -> JsonObject:
     """*body*, when it is what *rule* wants.
@@ -91,6 +117,22 @@ def check_references(world: World, spec: JsonObject) -> None:
     ]
     if problems:
         raise invalid(problems)
+
+
+def check_source(world: World, project: str, job: str, deployment: JsonObject) -> None:
+    """Whether there is what *deployment* says is to build the image of *job*.
+
+    Raises:
+        InvalidRequestError: there is not.
+    """
+    named = part(deployment, "internal").get("id", job)
+    known = (world.store.services, world.store.jobs)
+    if named != job and not any(table.get((project, named)) for table in known):
+        message = (
+            f"names {named!r}, which is no build service of project {project!r}; "
+            f"create it with POST /v1/projects/{project}/services/build"
+        )
+        raise invalid([Problem(path="deployment.internal.id", message=message)])
 
 
 def _unknown_tags(world: World, spec: JsonObject) -> list[Problem]:

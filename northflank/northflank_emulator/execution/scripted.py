@@ -17,6 +17,7 @@ from northflank_emulator.schema import Flag, Integer, ListOf, Number, Record, Te
 
 _TERMINATED = 143
 _KILLED = 137
+_LONGEST_SECONDS = 365 * 24 * 3600
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +42,7 @@ _FIELDS = Record(
     fields={
         "job": Text(minimum=1),
         "exit_codes": ListOf(item=Integer(minimum=0, maximum=255)),
-        "seconds": Number(),
+        "seconds": Number(minimum=0, maximum=_LONGEST_SECONDS),
         "lines": ListOf(item=Text()),
         "stubborn": Flag(),
     }

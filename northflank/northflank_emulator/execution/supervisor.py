@@ -177,8 +177,10 @@ class _Drive:
         )
         try:
             return await self._executor.start(spec, sink)
-        except ImagePullError:
-            self._move(ContainerStatus.STAGING)
+        except ImagePullError as error:
+            _log.warning("run %s waits: %s", self._run.name, error)
+            now = self._around.clock.now()
+            self._save(run_state.waiting(self._run, "waits for an image that is not there", now))
             await self._stopped_at_last()
             return None
         except OSError as error:

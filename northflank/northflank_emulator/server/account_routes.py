@@ -9,7 +9,7 @@ from northflank_emulator.api import Api
 from northflank_emulator.catalog import PLANS, REGIONS
 from northflank_emulator.clock import iso
 from northflank_emulator.domain.account import AccountItems
-from northflank_emulator.models import AccountItem
+from northflank_emulator.models import AccountItem, Project
 from northflank_emulator.schema import JsonObject
 from northflank_emulator.server.routing import Call, Route, data, nothing, operation, paged
 
@@ -21,18 +21,21 @@ def _list_projects(call: Call) -> JsonObject:
     return paged("projects", call.page(call.api.projects.all()), documents.project_listed)
 
 
+def _shown(call: Call, project: Project) -> JsonObject:
+    jobs, services = call.api.jobs.all(project.id), call.api.services.all(project.id)
+    return data(documents.project_read(project, jobs, services))
+
+
 def _get_project(call: Call) -> JsonObject:
-    project = call.api.world.project(call.params["project"])
-    return data(documents.project_read(project, call.api.jobs.all(project.id)))
+    return _shown(call, call.api.world.project(call.params["project"]))
 
 
 def _create_project(call: Call) -> JsonObject:
-    return data(documents.project_read(call.api.projects.create(call.body), []))
+    return _shown(call, call.api.projects.create(call.body))
 
 
 def _upsert_project(call: Call) -> JsonObject:
-    project = call.api.projects.upsert(call.body)
-    return data(documents.project_read(project, call.api.jobs.all(project.id)))
+    return _shown(call, call.api.projects.upsert(call.body))
 
 
 def _delete_project(call: Call) -> JsonObject:
@@ -83,7 +86,7 @@ def _plans(_: Call) -> JsonObject:
 
 
 def _regions(_: Call) -> JsonObject:
-    return data({"regions": list(REGIONS)})
+    return data({"regions": list(REGIONS.values())})
 
 
 def _auth(call: Call) -> JsonObject:

@@ -10,6 +10,7 @@ from northflank_emulator.api import Api
 from northflank_emulator.errors import NotFoundError
 from northflank_emulator.server import (
     account_routes,
+    build_routes,
     job_routes,
     observation_routes,
     reply,
@@ -32,6 +33,7 @@ def application(api: Api, records: Records) -> ASGIApp:
         (
             *job_routes.ROUTES,
             *run_routes.ROUTES,
+            *build_routes.ROUTES,
             *observation_routes.ROUTES,
             *account_routes.ROUTES,
         ),

@@ -1,6 +1,5 @@
 """The control endpoint, outside /v1: set and remove faults, read and forget recorded requests."""
 
-import json
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -10,9 +9,10 @@ from starlette.routing import Route
 from northflank_emulator import faults
 from northflank_emulator.api import Api
 from northflank_emulator.domain.world import invalid
-from northflank_emulator.errors import ApiError, InvalidRequestError, UnauthorizedError, not_found
-from northflank_emulator.schema import Json, JsonObject
-from northflank_emulator.server import reply
+from northflank_emulator.errors import ApiError, UnauthorizedError, not_found
+from northflank_emulator.schema import JsonObject
+from northflank_emulator.server import bodies, reply
+from northflank_emulator.server.callers import bearer_token
 from northflank_emulator.server.records import Records
 
 _Action = Callable[[Request], Awaitable[JsonObject]]
@@ -25,7 +25,7 @@ def control_routes(api: Api, records: Records) -> list[Route]:
         ("GET", "/faults", control.list_faults),
         ("POST", "/faults", control.add_fault),
         ("DELETE", "/faults", control.clear_faults),
-        ("DELETE", "/faults/{number:int}", control.remove_fault),
+        ("DELETE", "/faults/{number}", control.remove_fault),
         ("GET", "/requests", control.list_requests),
         ("DELETE", "/requests", control.forget_requests),
     )
@@ -47,11 +47,7 @@ class _Control:
 
     async def add_fault(self, request: Request) -> JsonObject:
         """Set a fault."""
-        try:
-            document: Json = json.loads(await request.body())
-        except ValueError as error:
-            message = f"Invalid request body: it is not JSON ({error})"
-            raise InvalidRequestError(message) from error
+        document = bodies.parsed(await bodies.raw(request))
         problems = faults.problems(document)
         if problems or not isinstance(document, dict):
             raise invalid(problems)
@@ -64,9 +60,10 @@ class _Control:
 
     async def remove_fault(self, request: Request) -> JsonObject:
         """Remove one fault."""
-        number = request.path_params["number"]
-        if not self._api.faults.remove(number):
-            raise not_found("fault", str(number))
+        text = request.path_params["number"]
+        number = next((it for it in self._api.faults.all() if str(it) == text), None)
+        if number is None or not self._api.faults.remove(number):
+            raise not_found("fault", text)
         return {}
 
     async def list_requests(self, _: Request) -> JsonObject:
@@ -81,9 +78,8 @@ class _Control:
 
 def _guarded(api: Api, action: _Action) -> Callable[[Request], Awaitable[Response]]:
     async def serve(request: Request) -> Response:
-        _, _, token = request.headers.get("authorization", "").partition(" ")
         try:
-            if token not in api.settings.tokens:
+            if bearer_token(request) not in api.settings.tokens:
                 message = "Unauthorized: the API token is missing or not valid"
                 raise UnauthorizedError(message)
             return reply.answer({"data": await action(request)}, {})

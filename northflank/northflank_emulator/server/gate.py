@@ -1,36 +1,33 @@
 """What every API request passes: faults, token, rate limit, route, permission, body, record."""
 
 import asyncio
-import json
 import logging
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 
 from northflank_emulator.access import Role
 from northflank_emulator.api import Api
 from northflank_emulator.errors import (
     ApiError,
-    BodyTooLargeError,
     ForbiddenError,
-    InvalidRequestError,
     RateLimitedError,
     UnauthorizedError,
 )
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.rate_limit import Allowance, RateLimiter
 from northflank_emulator.schema import Json
-from northflank_emulator.server import reply
+from northflank_emulator.server import bodies, reply
+from northflank_emulator.server.callers import bearer_token
 from northflank_emulator.server.records import RecordedRequest, Records
 from northflank_emulator.server.routing import Call, Match, Router
 from northflank_emulator.settings import RetryAfter
 
 _log = logging.getLogger(__name__)
-_LARGEST_BODY = 10 * 1024 * 1024
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 
@@ -112,17 +109,17 @@ class Gate:
         passage.faults = self._api.faults.of_request(
             passage.operation, passage.method, passage.path
         )
-        passage.token = _token(request)
+        passage.token = bearer_token(request)
         broken = await self._break(passage)
         if broken is not None:
             return broken
         # What is sent is recorded even where it is refused.
-        raw = await _raw_body(request)
+        body = await bodies.raw(request)
         role = self._admit(match, passage)
         if isinstance(match, ApiError):
             raise match
         self._permit(match, role)
-        passage.body = _parsed(raw) if passage.method in _WITH_BODY else None
+        passage.body = bodies.parsed(body) if passage.method in _WITH_BODY else None
         call = Call(
             api=self._api,
             params=match.params,
@@ -194,44 +191,3 @@ class Gate:
         if isinstance(error, RateLimitedError) and wanted:
             headers["retry-after"] = str(left.reset_seconds)
         return headers
-
-
-def _token(request: Request) -> str:
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    return token.strip() if scheme.lower() == "bearer" else ""
-
-
-async def _raw_body(request: Request) -> bytes:
-    body = bytearray()
-    try:
-        async for chunk in request.stream():
-            body += chunk
-            if len(body) > _LARGEST_BODY:
-                message = f"The body is larger than {_LARGEST_BODY} bytes"
-                raise BodyTooLargeError(message)
-    except ClientDisconnect as error:
-        message = "The client went away before the body was complete"
-        raise InvalidRequestError(message) from error
-    return bytes(body)
-
-
-def _parsed(raw: bytes) -> Json:
-    """The JSON of a body; nothing at all counts as an empty object.
-
-    Raises:
-        InvalidRequestError: it is no JSON, or has what no JSON may have (NaN, half a surrogate).
-    """
-    if not raw.strip():
-        return {}
-    try:
-        value: Json = json.loads(raw, parse_constant=_no_constant)
-        json.dumps(value, ensure_ascii=False).encode()
-    except (ValueError, RecursionError) as error:
-        message = f"Invalid request body: it is not JSON ({error})"
-        raise InvalidRequestError(message) from error
-    return value
-
-
-def _no_constant(name: str) -> None:
-    message = f"{name} is not JSON"
-    raise ValueError(message)

@@ -5,7 +5,7 @@ from northflank_emulator.access import Permission
 from northflank_emulator.domain import jobs
 from northflank_emulator.environment import BUILD, RUNTIME, inherited
 from northflank_emulator.job_spec import part, variables
-from northflank_emulator.models import Job
+from northflank_emulator.models import Builder, BuilderKind, Job
 from northflank_emulator.schema import JsonObject
 from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, operation, paged
 
@@ -14,7 +14,7 @@ _JOB = f"{_P}/jobs/{{job}}"
 
 
 def _created(call: Call, job: Job, variant: jobs.Variant) -> JsonObject:
-    builds = call.api.store.builds.of((job.project, job.id))
+    builds = call.api.store.builds.of(Builder(project=job.project, kind=BuilderKind.JOB, id=job.id))
     show = documents.job_created if variant.only is None else documents.job_created_flat
     return data(show(job, builds))
 
@@ -108,9 +108,9 @@ def _build_source(call: Call) -> JsonObject:
 
 def _deployment(call: Call) -> JsonObject:
     job = call.api.world.job(*_names(call))
-    internal = part(job.spec, "deployment", "internal")
-    builds = call.api.store.builds.of((job.project, internal.get("id", job.id)))
-    return data(documents.deployment(job, builds[-1] if builds else None))
+    builder = call.api.world.builder(job.project, job.id, part(job.spec, "deployment"))
+    builds = call.api.store.builds.of(builder)
+    return data(documents.deployment(job, builder, builds[-1] if builds else None))
 
 
 def _deploy(call: Call) -> JsonObject:

@@ -68,7 +68,7 @@ class LogTail:
     async def _open(self, socket: WebSocket) -> _Tail:
         try:
             first: Json = json.loads(await asyncio.wait_for(socket.receive_text(), _INIT_SECONDS))
-        except (ValueError, KeyError, asyncio.TimeoutError) as error:
+        except (ValueError, KeyError, RecursionError, asyncio.TimeoutError) as error:
             message = "Unauthorized: the first message must be the init message"
             raise UnauthorizedError(message) from error
         role = self._api.settings.tokens.get(_token(first))

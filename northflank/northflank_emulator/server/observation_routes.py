@@ -1,4 +1,4 @@
-"""The routes that show how jobs do: metrics, builds, and who is notified."""
+"""The routes that show how jobs do: metrics, and who is notified."""
 
 from northflank_emulator import documents
 from northflank_emulator.access import Permission
@@ -9,7 +9,6 @@ from northflank_emulator.schema import Json, JsonObject
 from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, operation, paged
 
 _JOB = "/v1/projects/{project}/jobs/{job}"
-_BUILD = f"{_JOB}/build/{{build}}"
 _NOTIFICATIONS = "/v1/integrations/notifications"
 _NOTIFICATION = f"{_NOTIFICATIONS}/{{notification}}"
 _MEGABYTE = 1_000_000
@@ -81,23 +80,6 @@ def _in_range(call: Call, sample: Sample) -> bool:
         raise InvalidRequestError(message) from error
 
 
-def _start_build(call: Call) -> JsonObject:
-    return data(documents.build(call.api.builds.start(*_names(call), call.body)))
-
-
-def _list_builds(call: Call) -> JsonObject:
-    return paged("builds", call.page(call.api.builds.all(*_names(call))), documents.build)
-
-
-def _get_build(call: Call) -> JsonObject:
-    return data(documents.build(call.api.builds.get(*_names(call), call.params["build"])))
-
-
-def _abort_build(call: Call) -> JsonObject:
-    call.api.builds.abort(*_names(call), call.params["build"])
-    return nothing()
-
-
 def _create_notification(call: Call) -> JsonObject:
     return data(documents.webhook(call.api.webhooks.create(call.body)))
 
@@ -123,10 +105,6 @@ def _delete_notification(call: Call) -> JsonObject:
 
 ROUTES: tuple[Route, ...] = (
     operation("get.job.metrics", "GET", f"{_JOB}/metrics", Permission.JOB_OBSERVE, _metrics),
-    operation("start.job.build", "POST", f"{_JOB}/build", Permission.JOB_UPDATE, _start_build),
-    operation("get.job.builds", "GET", f"{_JOB}/build", Permission.JOB_READ, _list_builds),
-    operation("get.job.build", "GET", _BUILD, Permission.JOB_READ, _get_build),
-    operation("abort.job.build", "DELETE", _BUILD, Permission.JOB_UPDATE, _abort_build),
     operation(
         "create.notification",
         "POST",

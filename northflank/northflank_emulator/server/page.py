@@ -1,10 +1,8 @@
 """The page for people: projects, jobs, runs and their logs, rendered on the server."""
 
-import base64
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
-from ipaddress import ip_address
 from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -14,14 +12,29 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from northflank_emulator.api import Api
+from northflank_emulator.faults import Fault, FaultKind
+from northflank_emulator.job_spec import part
 from northflank_emulator.log_book import LineFilter
-from northflank_emulator.models import Ending, Job, LogLine, Run
+from northflank_emulator.models import (
+    Build,
+    Builder,
+    BuilderKind,
+    BuildService,
+    Container,
+    Ending,
+    Job,
+    LogLine,
+    Project,
+    Run,
+)
+from northflank_emulator.server.callers import is_near, password
 
 _Show = Callable[[Request], Awaitable[Response]]
 _HERE = Path(__file__).parent
 _SHOWN_JOBS = 100
 _SHOWN_RUNS = 10
 _SHOWN_LINES = 2000
+_SHOWN_BUILDS = 3
 # Nothing but our own style sheet: a job's log is shown as text, whatever is in it.
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'",
@@ -34,6 +47,15 @@ _WORDS = {
     Ending.DEADLINE: "deadline exceeded",
     Ending.LOST: "lost with an earlier emulator",
 }
+# How an attempt ended, by the reason that the execution gives.
+_REASONS = {
+    "Completed": "completed",
+    "OOMKilled": "out of memory",
+    "NeverStarted": "never started",
+    "EmulatorStopped": "ended with the emulator",
+    "infrastructure:job:container-crash": "crashed by a fault",
+    "infrastructure:job:container-eviction": "evicted by a fault",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,7 +65,7 @@ class RunRow:
     run: Run
     state: str
     word: str
-    containers: str
+    attempts: str
     duration: str
 
 
@@ -55,6 +77,24 @@ class JobRow:
     image: str
     runs: tuple[RunRow, ...]
     more: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceRow:
+    """A build service with its latest builds."""
+
+    service: BuildService
+    builds: tuple[Build, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProjectRow:
+    """A project with its newest jobs, how many it has, and its build services."""
+
+    project: Project
+    jobs: tuple[JobRow, ...]
+    number_of_jobs: int
+    services: tuple[ServiceRow, ...]
 
 
 def page_routes(api: Api) -> list[Route]:
@@ -71,25 +111,16 @@ def _near_or_known(api: Api, show: _Show) -> _Show:
     """Let this machine look at *show*; others need a token, as the password their browser asks for."""
 
     async def guarded(request: Request) -> Response:
-        near = request.client is not None and ip_address(request.client.host).is_loopback
-        if near or _password(request) in api.settings.tokens:
+        if is_near(request) or password(request) in api.settings.tokens:
             return await show(request)
         return Response(
-            "The password is one of the emulator's API tokens.",
+            "The password is one of the emulator's API tokens. "
+            "(On its own machine, http://localhost and an address ask for none.)",
             status_code=401,
             headers={"www-authenticate": 'Basic realm="northflank-emulator"'},
         )
 
     return guarded
-
-
-def _password(request: Request) -> str:
-    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
-    try:
-        user_and_password = base64.b64decode(encoded).decode()
-    except ValueError:
-        return ""
-    return user_and_password.partition(":")[2] if scheme.lower() == "basic" else ""
 
 
 class _Page:
@@ -102,16 +133,13 @@ class _Page:
     async def overview(self, request: Request) -> Response:
         """Show every project with its jobs and their latest runs."""
         now = self._api.clock.now()
-        projects = [
-            (project, [self._job_row(job, now) for job in jobs[: -_SHOWN_JOBS - 1 : -1]], len(jobs))
-            for project in self._api.store.projects
-            for jobs in [self._api.store.jobs.of(project.id)]
-        ]
+        projects = [self._project_row(project, now) for project in self._api.store.projects]
         return self._render(
             "overview.jinja",
             projects=projects,
             url=str(request.base_url).rstrip("/"),
-            faults=self._api.faults.all(),
+            faults=[_fault_words(fault) for fault in self._api.faults.all().values()],
+            scripted=self._api.scripted,
             live=not self._api.supervisor.idle(),
         )
 
@@ -131,14 +159,29 @@ class _Page:
             live=found.conclusion is None,
         )
 
+    def _project_row(self, project: Project, now: datetime) -> ProjectRow:
+        store = self._api.store
+        jobs = store.jobs.of(project.id)
+        return ProjectRow(
+            project=project,
+            jobs=tuple(self._job_row(job, now) for job in jobs[: -_SHOWN_JOBS - 1 : -1]),
+            number_of_jobs=len(jobs),
+            services=tuple(
+                ServiceRow(service=service, builds=tuple(builds[: -_SHOWN_BUILDS - 1 : -1]))
+                for service in store.services.of(project.id)
+                for builds in [
+                    store.builds.of(
+                        Builder(project=project.id, kind=BuilderKind.SERVICE, id=service.id)
+                    )
+                ]
+            ),
+        )
+
     def _job_row(self, job: Job, now: datetime) -> JobRow:
         runs = self._api.store.runs.of((job.project, job.id))[::-1]
-        deployment = job.spec.get("deployment")
-        external = deployment.get("external") if isinstance(deployment, dict) else None
-        image = external.get("imagePath") if isinstance(external, dict) else None
         return JobRow(
             job=job,
-            image=str(image or "no external image"),
+            image=_image_words(job),
             runs=tuple(_run_row(run, now) for run in runs[:_SHOWN_RUNS]),
             more=max(0, len(runs) - _SHOWN_RUNS),
         )
@@ -158,7 +201,7 @@ def _run_row(run: Run, now: datetime) -> RunRow:
         run=run,
         state=over.ending.value if over else "running",
         word=_WORDS[over.ending] if over else _doing(run),
-        containers=", ".join(_container_words(run)),
+        attempts=_attempts(run),
         duration=f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min",  # noqa: PLR2004 - a minute
     )
 
@@ -169,12 +212,49 @@ def _doing(run: Run) -> str:
     )
 
 
-def _container_words(run: Run) -> list[str]:
-    return [
-        f"{it.reason or it.status.value.removeprefix('TASK_').lower()}"
-        + (f" ({it.exit_code})" if it.exit_code is not None else "")
-        for it in run.containers
+def _attempts(run: Run) -> str:
+    """How many attempts there were, and how each of them is or ended."""
+    words = ", ".join(_attempt_words(it) for it in run.containers)
+    return f"{len(run.containers)} ({words})" if words else "0"
+
+
+def _attempt_words(attempt: Container) -> str:
+    if attempt.reason == "Error":
+        return f"exit code {attempt.exit_code}"
+    known = _REASONS.get(attempt.reason)
+    return known or attempt.reason or attempt.status.value.removeprefix("TASK_").lower()
+
+
+def _image_words(job: Job) -> str:
+    """Where the image of *job* comes from."""
+    deployment = part(job.spec, "deployment")
+    external, internal, vcs = (part(deployment, it) for it in ("external", "internal", "vcs"))
+    if external:
+        return str(external["imagePath"])
+    if vcs:
+        return f"built from {vcs['projectUrl']}, branch {vcs['projectBranch']}"
+    if internal:
+        asked = {"branch": "branch", "buildSHA": "commit", "buildId": "build"}
+        which = [f", {words} {internal[name]}" for name, words in asked.items() if name in internal]
+        return f"built by {internal.get('id', job.id)}{''.join(which)}"
+    return "no image yet"
+
+
+def _fault_words(fault: Fault) -> str:
+    """What a fault does, where, and how often."""
+    what = {
+        FaultKind.STATUS: f"status {fault.status}",
+        FaultKind.LATENCY: f"latency {fault.seconds:g} s",
+        FaultKind.CRASH: f"crash after {fault.seconds:g} s",
+        FaultKind.EVICTION: f"eviction after {fault.seconds:g} s",
+    }.get(fault.kind, fault.kind.value)
+    where = f"containers of {fault.job}" if fault.kind.strikes_containers else fault.route
+    often = [
+        f"after {fault.skip} more" if fault.skip else "",
+        f"{fault.probability:.0%} of the time" if fault.probability < 1 else "",
+        f"{fault.times} times at most" if fault.times is not None else "",
     ]
+    return ", ".join([f"{what} on {where}", *filter(None, often)])
 
 
 def _shown(line: LogLine) -> tuple[str, str, str]:

@@ -1,6 +1,7 @@
 """Serving an emulator: its socket, its HTTP server, its start and its clean end."""
 
 import asyncio
+import errno
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,36 @@ from northflank_emulator.server.records import Records
 
 _BACKLOG = 2048
 _ROUND_SECONDS = 0.25
+
+
+class CannotListenError(OSError):
+    """There can be no server at this address."""
+
+    def __init__(self, host: str, port: int, cause: OSError) -> None:
+        super().__init__(_told(host, port, cause))
+
+
+def _told(host: str, port: int, cause: OSError) -> str:
+    if isinstance(cause, socket.gaierror):
+        return (
+            f"--host {host}: no address is known for it ({cause.strerror}). "
+            "Fix: give an address of this machine, or leave it out for 127.0.0.1."
+        )
+    match cause.errno:
+        case errno.EADDRINUSE:
+            return (
+                f"--port {port}: something listens there already, perhaps another emulator. "
+                "Fix: end it, or choose another port (0 picks a free one)."
+            )
+        case errno.EACCES:
+            return f"--port {port}: this user may not listen there. Fix: choose a port above 1023."
+        case errno.EADDRNOTAVAIL:
+            return (
+                f"--host {host}: it is no address of this machine. "
+                "Fix: give one that is, or leave it out for 127.0.0.1."
+            )
+        case _:
+            return f"--host {host} --port {port}: {cause.strerror or cause}. Fix: choose others."
 
 
 class _Protocol(H11Protocol):
@@ -43,8 +74,15 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 lets the system choose one.
 
     Raises:
-        OSError: the port is taken, or the host is not ours.
+        CannotListenError: the port is taken or not for this user, or the host is not ours.
     """
+    try:
+        return _listen(host, port)
+    except OSError as error:
+        raise CannotListenError(host, port, error) from error
+
+
+def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # With the protocol named, asyncio switches Nagle's algorithm off; it would cost 40 ms an answer.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from pathlib import Path
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, R
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.client import NorthflankClient
+from prefect_northflank.errors import BuildFailed, NotBuilt, Rejected
 from prefect_northflank.job import Subject, request_for
 from prefect_northflank.secrets import SecretGroups
 from prefect_northflank.start import Starter
@@ -21,6 +23,14 @@ from prefect_northflank.variables import NorthflankVariables
 pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).parents[3] / "examples" / "northflank" / "prefect.yaml"
 P = Project(id="demo")
+SERVICES = "/v1/projects/demo/services"
+SERVICE = {
+    "name": "flows-image",
+    "billing": {},
+    "vcsData": {"projectUrl": "https://github.com/acme/flows", "projectType": "github"},
+    "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
+}
+OF_SERVICE = {"deployment_internal_id": "flows-image", "deployment_internal_branch": "main"}
 
 
 @pytest.fixture(params=[False, True], ids=["one way", "the other way"])
@@ -31,8 +41,20 @@ def answers(request):
         run_order=RunOrder.OLDEST_FIRST if request.param else RunOrder.NEWEST_FIRST,
         log_prefix=LogPrefix.TIME_AND_STREAM if request.param else LogPrefix.STREAM,
     )
-    with Emulator(Settings(rate_limit=None, choices=choices, pace=Pace(build=0.3))) as emulator:
+    settings = Settings(
+        rate_limit=None,
+        choices=choices,
+        pace=Pace(build=0.3),
+        build_services=("flows-image",),
+    )
+    with Emulator(settings) as emulator:
         yield emulator
+
+
+@pytest.fixture
+def emulator():
+    with Emulator(Settings(rate_limit=None, pace=Pace(build=0.3))) as made:
+        yield made
 
 
 def request(*, command="sleep 60", tags=(), **variables):
@@ -112,6 +134,55 @@ def test_a_repository_is_built_before_its_job_is_started(answers, cleanup_job):
     builds, run = with_client(answers, scenario)
     assert builds == [True]
     assert run
+
+
+@pytest.mark.parametrize("cleanup_job", [True, False])
+def test_a_build_service_is_run_once_it_has_built(emulator, cleanup_job):
+    asked = request(command="true", cleanup_job=cleanup_job, **OF_SERVICE)
+
+    async def start(client, starter):
+        return await starter.start(P, asked, claimed=nothing_claimed)
+
+    with pytest.raises(Rejected) as unknown:
+        with_client(emulator, start)
+    emulator.call("POST", f"{SERVICES}/build", SERVICE)
+    with pytest.raises(NotBuilt) as unbuilt:
+        with_client(emulator, start)
+    emulator.call("POST", f"{SERVICES}/flows-image/build", {"branch": "main"})
+    _wait_until_built(emulator)
+
+    assert with_client(emulator, start).id
+    assert "deployment.internal.id names 'flows-image', which is no build service" in str(
+        unknown.value
+    )
+    assert "build service 'flows-image' has no build of branch 'main'" in str(unbuilt.value)
+    assert "correct deployment_internal_id, deployment_internal_branch" in str(unbuilt.value)
+    assert "rename" not in str(unbuilt.value)
+
+
+def _wait_until_built(emulator):
+    for _ in range(600):
+        builds = emulator.call("GET", f"{SERVICES}/flows-image/build")["builds"]
+        if builds[0]["success"]:
+            return
+        time.sleep(0.1)
+    pytest.fail("the build does not end")
+
+
+def test_a_repository_whose_build_ended_otherwise_is_not_started(emulator):
+    async def scenario(client, starter):
+        asked = request(
+            deployment_vcs_project_url="https://github.com/acme/flows",
+            deployment_vcs_project_type="github",
+            deployment_vcs_project_branch="main",
+        )
+        await client.put_job(P, asked.body)
+        build = await client.start_build(P, asked.name)
+        emulator.call("DELETE", f"/v1/projects/demo/jobs/{asked.name}/build/{build.id}")
+        await starter.start(P, asked, claimed=nothing_claimed)
+
+    with pytest.raises(BuildFailed, match="ended as ABORTED"):
+        with_client(emulator, scenario)
 
 
 def test_a_lasting_job_is_one_job_for_many_runs(answers):

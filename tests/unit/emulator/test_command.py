@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from northflank_emulator.cli import main
+from northflank_emulator.store import StateRefusedError, Store
 
 pytestmark = pytest.mark.slow
 TOKEN = "test-token"
@@ -139,25 +141,154 @@ def test_two_emulators_do_not_share_a_state_directory(command, tmp_path):
     assert "Traceback" not in done.stderr
 
 
+def refused(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """What the command says to options with which it does not start."""
+    return subprocess.run(
+        [sys.executable, "-m", "northflank_emulator.cli", *options],
+        capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (["--fault", "earthquake"], "--fault earthquake: kind must be one of"),
-        (["--role-token", "x=emperor"], "--role-token x=emperor: expected TOKEN=ROLE"),
         (["--images", "missing.toml"], "missing.toml: it cannot be read"),
         (["--executor", "scripted", "--script", "missing.toml"], "missing.toml: it cannot be read"),
-        (["--host", "203.0.113.1"], "assign requested address"),
+        (["--host", "203.0.113.1"], "--host 203.0.113.1: it is no address of this machine. Fix: "),
+        (["--host", "no.invalid"], "--host no.invalid: no address is known for it"),
+        (["--state-dir", "/dev/null"], "--state-dir /dev/null: file exists. Give the emulator a"),
     ],
 )
-def test_a_bad_option_is_told_in_one_line(options, said):
-    done = subprocess.run(
-        [sys.executable, "-m", "northflank_emulator.cli", "--port", "0", *options],
-        capture_output=True, text=True, timeout=60, check=False,
-    )  # fmt: skip
+def test_a_start_that_fails_is_told_in_one_line(options, said):
+    done = refused("--port", "0", *options)
 
     assert done.returncode == 1
     assert said in done.stderr
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_port_that_is_taken_is_named_with_what_to_do():
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        done = refused("--port", str(port))
+
+    assert done.returncode == 1
+    assert done.stderr == (
+        f"northflank-emulator: --port {port}: something listens there already, perhaps another "
+        "emulator. Fix: end it, or choose another port (0 picks a free one).\n"
+    )
+
+
+def test_every_option_that_means_nothing_is_named_at_once(capsys):
+    wrong = {
+        "--port": ("99999", "'99999': expected a whole number from 0 to 65535"),
+        "--host": (
+            "",
+            "'': expected a name or an address of this machine; leave it out for 127.0.0.1",
+        ),
+        "--rate-limit": ("-5", "'-5': expected a whole number from 1 to 1000000000"),
+        "--project": ("a b!", "'a b!': expected 3 to 52 letters and digits"),
+        "--log-level": ("loud", "'loud': expected one of debug, info, warning, error"),
+        "--build-seconds": ("nan", "'nan': expected seconds from 0 to 86400"),
+        "--image-env": ("A B", "'A B': expected NAME or NAME=VALUE"),
+        "--fault": (
+            "latency,seconds=inf,foo=1",
+            "seconds must be from 0 to 86400; foo is not a known field",
+        ),
+    }
+
+    with pytest.raises(SystemExit) as ended:
+        main([word for option, (text, _) in wrong.items() for word in (option, text)])
+
+    shown = capsys.readouterr().err
+    assert ended.value.code == 2
+    for option, (_, said) in wrong.items():
+        assert f"{option} " in shown
+        assert said in shown
+    assert len(shown.splitlines()) == 1 + len(wrong)
+
+
+def test_a_token_that_cannot_be_is_refused_but_not_shown(capsys, monkeypatch):
+    monkeypatch.setenv("NORTHFLANK_API_TOKEN", "s3cret of mine")
+
+    with pytest.raises(SystemExit):
+        main(["--role-token", "s3cret=emperor"])
+
+    shown = capsys.readouterr().err
+    assert "--role-token: expected TOKEN=ROLE, of admin, worker, read-only" in shown
+    assert "NORTHFLANK_API_TOKEN: expected letters, digits and punctuation" in shown
+    assert "s3cret" not in shown
+
+
+def test_a_script_without_its_executor_is_refused(capsys):
+    with pytest.raises(SystemExit):
+        main(["--script", "outcomes.toml"])
+
+    assert "--executor scripted; add it, or leave --script out" in capsys.readouterr().err
+
+
+def test_a_token_of_the_environment_is_named_and_not_printed():
+    environment = {**os.environ, "NORTHFLANK_API_TOKEN": "s3cret"}
+    program = [sys.executable, "-m", "northflank_emulator.cli", "--port", "0"]
+    with subprocess.Popen(program, env=environment, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        shown = "".join(process.stdout.readline() for _ in range(9))
+        process.send_signal(signal.SIGTERM)
+
+    assert "s3cret" not in shown
+    assert "-t $NORTHFLANK_API_TOKEN --host http" in shown
+
+
+# The state directory
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def test_a_state_directory_that_others_could_read_is_closed_to_them(tmp_path):
+    state = tmp_path / "state"
+    Store(state).close()
+    state.chmod(0o755)
+    for file in state.iterdir():
+        file.chmod(0o644)
+
+    store = Store(state)
+
+    assert mode(state) == 0o700
+    assert {mode(file) for file in state.iterdir()} == {0o600}
+    assert {file.name for file in state.iterdir()} >= {"lock", "state.sqlite", "state.sqlite-wal"}
+    store.close()
+
+
+def test_a_directory_with_other_things_in_it_stays_open_and_the_state_private(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    tmp_path.chmod(0o755)
+
+    Store(tmp_path).close()
+
+    assert mode(tmp_path) == 0o755
+    assert mode(tmp_path / "state.sqlite") == mode(tmp_path / "lock") == 0o600
+
+
+def test_a_directory_into_which_anybody_may_put_files_is_refused(tmp_path):
+    (tmp_path / "notes.txt").touch()
+    tmp_path.chmod(0o1777)
+
+    with pytest.raises(StateRefusedError, match="anybody may put files into it"):
+        Store(tmp_path)
+
+    assert not (tmp_path / "state.sqlite").exists()
+
+
+def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
+    (tmp_path / "state.sqlite").write_text("hello")
+
+    with pytest.raises(StateRefusedError, match="file is not a database"):
+        Store(tmp_path)
+
+    assert (tmp_path / "state.sqlite").read_text() == "hello"
 
 
 @pytest.mark.parametrize(

@@ -107,6 +107,44 @@ def test_faults_can_be_set_over_http(it):
     assert it.get("/_emulator/faults").json()["data"] == {}
 
 
+@pytest.mark.parametrize(
+    ("body", "status", "said"),
+    [
+        (b"[" * 100_000, 400, "it is not JSON"),
+        (b"{", 400, "it is not JSON"),
+        (b'"\xff"', 400, "it is not JSON"),
+        (b"[]", 400, "must be an object"),
+        (b'{"kind": "latency", "seconds": Infinity}', 400, "Infinity is not JSON"),
+        (b'{"kind": "latency", "seconds": 1e999}', 400, "seconds must be from 0 to 86400"),
+        (b'{"kind": "latency", "seconds": -1}', 400, "seconds must be from 0 to 86400"),
+        (b'{"kind": "status", "probability": 2}', 400, "probability must be from 0 to 1"),
+        (b" " * (11 * 1024 * 1024), 413, "larger than"),
+    ],
+)
+def test_what_can_be_no_fault_is_refused_over_http(it, body, status, said):
+    response = it.client.post("/_emulator/faults", content=body)
+
+    assert response.status_code == status
+    assert said in response.json()["error"]["message"]
+    assert it.get("/_emulator/faults").json()["data"] == {}
+
+
+@pytest.mark.parametrize("number", ["9" * 5000, "-1", "x", "%00", "1.0"])
+def test_a_fault_that_is_not_set_cannot_be_removed(it, number):
+    assert it.client.delete(f"/_emulator/faults/{number}").status_code == 404
+
+
+def test_the_control_endpoint_takes_tokens_as_the_api_does(it):
+    def status(authorization: str) -> int:
+        headers = {"authorization": authorization}
+        return it.get("/_emulator/requests", headers=headers).status_code
+
+    token = it.emulator.token
+    assert [status(it) for it in (f"bearer {token}", f"Basic {token}", "", "Bearer x")] == [
+        200, 401, 401, 401,
+    ]  # fmt: skip
+
+
 def test_a_fault_that_means_nothing_is_refused(it):
     response = it.client.post("/_emulator/faults", json={"kind": "earthquake", "strength": 7})
 
@@ -381,6 +419,77 @@ def test_inherited_variables_are_shown_to_those_who_may_read_groups(stage):
 
 
 # The page
+
+
+@pytest.mark.parametrize(
+    ("outcome", "backoff", "shown"),
+    [
+        (Outcome(), 0, "1 (completed)"),
+        (Outcome(exit_codes=(3, 0)), 1, "2 (exit code 3, completed)"),
+    ],
+)
+def test_the_page_counts_attempts_and_says_how_each_ended(stage, outcome, backoff, shown):
+    it = stage(outcomes=[outcome], pace=Pace(retry=0.0))
+    it.job(backoffLimit=backoff)
+    run = it.start()
+    it.concluded(run)
+
+    assert f">{shown}</td>" in it.get("/").text
+    assert f"<dd>{shown}</dd>" in it.get(f"/runs/demo/the-job/{run}").text
+
+
+def test_the_page_shows_where_each_image_comes_from_and_what_was_built(stage):
+    it = stage(outcomes=[], build_services=("flows",))
+    it.job()
+    internal = {"internal": {"id": "flows", "branch": "main"}}
+    body = {"billing": {"deploymentPlan": "nf-compute-20"}, "deployment": internal}
+    it.emulator.call("PUT", it.jobs, {"name": "of-service", **body})
+    vcs_job(it)
+    it.emulator.call("PUT", it.jobs, {"name": "bare", "billing": body["billing"]})
+
+    overview = it.get("/").text
+
+    for words in (
+        "example/image:1",
+        "built by flows, branch main",
+        "built from https://example.com/a, branch main",
+        "no image yet",
+        '<span class="badge success">success</span>',
+    ):
+        assert f">{words}</p>" in overview or words in overview
+
+
+def test_the_page_tells_faults_in_words(stage):
+    it = stage(outcomes=[])
+    for fault in (
+        Fault(kind=FaultKind.STATUS, route=START, status=502, times=3, probability=0.25),
+        Fault(kind=FaultKind.CRASH, job="etl-*", seconds=5, skip=1),
+    ):
+        it.client.post("/_emulator/faults", json=fault.document())
+
+    overview = it.get("/").text
+
+    assert "Fault set: status 502 on start.job.run, 25% of the time, 3 times at most" in overview
+    assert "Fault set: crash after 5 s on containers of etl-*, after 1 more" in overview
+    assert "outcomes are replayed, nothing is executed" in overview
+
+
+NEAR = ("127.0.0.1:8765", "localhost", "localhost:1", "[::1]:80", "emulator.localhost", "10.1.2.3")
+FOREIGN = ("evil.example", "evil.example:8765", "127.0.0.1.evil.example", "localhost.evil", "")
+
+
+@pytest.mark.parametrize("path", ["/", "/runs/demo/the-job/1"])
+def test_a_page_reached_by_a_foreign_name_asks_for_a_token(stage, path):
+    """A browser can be made to reach this machine by any name (DNS rebinding)."""
+    it = stage(outcomes=[])
+
+    def status(host: str, **more: object) -> int:
+        return httpx.get(it.emulator.base_url + path, headers={"host": host}, **more).status_code
+
+    known = httpx.BasicAuth("anyone", it.emulator.token)
+    assert {status(host) for host in NEAR} <= {200, 404}
+    assert {status(host) for host in FOREIGN} == {401}
+    assert status("emulator.example", auth=known) in {200, 404}
 
 
 def test_the_page_shows_jobs_runs_and_logs_as_text(stage):

@@ -192,6 +192,15 @@ def test_projects_are_made_and_deleted_when_empty(it):
     assert refused(it, "DELETE", PROJECT) == 409
 
 
+def test_a_project_is_made_in_a_region_that_there_is(it):
+    made = call(it, "POST", "/v1/projects", {"name": "zurich", "region": "europe-west-zurich"})
+    response = it.client.post("/v1/projects", json={"name": "typo", "region": "us-east"})
+
+    assert made["deployment"]["region"] == "europe-west-zurich"
+    assert response.status_code == 400
+    assert "'us-east', which is no region; see GET /v1/regions" in response.text
+
+
 def test_metrics_show_what_a_container_uses(stage, until):
     it = stage()
     it.job(command="python -c 'import time; x = bytearray(60 * 1024 * 1024); time.sleep(60)'")

@@ -116,7 +116,7 @@ def test_every_error_of_the_api_has_its_own_class_and_remedy():
         if issubclass(kind, errors.ApiError) and kind is not errors.ApiError
     ]
 
-    assert set(kinds) == set(errors.ERROR_OF_STATUS.values()) | {errors.ServerFailed}
+    assert set(kinds) == {*errors.ERROR_OF_STATUS.values(), errors.ServerFailed, errors.NotBuilt}
     assert all(kind.remedy != errors.ApiError.remedy for kind in kinds)
 
 

@@ -1,0 +1,53 @@
+"""Who calls: the token of a request, and whether the browser behind it meant this machine."""
+
+import base64
+from ipaddress import ip_address
+
+from starlette.requests import HTTPConnection
+
+
+def bearer_token(request: HTTPConnection) -> str:
+    """The token in the header `Authorization: Bearer …`; empty where there is none."""
+    scheme, _, token = request.headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" else ""
+
+
+def password(request: HTTPConnection) -> str:
+    """The password in the header `Authorization: Basic …`; empty where there is none."""
+    scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
+    try:
+        user_and_password = base64.b64decode(encoded).decode()
+    except ValueError:
+        return ""
+    return user_and_password.partition(":")[2] if scheme.lower() == "basic" else ""
+
+
+def is_near(request: HTTPConnection) -> bool:
+    """Whether somebody at this machine asks for this machine.
+
+    A page of somebody else can have its own name resolve to 127.0.0.1 and read the answers (DNS rebinding); what it
+    cannot have is a header `Host` with an address or with `localhost`.
+    """
+    if request.client is None or not _is_loopback(request.client.host):
+        return False
+    name = _host_of(request.headers.get("host", ""))
+    return name == "localhost" or name.endswith(".localhost") or _is_address(name)
+
+
+def _host_of(header: str) -> str:
+    """The name or address in a header `Host`, without its port."""
+    if header.startswith("["):
+        return header[1:].partition("]")[0]
+    return header.rpartition(":")[0].lower() if ":" in header else header.lower()
+
+
+def _is_loopback(host: str) -> bool:
+    return _is_address(host) and ip_address(host).is_loopback
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
