@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable
 from json import JSONDecodeError
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import httpx
+from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 15.0
+LONGEST_NAMED_WAIT_SECONDS = 120.0
+"""What we wait for because an answer says so."""
+
 TRIES = 12
 """About two minutes; Prefect's client tries each of them several times itself."""
 
@@ -26,6 +31,44 @@ _PASSING = (
 )
 
 T = TypeVar("T")
+Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
+
+
+def bound_waits(client: PrefectClient, log: Log) -> None:
+    """Have *client* wait for at most `LONGEST_NAMED_WAIT_SECONDS` when an answer asks for more; a second call changes nothing.
+
+    Prefect's client waits as long as `Retry-After` says, be it a day, and says nothing.
+    """
+    hooks = client._client.event_hooks["response"]  # noqa: SLF001 (it offers no other way to its HTTP client)
+    if not any(isinstance(hook, _BoundedWait) for hook in hooks):
+        hooks.append(_BoundedWait(log))
+
+
+class _BoundedWait:
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._said = False
+
+    async def __call__(self, response: httpx.Response) -> None:
+        asked = response.headers.get("retry-after")
+        if asked is None or _is_short(asked):
+            return
+        response.headers["retry-after"] = f"{LONGEST_NAMED_WAIT_SECONDS:.0f}"
+        if not self._said:
+            self._said = True
+            self._log.warning(
+                "Prefect's server (or something before it) asks to wait, Retry-After: %.40s; we wait %s s at most.",
+                asked,
+                response.headers["retry-after"],
+            )
+
+
+def _is_short(asked: str) -> bool:
+    """Whether a wait is a number of seconds within the longest we wait; a date is not looked at, it is bounded."""
+    try:
+        return float(asked) <= LONGEST_NAMED_WAIT_SECONDS
+    except ValueError:
+        return False
 
 
 def is_passing(error: BaseException) -> bool:
@@ -33,13 +76,11 @@ def is_passing(error: BaseException) -> bool:
 
     Also a refusal, where a key is being replaced, and an answer that is not Prefect's or was cut off.
     """
-    if isinstance(error, ObjectNotFound):
-        return isinstance(error.http_exc, httpx.HTTPStatusError) and not _is_prefects(
-            error.http_exc.response
-        )
-    if isinstance(error, httpx.HTTPStatusError):
-        response = error.response
-        return response.is_server_error or response.is_redirect or response.status_code in _PASSING
+    refused = error.http_exc if isinstance(error, ObjectNotFound) else error
+    if isinstance(refused, httpx.HTTPStatusError):
+        response = refused.response
+        may_change = response.is_server_error or response.status_code in _PASSING
+        return may_change or not _is_prefects(response)
     return isinstance(error, (httpx.RequestError, JSONDecodeError, UnicodeError, ValidationError))
 
 

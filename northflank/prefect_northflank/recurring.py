@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import httpx
 from prefect.exceptions import PrefectSignal
 
-from prefect_northflank.errors import NorthflankError
-from prefect_northflank.patience import is_passing
-
-Log = logging.Logger | logging.LoggerAdapter[logging.Logger]
+from prefect_northflank.errors import ApiError, NorthflankError
+from prefect_northflank.patience import Log, is_passing
 
 
 class Recurring:
@@ -20,7 +17,7 @@ class Recurring:
 
     def __init__(self, logger: Log) -> None:
         self._logger = logger
-        self._known: dict[str, set[str]] = {}
+        self._known: dict[str, set[object]] = {}
 
     @contextmanager
     def survived(self, task: str) -> Iterator[None]:
@@ -37,10 +34,10 @@ class Recurring:
         """Say that *error* keeps the worker from *task*, unless that has been said since it last succeeded."""
         words = in_words(error)
         known = self._known.setdefault(task, set())
-        if words in known:
+        if _kind(error) in known:
             self._logger.debug("Still could not %s: %s", task, words)
             return
-        known.add(words)
+        known.add(_kind(error))
         # The traceback of what passes is the HTTP client's; that of anything else shows where to look.
         trace = None if isinstance(error, NorthflankError) or is_passing(error) else error
         self._logger.warning(
@@ -54,7 +51,7 @@ class Recurring:
 
 
 def in_words(error: BaseException) -> str:
-    """Return *error* in one line, the same for the same trouble."""
+    """Return *error* in one line."""
     if isinstance(error, httpx.HTTPStatusError):
         response = error.response
         return f"{response.status_code} {response.reason_phrase} from {response.request.url.path}"
@@ -66,3 +63,12 @@ def in_words(error: BaseException) -> str:
     if is_passing(error):
         return f"an answer that makes no sense ({type(error).__name__}: {first})"
     return f"{type(error).__name__}: {first}"
+
+
+def _kind(error: BaseException) -> object:
+    """Return what makes *error* the same as another one: the same answer about another job or flow run is no news."""
+    if isinstance(error, httpx.HTTPStatusError):
+        return error.response.status_code
+    if isinstance(error, NorthflankError):
+        return type(error), error.status if isinstance(error, ApiError) else None
+    return in_words(error)

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-import httpx
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
@@ -20,6 +19,7 @@ from prefect_northflank.events import tell_of_start
 from prefect_northflank.job import JobRequest, request_for
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.names import flow_run_of
+from prefect_northflank.patience import is_passing
 from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.retry import Patience
 
@@ -186,7 +186,9 @@ class Submitter:
             if record is not None and record.pid in (str(intent), str(pid)):
                 await self._ledger.write_pid(flow_run_id, str(pid))
                 return
-        except httpx.HTTPError as error:
+        except Exception as error:
+            if not is_passing(error):
+                raise
             raise NotRecorded(job=pid.job, run=pid.run or "", reason=repr(error)) from error
         # Guarded, it executes nothing anyway; it need not wait for its image to find that out.
         with suppress(NorthflankError):
