@@ -28,7 +28,7 @@ from prefect_northflank.errors import (
     Refusals,
 )
 from prefect_northflank.job import Subject, refuse_contradictions
-from prefect_northflank.patience import asked_again
+from prefect_northflank.patience import asked_again, is_passing
 from prefect_northflank.variables import DockerConfigType, NorthflankVariables
 
 _ASKED_FOR = {
@@ -76,8 +76,12 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
 
         try:
             made = await asked_again(lambda: cls._with_our_words(once))
-        except ObjectNotFound as error:
-            raise ObjectNotFound(error.http_exc, _in_words(error)) from error
+        except (ObjectNotFound, httpx.HTTPStatusError) as error:
+            # Prefect's client translates some 404s, and others not.
+            refused = error.http_exc if isinstance(error, ObjectNotFound) else error
+            if not isinstance(refused, httpx.HTTPStatusError) or not _is_gone(refused):
+                raise
+            raise ObjectNotFound(refused, _in_words(refused.request.url.path)) from error
 
         async def token_again() -> str | None:
             try:
@@ -248,10 +252,12 @@ def _what_lasts(
     return names.slug("-".join(parts) or flow_run.name, limit=names.MAX_JOB_NAME), ":".join(served)
 
 
-def _in_words(error: ObjectNotFound) -> str:
-    """Return what Prefect was asked for and does not have; its own error says "None"."""
-    asked = error.http_exc.request if isinstance(error.http_exc, httpx.HTTPStatusError) else None
-    path = asked.url.path if asked is not None else ""
+def _is_gone(refused: httpx.HTTPStatusError) -> bool:
+    return refused.response.status_code == httpx.codes.NOT_FOUND and not is_passing(refused)
+
+
+def _in_words(path: str) -> str:
+    """Return what Prefect was asked for at *path* and does not have; its own error says "None"."""
     gone = next((words for part, words in _ASKED_FOR.items() if f"/{part}/" in path), "part of it")
     return (
         f"the flow run cannot be started: {gone} no longer exists in Prefect. "

@@ -34,32 +34,38 @@ T = TypeVar("T")
 Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 
 
-def bound_waits(client: PrefectClient, log: Log) -> None:
-    """Have *client* wait for at most `LONGEST_NAMED_WAIT_SECONDS` when an answer asks for more; a second call changes nothing.
+def read_critically(client: PrefectClient, log: Log) -> None:
+    """Have *client* not believe two things that an answer can say; a second call changes nothing.
 
-    Prefect's client waits as long as `Retry-After` says, be it a day, and says nothing.
+    It would wait as long as `Retry-After` says, be it a day, and say nothing. And it takes any 404, a proxy's page too,
+    for the word that a deployment, flow or pool has been deleted, upon which Prefect's base worker cancels flow runs.
     """
     hooks = client._client.event_hooks["response"]  # noqa: SLF001 (it offers no other way to its HTTP client)
-    if not any(isinstance(hook, _BoundedWait) for hook in hooks):
-        hooks.append(_BoundedWait(log))
+    if not any(isinstance(hook, _Critic) for hook in hooks):
+        hooks.append(_Critic(log))
 
 
-class _BoundedWait:
+class _Critic:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._said = False
 
     async def __call__(self, response: httpx.Response) -> None:
+        refuses = response.is_client_error and response.status_code not in _PASSING
+        if refuses and "json" not in response.headers.get("content-type", ""):
+            response.status_code = httpx.codes.BAD_GATEWAY
         asked = response.headers.get("retry-after")
-        if asked is None or _is_short(asked):
-            return
-        response.headers["retry-after"] = f"{LONGEST_NAMED_WAIT_SECONDS:.0f}"
+        if asked is not None and not _is_short(asked):
+            response.headers["retry-after"] = f"{LONGEST_NAMED_WAIT_SECONDS:.0f}"
+            self._say(asked)
+
+    def _say(self, asked: str) -> None:
         if not self._said:
             self._said = True
             self._log.warning(
-                "Prefect's server (or something before it) asks to wait, Retry-After: %.40s; we wait %s s at most.",
+                "Prefect's server (or something before it) asks to wait, Retry-After: %.40s; we wait %.0f s at most.",
                 asked,
-                response.headers["retry-after"],
+                LONGEST_NAMED_WAIT_SECONDS,
             )
 
 

@@ -24,7 +24,7 @@ from prefect_northflank.connections import Connections
 from prefect_northflank.errors import NotRecorded, TakenOver, VendorPackageInstalled
 from prefect_northflank.killing import kill
 from prefect_northflank.ledger import PrefectLedger
-from prefect_northflank.patience import asked_again, bound_waits, is_passing
+from prefect_northflank.patience import asked_again, is_passing, read_critically
 from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.recurring import Recurring
 from prefect_northflank.submission import Before, Order, Submitter
@@ -130,7 +130,7 @@ class NorthflankWorker(
 
     async def _sync_and_initialize(self) -> None:
         """Send a heartbeat; the next round is the retry. A key that is wrong from the start ends the worker at once."""
-        bound_waits(self.client, self._logger)
+        read_critically(self.client, self._logger)
         if self.is_setup:
             with self._recurring.survived("send Prefect a heartbeat"):
                 await super()._sync_and_initialize()

@@ -12,6 +12,7 @@ from northflank_emulator import Emulator
 from northflank_emulator.access import Role
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.settings import Settings
+from prefect_northflank import NorthflankWorker
 
 from tests.stack.worker.proxy import Answer, Deed, Proxy, Rule
 from tests.stack.worker.soak import light_images
@@ -94,8 +95,11 @@ def test_a_token_replaced_in_its_block_is_used_by_flow_runs_that_wait_for_it(
             "block_schema_id": schema["id"],
         },
     )
-    credentials = f"{{{{ prefect.blocks.northflank.creds-{pool.name} }}}}"
-    deployment = pool.deploy("hello", credentials=credentials)
+    template = NorthflankWorker.get_default_base_job_template()
+    reference = {"$ref": {"block_document_id": made["id"]}}
+    template["variables"]["properties"]["credentials"]["default"] = reference
+    prefect.post(f"/work_pools/{pool.name}", {"base_job_template": template}, method="PATCH")
+    deployment = pool.deploy("hello")
     with pool.worker():
         (first,) = markers_of(pool, deployment, tmp_path, 1)
         assert prefect.wait_for(first)["state_type"] == "COMPLETED", prefect.logs(first)

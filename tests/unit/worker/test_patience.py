@@ -21,7 +21,7 @@ from prefect.settings import (
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
 from prefect_northflank import patience as patience_module
 from prefect_northflank.errors import ConfigurationError
-from prefect_northflank.patience import TRIES, asked_again, bound_waits, is_passing
+from prefect_northflank.patience import TRIES, asked_again, is_passing, read_critically
 from pydantic import ValidationError
 
 
@@ -106,6 +106,7 @@ def test_a_server_too_busy_for_labels_makes_no_flow_run_crash(failures, no_waiti
     assert busy.asked == min(failures + 1, TRIES)
 
 
+@pytest.mark.parametrize("gone", [ObjectNotFound, lambda error: error])
 @pytest.mark.parametrize(
     ("path", "what"),
     [
@@ -115,11 +116,13 @@ def test_a_server_too_busy_for_labels_makes_no_flow_run_crash(failures, no_waiti
         ("/api/odd/1", "part of it"),
     ],
 )
-def test_what_no_longer_exists_is_named_where_prefects_own_error_says_none(path, what, no_waiting):
+def test_what_no_longer_exists_is_named_where_prefects_own_error_says_none(
+    path, what, gone, no_waiting
+):
     busy = Busy(
         status(503),
         httpx.ReadError("reset"),
-        ObjectNotFound(http_exc=status(404, text="{}", path=path)),
+        gone(status(404, text="{}", path=path)),
     )
 
     with pytest.raises(ObjectNotFound, match=rf"{what} no longer exists in Prefect\. Fix: deploy"):
@@ -217,7 +220,7 @@ def test_a_wait_that_prefect_asks_for_is_bounded_and_said_once(asked, caplog, mo
         settings = {"transport": httpx.MockTransport(busy)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             for _ in range(2):
-                bound_waits(client, logging.getLogger("test"))
+                read_critically(client, logging.getLogger("test"))
             with pytest.raises(httpx.HTTPStatusError):
                 await client.read_flow(uuid4())
 
@@ -228,3 +231,25 @@ def test_a_wait_that_prefect_asks_for_is_bounded_and_said_once(asked, caplog, mo
     # Prefect's client adds a fifth, so that not all come back at once.
     assert all(100 <= it <= 150 for it in slept)
     assert len(caplog.records) == 1
+
+
+@pytest.mark.parametrize(
+    ("answer", "raised"),
+    [
+        (httpx.Response(404, json={"detail": "Flow not found"}), ObjectNotFound),
+        (httpx.Response(404, html="<html>nginx</html>"), httpx.HTTPStatusError),
+    ],
+    ids=["Prefect's own", "a page"],
+)
+def test_only_prefects_own_404_says_that_something_was_deleted(answer, raised):
+    """Upon a 404 for a deployment Prefect's base worker cancels the flow run."""
+
+    async def scenario():
+        settings = {"transport": httpx.MockTransport(lambda _: answer)}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            read_critically(client, logging.getLogger("test"))
+            await client.read_deployment(uuid4())
+
+    given = {PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False, PREFECT_CLIENT_MAX_RETRIES: 0}
+    with temporary_settings(given), pytest.raises(raised):
+        asyncio.run(scenario())
