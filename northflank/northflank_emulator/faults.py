@@ -1,14 +1,16 @@
 """What goes wrong on purpose: which faults are set, and when each of them strikes."""
 
 import random
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 
 from northflank_emulator.schema import (
     Integer,
     JsonObject,
+    MapOf,
     Nullable,
     Number,
     OneOf,
@@ -20,7 +22,7 @@ from northflank_emulator.schema import (
 
 
 class FaultKind(str, Enum):
-    """What can go wrong: with a request (the first six), or with a container."""
+    """What can go wrong: with a request (the first eight), or with a container."""
 
     STATUS = "status"
     LATENCY = "latency"
@@ -28,6 +30,8 @@ class FaultKind(str, Enum):
     DROP_AFTER = "drop-after"
     TRUNCATE = "truncate"
     RATE_LIMIT = "rate-limit"
+    ANSWER = "answer"
+    ANSWER_AFTER = "answer-after"
     CRASH = "crash"
     EVICTION = "eviction"
     IMAGE_PULL = "image-pull"
@@ -56,7 +60,9 @@ class Fault:
         probability: how likely each occasion is hit, from 0 to 1.
         times: after so many hits the fault is over; None for ever.
         skip: how many occasions pass unharmed first.
-        status: the status of a `status` fault.
+        status: the status of a `status` fault, and of the answers of the next two.
+        body: what `answer` and `answer-after` answer, as it is.
+        headers: the headers of that answer, beside its length.
         seconds: how long `latency` lasts; how long a container runs before `crash`, `eviction`.
     """
 
@@ -67,6 +73,8 @@ class Fault:
     times: int | None = None
     skip: int = 0
     status: int = 503
+    body: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
     seconds: float = 0.0
 
     def document(self) -> JsonObject:
@@ -79,11 +87,17 @@ class Fault:
             "times": self.times,
             "skip": self.skip,
             "status": self.status,
+            "body": self.body,
+            "headers": dict(self.headers),
             "seconds": self.seconds,
         }
 
 
 LONGEST_SECONDS = 24 * 3600
+# What HTTP allows in names and values of headers; anything else would break the connection, not the answer.
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+_FIELD = re.compile(r"[\t\x20-\x7e]*")
+
 _FIELDS = Record(
     fields={
         "kind": OneOf(values=tuple(kind.value for kind in FaultKind)),
@@ -92,7 +106,9 @@ _FIELDS = Record(
         "probability": Number(minimum=0, maximum=1),
         "times": Nullable(rule=Integer(minimum=1)),
         "skip": Integer(minimum=0),
-        "status": Integer(minimum=400, maximum=599),
+        "status": Integer(minimum=200, maximum=599),
+        "body": Text(),
+        "headers": MapOf(key=Text(minimum=1, pattern=_TOKEN), value=Text(pattern=_FIELD)),
         "seconds": Number(minimum=0, maximum=LONGEST_SECONDS),
     },
     required=frozenset({"kind"}),

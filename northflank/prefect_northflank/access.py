@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 DEFAULT_BASE_URL = "https://api.northflank.com"
@@ -15,3 +16,7 @@ class Access:
     token: str = field(repr=False)
     base_url: str = DEFAULT_BASE_URL
     team: str | None = None
+    again: Callable[[], Awaitable[str | None]] | None = field(
+        default=None, repr=False, compare=False
+    )
+    """Reads the token again from where it came from: it may have been replaced. None if it cannot be read now."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from prefect_northflank.errors import UnexpectedAnswer
+from prefect_northflank.errors import SenselessAnswer, UnexpectedAnswer
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 JsonObject: TypeAlias = dict[str, Json]
@@ -84,8 +84,8 @@ class Job:
     def parse(cls, fields: Mapping[str, Json]) -> Job:
         """Read a job out of the API's object."""
         return cls(
-            id=str(fields["id"]),
-            name=str(fields.get("name") or fields["id"]),
+            id=_id_of(fields),
+            name=str(fields.get("name") or _id_of(fields)),
             job_type=str(fields.get("jobType") or "manual"),
             description=str(fields.get("description") or ""),
         )
@@ -108,7 +108,7 @@ class JobRun:
         word = str(fields.get("status", RunStatus.RUNNING.value))
         status = RunStatus(word) if word in RunStatus.__members__ else RunStatus.OTHER
         return cls(
-            id=str(fields["id"]),
+            id=_id_of(fields),
             status=status,
             concluded=bool(fields.get("concluded")) or status.is_final,
             name=str(fields.get("runName") or ""),
@@ -133,7 +133,7 @@ class Container:
         """Read a container out of the API's object."""
         return cls(
             name=str(fields.get("name", "")),
-            status=_member(ContainerStatus, "containers[].status", fields["status"]),
+            status=_member(ContainerStatus, "containers[].status", fields.get("status")),
         )
 
 
@@ -151,7 +151,7 @@ class Build:
     def parse(cls, fields: Mapping[str, Json]) -> Build:
         """Read a build; `concluded` and `success` say all that matters, whatever the status is called."""
         return cls(
-            id=str(fields["id"]),
+            id=_id_of(fields),
             status=str(fields.get("status", "")),
             concluded=bool(fields.get("concluded")),
             success=bool(fields.get("success")),
@@ -174,6 +174,33 @@ class LogLine:
         )
 
 
+def whole(value: Json) -> JsonObject:
+    """Return *value* as the object it has to be.
+
+    Raises:
+        SenselessAnswer: it is none, or an empty one.
+    """
+    if not isinstance(value, dict) or not value:
+        raise SenselessAnswer(why="there is no object in it")
+    return value
+
+
+def items(value: Json, key: str) -> Sequence[JsonObject]:
+    """Return the objects of the list *value*, which the API calls *key*.
+
+    Raises:
+        SenselessAnswer: it is no list of objects; an empty one would say that there is nothing.
+    """
+    if not isinstance(value, list):
+        raise SenselessAnswer(why=f"there is no list of {key} in it")
+    return [whole(item) for item in value]
+
+
+def plan_ids(answer: Json) -> Sequence[str]:
+    """Return the ids of the plans in the API's list."""
+    return tuple(_id_of(plan) for plan in items(whole(answer).get("plans"), "plans"))
+
+
 def moment(field: str, text: str) -> datetime:
     """Return the time that *text* says (ISO 8601, any precision; UTC if it names no zone)."""
     try:
@@ -188,6 +215,13 @@ def _member(kind: type[_Word], field: str, value: Json) -> _Word:
         return kind(str(value))
     except ValueError as error:
         raise UnexpectedAnswer(field=field, value=str(value)) from error
+
+
+def _id_of(fields: Mapping[str, Json]) -> str:
+    found = fields.get("id")
+    if not isinstance(found, str) or not found:
+        raise SenselessAnswer(why="an id is missing in it")
+    return found
 
 
 def _text(value: Json) -> str | None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from time import monotonic
+from math import isfinite
+from time import monotonic, time
 
 from prefect_northflank.errors import NotNow
 
@@ -15,6 +16,11 @@ RESERVED_SHARE = 0.2
 FIRST_BLIND_WAIT_SECONDS = 5.0
 LONGEST_BLIND_WAIT_SECONDS = 120.0
 """Waits after a 429 that names no time (the API documents neither Retry-After nor the headers of a 429)."""
+
+WINDOW_SECONDS = 3600.0
+"""Northflank counts calls by the hour (docs: rate limits), so a wait beyond that is a misunderstanding."""
+
+_MOST_CALLS = 10**9
 
 
 class Purpose(str, Enum):
@@ -34,6 +40,24 @@ class Allowance:
     """In seconds of the budget's clock."""
 
 
+def named_wait(text: str, *, now: float | None = None) -> float | None:
+    """Return the seconds to wait that a header says, from 0 to an hour; None if it says nothing that can be meant.
+
+    Seconds from now are documented; the Unix time at which the window ends is what others mean by the same header.
+    """
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    if not isfinite(number):
+        return None
+    ahead = number - (time() if now is None else now)
+    for seconds in (number, ahead):
+        if 0 <= seconds <= WINDOW_SECONDS:
+            return seconds
+    return None
+
+
 class RateBudget:
     """The account's rate limit as the `x-ratelimit-*` headers of each answer tell it.
 
@@ -45,6 +69,7 @@ class RateBudget:
         self._allowance: Allowance | None = None
         self._in_flight = 0
         self._blind_wait = FIRST_BLIND_WAIT_SECONDS
+        self._said = False
         self.calls = 0
 
     @property
@@ -80,6 +105,11 @@ class RateBudget:
             raise NotNow(seconds=seconds)
         return seconds
 
+    def is_news(self) -> bool:
+        """Whether it has yet to be said that calls wait; once until Northflank answers one again."""
+        said, self._said = self._said, True
+        return not said
+
     def sent(self) -> None:
         """Count a call that is on its way."""
         self._in_flight += 1
@@ -90,13 +120,16 @@ class RateBudget:
         self._in_flight -= 1
         if headers is None:
             return
+        self._said = self._said and limited
         self._blind_wait = self._blind_wait if limited else FIRST_BLIND_WAIT_SECONDS
         try:
             limit, remaining = (
                 int(headers[f"x-ratelimit-{name}"]) for name in ("limit", "remaining")
             )
-            reset = float(headers["x-ratelimit-reset"])
+            reset = named_wait(headers["x-ratelimit-reset"])
         except (KeyError, ValueError):
+            return
+        if reset is None or not (0 < limit <= _MOST_CALLS and 0 <= remaining <= _MOST_CALLS):
             return
         self._allowance = Allowance(
             limit=limit, remaining=remaining, resets_at=self._clock() + reset

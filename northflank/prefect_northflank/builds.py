@@ -10,6 +10,7 @@ from prefect_northflank.api import Build, Project
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.errors import BuildFailed, Conflict, NotBuilt
 from prefect_northflank.job import JobRequest
+from prefect_northflank.retry import Patience
 
 POLL_SECONDS = 15.0
 """Between two looks at a build that goes on; each is a call."""
@@ -20,6 +21,7 @@ async def ensure_built(
     project: Project,
     job: str,
     *,
+    patience: Patience,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Return when the job's latest build has succeeded; start one if it has none.
@@ -27,12 +29,18 @@ async def ensure_built(
     Raises:
         BuildFailed: the latest build did not succeed.
     """
-    latest = await _latest(client, project, job)
-    if latest is None:
-        latest = await client.start_build(project, job)
+
+    async def look() -> Build | None:
+        return await _latest(client, project, job)
+
+    async def begin() -> Build:
+        return await look() or await client.start_build(project, job)
+
+    latest = await patience.through(begin)
     while not latest.concluded:
         await sleep(POLL_SECONDS)
-        latest = await _latest(client, project, job) or latest
+        seen = await patience.through(look)
+        latest = seen or latest
     if not latest.success:
         raise BuildFailed(job=job, build=latest.id, status=latest.status)
 

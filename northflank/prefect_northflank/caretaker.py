@@ -22,6 +22,7 @@ from prefect_northflank.errors import NotNow
 from prefect_northflank.janitor import Janitor
 from prefect_northflank.ledger import PrefectLedger, parsed
 from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.recurring import Recurring
 from prefect_northflank.search import Search
 from prefect_northflank.submission import Before
 from prefect_northflank.tempo import Tempo
@@ -67,6 +68,7 @@ class Caretaker:
         self._logger = logger
         self._task: asyncio.Task[None] | None = None
         self._janitor = Janitor(ledger=ledger, client_of=self._client_of, logger=logger)
+        self._recurring = Recurring(logger)
         self._next_tidying = 0.0
         self._online: frozenset[str] = frozenset()
         self._attempts = Attempts(tempo.adopt_seconds, LONGEST_WAIT_SECONDS)
@@ -85,11 +87,9 @@ class Caretaker:
 
     async def _go_round(self) -> None:
         while True:
-            try:
-                await self.round()
             # One round that fails (Prefect away, a block deleted) must not end the search for good.
-            except Exception:
-                self._logger.warning("The search for unwatched flow runs failed.", exc_info=True)
+            with self._recurring.survived("search for unwatched flow runs"):
+                await self.round()
             await asyncio.sleep(self._tempo.adopt_seconds)
 
     async def round(self) -> None:

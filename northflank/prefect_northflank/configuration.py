@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
+import httpx
 from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, ValidationError
 from typing_extensions import Self
 
 from prefect_northflank import environment, gate, names
@@ -18,10 +22,25 @@ from prefect_northflank.api import Project
 from prefect_northflank.blocks import Northflank
 from prefect_northflank.claims import Claim
 from prefect_northflank.environment import SIGTERM_BEHAVIOR, JobEnvironment
-from prefect_northflank.errors import MissingProject, Refusals
+from prefect_northflank.errors import (
+    ConfigurationError,
+    MissingProject,
+    Refusals,
+)
 from prefect_northflank.job import Subject, refuse_contradictions
-from prefect_northflank.patience import asked_again
+from prefect_northflank.patience import asked_again, is_passing
 from prefect_northflank.variables import DockerConfigType, NorthflankVariables
+
+_ASKED_FOR = {
+    "deployments": "its deployment",
+    "block_documents": "a block that its job variables name",
+    "block_types": "a block that its job variables name",
+    "variables": "a variable that its job variables name",
+    "flows": "its flow",
+}
+"""Parts of addresses of Prefect's API, and what is asked for there."""
+
+_log = logging.getLogger(__name__)
 
 
 class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
@@ -31,6 +50,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     _lasting_name: str = PrivateAttr(default="")
     _lasting_identity: str = PrivateAttr(default="")
     _pool: str = PrivateAttr(default="")
+    _token_again: Callable[[], Awaitable[str | None]] | None = PrivateAttr(default=None)
 
     @classmethod
     def _base_environment(cls) -> dict[str, str]:
@@ -42,9 +62,55 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         flow_run: FlowRun,
         **context: Any,  # noqa: ANN401 (Prefect's signature, handed on)
     ) -> Self:
-        """Build the configuration of *flow_run*, patiently: Prefect's base worker takes a failure for a crash."""
+        """Build the configuration of *flow_run*, patiently: Prefect's base worker takes a failure for a crash.
+
+        Raises:
+            ObjectNotFound: the deployment, the flow or a block that it names has been deleted.
+            ConfigurationError: the job variables have values that they cannot have.
+        """
         base = super().resolve_for_flow_run
-        return await asked_again(lambda: base(flow_run, **context))
+
+        async def once() -> Self:
+            # Prefect takes `env` out of the flow run's job variables, where a second try would miss it.
+            return await base(flow_run.model_copy(deep=True), **context)
+
+        try:
+            made = await asked_again(lambda: cls._with_our_words(once))
+        except (ObjectNotFound, httpx.HTTPStatusError) as error:
+            # Prefect's client translates some 404s, and others not.
+            refused = error.http_exc if isinstance(error, ObjectNotFound) else error
+            if not isinstance(refused, httpx.HTTPStatusError) or not _is_gone(refused):
+                raise
+            raise ObjectNotFound(refused, _in_words(refused.request.url.path)) from error
+
+        async def token_again() -> str | None:
+            try:
+                return (await cls.resolve_for_flow_run(flow_run, **context)).access().token
+            # Whatever keeps it from being read now, the old token goes on; the next refusal reads again.
+            except Exception as error:  # noqa: BLE001 (as above)
+                _log.warning("The Northflank token could not be read again: %s", error)
+                return None
+
+        made._token_again = token_again  # noqa: SLF001 (of the same class)
+        return made
+
+    @classmethod
+    async def _with_our_words(cls, resolve: Callable[[], Awaitable[Self]]) -> Self:
+        """Tell values that the job variables cannot have from an answer of Prefect that makes no sense."""
+        try:
+            return await resolve()
+        except ValidationError as error:
+            if error.title != cls.__name__:
+                raise
+            wrong = [
+                f"{'.'.join(map(str, it['loc']))}: {it['msg']}"
+                for it in error.errors(include_input=False, include_url=False)
+            ]
+            raise ConfigurationError(
+                what="job variables",
+                why="; ".join(wrong),
+                remedy="correct them in the deployment, the flow run or the work pool",
+            ) from None
 
     def prepare_for_flow_run(
         self,
@@ -106,7 +172,8 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         Raises:
             MissingToken: neither has a token.
         """
-        return (self.credentials or Northflank()).access()
+        access = (self.credentials or Northflank()).access()
+        return replace(access, again=self._token_again)
 
     def environment(self, access: Access) -> JobEnvironment:
         """Return the job's environment, plain and secret.
@@ -183,3 +250,16 @@ def _what_lasts(
         str(work_pool.id if work_pool else ""),
     ]
     return names.slug("-".join(parts) or flow_run.name, limit=names.MAX_JOB_NAME), ":".join(served)
+
+
+def _is_gone(refused: httpx.HTTPStatusError) -> bool:
+    return refused.response.status_code == httpx.codes.NOT_FOUND and not is_passing(refused)
+
+
+def _in_words(path: str) -> str:
+    """Return what Prefect was asked for at *path* and does not have; its own error says "None"."""
+    gone = next((words for part, words in _ASKED_FOR.items() if f"/{part}/" in path), "part of it")
+    return (
+        f"the flow run cannot be started: {gone} no longer exists in Prefect. "
+        "Fix: deploy the flow (or save the block or variable) again, then start a new run."
+    )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -13,6 +14,7 @@ from prefect_northflank.api import Project
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.monitor import Monitor
+from prefect_northflank.retry import Patience
 from prefect_northflank.secrets import SecretGroups
 from prefect_northflank.start import Starter
 from prefect_northflank.tempo import Tempo
@@ -46,10 +48,20 @@ class Connections:
         """Return the account of *access*."""
         if access not in self._accounts:
             client = NorthflankClient(access, transport=self._transport)
+            at_once = client.at_once()
             self._accounts[access] = Account(
-                access=access, client=client, starter=Starter(client), secrets=SecretGroups(client)
+                access=access,
+                client=client,
+                starter=Starter(at_once),
+                secrets=SecretGroups(at_once),
             )
-        return self._accounts[access]
+        account = self._accounts[access]
+        account.client.renewed_by(access)
+        return account
+
+    def patience(self, tell: Callable[[str], None]) -> Patience:
+        """Return how long one flow run waits for trouble to pass; *tell* is told what it waits for."""
+        return Patience(seconds=self._tempo.patience_seconds, tell=tell)
 
     def monitor(self, access: Access, project: Project, ledger: PrefectLedger) -> Monitor:
         """Return the monitor of *project*; *ledger* is the one of this worker."""

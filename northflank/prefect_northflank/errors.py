@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
 
+import httpx
+
 from prefect_northflank.fields import variables_named
 
 
@@ -179,6 +181,17 @@ class UnexpectedAnswer(NorthflankError):
         )
 
 
+class SenselessAnswer(NorthflankError):
+    """An answer from which what was asked for cannot be read: as unknown as no answer at all."""
+
+    def __init__(self, *, why: str, call: str = "") -> None:
+        self.why = why
+        super().__init__(
+            f"{call}: Northflank's answer makes no sense: {why}. "
+            "Fix: try again; if it lasts, check base_url of the credentials block and what stands between it and you."
+        )
+
+
 class ApiError(NorthflankError):
     """Northflank answered with an error; `status` is the HTTP status."""
 
@@ -240,13 +253,13 @@ class NotFound(ApiError):
 
 
 class Conflict(ApiError):
-    """409: something with the same derived identifier exists, or is not in the state that the request needs."""
+    """409: something with the same derived identifier exists, or is being changed right now. Nothing was done."""
 
-    remedy = "do what the message says; where a name is taken, rename one of the two or delete the old one"
+    remedy = "wait until the old one is deleted or updated; if it lasts, rename one of the two, or delete the old one"
 
 
 class NotBuilt(Conflict):
-    """409 to the start of a job that runs what a build service has built: there is no such build."""
+    """409 to the start of a job that runs what a build service has built: there is no such build (yet)."""
 
     remedy = (
         "have Northflank's build service build the branch, or correct deployment_internal_id, "
@@ -264,6 +277,12 @@ class ServerFailed(ApiError):
     """5xx: Northflank's side failed; whether the request took effect is unknown."""
 
     remedy = "try again; see Northflank's status page if it lasts"
+
+
+class Redirected(ServerFailed):
+    """3xx: something in between answers in Northflank's place; redirects are not followed, the token would go along."""
+
+    remedy = "try again; if it lasts, correct base_url of the credentials block (https, and no login page before it)"
 
 
 class Unreachable(NorthflankError):
@@ -285,14 +304,16 @@ class Delivery(str, Enum):
 
 
 class NotNow(NorthflankError):
-    """The rate budget keeps its reserve for starts and aborts; nothing was sent."""
+    """The rate limit is used up, or what is left of it is kept for starts and aborts; nothing was sent."""
 
     def __init__(self, *, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(
-            f"Monitoring waits {seconds:.0f} s: the rest of the rate limit is kept for starts and aborts."
+            f"Northflank's rate limit grants no call for this purpose before {seconds:.0f} s are over."
         )
 
+
+_TIMED_OUT = (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_EARLY)
 
 ERROR_OF_STATUS: dict[int, type[ApiError]] = {
     400: Rejected,
@@ -307,5 +328,11 @@ ERROR_OF_STATUS: dict[int, type[ApiError]] = {
 
 def error_for(*, status: int, method: str, path: str, message: str) -> ApiError:
     """Return the exception that belongs to an HTTP *status*."""
-    kind = ServerFailed if status >= 500 else ERROR_OF_STATUS.get(status, ApiError)  # noqa: PLR2004 (HTTP's own border)
-    return kind(status=status, method=method, path=path, message=message)
+    return _kind_of(status)(status=status, method=method, path=path, message=message)
+
+
+def _kind_of(status: int) -> type[ApiError]:
+    if httpx.codes.is_redirect(status):
+        return Redirected
+    passing = httpx.codes.is_server_error(status) or status in _TIMED_OUT
+    return ServerFailed if passing else ERROR_OF_STATUS.get(status, ApiError)

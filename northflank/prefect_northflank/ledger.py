@@ -19,11 +19,12 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.client.schemas.sorting import FlowRunSort
-from prefect.exceptions import Abort, ObjectNotFound
+from prefect.exceptions import Abort, ObjectNotFound, PrefectSignal
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
 from prefect_northflank.claims import Claim, covered, directly_follows, name_of_claim
+from prefect_northflank.patience import is_passing
 from prefect_northflank.pid import InfrastructurePid
 
 OWNER_LABEL = "prefect.worker.name"
@@ -93,6 +94,18 @@ class PrefectLedger:
         """Return whether the flow run waits for a worker: nobody has taken, cancelled or deleted it."""
         record = (await self.records([flow_run_id])).get(flow_run_id)
         return record is not None and record.state is StateType.SCHEDULED
+
+    async def has_its_deployment(self, flow_run: FlowRun) -> bool:
+        """Return whether the flow run's deployment is there, or it never had one."""
+        if flow_run.deployment_id is None:
+            return True
+        try:
+            await self._client.read_deployment(flow_run.deployment_id)
+        except ObjectNotFound as error:
+            if is_passing(error):
+                raise
+            return False
+        return True
 
     async def of_pool(self, flow_run_ids: Collection[UUID]) -> Sequence[FlowRun]:
         """Return those of *flow_run_ids* that Prefect knows in this pool."""
@@ -172,7 +185,7 @@ class PrefectLedger:
         """Propose *state*; return whether Prefect accepted it. A flow run that ended meanwhile keeps its state."""
         try:
             answered = await propose_state(self._client, state, flow_run_id=flow_run_id)
-        except (Abort, ObjectNotFound):
+        except (PrefectSignal, ObjectNotFound):
             return False
         return answered.type is state.type and answered.name == state.name
 
@@ -195,7 +208,7 @@ class PrefectLedger:
             # A server that knows no named PENDING states refuses every claim: there is nothing to check then.
             now = await self.states(flow_run_id)
             return Claim(id=after, gated=False) if now[-1].id == after else None
-        except ObjectNotFound:
+        except (PrefectSignal, ObjectNotFound):
             return None
         seen = await self.states(flow_run_id)
         if directly_follows(seen, answered.id, after):

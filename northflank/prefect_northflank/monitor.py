@@ -18,13 +18,11 @@ from prefect_northflank.errors import (
     NorthflankError,
     NotFound,
     NotNow,
-    RateLimited,
-    ServerFailed,
-    Unreachable,
 )
 from prefect_northflank.ledger import Ledger, Record
 from prefect_northflank.looks import Look, calls_of_a_sweep, looks_due, seconds_to_next_look
 from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.recurring import Recurring
 from prefect_northflank.tempo import Tempo
 from prefect_northflank.watch import ABOUT_TO_END, Ending, Watch, verdict
 
@@ -59,7 +57,7 @@ class Monitor:
         self._ledger = ledger
         self._project = project
         self._tempo = tempo
-        self._logger = logger
+        self._recurring = Recurring(logger)
         self._clock = clock
         self._watches: dict[str, Watch] = {}
         self._rounds: asyncio.Task[None] | None = None
@@ -117,21 +115,19 @@ class Monitor:
         looking = asyncio.create_task(self._look_again_and_again())
         try:
             while self._watches:
-                await self._try(self.ask)
+                await self._try("ask Prefect about flow runs", self.ask)
         finally:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
 
     async def _look_again_and_again(self) -> None:
         while True:
-            await self._try(self.look_around)
+            await self._try("look at Northflank", self.look_around)
 
-    async def _try(self, step: Callable[[], Awaitable[None]]) -> None:
-        try:
-            await step()
+    async def _try(self, task: str, step: Callable[[], Awaitable[None]]) -> None:
         # The monitor must outlive whatever one round meets: its end would leave every run unwatched.
-        except Exception:
-            self._logger.warning("A monitoring round failed; the next one follows.", exc_info=True)
+        with self._recurring.survived(task):
+            await step()
         await asyncio.sleep(self._tempo.poll_seconds)
 
     async def ask(self) -> None:
@@ -174,11 +170,11 @@ class Monitor:
         except NotNow as later:
             self._postpone(later.seconds)
             return
-        except (RateLimited, ServerFailed, Unreachable) as passing:
-            self._logger.debug("Could not look at job %s: %s", look.job, passing)
-        except NorthflankError as lasting:
-            # A token that was revoked does not get better by itself, and nothing else would tell.
-            self._logger.warning("Could not look at job %s: %s", look.job, lasting)
+        # A token that was revoked does not get better by itself, and nothing else would tell.
+        except NorthflankError as trouble:
+            self._recurring.met(f"look at job runs in {self._project.id}", trouble)
+        else:
+            self._recurring.passed(f"look at job runs in {self._project.id}")
         self._schedule(look)
 
     async def _read(self, look: Look) -> dict[str, JobRun]:

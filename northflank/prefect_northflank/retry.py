@@ -1,18 +1,30 @@
-"""When a call to Northflank may be repeated, and how long to wait before: policies as values."""
+"""When a call to Northflank may be repeated, how long to wait before, and how long to go on."""
 
 from __future__ import annotations
 
+import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from time import monotonic
+from typing import TypeVar
 
 from prefect_northflank.errors import (
+    ApiError,
+    Conflict,
     Delivery,
+    Forbidden,
     NorthflankError,
+    NotNow,
     RateLimited,
+    SenselessAnswer,
     ServerFailed,
+    Unauthorized,
+    UnexpectedAnswer,
     Unreachable,
 )
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +43,7 @@ class RetryPolicy:
         match failure:
             case RateLimited():
                 return True
-            case ServerFailed():
+            case ServerFailed() | SenselessAnswer():
                 return self.repeat_when_unknown
             case Unreachable(delivery=delivery):
                 return self.repeat_when_unknown or delivery is Delivery.NOT_SENT
@@ -52,3 +64,85 @@ ONLY_IF_NOT_DONE = RetryPolicy(attempts=7, repeat_when_unknown=False)
 
 LOOK = RetryPolicy(attempts=2, repeat_when_unknown=True)
 """A monitoring read: the next sweep is the retry."""
+
+PASSING = (
+    RateLimited,
+    NotNow,
+    ServerFailed,
+    Unreachable,
+    SenselessAnswer,
+    UnexpectedAnswer,
+    Unauthorized,
+    Forbidden,
+    Conflict,
+)
+"""What may pass by itself: also a token or role that is being replaced, and a job that is being deleted or updated."""
+
+
+@dataclass(kw_only=True)
+class Patience:
+    """How long one flow run goes on asking, beyond the few tries of a policy; it says once what it waits for."""
+
+    seconds: float
+    tell: Callable[[str], None]
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    clock: Callable[[], float] = monotonic
+    told: set[object] = field(default_factory=set)
+
+    async def through(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Return what *call* returns, made again while its failure may pass.
+
+        Raises:
+            NorthflankError: it has not passed in time, or never will.
+        """
+        trouble = Trouble(self)
+        while True:
+            try:
+                return await call()
+            except NorthflankError as failure:  # noqa: PERF203 (the wait is what takes time)
+                await trouble.outlast(failure)
+
+    def say(self, reason: object, text: str) -> None:
+        """Tell *text*, unless the same *reason* has been told."""
+        if reason not in self.told:
+            self.told.add(reason)
+            self.tell(text)
+
+
+class Trouble:
+    """Failures in a row of one call."""
+
+    def __init__(self, patience: Patience) -> None:
+        self._patience = patience
+        self._began: float | None = None
+        self._tries = 0
+
+    async def outlast(self, failure: NorthflankError) -> None:
+        """Wait until the call may be made again.
+
+        Raises:
+            NorthflankError: *failure*, which never passes or has lasted too long.
+        """
+        patience = self._patience
+        if not isinstance(failure, PASSING):
+            raise failure
+        if isinstance(failure, (NotNow, RateLimited)):
+            await self._wait_for_the_rate_limit(failure)
+            return
+        now = patience.clock()
+        self._began = now if self._began is None else self._began
+        left = self._began + patience.seconds - now
+        if left <= 0:
+            raise failure
+        self._tries += 1
+        status = failure.status if isinstance(failure, ApiError) else None
+        goes_on = f"It is tried again for up to {patience.seconds:.0f} s."
+        patience.say((type(failure), status), f"{failure} {goes_on}")
+        await patience.sleep(min(REPEATABLE.wait_seconds(self._tries), left))
+
+    async def _wait_for_the_rate_limit(self, failure: NotNow | RateLimited) -> None:
+        """Wait as long as the window lasts, which is no failure; the budget knows it when the call is made again."""
+        if isinstance(failure, NotNow):
+            text = f"Northflank's rate limit is used up; the start waits {failure.seconds:.0f} s for it."
+            self._patience.say(NotNow, text)
+            await self._patience.sleep(failure.seconds)

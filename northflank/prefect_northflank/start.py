@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -14,12 +15,13 @@ from prefect_northflank.builds import ensure_built, refused_for_want_of_a_build
 from prefect_northflank.client import NorthflankClient, is_ambiguous
 from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
 from prefect_northflank.job import JobRequest, digest
+from prefect_northflank.retry import Patience, Trouble
 
 LOOKS_AFTER_SECONDS = (1.0, 2.0, 4.0, 8.0)
 """When to look for a run whose start got no answer: it may appear in the list a little later."""
 
-ATTEMPTS = 6
-"""Starts that are known not to have happened before giving up."""
+PUTS = 6
+"""How often a lasting job that others delete is put again for one start."""
 
 CLOCKS_DIFFER_BY = timedelta(minutes=2)
 """How far Northflank's clock may be from ours."""
@@ -44,11 +46,12 @@ class _Questions:
 
 
 class Starter:
-    """Creates jobs and starts their runs for one account."""
+    """Creates jobs and starts their runs for one account; each start waits for trouble to pass as it may."""
 
     def __init__(
         self, client: NorthflankClient, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
+        """*client* makes each call once (`at_once`)."""
         self._client = client
         self._sleep = sleep
         self._put: dict[tuple[Project, str], str] = {}
@@ -59,6 +62,7 @@ class Starter:
         project: Project,
         request: JobRequest,
         *,
+        patience: Patience,
         claimed: Claimed,
         still_ours: StillOurs = _for_sure,
     ) -> JobRun:
@@ -66,38 +70,47 @@ class Starter:
 
         *claimed* is asked only when a start got no answer, to tell our run from those of other flow runs.
         *still_ours* is asked when the job is there, right before each request to start it.
-        Starts of one lasting job go one after the other, so that at most one of ours is ever in doubt.
+        Starts of one lasting job go one after the other, so that at most one of ours is ever in doubt; one that only
+        waits for trouble to pass keeps no other waiting, each says for itself what it waits for.
         """
         ask = _Questions(claimed=claimed, still_ours=still_ours)
-        if not request.lasting:
-            return await self._start(project, request, ask)
-        async with self._locks[project, request.name]:
-            return await self._start(project, request, ask)
-
-    async def _start(self, project: Project, request: JobRequest, ask: _Questions) -> JobRun:
-        for attempt in range(1, ATTEMPTS + 1):
-            await self._put_job(project, request)
-            await ask.still_ours()
-            began = datetime.now(timezone.utc)
+        putting, starting, gone = Trouble(patience), Trouble(patience), 0
+        while True:
+            trouble = putting
             try:
-                with refused_for_want_of_a_build(request):
-                    return await self._client.start_run(project, request.name, request.overrides)
-            except NotFound as gone:
-                self._forget(project, request, gone)
-                if attempt == ATTEMPTS:
+                # Nothing is waited for in here but the job's build, and the look for a start in doubt.
+                async with self._alone(project, request):
+                    await self._put_job(project, request, patience)
+                    putting, trouble = Trouble(patience), starting
+                    await ask.still_ours()
+                    return await self._start_once(project, request, ask, patience)
+            except NotFound as missing:
+                gone += 1
+                if trouble is not starting or gone == PUTS:
                     raise
+                self._forget(project, request, missing)
             except NorthflankError as failure:
-                if not is_ambiguous(failure):
-                    raise
-                found = await self._find(
-                    project, request, ask.claimed, since=began - CLOCKS_DIFFER_BY
-                )
-                if found is not None:
-                    return found
-                if attempt == ATTEMPTS:
-                    raise
-        message = "the last attempt returns or raises"
-        raise AssertionError(message)
+                await trouble.outlast(failure)
+
+    def _alone(self, project: Project, request: JobRequest) -> AbstractAsyncContextManager[None]:
+        return self._locks[project, request.name] if request.lasting else nullcontext()
+
+    async def _start_once(
+        self, project: Project, request: JobRequest, ask: _Questions, patience: Patience
+    ) -> JobRun:
+        """Ask for a run once; where the answer tells nothing, return the run if there is one."""
+        began = datetime.now(timezone.utc)
+        try:
+            with refused_for_want_of_a_build(request):
+                return await self._client.start_run(project, request.name, request.overrides)
+        except NorthflankError as failure:
+            if not is_ambiguous(failure):
+                raise
+            since = began - CLOCKS_DIFFER_BY
+            found = await self._find(project, request, ask.claimed, patience, since=since)
+            if found is None:
+                raise
+            return found
 
     def _forget(self, project: Project, request: JobRequest, gone: NotFound) -> None:
         """Put a lasting job again that somebody deleted since we put it.
@@ -110,26 +123,38 @@ class Starter:
             raise TakenOver(job=request.name) from gone
         self._put.pop((project, request.name), None)
 
-    async def _put_job(self, project: Project, request: JobRequest) -> None:
+    async def _put_job(self, project: Project, request: JobRequest, patience: Patience) -> None:
         key, fingerprint = (project, request.name), digest(request.body)
         if request.lasting and self._put.get(key) == fingerprint:
             return
         await self._client.put_job(project, request.body)
         if request.builds:
-            await ensure_built(self._client, project, request.name, sleep=self._sleep)
+            await ensure_built(
+                self._client, project, request.name, patience=patience, sleep=self._sleep
+            )
         if request.lasting:
             self._put[key] = fingerprint
 
     async def _find(
-        self, project: Project, request: JobRequest, claimed: Claimed, *, since: datetime
+        self,
+        project: Project,
+        request: JobRequest,
+        claimed: Claimed,
+        patience: Patience,
+        *,
+        since: datetime,
     ) -> JobRun | None:
         """Return the run our unanswered start made; None if there is none after several looks."""
+
+        async def look() -> list[JobRun]:
+            return await unclaimed(
+                self._client, project, request.name, claimed=claimed, since=since
+            )
+
         found: list[JobRun] = []
         for seconds in LOOKS_AFTER_SECONDS:
             await self._sleep(seconds)
-            found = await unclaimed(
-                self._client, project, request.name, claimed=claimed, since=since
-            )
+            found = await patience.through(look)
             # Two unclaimed runs: another worker has just started one and will have recorded it at the next look.
             if len(found) == 1:
                 return found[0]

@@ -8,7 +8,6 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from uuid import UUID
 
-import httpx
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
@@ -20,7 +19,9 @@ from prefect_northflank.events import tell_of_start
 from prefect_northflank.job import JobRequest, request_for
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.names import flow_run_of
+from prefect_northflank.patience import is_passing
 from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.retry import Patience
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,10 +106,11 @@ class Submitter:
         configuration.check()
         account = self._connections.account(configuration.access())
         project = configuration.project(account.access)
-        request = await self._request(configuration, account, claim)
+        patience = self._connections.patience(log.warning)
+        request = await self._request(configuration, account, claim, patience)
         intent = InfrastructurePid(project=project, job=request.name)
         await self._ledger.write_pid(flow_run.id, str(intent))
-        await self._forestall(account, before)
+        await patience.through(lambda: self._forestall(account, before))
 
         async def claimed() -> Collection[str]:
             known = await self._ledger.runs_claimed(intent, deployment_id=flow_run.deployment_id)
@@ -117,7 +119,9 @@ class Submitter:
         async def still_ours() -> None:
             await self._still_ours(order, claim, job=request.name)
 
-        run = await account.starter.start(project, request, claimed=claimed, still_ours=still_ours)
+        run = await account.starter.start(
+            project, request, patience=patience, claimed=claimed, still_ours=still_ours
+        )
         pid = replace(intent, run=run.id)
         await self._record(order, account, intent=intent, pid=pid)
         tell_of_start(configuration, pid)
@@ -125,18 +129,26 @@ class Submitter:
         return pid
 
     async def _request(
-        self, configuration: NorthflankJobConfiguration, account: Account, claim: Claim
+        self,
+        configuration: NorthflankJobConfiguration,
+        account: Account,
+        claim: Claim,
+        patience: Patience,
     ) -> JobRequest:
         """Return what to ask Northflank for; puts the secret group first if its value is new."""
         project = configuration.project(account.access)
         env = configuration.environment(account.access)
-        tag = await account.secrets.tag_for(
-            project,
-            pool=self._pool,
-            secret=env.secret,
-            identity=configuration.secret_identity(env.secret),
+        tag = await patience.through(
+            lambda: account.secrets.tag_for(
+                project,
+                pool=self._pool,
+                secret=env.secret,
+                identity=configuration.secret_identity(env.secret),
+            )
         )
-        tags = await account.secrets.tags_of(project, configuration.secret_groups or ())
+        tags = await patience.through(
+            lambda: account.secrets.tags_of(project, configuration.secret_groups or ())
+        )
         subject = configuration.subject(
             submission=randomness.token_hex(2),
             env=env.plain,
@@ -151,7 +163,7 @@ class Submitter:
         if intended is None or intended.run is not None or flow_run_of(intended.job) is None:
             return
         with suppress(NotFound):
-            await account.client.delete_job(intended.project, intended.job)
+            await account.client.at_once().delete_job(intended.project, intended.job)
 
     async def _still_ours(
         self, order: Order, claim: Claim, *, job: str, cause: Exception | None = None
@@ -180,7 +192,9 @@ class Submitter:
             if record is not None and record.pid in (str(intent), str(pid)):
                 await self._ledger.write_pid(flow_run_id, str(pid))
                 return
-        except httpx.HTTPError as error:
+        except Exception as error:
+            if not is_passing(error):
+                raise
             raise NotRecorded(job=pid.job, run=pid.run or "", reason=repr(error)) from error
         # Guarded, it executes nothing anyway; it need not wait for its image to find that out.
         with suppress(NorthflankError):

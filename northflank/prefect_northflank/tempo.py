@@ -33,6 +33,9 @@ class Tempo:
     clean_up_seconds: float = 600.0
     """How long a container may go on after its flow run is final, before its job is deleted."""
 
+    patience_seconds: float = 600.0
+    """How long the start of a flow run waits for trouble with Northflank to pass, before the flow run is Crashed."""
+
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Tempo:
         """Read the intervals that *environment* sets.

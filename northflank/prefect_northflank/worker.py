@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
@@ -15,6 +15,7 @@ import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
+from prefect.exceptions import PrefectSignal
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
 from prefect_northflank.caretaker import Caretaker, Hands
@@ -24,8 +25,9 @@ from prefect_northflank.connections import Connections
 from prefect_northflank.errors import LongOver, NotRecorded, TakenOver, VendorPackageInstalled
 from prefect_northflank.killing import kill
 from prefect_northflank.ledger import PrefectLedger
-from prefect_northflank.patience import asked_again, is_passing
+from prefect_northflank.patience import asked_again, is_passing, read_critically
 from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.recurring import Recurring
 from prefect_northflank.submission import Before, Order, Submitter
 from prefect_northflank.supervision import Supervisor
 from prefect_northflank.tempo import Tempo
@@ -56,6 +58,7 @@ class NorthflankWorker(
         super().__init__(*args, **kwargs)
         self.tempo = Tempo.of(os.environ)
         self.connections = Connections(tempo=self.tempo, logger=self._logger)
+        self._recurring = Recurring(self._logger)
         self._caretaker: Caretaker | None = None
         self._supervisor: Supervisor | None = None
         self._in_hand: set[UUID] = set()
@@ -118,6 +121,64 @@ class NorthflankWorker(
             )
         return self._supervisor
 
+    # -- what must not end the worker: Prefect's base worker ends with the first error but a time-out or a 5xx -----
+
+    async def get_and_submit_flow_runs(self) -> list[FlowRun]:
+        """Ask for flow runs and submit them; the next round is the retry."""
+        with self._recurring.survived("ask Prefect for flow runs"):
+            return await super().get_and_submit_flow_runs()
+        return []
+
+    async def _sync_and_initialize(self) -> None:
+        """Send a heartbeat; the next round is the retry. A key that is wrong from the start ends the worker at once."""
+        read_critically(self.client, self._logger)
+        if self.is_setup:
+            with self._recurring.survived("send Prefect a heartbeat"):
+                await super()._sync_and_initialize()
+            return
+        try:
+            await super()._sync_and_initialize()
+        except (httpx.HTTPStatusError, httpx.TransportError):
+            raise
+        except Exception as error:
+            if not is_passing(error):
+                raise
+            self._recurring.met("send Prefect a heartbeat", error)
+
+    async def _setup_cancellation_observer(self) -> None:
+        """Observe cancellations; the observer gives up after three errors, and the next heartbeat makes another one."""
+        await super()._setup_cancellation_observer()
+        observer = self._cancelling_observer
+        if observer is not None and observer.on_failure is None:
+            observer.on_failure = self._observe_anew
+            for flow_run_id in self._submitting_flow_run_ids:
+                observer.add_in_flight_flow_run_id(flow_run_id)
+
+    def _observe_anew(self, flow_run_ids: set[UUID]) -> None:
+        del flow_run_ids  # those that are being submitted then are told to the new one
+        self._cancelling_observer = None
+
+    async def _cancel_run(self, flow_run_id: UUID) -> None:
+        """Cancel a flow run that is being submitted; where that fails, its submission or the caretaker sees to it."""
+        with self._recurring.survived("cancel flow runs that are being submitted"):
+            await super()._cancel_run(flow_run_id)
+
+    async def _submit_run_and_capture_errors(
+        self,
+        flow_run: FlowRun,
+        task_status: anyio.abc.TaskStatus[int | Exception] | None = None,
+    ) -> BaseWorkerResult | Exception:
+        """Submit a flow run and see it through; what the base worker does not capture is its end, not the worker's."""
+        try:
+            return await super()._submit_run_and_capture_errors(flow_run, task_status)
+        except (Exception, PrefectSignal) as error:  # noqa: BLE001 (it would end the worker)
+            self._recurring.met("see flow runs through", error)
+            escaped = error if isinstance(error, Exception) else RuntimeError(str(error))
+            if task_status is not None:
+                with suppress(RuntimeError):  # it was reported as started before
+                    task_status.started(escaped)
+            return escaped
+
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
     ) -> list[FlowRun]:
@@ -137,19 +198,21 @@ class NorthflankWorker(
         not among the last flow runs offered, or is not scheduled any more, is let go. Prefect's base worker would take it
         all the same, and end with all its flow runs if Prefect does not answer.
         """
-        async with self._turns.turn(flow_run.id):
-            try:
+        with self._recurring.survived("submit flow runs"):
+            async with self._turns.turn(flow_run.id):
                 if flow_run.id in self._offered and await self.ledger.is_scheduled(flow_run.id):
-                    await super()._submit_run(flow_run)
-                    if flow_run.id not in self._in_hand:
-                        # The base worker keeps the slot of a flow run whose deployment is gone.
-                        self._release_limit_slot(flow_run.id)
-                    return
-            except httpx.HTTPError as error:
-                if not is_passing(error):
-                    raise
-                self._logger.warning("Flow run %s is not submitted now: %s", flow_run.id, error)
-        self._let_go(flow_run.id)
+                    await self._submit_or_cancel(flow_run)
+        if flow_run.id in self._submitting_flow_run_ids or flow_run.id not in self._in_hand:
+            self._let_go(flow_run.id)
+
+    async def _submit_or_cancel(self, flow_run: FlowRun) -> None:
+        """Submit a flow run, unless its deployment has been deleted: the base worker logs that as `ObjectNotFound: None`."""
+        if await self.ledger.has_its_deployment(flow_run):
+            await super()._submit_run(flow_run)
+            return
+        message = "Cancelled: its deployment was deleted while it waited."
+        self.get_flow_run_logger(flow_run).warning("%s", message)
+        await self._mark_flow_run_as_cancelled(flow_run, {"message": message})
 
     def _let_go(self, flow_run_id: UUID) -> None:
         """Forget a flow run that is not submitted, as Prefect's base worker does with one it may not submit."""
@@ -197,7 +260,7 @@ class NorthflankWorker(
         base = super()._give_worker_labels_to_flow_run
         try:
             await asked_again(lambda: base(flow_run_id))
-        except httpx.HTTPError as error:
+        except Exception as error:
             if not is_passing(error):
                 raise
             self._logger.warning("Flow run %s does not bear our name: %s", flow_run_id, error)
@@ -273,7 +336,7 @@ class NorthflankWorker(
         """Pass over what Prefect would mark as Crashed though another worker runs it, or it is only not known yet."""
         try:
             yield
-        except (TakenOver, NotRecorded, httpx.HTTPError) as error:
+        except Exception as error:
             if not _leaves_it_to_others(error):
                 raise
             self.get_flow_run_logger(flow_run).info("%s", error)

@@ -102,7 +102,8 @@ class Gate:
             return reply.DroppedConnection()
         if passage.struck_by(FaultKind.TRUNCATE):
             return reply.TruncatedReply(response)
-        return response
+        replaced = passage.struck_by(FaultKind.ANSWER_AFTER)
+        return reply.literal(replaced) if replaced else response
 
     async def _let_through(self, request: Request, passage: _Passage) -> Response:
         match = self._route(passage)
@@ -149,6 +150,9 @@ class Gate:
             self._limiter.exhaust(passage.token, passage.at)
         if passage.struck_by(FaultKind.DROP_BEFORE):
             return reply.DroppedConnection()
+        literal = passage.struck_by(FaultKind.ANSWER)
+        if literal:
+            return reply.literal(literal)
         fault = passage.struck_by(FaultKind.STATUS)
         if fault:
             message = f"Injected fault: status {fault.status}"

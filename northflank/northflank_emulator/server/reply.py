@@ -9,6 +9,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from northflank_emulator.errors import ApiError
+from northflank_emulator.faults import Fault
 from northflank_emulator.schema import JsonObject
 
 _JSON = "application/json; charset=utf-8"
@@ -41,6 +42,11 @@ def failure_of(
         }
     }
     return Response(encode(body), status, media_type=_JSON, headers=dict(headers))
+
+
+def literal(fault: Fault) -> Response:
+    """What an `answer` fault says, whatever the API would have answered."""
+    return Response(fault.body, fault.status, headers=dict(fault.headers))
 
 
 def encode(document: JsonObject) -> bytes:

@@ -16,6 +16,7 @@ from prefect_northflank.api import Project
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.errors import BuildFailed, NotBuilt, Rejected
 from prefect_northflank.job import Subject, request_for
+from prefect_northflank.retry import Patience
 from prefect_northflank.secrets import SecretGroups
 from prefect_northflank.start import Starter
 from prefect_northflank.variables import NorthflankVariables
@@ -31,6 +32,8 @@ SERVICE = {
     "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
 }
 OF_SERVICE = {"deployment_internal_id": "flows-image", "deployment_internal_branch": "main"}
+PATIENCE = Patience(seconds=30, tell=print)
+NO_PATIENCE = Patience(seconds=0, tell=print)
 
 
 @pytest.fixture(params=[False, True], ids=["one way", "the other way"])
@@ -84,7 +87,7 @@ def with_client(emulator, scenario):
     async def run():
         access = Access(token=emulator.token, base_url=emulator.base_url)
         async with NorthflankClient(access) as client:
-            return await scenario(client, Starter(client, sleep=short_sleep))
+            return await scenario(client, Starter(client.at_once(), sleep=short_sleep))
 
     return asyncio.run(run())
 
@@ -101,7 +104,7 @@ async def concluded(client, job, run):
 def test_an_aborted_run_is_over_whatever_its_status_says(answers):
     async def scenario(client, starter):
         asked = request()
-        run = await starter.start(P, asked, claimed=nothing_claimed)
+        run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
         await client.abort_run(P, asked.name, run.id)
         return await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
 
@@ -111,7 +114,7 @@ def test_an_aborted_run_is_over_whatever_its_status_says(answers):
 def test_environment_command_and_output_go_through(answers):
     async def scenario(client, starter):
         asked = request(command="sh -c 'echo one $GREETING; echo two >&2'")
-        run = await starter.start(P, asked, claimed=nothing_claimed)
+        run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
         await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
         return [line.text for line in await client.log_lines(P, asked.name, run.id, last=10)]
 
@@ -128,7 +131,7 @@ def test_a_repository_is_built_before_its_job_is_started(answers, cleanup_job):
             deployment_vcs_project_type="github",
             deployment_vcs_project_branch="main",
         )
-        run = await starter.start(P, asked, claimed=nothing_claimed)
+        run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
         return [build.success async for build in client.builds(P, asked.name)], run.id
 
     builds, run = with_client(answers, scenario)
@@ -141,7 +144,7 @@ def test_a_build_service_is_run_once_it_has_built(emulator, cleanup_job):
     asked = request(command="true", cleanup_job=cleanup_job, **OF_SERVICE)
 
     async def start(client, starter):
-        return await starter.start(P, asked, claimed=nothing_claimed)
+        return await starter.start(P, asked, claimed=nothing_claimed, patience=NO_PATIENCE)
 
     with pytest.raises(Rejected) as unknown:
         with_client(emulator, start)
@@ -179,7 +182,7 @@ def test_a_repository_whose_build_ended_otherwise_is_not_started(emulator):
         await client.put_job(P, asked.body)
         build = await client.start_build(P, asked.name)
         emulator.call("DELETE", f"/v1/projects/demo/jobs/{asked.name}/build/{build.id}")
-        await starter.start(P, asked, claimed=nothing_claimed)
+        await starter.start(P, asked, claimed=nothing_claimed, patience=NO_PATIENCE)
 
     with pytest.raises(BuildFailed, match="ended as ABORTED"):
         with_client(emulator, scenario)
@@ -188,7 +191,9 @@ def test_a_repository_whose_build_ended_otherwise_is_not_started(emulator):
 def test_a_lasting_job_is_one_job_for_many_runs(answers):
     async def scenario(client, starter):
         asked = [request(command=f"echo {number}", cleanup_job=False) for number in range(3)]
-        runs = [await starter.start(P, it, claimed=nothing_claimed) for it in asked]
+        runs = [
+            await starter.start(P, it, claimed=nothing_claimed, patience=PATIENCE) for it in asked
+        ]
         jobs = [job.id async for job in client.jobs(P)]
         return jobs, {run.id async for run in client.runs(P, asked[0].name)} == {
             run.id for run in runs
@@ -207,7 +212,7 @@ def test_only_jobs_with_the_tag_inherit_the_secret(answers):
         said = []
         for tags in ((tag,), ()):
             asked = request(command="sh -c 'echo key=$PREFECT_API_KEY'", tags=tags)
-            run = await starter.start(P, asked, claimed=nothing_claimed)
+            run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
             await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
             said += [line.text for line in await client.log_lines(P, asked.name, run.id, last=5)]
         return said

@@ -75,6 +75,34 @@ def test_a_truncated_body_ends_in_the_middle(it):
     assert runs(it) == 1
 
 
+@pytest.mark.parametrize(
+    ("kind", "done"), [(FaultKind.ANSWER, 0), (FaultKind.ANSWER_AFTER, 1)], ids=str
+)
+def test_a_literal_answer_goes_out_as_it_is(it, kind, done):
+    headers = {"content-type": "text/html", "retry-after": "86400"}
+    fault = Fault(kind=kind, route=START, status=302, body="<html>", headers=headers)
+    with it.emulator.fault(fault):
+        response = start(it)
+
+    assert (response.status_code, response.text) == (302, "<html>")
+    assert headers.items() <= dict(response.headers).items()
+    assert runs(it) == done
+
+
+def test_a_literal_answer_can_be_set_over_http(it):
+    fault = {"kind": "answer", "route": START, "status": 200, "body": "{", "headers": {"a": "b"}}
+    wrong = fault | {"headers": {"a\r\nb": "c", "d": "e\nf"}}
+
+    refused = it.client.post("/_emulator/faults", json=wrong).json()["error"]["details"]
+    assert it.client.post("/_emulator/faults", json=fault).status_code == 200
+
+    assert len(refused) == 2
+    assert (start(it).text, it.get("/_emulator/faults").json()["data"]["1"]["headers"]) == (
+        "{",
+        {"a": "b"},
+    )
+
+
 def test_latency_only_takes_time(it):
     with it.emulator.fault(Fault(kind=FaultKind.LATENCY, route=START, seconds=0.3)):
         response = start(it)

@@ -12,6 +12,7 @@ import pytest
 from prefect_northflank.access import Access
 from prefect_northflank.budget import RateBudget
 from prefect_northflank.client import NorthflankClient
+from prefect_northflank.retry import Patience
 
 Answer = httpx.Response | Exception
 
@@ -76,3 +77,15 @@ def client(wire: Wire, time: Time) -> NorthflankClient:
         budget=RateBudget(clock=time),
         sleep=time.sleep,
     )
+
+
+@pytest.fixture
+def told() -> list[str]:
+    """What is said in a flow run's log."""
+    return []
+
+
+@pytest.fixture
+def patience(time: Time, told: list[str]) -> Patience:
+    """Of ten minutes, in which time passes when somebody sleeps."""
+    return Patience(seconds=600, tell=told.append, sleep=time.sleep, clock=time)

@@ -10,15 +10,18 @@ from uuid import UUID, uuid4
 
 import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prefect.client.schemas.objects import StateType
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
-from prefect_northflank.budget import RateBudget
+from prefect_northflank.budget import Purpose, RateBudget, named_wait
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.job import JobRequest
 from prefect_northflank.ledger import Record
 from prefect_northflank.monitor import Monitor
 from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.retry import Patience
 from prefect_northflank.start import Starter
 from prefect_northflank.tempo import Tempo
 from prefect_northflank.watch import Fate
@@ -114,7 +117,8 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
         logger=logging.getLogger("test"),
         clock=world.clock,
     )
-    starter = Starter(client, sleep=world.sleep)
+    starter = Starter(client.at_once(), sleep=world.sleep)
+    patience = Patience(seconds=600, tell=lambda _: None, sleep=world.sleep, clock=world.clock)
     request = JobRequest(name="lasting", body={"name": "lasting"}, overrides={}, lasting=True)
 
     async def claimed():
@@ -122,7 +126,7 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
 
     watches = []
     for _ in range(runs):
-        run = await starter.start(P, request, claimed=claimed)
+        run = await starter.start(P, request, claimed=claimed, patience=patience)
         flow_run = uuid4()
         world.flow_run_of[flow_run] = run.id
         world.ends[run.id] = world.now + chance.expovariate(1 / mean_seconds)
@@ -173,3 +177,45 @@ def test_starts_go_on_when_monitoring_has_to_wait():
 
     assert len(fates) == 50
     assert world.refused == 0
+
+
+@given(st.one_of(st.text(), st.floats().map(str), st.integers().map(str)), st.floats(0, 4e9))
+def test_whatever_a_header_says_a_wait_is_none_or_at_most_an_hour(text, now):
+    seconds = named_wait(text, now=now)
+
+    assert seconds is None or 0 <= seconds <= HOUR
+
+
+@given(st.integers(0, 3600))
+def test_a_wait_is_read_from_seconds_and_from_the_time_at_which_it_ends(seconds):
+    now = 1_800_000_000.0
+
+    assert named_wait(str(seconds), now=now) == seconds
+    assert named_wait(str(int(now) + seconds), now=now) == seconds
+
+
+NAMES = ["x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset"]
+NUMBERS = st.one_of(st.text(), st.integers().map(str), st.floats().map(str), st.just("9" * 400))
+
+
+@given(st.lists(st.tuples(st.sampled_from(NAMES), NUMBERS)), st.booleans())
+def test_no_headers_make_the_budget_wait_longer_than_an_hour(headers, limited):
+    budget = RateBudget(clock=lambda: 0.0)
+    budget.sent()
+    budget.answered(dict(headers), limited=limited)
+
+    assert 0 <= budget.wait_seconds(Purpose.LIFECYCLE) <= HOUR
+    assert 0 <= budget.wait_seconds(Purpose.MONITORING) <= HOUR
+    assert 0 <= budget.seconds_per_call() <= HOUR
+
+
+def test_a_client_that_waits_for_the_rate_limit_says_so_once(client, wire, caplog):
+    limited = httpx.Response(429, json={"error": {"message": "slow down"}})
+    job = httpx.Response(200, json={"data": {"id": "j"}})
+    wire.answers = [limited, limited, limited, job]
+
+    asyncio.run(client.put_job(P, {}))
+
+    assert [it.getMessage() for it in caplog.records] == [
+        "Northflank's rate limit is used up; calls wait 5 s."
+    ]

@@ -9,8 +9,10 @@ from datetime import timedelta
 import httpx
 import pytest
 from prefect_northflank import errors
+from prefect_northflank.access import Access
 from prefect_northflank.api import Project, RunStatus, moment
-from prefect_northflank.budget import Purpose
+from prefect_northflank.budget import Purpose, RateBudget
+from prefect_northflank.client import NorthflankClient, is_ambiguous
 
 P = Project(id="demo")
 
@@ -116,7 +118,8 @@ def test_every_error_of_the_api_has_its_own_class_and_remedy():
         if issubclass(kind, errors.ApiError) and kind is not errors.ApiError
     ]
 
-    assert set(kinds) == {*errors.ERROR_OF_STATUS.values(), errors.ServerFailed, errors.NotBuilt}
+    beyond = {errors.ServerFailed, errors.Redirected, errors.NotBuilt}
+    assert set(kinds) == set(errors.ERROR_OF_STATUS.values()) | beyond
     assert all(kind.remedy != errors.ApiError.remedy for kind in kinds)
 
 
@@ -220,6 +223,8 @@ def test_a_run_whose_status_nobody_documented_is_over_when_it_says_so(client, wi
 
 
 def test_a_project_with_a_slash_in_its_name_is_no_other_address(client, wire):
+    wire.answers = [reply({"id": "a", "name": "A"})]
+
     asyncio.run(client.project_name(Project(id="a/../b", team="x y")))
 
     assert wire.sent[0].url.raw_path == b"/v1/teams/x%20y/projects/a%2F..%2Fb"
@@ -251,3 +256,165 @@ def test_times_are_read_in_any_precision(text):
 def test_a_time_that_is_none_is_named():
     with pytest.raises(errors.UnexpectedAnswer, match="'soon' in startedAt"):
         moment("startedAt", "soon")
+
+
+NONSENSE = {
+    "no id": httpx.Response(200, json={"data": {"name": "j", "runs": [{}], "containers": 7}}),
+    "no data": httpx.Response(200, json={"status": "maintenance"}),
+    "a text": httpx.Response(200, json={"data": "moved"}),
+    "numbers": httpx.Response(200, json={"data": [1, 2]}),
+    "a page": httpx.Response(200, text="<html>"),
+    "cut off": httpx.Response(200, text='{"data": {"id": "r'),
+    "another encoding": httpx.DecodingError("Error -3 while decompressing data"),
+    "nested without end": httpx.Response(200, text="[" * 100_000),
+    "bytes": httpx.Response(200, content=b"\xff\xfe\x00"),
+}
+
+
+READS = {
+    "put_job": lambda client: client.put_job(P, {}),
+    "jobs": lambda client: listed(client.jobs(P)),
+    "builds": lambda client: listed(client.builds(P, "j")),
+    "start_build": lambda client: client.start_build(P, "j"),
+    "start_run": lambda client: client.start_run(P, "j", {}),
+    "runs": lambda client: listed(client.runs(P, "j")),
+    "run": lambda client: client.run(P, "j", "r"),
+    "containers": lambda client: client.containers(P, "j", "r"),
+    "log_lines": lambda client: client.log_lines(P, "j", "r", last=5),
+    "plans": lambda client: client.plans(),
+}
+"""Each call that reads something in the answer."""
+
+
+async def listed(answers):
+    return [it async for it in answers]
+
+
+@pytest.mark.parametrize("call", READS)
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_an_answer_that_makes_no_sense_is_one_error_that_names_the_call(
+    call, nonsense, client, wire
+):
+    wire.answers = [NONSENSE[nonsense]]
+
+    with pytest.raises(
+        (errors.SenselessAnswer, errors.ServerFailed), match=r"^(GET|PUT|POST) /v1/"
+    ) as raised:
+        asyncio.run(READS[call](client.at_once()))
+
+    assert len(wire.sent) == 1
+    assert is_ambiguous(raised.value)
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_a_read_is_repeated_after_an_answer_that_makes_no_sense(nonsense, client, wire):
+    wire.answers = [NONSENSE[nonsense], reply(RUN)]
+
+    assert asyncio.run(client.run(P, "j", "r1")).id == "r1"
+
+
+@pytest.mark.parametrize("cursor", [None, "", "c2"])
+def test_a_list_that_never_ends_makes_no_sense(cursor, client, wire):
+    pagination = {"hasNextPage": True, "cursor": cursor}
+    wire.answer = lambda _: reply({"runs": [RUN]}, pagination=pagination)
+
+    with pytest.raises(errors.SenselessAnswer, match="its next page"):
+        asyncio.run(listed(client.at_once().runs(P, "j")))
+
+
+@pytest.mark.parametrize("status", [400, 404, 409, 422])
+def test_a_refusal_not_in_the_apis_words_is_not_believed(status, client, wire):
+    """A proxy's 404 does not say that the job is gone."""
+    wire.answers = [httpx.Response(status, text="<html>nginx</html>")]
+
+    with pytest.raises(errors.ServerFailed, match=rf"\({status}, not in the API's words\)"):
+        asyncio.run(client.at_once().delete_job(P, "j"))
+
+
+def test_a_message_as_long_as_a_page_is_cut_in_the_error(client, wire):
+    wire.answers = [httpx.Response(400, json={"error": {"message": "x" * 100_000}})]
+
+    with pytest.raises(errors.Rejected) as raised:
+        asyncio.run(client.put_job(P, {}))
+
+    assert len(str(raised.value)) < 3000
+
+
+class Tokens:
+    """Where a token is read again; None: it cannot be read now."""
+
+    def __init__(self, *values: str | None) -> None:
+        self.values = list(values)
+        self.read = 0
+
+    async def __call__(self) -> str | None:
+        self.read += 1
+        return self.values.pop(0) if len(self.values) > 1 else self.values[0]
+
+
+def client_with(tokens, wire, time):
+    return NorthflankClient(
+        Access(token="old", base_url="https://nf.test", again=tokens),
+        transport=httpx.MockTransport(wire),
+        budget=RateBudget(clock=time),
+        sleep=time.sleep,
+    )
+
+
+def only(token, answer):
+    """A Northflank to which only *token* is valid."""
+
+    def northflank(request: httpx.Request) -> httpx.Response:
+        valid = request.headers["authorization"] == f"Bearer {token}"
+        return answer if valid else refusal(401)
+
+    return northflank
+
+
+def test_a_token_that_is_refused_is_read_again_and_used_from_then_on(wire, time):
+    tokens = Tokens("new")
+    wire.answer = only("new", reply(RUN))
+
+    async def scenario():
+        client = client_with(tokens, wire, time)
+        await client.at_once().run(P, "j", "r1")
+        await client.start_run(P, "j", {})
+        await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
+
+    asyncio.run(scenario())
+
+    assert tokens.read == 1
+    assert [it.split()[0] for it in wire.calls] == ["GET", "GET", "POST", "GET"]
+
+
+@pytest.mark.parametrize("found", ["old", None])
+def test_a_token_that_stays_refused_is_the_existing_error(found, wire, time):
+    wire.answer = only("new", reply(RUN))
+
+    with pytest.raises(errors.Unauthorized, match="put a valid API token"):
+        asyncio.run(client_with(Tokens(found), wire, time).run(P, "j", "r1"))
+
+    assert len(wire.sent) == 1
+
+
+def test_a_token_that_is_being_replaced_is_read_again_before_each_try(wire, time, patience):
+    tokens = Tokens("old", None, "old", "new")
+    wire.answer = only("new", reply(RUN))
+    client = client_with(tokens, wire, time).at_once()
+
+    run = asyncio.run(patience.through(lambda: client.run(P, "j", "r1")))
+
+    assert (run.id, tokens.read) == ("r1", 4)
+
+
+def test_many_calls_refused_at_once_read_the_token_once(wire, time):
+    tokens = Tokens("new")
+    wire.answer = only("new", reply(RUN))
+
+    async def scenario():
+        client = client_with(tokens, wire, time).at_once()
+        await asyncio.gather(*(client.run(P, "j", "r1") for _ in range(10)))
+
+    asyncio.run(scenario())
+
+    assert tokens.read == 1

@@ -95,11 +95,34 @@ def test_a_run_that_is_concluded_has_ended_whatever_its_status(watched):
     assert watched(always(200, {"data": aborted}))[0].fate is Fate.DIED
 
 
-@pytest.mark.parametrize(("status", "told"), [(401, True), (403, True), (503, False)])
-def test_what_does_not_pass_by_itself_is_told_to_who_runs_the_worker(watched, caplog, status, told):
-    watched(always(status, {"error": {"message": "no"}}), rounds=3)
+@pytest.mark.parametrize("status", [401, 403, 503])
+def test_what_keeps_the_monitor_from_looking_is_said_once(watched, caplog, status):
+    watched(always(status, {"error": {"message": "no"}}), rounds=30)
 
-    assert ("Could not look at job j" in caplog.text) is told
+    (said,) = [it.getMessage() for it in caplog.records]
+    assert said.startswith("Could not look at job runs in demo: GET /v1/projects/demo/jobs/j/runs")
+
+
+def test_that_the_monitor_can_look_again_is_said_once(watched, caplog, wire):
+    caplog.set_level(logging.INFO)
+    answers = iter([502, 502, 502])
+
+    def answer(_):
+        status = next(answers, None)
+        error = {"error": {"message": "no"}}
+        return httpx.Response(status or 200, json=error if status else {"data": RUNNING})
+
+    watched(answer, rounds=30)
+
+    said = [it.getMessage().split(":")[0] for it in caplog.records if it.name == "test"]
+    assert said == ["Could not look at job runs in demo", "Could look at job runs in demo again."]
+
+
+@pytest.mark.parametrize("body", [{"data": {}}, {"data": {"id": 7}}, {"status": "maintenance"}])
+def test_an_answer_that_makes_no_sense_ends_no_watch_and_brings_no_traceback(watched, caplog, body):
+    assert watched(always(200, body), rounds=10)[0] is None
+
+    assert [it.exc_info for it in caplog.records] == [None]
 
 
 def test_a_project_we_may_not_see_says_nothing_of_its_runs(watched):

@@ -38,6 +38,8 @@ def test_the_group_is_put_again_only_when_the_value_changes(client, wire):
 
 
 def test_many_flow_runs_at_once_put_the_group_once_and_read_the_users_own_once(client, wire):
+    wire.answer = lambda _: httpx.Response(200, json={"data": {"id": "mine"}})
+
     async def scenario():
         groups = SecretGroups(client)
         await asyncio.gather(*(tag(groups, "k1") for _ in range(50)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import httpx
@@ -13,8 +14,9 @@ from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.budget import RateBudget
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
+from prefect_northflank.errors import ApiError, NorthflankError, NotFound, Rejected, TakenOver
 from prefect_northflank.job import JobRequest
+from prefect_northflank.retry import Patience
 from prefect_northflank.start import Starter, unclaimed
 
 P = Project(id="demo")
@@ -63,7 +65,7 @@ async def for_sure():
     pass
 
 
-def start(northflank, request=SINGLE, *, claimed=(), times=1, time=None, still_ours=for_sure):
+def start(northflank, patience, request=SINGLE, *, claimed=(), times=1, still_ours=for_sure):
     async def scenario():
         async def taken():
             return claimed
@@ -71,12 +73,11 @@ def start(northflank, request=SINGLE, *, claimed=(), times=1, time=None, still_o
         client = NorthflankClient(
             Access(token="t"),
             transport=httpx.MockTransport(northflank),
-            budget=RateBudget(),
-            sleep=time.sleep,
+            budget=RateBudget(clock=patience.clock),
         )
-        starter = Starter(client, sleep=time.sleep)
+        starter = Starter(client.at_once(), sleep=patience.sleep)
         return [
-            await starter.start(P, request, claimed=taken, still_ours=still_ours)
+            await starter.start(P, request, patience=patience, claimed=taken, still_ours=still_ours)
             for _ in range(times)
         ]
 
@@ -85,47 +86,47 @@ def start(northflank, request=SINGLE, *, claimed=(), times=1, time=None, still_o
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
 @pytest.mark.parametrize("fault", ["dropped after", "503 after"])
-def test_a_run_whose_answer_got_lost_is_adopted(fault, request_, time):
+def test_a_run_whose_answer_got_lost_is_adopted(fault, request_, patience):
     northflank = Northflank(plan=[fault])
-    (run,) = start(northflank, request_, time=time)
+    (run,) = start(northflank, patience, request_)
 
     assert northflank.jobs[request_.name] == [run.id]
 
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
 @pytest.mark.parametrize("fault", ["dropped before", "503 before"])
-def test_a_start_that_did_not_happen_is_made_again(fault, request_, time):
+def test_a_start_that_did_not_happen_is_made_again(fault, request_, patience):
     northflank = Northflank(plan=[fault, fault])
-    (run,) = start(northflank, request_, time=time)
+    (run,) = start(northflank, patience, request_)
 
     assert northflank.jobs[request_.name] == [run.id]
 
 
-def test_a_run_of_another_flow_run_is_not_adopted(time):
+def test_a_run_of_another_flow_run_is_not_adopted(patience):
     northflank = Northflank(plan=["dropped before"], jobs={"lasting": ["theirs"]})
-    (run,) = start(northflank, LASTING, claimed={"theirs"}, time=time)
+    (run,) = start(northflank, patience, LASTING, claimed={"theirs"})
 
     assert run.id != "theirs"
     assert northflank.jobs["lasting"] == ["theirs", run.id]
 
 
-def test_giving_up_leaves_no_run_behind(time):
+def test_giving_up_leaves_no_run_behind(patience):
     northflank = Northflank(plan=["dropped before"] * 50)
     with pytest.raises(NorthflankError):
-        start(northflank, time=time)
+        start(northflank, patience)
 
     assert northflank.jobs["single"] == []
 
 
-def test_a_lasting_job_is_put_once(time):
+def test_a_lasting_job_is_put_once(patience):
     northflank = Northflank()
-    start(northflank, LASTING, times=5, time=time)
+    start(northflank, patience, LASTING, times=5)
 
     assert northflank.puts == 1
     assert len(northflank.jobs["lasting"]) == 5
 
 
-def test_a_lasting_job_deleted_by_somebody_is_put_again(time):
+def test_a_lasting_job_deleted_by_somebody_is_put_again(patience):
     class Forgetful(Northflank):
         def __call__(self, request):
             if request.method == "POST" and self.puts == 1 and self.jobs.get("lasting"):
@@ -133,12 +134,12 @@ def test_a_lasting_job_deleted_by_somebody_is_put_again(time):
             return super().__call__(request)
 
     northflank = Forgetful()
-    start(northflank, LASTING, times=2, time=time)
+    start(northflank, patience, LASTING, times=2)
 
     assert northflank.puts == 2
 
 
-def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(time):
+def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(patience):
     class TakenAway(Northflank):
         def __call__(self, request):
             answer = super().__call__(request)
@@ -148,14 +149,14 @@ def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(time):
 
     northflank = TakenAway()
     with pytest.raises(TakenOver):
-        start(northflank, time=time)
+        start(northflank, patience)
 
     assert northflank.puts == 1
 
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
 def test_a_flow_run_taken_over_while_its_job_was_put_or_its_start_repeated_is_not_started(
-    request_, time
+    request_, patience
 ):
     """The question comes after the job is there and before each request, the repeated ones too."""
     northflank = Northflank(plan=["503 before"])
@@ -167,18 +168,18 @@ def test_a_flow_run_taken_over_while_its_job_was_put_or_its_start_repeated_is_no
             raise TakenOver(job="j")
 
     with pytest.raises(TakenOver):
-        start(northflank, request_, time=time, still_ours=still_ours)
+        start(northflank, patience, request_, still_ours=still_ours)
 
     assert asked[0] == (1, 1)
     assert northflank.jobs[request_.name] == []
 
 
-def test_a_missing_project_is_an_error_not_a_loop(time):
+def test_a_missing_project_is_an_error_not_a_loop(patience):
     def nowhere(request):
         return httpx.Response(404, json={"error": {"message": "Not found"}})
 
     with pytest.raises(NotFound, match="project_id"):
-        start(nowhere, time=time)
+        start(nowhere, patience)
 
 
 def test_of_two_runs_in_doubt_the_one_that_goes_on_is_ours():
@@ -198,3 +199,189 @@ def test_of_two_runs_in_doubt_the_one_that_goes_on_is_ours():
         return [run.id for run in await unclaimed(client, P, "j", claimed=taken)]
 
     assert asyncio.run(scenario()) == ["active", "late", "over"]
+
+
+def refusal(status: int) -> httpx.Response:
+    return httpx.Response(status, json={"error": {"message": f"status {status}"}})
+
+
+NONSENSE = {
+    "no id": httpx.Response(200, json={"data": {}}),
+    "an id that is none": httpx.Response(200, json={"data": {"id": None}}),
+    "no data": httpx.Response(200, json={"status": "maintenance"}),
+    "a list": httpx.Response(200, json={"data": []}),
+    "a page": httpx.Response(200, text="<html>"),
+    "cut off": httpx.Response(200, text='{"data": {"id": "r'),
+    "nothing": httpx.Response(200),
+    "another encoding": httpx.DecodingError("Error -3 while decompressing data"),
+    "nested without end": httpx.Response(200, text="[" * 100_000),
+}
+TROUBLE = NONSENSE | {
+    "502": refusal(502),
+    "401": refusal(401),
+    "403": refusal(403),
+    "409": refusal(409),
+    "408": refusal(408),
+    "302": httpx.Response(302, headers={"location": "https://login.test"}),
+    "a page instead of 404": httpx.Response(404, text="<html>nginx</html>"),
+    "a page instead of 400": httpx.Response(400, text="<html>nginx</html>"),
+    "refused connection": httpx.ConnectError("refused"),
+    "dropped": httpx.RemoteProtocolError("dropped"),
+}
+
+
+@dataclass
+class Troubled:
+    """A Northflank that answers *trouble* to what `method` sends, until `passes_at`; it does all the same if `done`."""
+
+    trouble: httpx.Response | Exception
+    time: Callable[[], float]
+    method: str
+    passes_at: float
+    done: bool = False
+    inner: Northflank = field(default_factory=Northflank)
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        struck = request.method == self.method and self.time() < self.passes_at
+        if not struck or self.done:
+            answer = self.inner(request)
+        if not struck:
+            return answer
+        if isinstance(self.trouble, Exception):
+            raise self.trouble
+        return httpx.Response(
+            self.trouble.status_code, headers=self.trouble.headers, content=self.trouble.content
+        )
+
+
+@pytest.mark.parametrize("request_", [SINGLE, LASTING])
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+@pytest.mark.parametrize("trouble", TROUBLE)
+def test_trouble_that_passes_within_the_patience_fails_no_start_and_is_said_once(
+    trouble, method, request_, patience, time, told
+):
+    northflank = Troubled(TROUBLE[trouble], time, method, passes_at=180)
+
+    (run,) = start(northflank, patience, request_)
+
+    assert northflank.inner.jobs[request_.name] == [run.id]
+    assert len(told) == 1
+    assert "It is tried again for up to 600 s." in told[0]
+
+
+@pytest.mark.parametrize("request_", [SINGLE, LASTING])
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_a_run_whose_answer_makes_no_sense_is_found_and_not_started_twice(
+    nonsense, request_, patience, time
+):
+    northflank = Troubled(NONSENSE[nonsense], time, "POST", passes_at=1e9, done=True)
+
+    (run,) = start(northflank, patience, request_)
+
+    assert northflank.inner.jobs[request_.name] == [run.id]
+
+
+@pytest.mark.parametrize("nonsense", NONSENSE)
+def test_a_list_of_runs_that_makes_no_sense_does_not_say_that_nothing_was_started(
+    nonsense, patience, time
+):
+    """As an empty list it would have a second container started."""
+    northflank = Troubled(NONSENSE[nonsense], time, "GET", passes_at=120)
+    northflank.inner.plan = ["503 after"]
+
+    (run,) = start(northflank, patience)
+
+    assert northflank.inner.jobs["single"] == [run.id]
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(401, "put a valid API token"), (403, "Run Job"), (409, "rename one of the two")],
+)
+@pytest.mark.parametrize("method", ["PUT", "POST"])
+def test_trouble_that_outlasts_the_patience_fails_with_its_own_remedy(
+    status, words, method, patience, time
+):
+    northflank = Troubled(refusal(status), time, method, passes_at=1e9)
+
+    with pytest.raises(ApiError, match=words):
+        start(northflank, patience)
+
+    assert 600 <= time.now < 700
+    assert not northflank.inner.jobs.get("single")
+
+
+def test_what_will_not_pass_is_not_waited_for(patience, time, told):
+    with pytest.raises(Rejected):
+        start(Troubled(refusal(400), time, "PUT", passes_at=1e9), patience)
+
+    assert (time.now, told) == (0.0, [])
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"retry-after": "86400"},
+        {"retry-after": "nan"},
+        {"x-ratelimit-reset": "inf"},
+        {"x-ratelimit-reset": "-1"},
+        {"x-ratelimit-reset": "1e308"},
+        {
+            "x-ratelimit-limit": "1000",
+            "x-ratelimit-remaining": "0",
+            "x-ratelimit-reset": "99999999999",
+        },
+    ],
+    ids=str,
+)
+def test_a_wait_that_cannot_be_meant_is_said_and_bounded(headers, patience, time, told):
+    limited = httpx.Response(429, json={"error": {"message": "slow down"}}, headers=headers)
+    northflank = Troubled(limited, time, "POST", passes_at=60)
+
+    (run,) = start(northflank, patience)
+
+    assert northflank.inner.jobs["single"] == [run.id]
+    assert time.now < 300
+    assert told == ["Northflank's rate limit is used up; the start waits 5 s for it."]
+
+
+def test_a_rate_limit_that_lasts_longer_than_the_patience_is_waited_for(patience, time, told):
+    limited = httpx.Response(
+        429, json={"error": {"message": "slow down"}}, headers={"x-ratelimit-reset": "3000"}
+    )
+
+    (run,) = start(Troubled(limited, time, "POST", passes_at=2900), patience)
+
+    assert run.id
+    assert told == ["Northflank's rate limit is used up; the start waits 3000 s for it."]
+
+
+def test_starts_of_a_lasting_job_that_wait_for_trouble_each_say_so(time):
+    """None of them waits silently behind the first."""
+    northflank = Troubled(refusal(502), time, "PUT", passes_at=60)
+    heard: list[list[str]] = [[], [], []]
+
+    async def sleep(seconds: float) -> None:
+        await time.sleep(seconds)
+        await asyncio.sleep(0)  # the others go on meanwhile
+
+    async def scenario():
+        client = NorthflankClient(
+            Access(token="t"),
+            transport=httpx.MockTransport(northflank),
+            budget=RateBudget(clock=time),
+        )
+        starter = Starter(client.at_once(), sleep=sleep)
+
+        async def taken():
+            return ()
+
+        patiences = [Patience(seconds=600, tell=it.append, sleep=sleep, clock=time) for it in heard]
+        return await asyncio.gather(
+            *(starter.start(P, LASTING, patience=it, claimed=taken) for it in patiences)
+        )
+
+    runs = asyncio.run(scenario())
+
+    assert len({run.id for run in runs}) == len(northflank.inner.jobs["lasting"]) == 3
+    assert [len(it) for it in heard] == [1, 1, 1]

@@ -54,21 +54,21 @@ async def prefect(answer):
             yield client
 
 
-async def in_turn(answer, *, offered: bool) -> tuple[bool, float]:
+async def in_turn(answer, *, offered: bool, flow_run=FLOW_RUN) -> tuple[bool, float]:
     """Let the flow run have its turn; return whether it is still in hand, and how many slots of --limit are taken."""
     async with prefect(answer) as client:
         worker = NorthflankWorker(work_pool_name="nf")
         worker._client = client  # noqa: SLF001 (what `setup` would open)
         worker._limiter = anyio.CapacityLimiter(1)  # noqa: SLF001 (as with --limit 1)
         entries = [
-            WorkerFlowRunResponse(work_pool_id=uuid4(), work_queue_id=uuid4(), flow_run=FLOW_RUN)
+            WorkerFlowRunResponse(work_pool_id=uuid4(), work_queue_id=uuid4(), flow_run=flow_run)
         ]
         worker._in_hand.add(FLOW_RUN.id)  # noqa: SLF001 (offered, and not submitted by the base worker)
         await worker._submit_scheduled_flow_runs(entries if offered else [])  # noqa: SLF001
         worker._in_hand.clear()  # noqa: SLF001
         worker._submitting_flow_run_ids.add(FLOW_RUN.id)  # noqa: SLF001 (as the base worker does)
         worker.limiter.acquire_on_behalf_of_nowait(FLOW_RUN.id)
-        await worker._submit_run(FLOW_RUN)  # noqa: SLF001
+        await worker._submit_run(flow_run)  # noqa: SLF001
         return FLOW_RUN.id in worker._submitting_flow_run_ids, worker.limiter.borrowed_tokens  # noqa: SLF001
 
 
@@ -89,16 +89,67 @@ def taken(_request: httpx.Request) -> httpx.Response:
         (lambda _: httpx.Response(200, json=[]), True),
         (taken, True),
         (lambda _: httpx.Response(503), True),
+        (lambda _: httpx.Response(401), True),
+        (lambda _: httpx.Response(302, headers={"location": "/login"}), True),
+        (lambda _: httpx.Response(200, text="<html>"), True),
+        (lambda _: httpx.Response(200, text='[{"id": "07db'), True),
+        (lambda _: httpx.Response(200, json={"status": "maintenance"}), True),
+        (lambda _: httpx.Response(422, json={}), True),
     ],
-    ids=["not offered any more", "deleted", "taken by somebody else", "no answer"],
+    ids=[
+        "not offered any more",
+        "deleted",
+        "taken by somebody else",
+        "503",
+        "401",
+        "302",
+        "a page",
+        "cut off",
+        "another shape",
+        "422",
+    ],
 )
 def test_a_flow_run_that_is_not_submitted_in_its_turn_is_let_go(answer, offered):
     assert asyncio.run(in_turn(answer, offered=offered)) == (False, 0)
 
 
-def test_an_answer_that_will_not_change_is_raised():
-    with pytest.raises(httpx.HTTPStatusError):
-        asyncio.run(in_turn(lambda _: httpx.Response(403), offered=True))
+def test_a_flow_run_whose_deployment_was_deleted_while_it_waited_is_cancelled_in_words(caplog):
+    """Prefect's base worker logs a traceback that ends in `ObjectNotFound: None`."""
+    waiting = FLOW_RUN.model_copy(
+        update={"deployment_id": uuid4(), "state": State(id=uuid4(), type=StateType.SCHEDULED)}
+    )
+    sent = []
+
+    def server(request: httpx.Request) -> httpx.Response:
+        if "/deployments/" in request.url.path:
+            return httpx.Response(404, json={"detail": "Deployment not found"})
+        if request.url.path.endswith("set_state"):
+            sent.append(json.loads(request.content)["state"])
+            accepted = {"status": "ACCEPT", "details": {"type": "accept_details"}, "state": None}
+            return httpx.Response(201, json=accepted)
+        return httpx.Response(200, json=[waiting.model_dump(mode="json")])
+
+    assert asyncio.run(in_turn(server, offered=True, flow_run=waiting)) == (False, 0)
+
+    assert [(it["type"], it["message"]) for it in sent] == [
+        ("CANCELLED", "Cancelled: its deployment was deleted while it waited.")
+    ]
+    assert "its deployment was deleted" in caplog.text
+    assert "ObjectNotFound" not in caplog.text
+
+
+def test_a_page_instead_of_the_deployment_does_not_cancel_the_flow_run():
+    waiting = FLOW_RUN.model_copy(
+        update={"deployment_id": uuid4(), "state": State(id=uuid4(), type=StateType.SCHEDULED)}
+    )
+
+    def server(request: httpx.Request) -> httpx.Response:
+        assert not request.url.path.endswith("set_state")
+        if "/deployments/" in request.url.path:
+            return httpx.Response(404, text="<html>nginx</html>")
+        return httpx.Response(200, json=[waiting.model_dump(mode="json")])
+
+    assert asyncio.run(in_turn(server, offered=True, flow_run=waiting)) == (False, 0)
 
 
 COMPLETED = State(id=uuid4(), type=StateType.COMPLETED, name="Completed")

@@ -1,0 +1,164 @@
+"""What a loop of the worker meets again and again is said once, and does not end the loop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from uuid import UUID, uuid4
+
+import anyio
+import httpx
+import pytest
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.objects import FlowRun
+from prefect.exceptions import Abort, Pause
+from prefect.settings import (
+    PREFECT_CLIENT_MAX_RETRIES,
+    PREFECT_LOGGING_TO_API_ENABLED,
+    temporary_settings,
+)
+from prefect_northflank import NorthflankWorker
+from prefect_northflank.errors import error_for
+from prefect_northflank.recurring import Recurring
+
+FLOW_RUN = FlowRun(id=UUID(int=1), flow_id=UUID(int=2), name="amber-bat")
+ANSWERS = {
+    "401": httpx.Response(401, json={"detail": "no"}),
+    "403": httpx.Response(403),
+    "404 of a proxy": httpx.Response(404, text="<html>"),
+    "302": httpx.Response(302, headers={"location": "/login"}),
+    "422": httpx.Response(422, json={}),
+    "500": httpx.Response(500),
+    "a page": httpx.Response(200, text="<html>"),
+    "cut off": httpx.Response(200, text='[{"id": "07db'),
+    "another shape": httpx.Response(200, json={"status": "maintenance"}),
+    "a number": httpx.Response(200, json=7),
+    "nested without end": httpx.Response(200, text="[" * 100_000),
+    "another encoding": httpx.DecodingError("Error -3 while decompressing data"),
+    "no connection": httpx.ConnectError("refused"),
+}
+
+
+def of_a_worker(answer, scenario):
+    """Run *scenario* with a worker that is set up, on a Prefect that gives this answer to everything."""
+
+    def prefect(_request: httpx.Request) -> httpx.Response:
+        if isinstance(answer, Exception):
+            raise answer
+        return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+
+    async def run():
+        settings = {"transport": httpx.MockTransport(prefect)}
+        async with (
+            PrefectClient("http://prefect.test/api", httpx_settings=settings) as client,
+            anyio.create_task_group() as tasks,
+        ):
+            worker = NorthflankWorker(work_pool_name="nf")
+            worker._client, worker._runs_task_group = client, tasks  # noqa: SLF001 (what `setup` would open)
+            worker.is_setup = worker._has_successfully_synced = True  # noqa: SLF001 (as after a first heartbeat)
+            await scenario(worker)
+
+    given = {PREFECT_CLIENT_MAX_RETRIES: 0, PREFECT_LOGGING_TO_API_ENABLED: False}
+    with temporary_settings(given):
+        asyncio.run(run())
+
+
+@pytest.mark.parametrize("answer", ANSWERS)
+def test_no_answer_of_prefect_ends_a_loop_or_a_task_of_the_worker(answer, caplog):
+    """Whatever leaves one of these ends Prefect's base worker, with all its flow runs."""
+
+    async def scenario(worker: NorthflankWorker) -> None:
+        for _ in range(5):
+            assert await worker.get_and_submit_flow_runs() == []
+            await worker._sync_and_initialize()  # noqa: SLF001 (what Prefect's loop calls)
+            await worker._cancel_run(uuid4())  # noqa: SLF001 (what Prefect's observer starts)
+        worker._offered = frozenset({FLOW_RUN.id})  # noqa: SLF001 (offered)
+        worker._submitting_flow_run_ids.add(FLOW_RUN.id)  # noqa: SLF001 (as the base worker does)
+        await worker._submit_run(FLOW_RUN)  # noqa: SLF001 (what the base worker starts)
+        assert worker._submitting_flow_run_ids == set()  # noqa: SLF001 (it can be offered again)
+
+    of_a_worker(ANSWERS[answer], scenario)
+
+    said = [
+        it.getMessage().split(":")[0]
+        for it in caplog.records
+        if "prefect_northflank" in it.pathname
+    ]
+    # A 404 is Prefect's word for a pool, or a flow run, that is not there.
+    assert len(said) == len(set(said)) <= 4
+    assert "Could not send Prefect a heartbeat" in said or answer == "404 of a proxy"
+
+
+@pytest.mark.parametrize("answer", ["a page", "cut off", "another shape", "another encoding"])
+def test_a_worker_that_meets_nonsense_at_its_start_waits_for_prefect(answer):
+    async def scenario(worker: NorthflankWorker) -> None:
+        worker.is_setup = False
+        await worker._sync_and_initialize()  # noqa: SLF001 (what `setup` calls)
+
+    of_a_worker(ANSWERS[answer], scenario)
+
+
+def test_a_key_that_prefect_refuses_at_the_start_is_the_end():
+    async def scenario(worker: NorthflankWorker) -> None:
+        worker.is_setup = False
+        with pytest.raises(httpx.HTTPStatusError, match="401"):
+            await worker._sync_and_initialize()  # noqa: SLF001 (what `setup` calls)
+
+    of_a_worker(ANSWERS["401"], scenario)
+
+
+@pytest.mark.parametrize("error", [ValueError("odd"), Abort("no"), Pause("paused"), KeyError("id")])
+def test_an_error_said_once_is_said_again_after_it_has_passed(error, caplog):
+    caplog.set_level(logging.INFO)
+    recurring = Recurring(logging.getLogger("test"))
+
+    for trouble in (error, error, None, None, error):
+        with recurring.survived("count"):
+            if trouble is not None:
+                raise trouble
+
+    said = [it.getMessage().split(":")[0] for it in caplog.records]
+    assert said == ["Could not count", "Could count again.", "Could not count"]
+
+
+def test_the_same_trouble_with_another_job_of_northflank_is_no_news(caplog):
+    recurring = Recurring(logging.getLogger("test"))
+
+    for job in ("a", "b", "c"):
+        recurring.met("look", error_for(status=502, method="GET", path=f"/jobs/{job}", message="x"))
+
+    assert len(caplog.records) == 1
+
+
+def test_only_what_may_be_a_fault_of_ours_is_said_with_a_traceback(caplog):
+    recurring = Recurring(logging.getLogger("test"))
+
+    recurring.met("ask", httpx.ReadTimeout("slow"))
+    recurring.met("ask", ZeroDivisionError("division by zero"))
+
+    assert [it.exc_info is not None for it in caplog.records] == [False, True]
+
+
+def test_an_observer_of_cancellations_that_gave_up_is_replaced_at_the_next_heartbeat():
+    worker = NorthflankWorker(work_pool_name="nf")
+
+    class Observer:
+        on_failure = None
+
+        def __init__(self) -> None:
+            self.observed: set[UUID] = set()
+
+        def add_in_flight_flow_run_id(self, flow_run_id: UUID) -> None:
+            self.observed.add(flow_run_id)
+
+    first = Observer()
+    worker._cancelling_observer = first  # noqa: SLF001 (what the base worker has made)
+    asyncio.run(worker._setup_cancellation_observer())  # noqa: SLF001 (called with each heartbeat)
+    assert first.on_failure is not None
+    first.on_failure(set())
+    assert worker._cancelling_observer is None  # noqa: SLF001 (so that the base worker makes another one)
+
+    worker._submitting_flow_run_ids.add(FLOW_RUN.id)  # noqa: SLF001 (one that is being submitted then)
+    worker._cancelling_observer = second = Observer()  # noqa: SLF001 (as above)
+    asyncio.run(worker._setup_cancellation_observer())  # noqa: SLF001 (as above)
+    assert second.observed == {FLOW_RUN.id}
