@@ -35,10 +35,11 @@ Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 
 
 def read_critically(client: PrefectClient, log: Log) -> None:
-    """Have *client* not believe two things that an answer can say; a second call changes nothing.
+    """Have *client* not believe three things that an answer can say; a second call changes nothing.
 
-    It would wait as long as `Retry-After` says, be it a day, and say nothing. And it takes any 404, a proxy's page too,
-    for the word that a deployment, flow or pool has been deleted, upon which Prefect's base worker cancels flow runs.
+    It would wait as long as `Retry-After` says, be it a day, and say nothing. It takes any 404, a proxy's page too, for
+    the word that a deployment, flow or pool has been deleted, upon which Prefect's base worker cancels flow runs. And it
+    follows a 302, which no API of Prefect answers, to a login page, and takes what is there for the answer.
     """
     hooks = client._client.event_hooks["response"]  # noqa: SLF001 (it offers no other way to its HTTP client)
     if not any(isinstance(hook, _Critic) for hook in hooks):
@@ -52,7 +53,8 @@ class _Critic:
 
     async def __call__(self, response: httpx.Response) -> None:
         refuses = response.is_client_error and response.status_code not in _PASSING
-        if refuses and "json" not in response.headers.get("content-type", ""):
+        is_page = refuses and "json" not in response.headers.get("content-type", "")
+        if is_page or response.status_code in (httpx.codes.FOUND, httpx.codes.SEE_OTHER):
             response.status_code = httpx.codes.BAD_GATEWAY
         asked = response.headers.get("retry-after")
         if asked is not None and not _is_short(asked):

@@ -238,14 +238,19 @@ def test_a_wait_that_prefect_asks_for_is_bounded_and_said_once(asked, caplog, mo
     [
         (httpx.Response(404, json={"detail": "Flow not found"}), ObjectNotFound),
         (httpx.Response(404, html="<html>nginx</html>"), httpx.HTTPStatusError),
+        (httpx.Response(302, headers={"location": "/login"}), httpx.HTTPStatusError),
     ],
-    ids=["Prefect's own", "a page"],
+    ids=["Prefect's own", "a page", "a way to a login page"],
 )
 def test_only_prefects_own_404_says_that_something_was_deleted(answer, raised):
     """Upon a 404 for a deployment Prefect's base worker cancels the flow run."""
 
+    def server(request: httpx.Request) -> httpx.Response:
+        elsewhere = httpx.Response(404, json={"detail": "Not Found"})
+        return elsewhere if request.url.path == "/login" else answer
+
     async def scenario():
-        settings = {"transport": httpx.MockTransport(lambda _: answer)}
+        settings = {"transport": httpx.MockTransport(server)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             read_critically(client, logging.getLogger("test"))
             await client.read_deployment(uuid4())
