@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from northflank_emulator import Emulator, Outcome
+from northflank_emulator import Emulator
 
 pytestmark = pytest.mark.slow
 
@@ -97,17 +97,17 @@ def test_the_form_of_a_deployment_has_a_field_for_each_parameter_with_its_help(s
 
 
 def test_the_emulators_page_shows_runs_and_their_states(page, picture):
-    outcomes = [
-        Outcome(job="nightly-report", exit_codes=(1,)),
-        Outcome(job="*", lines=("epoch 1 of 8",)),
-    ]
-    with Emulator(outcomes=outcomes) as emulator:
+    commands = {"digits-flow": "sh -c 'echo epoch 1 of 8'", "nightly-report": "sh -c 'exit 1'"}
+    with Emulator() as emulator:
         jobs = f"/v1/projects/{emulator.project}/jobs"
-        for name in ("digits-flow", "nightly-report"):
+        for name, command in commands.items():
             body = {
                 "name": name,
                 "billing": {"deploymentPlan": "nf-compute-20"},
-                "deployment": {"external": {"imagePath": "prefecthq/prefect:3-python3.11"}},
+                "deployment": {
+                    "external": {"imagePath": "prefecthq/prefect:3-python3.11"},
+                    "docker": {"configType": "customCommand", "customCommand": command},
+                },
                 "settings": {"backoffLimit": 0},
             }
             job = emulator.call("PUT", jobs, body)["id"]
@@ -117,4 +117,7 @@ def test_the_emulators_page_shows_runs_and_their_states(page, picture):
         page.get_by_text("Not the real Northflank").wait_for()
         page.get_by_text("succeeded", exact=True).wait_for()
         page.get_by_text("failed", exact=True).wait_for()
+        page.get_by_text("1 (completed)").wait_for()
+        page.get_by_text("1 (exit code 1)").wait_for()
+        page.get_by_text("nothing runs").wait_for()
         picture(page, "emulator")

@@ -180,7 +180,7 @@ class _Drive:
         except ImagePullError as error:
             _log.warning("run %s waits: %s", self._run.name, error)
             now = self._around.clock.now()
-            self._save(run_state.waiting(self._run, "waits for an image that is not there", now))
+            self._save(run_state.waiting(self._run, "no such image", now))
             await self._stopped_at_last()
             return None
         except OSError as error:

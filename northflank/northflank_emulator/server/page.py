@@ -1,5 +1,6 @@
 """The page for people: projects, jobs, runs and their logs, rendered on the server."""
 
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -214,8 +215,11 @@ def _doing(run: Run) -> str:
 
 def _attempts(run: Run) -> str:
     """How many attempts there were, and how each of them is or ended."""
-    words = ", ".join(_attempt_words(it) for it in run.containers)
-    return f"{len(run.containers)} ({words})" if words else "0"
+    counted = Counter(_attempt_words(it) for it in run.containers)
+    words = ", ".join(
+        f"{words} x{count}" if count > 1 else words for words, count in counted.items()
+    )
+    return f"{counted.total()} ({words})" if words else "0"
 
 
 def _attempt_words(attempt: Container) -> str:

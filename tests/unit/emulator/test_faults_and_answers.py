@@ -454,6 +454,7 @@ def test_inherited_variables_are_shown_to_those_who_may_read_groups(stage):
     [
         (Outcome(), 0, "1 (completed)"),
         (Outcome(exit_codes=(3, 0)), 1, "2 (exit code 3, completed)"),
+        (Outcome(exit_codes=(3,)), 2, "3 (exit code 3 x3)"),
     ],
 )
 def test_the_page_counts_attempts_and_says_how_each_ended(stage, outcome, backoff, shown):
@@ -485,6 +486,20 @@ def test_the_page_shows_where_each_image_comes_from_and_what_was_built(stage):
         '<span class="badge success">success</span>',
     ):
         assert f">{words}</p>" in overview or words in overview
+
+
+def test_the_page_says_that_a_run_waits_for_an_image_that_is_not_there(stage, until, tmp_path):
+    images = tmp_path / "images.toml"
+    images.write_text(f'[[image]]\npattern = "other/*"\nbin = "{tmp_path}"\n')
+    it = stage(images=images)
+    it.job()
+    run = it.start()
+
+    until(lambda: it.get("/").text, lambda page: ">1 (no such image)</td>" in page)
+
+    page = it.get(f"/runs/demo/the-job/{run}").text
+    assert "live: reloads every 2 s" in page
+    assert "example/image:1" in page
 
 
 def test_the_page_tells_faults_in_words(stage):
