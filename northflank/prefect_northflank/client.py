@@ -77,13 +77,15 @@ class NorthflankClient:
         """Create the job of this name, or make it equal to *body*: the same done twice."""
         return Job.parse(_object(await self._call("PUT", f"{project.path}/jobs", body=body)))
 
-    async def delete_job(self, project: Project, job: str) -> None:
+    async def delete_job(
+        self, project: Project, job: str, *, purpose: Purpose = Purpose.LIFECYCLE
+    ) -> None:
         """Delete a job with its runs and logs.
 
         Raises:
             NotFound: there is no such job (any more).
         """
-        await self._call("DELETE", f"{project.path}/jobs/{job}")
+        await self._call("DELETE", f"{project.path}/jobs/{job}", purpose=purpose)
 
     async def jobs(self, project: Project) -> AsyncIterator[Job]:
         """List all jobs of the project, a call per 100."""

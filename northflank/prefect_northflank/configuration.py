@@ -12,7 +12,7 @@ from prefect.workers.base import BaseJobConfiguration
 from pydantic import PrivateAttr
 from typing_extensions import Self
 
-from prefect_northflank import environment, gate, names
+from prefect_northflank import environment, gate
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.blocks import Northflank
@@ -29,7 +29,8 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
 
     _flow_run: FlowRun | None = PrivateAttr(default=None)
     _lasting_name: str = PrivateAttr(default="")
-    _lasting_identity: str = PrivateAttr(default="")
+    _lasting_served: str = PrivateAttr(default="")
+    _lasting_pool: str = PrivateAttr(default="")
     _pool: str = PrivateAttr(default="")
 
     @classmethod
@@ -62,12 +63,15 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         # An evicted run goes back to its work pool instead of staying RUNNING with nothing behind it.
         self.env.setdefault(SIGTERM_BEHAVIOR, "reschedule")
         self.command = self.command or self.deployment_docker_custom_command
+        # A name with the flow run in it cannot be that of a job for all of them.
+        named = bool(self.name) and "ctx.flow_run" not in (self.name or "")
         super().prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
         self._flow_run = flow_run
         self._pool = work_pool.name if work_pool else ""
-        self._lasting_name, self._lasting_identity = _what_lasts(
-            flow_run, deployment, flow, work_pool
-        )
+        parts = [part for part in (flow and flow.name, deployment and deployment.name) if part]
+        self._lasting_name = str(self.name) if named else "-".join(parts)
+        self._lasting_served = str(flow_run.deployment_id or flow_run.flow_id)
+        self._lasting_pool = str(work_pool.id if work_pool else "")
 
     @property
     def pool(self) -> str:
@@ -162,24 +166,8 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             env={**env, **gate.environment_of(claim)} if gated else env,
             labels=self.labels,
             submission=submission,
-            lasting_name=self._lasting_name
-            if self.name in (None, flow_run.name)
-            else str(self.name),
-            lasting_identity=self._lasting_identity,
+            lasting_name=self._lasting_name,
+            lasting_served=self._lasting_served,
+            lasting_pool=self._lasting_pool,
             tags=tags,
         )
-
-
-def _what_lasts(
-    flow_run: FlowRun,
-    deployment: DeploymentResponse | None,
-    flow: Flow | None,
-    work_pool: WorkPool | None,
-) -> tuple[str, str]:
-    """Return the readable name and the identity of what a lasting job serves."""
-    parts = [part for part in (flow and flow.name, deployment and deployment.name) if part]
-    served = [
-        str(flow_run.deployment_id or flow_run.flow_id),
-        str(work_pool.id if work_pool else ""),
-    ]
-    return names.slug("-".join(parts) or flow_run.name, limit=names.MAX_JOB_NAME), ":".join(served)

@@ -126,6 +126,42 @@ def test_lasting_jobs_keep_a_history_per_deployment(served, prefect, conftest):
     )
 
 
+def test_a_lasting_job_gives_way_to_another_one_when_nothing_of_it_runs(
+    pool, prefect, conftest, tmp_path
+):
+    quick = {"PREFECT_NORTHFLANK_TIDY_SECONDS": "1", "PREFECT_NORTHFLANK_ADOPT_SECONDS": "1"}
+    deployment = pool.deploy("hello", cleanup_job=False)
+
+    def lasting() -> set[str]:
+        return {job for job in pool.northflank.jobs() if job.startswith("hello-test-")}
+
+    others = lasting()
+    with pool.worker("one", **quick):
+        first = job_of(prefect.wait_for(prefect.trigger(deployment)))
+    prefect.post(f"/deployments/{deployment}", {"description": "changed"}, method="PATCH")
+    with pool.worker("two", **quick) as worker:
+        marker = tmp_path / "marker"
+        slow = prefect.trigger(deployment, seconds=25, marker=str(marker))
+        conftest.wait_until(marker.exists, "the flow has begun")
+        assert job_of(prefect.flow_run(slow)) == first, "worker and change make no other job"
+
+        variables = prefect.post(f"/deployments/{deployment}", method="GET")["job_variables"]
+        other = {"job_variables": variables | {"deployment_grace_period_seconds": 30}}
+        prefect.post(f"/deployments/{deployment}", other, method="PATCH")
+        second = job_of(prefect.wait_for(prefect.trigger(deployment)))
+        assert lasting() - others == {first, second}
+
+        assert prefect.wait_for(slow)["state_type"] == "COMPLETED"
+        conftest.wait_until(
+            lambda: lasting() - others == {second}, "the superseded one is deleted", patience=60
+        )
+        prefect.post(f"/deployments/{deployment}", method="DELETE")
+        conftest.wait_until(
+            lambda: not lasting() - others, "that of a deleted deployment is, too", patience=60
+        )
+        assert "Traceback" not in worker.output
+
+
 def test_a_running_flow_run_can_be_cancelled(served, prefect, conftest, tmp_path):
     flow_run = prefect.trigger(served.deploy("hello"), seconds=120, marker=str(tmp_path / "marker"))
     conftest.wait_until((tmp_path / "marker").exists, "the flow has begun")
