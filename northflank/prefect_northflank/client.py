@@ -187,8 +187,11 @@ class NorthflankClient:
         Raises:
             Conflict: it exists.
         """
-        prefix = f"/v1/teams/{quote(team, safe='')}" if team else "/v1"
-        await self._call("POST", f"{prefix}/tags", body=body)
+        await self._call("POST", _tags(team), body=body)
+
+    async def tag(self, name: str, *, team: str | None) -> JsonObject:
+        """Read a tag of the account: the API's object."""
+        return _object(await self._call("GET", f"{_tags(team)}/{name}"))
 
     async def project_name(self, project: Project, *, purpose: Purpose = Purpose.LIFECYCLE) -> str:
         """Read the project's name: the cheapest call that proves token, team and project."""
@@ -305,6 +308,10 @@ def is_ambiguous(failure: NorthflankError) -> bool:
     return isinstance(failure, ServerFailed) or (
         isinstance(failure, Unreachable) and failure.delivery is Delivery.UNKNOWN
     )
+
+
+def _tags(team: str | None) -> str:
+    return f"/v1/teams/{quote(team, safe='')}/tags" if team else "/v1/tags"
 
 
 def _message(whole: JsonObject, response: httpx.Response) -> str:

@@ -64,6 +64,12 @@ class JobRequest:
         """Whether the job's image is built from a repository."""
         return "vcs" in _object(self.body.get("deployment"))
 
+    @property
+    def tags(self) -> Sequence[str]:
+        """The tags of the job."""
+        tags = self.body.get("tags")
+        return [str(tag) for tag in tags] if isinstance(tags, list) else ()
+
 
 def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
     """Return the job for *subject* under *variables*.

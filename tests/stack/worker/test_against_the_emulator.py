@@ -10,10 +10,12 @@ from uuid import uuid4
 import pytest
 import yaml
 from northflank_emulator import Emulator
+from northflank_emulator.access import Role
 from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.client import NorthflankClient
+from prefect_northflank.errors import Rejected
 from prefect_northflank.job import Subject, request_for
 from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.secrets import SecretGroups
@@ -162,6 +164,24 @@ def test_a_lasting_job_is_one_job_for_many_runs(answers):
     jobs, all_there = with_client(answers, scenario)
     assert len(jobs) == 1
     assert all_there
+
+
+def test_a_run_that_lacks_its_tag_names_the_permission_and_no_job_variable():
+    settings = Settings(rate_limit=None, tokens={"t": Role.WORKER})
+
+    async def scenario(client, starter):
+        groups = SecretGroups(client)
+        secret = {"PREFECT_API_KEY": "pnu_1"}
+        tag = await groups.tag_for(P, pool="nf", secret=secret, identity="https://p/api")
+        asked = request(tags=[tag])
+        with pytest.raises(Rejected) as refused:
+            await starter.start(P, asked, claimed=nothing_claimed)
+        return groups.reason_for(refused.value, P, tags=asked.tags)
+
+    with Emulator(settings) as emulator:
+        reason = str(with_client(emulator, scenario))
+    assert "lacks the permission 'Account > Platform > Tags > Create'" in reason
+    assert "job variable" not in reason
 
 
 def test_only_jobs_with_the_tag_inherit_the_secret(answers):
