@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
 from prefect_northflank.api import JobRun, Project, moment
+from prefect_northflank.budget import Purpose
 from prefect_northflank.builds import ensure_built
 from prefect_northflank.client import NorthflankClient, is_ambiguous
-from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
+from prefect_northflank.errors import ApiError, NorthflankError, NotFound, TakenOver
 from prefect_northflank.job import JobRequest, digest
 
 LOOKS_AFTER_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -51,6 +53,7 @@ class Starter:
         self._client = client
         self._sleep = sleep
         self._put: dict[tuple[Project, str], str] = {}
+        self._in_doubt: set[tuple[Project, str]] = set()
         self._locks: defaultdict[tuple[Project, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(
@@ -69,7 +72,13 @@ class Starter:
         """
         ask = _Questions(claimed=claimed, still_ours=still_ours)
         if not request.lasting:
-            return await self._start(project, request, ask)
+            try:
+                return await self._start(project, request, ask)
+            except NorthflankError as failure:
+                await self._remove_if_not_started(project, request, failure)
+                raise
+            finally:
+                self._in_doubt.discard((project, request.name))
         async with self._locks[project, request.name]:
             return await self._start(project, request, ask)
 
@@ -87,6 +96,7 @@ class Starter:
             except NorthflankError as failure:
                 if not is_ambiguous(failure):
                     raise
+                self._in_doubt.add((project, request.name))
                 found = await self._find(
                     project, request, ask.claimed, since=began - CLOCKS_DIFFER_BY
                 )
@@ -96,6 +106,16 @@ class Starter:
                     raise
         message = "the last attempt returns or raises"
         raise AssertionError(message)
+
+    async def _remove_if_not_started(
+        self, project: Project, request: JobRequest, failure: NorthflankError
+    ) -> None:
+        """Delete the job of one flow run if surely nothing was started in it; what is in doubt is the janitor's."""
+        never_made = isinstance(failure, ApiError) and failure.method == "PUT"
+        if never_made or (project, request.name) in self._in_doubt:
+            return
+        with suppress(NorthflankError):
+            await self._client.delete_job(project, request.name, purpose=Purpose.MONITORING)
 
     def _forget(self, project: Project, request: JobRequest, gone: NotFound) -> None:
         """Put a lasting job again that somebody deleted since we put it.

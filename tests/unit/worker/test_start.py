@@ -13,7 +13,7 @@ from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.budget import RateBudget
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
+from prefect_northflank.errors import NorthflankError, NotFound, Rejected, TakenOver
 from prefect_northflank.job import JobRequest
 from prefect_northflank.start import Starter, unclaimed
 
@@ -37,6 +37,9 @@ class Northflank:
             name = json.loads(request.content)["name"]
             self.jobs.setdefault(name, [])
             return httpx.Response(200, json={"data": {"id": name, "name": name}})
+        if request.method == "DELETE":
+            self.jobs.pop(request.url.path.rpartition("/")[2], None)
+            return httpx.Response(200, json={"data": {}})
         if found is None or found.group(1) not in self.jobs:
             return httpx.Response(404, json={"error": {"message": "Not found"}})
         runs = self.jobs[found.group(1)]
@@ -46,6 +49,8 @@ class Northflank:
         fault = self.plan.pop(0) if self.plan else "none"
         if fault in {"dropped before", "503 before"}:
             return self._lose(fault)
+        if fault == "refused":
+            return httpx.Response(400, json={"error": {"message": "no such plan"}})
         runs.append(f"run-{len(runs)}")
         return (
             self._lose(fault)
@@ -115,6 +120,41 @@ def test_giving_up_leaves_no_run_behind(time):
         start(northflank, time=time)
 
     assert northflank.jobs["single"] == []
+
+
+def test_a_job_whose_start_was_refused_is_deleted(time):
+    northflank = Northflank(plan=["refused"])
+    with pytest.raises(Rejected):
+        start(northflank, time=time)
+
+    assert northflank.jobs == {}
+
+
+def test_a_job_that_may_have_been_started_stays_though_a_second_start_was_refused(time):
+    northflank = Northflank(plan=["503 before", "refused"])
+    with pytest.raises(Rejected):
+        start(northflank, time=time)
+
+    assert northflank.jobs == {"single": []}
+
+
+def test_a_lasting_job_stays_when_a_start_was_refused(time):
+    northflank = Northflank(plan=["refused"])
+    with pytest.raises(Rejected):
+        start(northflank, LASTING, time=time)
+
+    assert northflank.jobs == {"lasting": []}
+
+
+def test_a_job_whose_flow_run_was_taken_over_before_its_start_is_deleted(time):
+    async def cancelled():
+        raise TakenOver(job="j")
+
+    northflank = Northflank()
+    with pytest.raises(TakenOver):
+        start(northflank, time=time, still_ours=cancelled)
+
+    assert northflank.jobs == {}
 
 
 def test_a_lasting_job_is_put_once(time):
