@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections import deque
@@ -198,6 +199,8 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
     for prefix, follower in followers.items():
         for line in deque(follower.new_lines(), maxlen=max(lines, 0)):
             click.echo(prefix + line)
+    # A shell lets what a script starts with `&` ignore the signal that is to end this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     while follow:
         for prefix, follower in followers.items():
             for line in follower.new_lines():
