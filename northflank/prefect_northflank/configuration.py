@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.utilities import inject_client
 from prefect.workers.base import BaseJobConfiguration
 from pydantic import PrivateAttr
 from typing_extensions import Self
@@ -15,6 +17,7 @@ from typing_extensions import Self
 from prefect_northflank import environment, gate
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
+from prefect_northflank.block_references import Block, origins
 from prefect_northflank.blocks import Northflank
 from prefect_northflank.claims import Claim
 from prefect_northflank.environment import SIGTERM_BEHAVIOR, JobEnvironment
@@ -32,10 +35,37 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     _lasting_served: str = PrivateAttr(default="")
     _lasting_pool: str = PrivateAttr(default="")
     _pool: str = PrivateAttr(default="")
+    _secret_origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def _base_environment(cls) -> dict[str, str]:
         return environment.shippable(super()._base_environment())
+
+    @classmethod
+    @inject_client
+    async def from_template_and_values(
+        cls,
+        base_job_template: dict[str, Any],
+        values: dict[str, Any],
+        client: PrefectClient | None = None,
+    ) -> Self:
+        """Build the configuration, and remember which of its environment comes from blocks that keep secrets."""
+        if client is None:
+            message = "inject_client gives one"
+            raise RuntimeError(message)
+        # Told first: Prefect takes the defaults of `env` out of what it is given.
+        written = origins(base_job_template, values)
+        made: Self = await super().from_template_and_values(
+            base_job_template, values, client=client
+        )
+        secret = {it: await _is_secret(it, client) for it in written.blocks}
+        keys = {*made.env, *(made.runtime_environment or {})}
+        made._secret_origins = {
+            key: origin.text
+            for key in keys
+            if (origin := written.of(key)) and any(secret[it] for it in origin.blocks)
+        }
+        return made
 
     @classmethod
     async def resolve_for_flow_run(
@@ -120,7 +150,10 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         """
         given = {key: value for key, value in self.env.items() if value is not None}
         return environment.job_environment(
-            given, base_url=access.base_url, expand_templates=self.expand_templates
+            given,
+            base_url=access.base_url,
+            expand_templates=self.expand_templates,
+            secret=self._secret_origins,
         )
 
     @property
@@ -142,13 +175,15 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     def secret_identity(self, secret: Mapping[str, str]) -> str:
         """Return what tells this secret group from others of the pool: the Prefect server, and values of the user's own.
 
-        A new value of the worker's own setting replaces the old one in the same group.
+        A new value of the worker's own setting, or of a block, replaces the old one in the same group.
         """
         server = self.env.get("PREFECT_API_URL") or ""
         own = self._base_environment()
-        if all(own.get(key) == value for key, value in secret.items()):
-            return server
-        return f"{server} {sorted(secret.items())}"
+        given = {key: it for key, it in secret.items() if key not in self._secret_origins}
+        of_blocks = {key: it for key, it in self._secret_origins.items() if key in secret}
+        if all(own.get(key) == value for key, value in given.items()):
+            return f"{server} {sorted(of_blocks.items())}" if of_blocks else server
+        return f"{server} {sorted((given | of_blocks).items())}"
 
     def subject(
         self, *, submission: str, env: Mapping[str, str], tags: Sequence[str], claim: Claim
@@ -171,3 +206,14 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             lasting_pool=self._lasting_pool,
             tags=tags,
         )
+
+
+async def _is_secret(block: Block, client: PrefectClient) -> bool:
+    """Whether a block keeps something secret, as its type says."""
+    document = (
+        await client.read_block_document(UUID(block.id))
+        if block.id
+        else await client.read_block_document_by_name(block.name, block.slug)
+    )
+    schema = document.block_schema
+    return schema is None or bool(schema.fields.get("secret_fields"))

@@ -1,4 +1,4 @@
-"""Puts what opens the Prefect API into a Northflank secret group that only this work pool's jobs inherit."""
+"""Puts secrets into Northflank secret groups that only those jobs inherit which need them."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ def group_body(name: str, *, pool: str, secret: Mapping[str, str]) -> JsonObject
     variables: dict[str, Json] = dict(secret)
     return {
         "name": name,
-        "description": names.description(f"Access to the Prefect API for jobs of work pool {pool}"),
+        "description": names.description(f"Secrets of jobs of the Prefect work pool {pool}"),
         "secretType": "environment",
         "type": "secret",
         "priority": PRIORITY,

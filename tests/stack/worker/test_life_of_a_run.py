@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from uuid import uuid4
 
 import pytest
 
@@ -60,14 +61,33 @@ def test_environment_is_the_users_over_prefects_over_nothing_of_the_host(
     assert env["PREFECT_API_AUTH_STRING"]
 
 
-def test_secrets_are_in_no_request_but_that_of_the_restricted_group(served, prefect, emulator):
-    flow_run = prefect.trigger(served.deploy("hello"))
-    prefect.wait_for(flow_run)
+def secret_block(prefect, name: str, value: str) -> str:
+    """Save a Secret block; return the reference to it."""
+    kind = prefect.post("/block_types/slug/secret", method="GET")["id"]
+    of_kind = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
+    schema = prefect.post("/block_schemas/filter", of_kind)[0]["id"]
+    document = {"name": name, "data": {"value": value}}
+    prefect.post(
+        "/block_documents/", {**document, "block_type_id": kind, "block_schema_id": schema}
+    )
+    return f"{{{{ prefect.blocks.secret.{name} }}}}"
 
+
+def test_secrets_are_in_no_request_but_that_of_the_restricted_group(
+    served, prefect, emulator, tmp_path
+):
+    """Neither what opens the Prefect API nor what a Secret block keeps."""
+    seen = tmp_path / "environment"
+    password = secret_block(prefect, f"password-{uuid4().hex[:6]}", "S3cret of a block")
+    deployment = served.deploy("environment", env={"DATABASE": f"me:{password}@db"})
+    flow_run = prefect.trigger(deployment, marker=str(seen))
+    assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", prefect.logs(flow_run)
+
+    assert "DATABASE=me:S3cret of a block@db\n" in seen.read_text()
     carriers = [it for it in emulator.requests if "S3cret" in str(it)]
     assert {it.path.rsplit("/", 1)[-1] for it in carriers} == {"secrets"}
-    group = served.northflank.api("/secrets")["secrets"][0]
-    assert group["restrictions"]["restricted"] is True
+    groups = served.northflank.api("/secrets")["secrets"]
+    assert all(group["restrictions"]["restricted"] for group in groups)
     written = [it.read_text() for it in served.folder.glob("worker-*.log")]
     assert written
     for secret in ("S3cret", served.northflank.token):

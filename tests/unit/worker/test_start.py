@@ -47,10 +47,8 @@ class Northflank:
             shown = [{"id": it, "status": "RUNNING", "startedAt": None} for it in runs]
             return httpx.Response(200, json={"data": {"runs": shown}})
         fault = self.plan.pop(0) if self.plan else "none"
-        if fault in {"dropped before", "503 before"}:
+        if fault in {"dropped before", "503 before", "refused"}:
             return self._lose(fault)
-        if fault == "refused":
-            return httpx.Response(400, json={"error": {"message": "no such plan"}})
         runs.append(f"run-{len(runs)}")
         return (
             self._lose(fault)
@@ -61,6 +59,8 @@ class Northflank:
     def _lose(self, fault: str) -> httpx.Response:
         if fault.startswith("dropped"):
             raise httpx.RemoteProtocolError("dropped")
+        if fault == "refused":
+            return httpx.Response(400, json={"error": {"message": "no such plan"}})
         return httpx.Response(503, json={"error": {"message": "down"}})
 
 
