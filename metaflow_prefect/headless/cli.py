@@ -199,8 +199,9 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
     for prefix, follower in followers.items():
         for line in deque(follower.new_lines(), maxlen=max(lines, 0)):
             click.echo(prefix + line)
-    # A shell lets what a script starts with `&` ignore the signal that is to end this.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if follow:
+        # A shell lets what a script starts with `&` ignore the signal that is to end this.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     while follow:
         for prefix, follower in followers.items():
             for line in follower.new_lines():

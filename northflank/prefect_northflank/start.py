@@ -13,7 +13,7 @@ from prefect_northflank.api import JobRun, Project, moment
 from prefect_northflank.budget import Purpose
 from prefect_northflank.builds import ensure_built
 from prefect_northflank.client import NorthflankClient, is_ambiguous
-from prefect_northflank.errors import ApiError, NorthflankError, NotFound, TakenOver
+from prefect_northflank.errors import ApiError, BuildFailed, NorthflankError, NotFound, TakenOver
 from prefect_northflank.job import JobRequest, digest
 
 LOOKS_AFTER_SECONDS = (1.0, 2.0, 4.0, 8.0)
@@ -110,9 +110,13 @@ class Starter:
     async def _remove_if_not_started(
         self, project: Project, request: JobRequest, failure: NorthflankError
     ) -> None:
-        """Delete the job of one flow run if surely nothing was started in it; what is in doubt is the janitor's."""
+        """Delete the job of one flow run if surely nothing was started in it.
+
+        The janitor deletes the others later: what may have been started, and what has the log of a failed build.
+        """
         never_made = isinstance(failure, ApiError) and failure.method == "PUT"
-        if never_made or (project, request.name) in self._in_doubt:
+        in_doubt = (project, request.name) in self._in_doubt
+        if never_made or in_doubt or isinstance(failure, BuildFailed):
             return
         with suppress(NorthflankError):
             await self._client.delete_job(project, request.name, purpose=Purpose.MONITORING)
