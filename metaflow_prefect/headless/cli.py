@@ -8,7 +8,7 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -200,9 +200,14 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
         for line in deque(follower.new_lines(), maxlen=max(lines, 0)):
             click.echo(prefix + line)
     if follow:
-        # A shell lets what a script starts with `&` ignore the signal that is to end this.
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-    while follow:
+        _follow(followers)
+
+
+def _follow(followers: Mapping[str, Follower]) -> None:
+    """Print what comes until interrupted, each line behind its prefix."""
+    # A shell lets what a script starts with `&` ignore the signal that is to end this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    while True:
         for prefix, follower in followers.items():
             for line in follower.new_lines():
                 click.echo(prefix + line)
