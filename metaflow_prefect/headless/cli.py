@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import wraps
 from typing import ParamSpec, TypeVar
 from urllib.parse import urlsplit
@@ -198,7 +199,15 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
     for prefix, follower in followers.items():
         for line in deque(follower.new_lines(), maxlen=max(lines, 0)):
             click.echo(prefix + line)
-    while follow:
+    if follow:
+        _follow(followers)
+
+
+def _follow(followers: Mapping[str, Follower]) -> None:
+    """Print what comes until interrupted, each line behind its prefix."""
+    # A shell lets what a script starts with `&` ignore the signal that is to end this.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    while True:
         for prefix, follower in followers.items():
             for line in follower.new_lines():
                 click.echo(prefix + line)

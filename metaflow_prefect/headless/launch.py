@@ -34,6 +34,9 @@ def become_service(name: str) -> None:
         _become_user(service["user"])
     if service["wait_for"]:
         _wait_for(*service["wait_for"])
+    # A stack that a script starts with `&` has SIGINT ignored, and so would its services: Prefect's
+    # workers forward SIGTERM to themselves as SIGINT.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     command = service["command"]
     os.execve(command[0], command, service["environment"])  # noqa: S606 -- replacing is the point
 

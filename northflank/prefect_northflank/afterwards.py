@@ -23,6 +23,9 @@ from prefect_northflank.watch import Ending, Fate
 LAST_LINES = 25
 """Lines of container output that go with a crash."""
 
+LONGEST_OF_THE_LAST_LINES = 1_000
+"""Characters of each: a line may be one of 16 kB."""
+
 FIRST_WAIT_SECONDS = 2.0
 LONGEST_WAIT_SECONDS = 60.0
 
@@ -118,7 +121,7 @@ async def _crash(
     seen = case.ending.record
     if record is None or (record.state, record.pid) != (seen and seen.state, str(case.pid)):
         return
-    written = "\n".join(line.text for line in findings.lines)
+    written = "\n".join(line.text[:LONGEST_OF_THE_LAST_LINES] for line in findings.lines)
     if written:
         logger.error("Last lines of job run %s:\n%s", case.pid.run, written)
     await ledger.propose(

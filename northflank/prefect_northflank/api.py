@@ -19,7 +19,7 @@ JsonObject: TypeAlias = dict[str, Json]
 
 _TIME = TypeAdapter(datetime)
 _Word = TypeVar("_Word", bound=Enum)
-_CRI_PREFIX = re.compile(r"^(\S+Z )?(stdout|stderr) [FP] ")
+_CRI_PREFIX = re.compile(r"^(\S+Z )?(?P<stream>stdout|stderr) (?P<tag>[FP]) ")
 
 
 class RunStatus(str, Enum):
@@ -161,16 +161,25 @@ class Build:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """One line a container wrote; `at` is the API's ISO 8601 text."""
+    """One line a container wrote, or a part of a long one; `at` is the API's ISO 8601 text."""
 
     text: str
     at: str
+    stream: str = ""
+    """`stdout` or `stderr`; empty where the API does not say."""
+    continues: bool = False
+    """Whether the container runtime has split the line, and the next part follows."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> LogLine:
         """Read a log line; the text comes with a container-runtime prefix (`stdout F `) that is not the program's."""
+        whole = str(fields.get("log", ""))
+        prefix = _CRI_PREFIX.match(whole)
         return cls(
-            text=_CRI_PREFIX.sub("", str(fields.get("log", ""))), at=str(fields.get("ts", ""))
+            text=whole[prefix.end() :] if prefix else whole,
+            at=str(fields.get("ts", "")),
+            stream=prefix["stream"] if prefix else "",
+            continues=prefix["tag"] == "P" if prefix else False,
         )
 
 

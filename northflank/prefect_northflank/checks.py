@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
@@ -14,6 +15,7 @@ from prefect.settings import get_current_settings
 from prefect.types.names import raise_on_name_alphanumeric_dashes_only
 from prefect.workers.base import BaseWorker
 
+from prefect_northflank import names
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.client import NorthflankClient
@@ -25,6 +27,7 @@ from prefect_northflank.errors import (
     NorthflankError,
     NotFound,
     Rejected,
+    TagForbidden,
     VendorPackageInstalled,
 )
 
@@ -98,6 +101,8 @@ async def northflank_checks(wanted: Wanted) -> AsyncIterator[Check]:
         if opened.passed:
             async for check in permissions(client, project):
                 yield check
+            if secrets_of_this_process():
+                yield await tag_can_be_had(client, project, wanted)
             yield await plan_exists(client, wanted.plan)
 
 
@@ -174,7 +179,7 @@ def block_name_is_possible(name: str) -> Check:
 
 async def pool_is_ours(name: str) -> Check:
     """Check that the work pool is one of this worker's, or can be made."""
-    what = f"the work pool {name} is there for this worker"
+    what = f"the work pool {name} is for this worker"
     remedy = "Fix: choose another name with --pool"
     # Both rules are the server's: the pattern of its API's field, and the prefix it keeps for itself.
     if set(name) & set(_NOT_IN_A_POOLS_NAME) or name.lower().startswith("prefect"):
@@ -184,7 +189,7 @@ async def pool_is_ours(name: str) -> Check:
         try:
             pool = await client.read_work_pool(name)
         except ObjectNotFound:
-            return Check(what=what, found="to be made by `init`")
+            return Check(what=f"a work pool can have the name {name}", found="`init` makes it")
     if pool.type != "northflank":
         return Check(what=what, problem=f"it is of type {pool.type}. {remedy}")
     return Check(what=what, found="it exists")
@@ -199,11 +204,10 @@ async def project_opens(client: NorthflankClient, project: Project) -> Check:
         return Check(what=what, problem=str(error))
 
 
-def _opens_with_a_secret() -> bool:
-    """Whether jobs need a key or password for the Prefect API."""
-    return not SECRETS.isdisjoint(
-        get_current_settings().to_environment_variables(exclude_unset=True)
-    )
+def secrets_of_this_process() -> Mapping[str, str]:
+    """Return the key or password that jobs need for the Prefect API."""
+    known = get_current_settings().to_environment_variables(exclude_unset=True)
+    return {key: value for key, value in known.items() if key in SECRETS}
 
 
 async def permissions(client: NorthflankClient, project: Project) -> AsyncIterator[Check]:
@@ -217,8 +221,11 @@ async def permissions(client: NorthflankClient, project: Project) -> AsyncIterat
         ("see containers", lambda: client.containers(project, NOBODYS_JOB, "none")),
         ("read container logs", lambda: client.log_lines(project, NOBODYS_JOB, "none", last=1)),
     )
-    if _opens_with_a_secret():
-        probes += (("keep secret groups", lambda: client.put_secret_group(project, {})),)
+    if secrets_of_this_process():
+        probes += (
+            ("keep secret groups", lambda: client.put_secret_group(project, {})),
+            ("read secret groups", lambda: client.secret_group(project, NOBODYS_JOB)),
+        )
     for what, probe in probes:
         yield await _permitted(f"the token may {what}", probe)
 
@@ -233,6 +240,40 @@ async def _permitted(what: str, probe: Callable[[], Awaitable[object]]) -> Check
     except NorthflankError as error:
         return Check(what=what, problem=f"could not be checked: {error}")
     return Check(what=what)
+
+
+async def tag_can_be_had(client: NorthflankClient, project: Project, wanted: Wanted) -> Check:
+    """Check that the tag which admits jobs to the pool's secret group can be made, or is there."""
+    what = "the token may create the tag that admits jobs to the secret group"
+    check = await _permitted(what, lambda: client.create_tag({}, team=project.team))
+    if check.passed:
+        return check
+    if wanted.pool is None:
+        hint = "If `init` has made it with another token, pass --pool to have it looked up."
+        return Check(what=what, problem=f"{check.problem} {hint}")
+    tag = names.secret_group(wanted.pool, wanted.api_url or await _api_url_of(wanted.pool))
+    try:
+        await client.tag(tag, team=project.team)
+    except Forbidden:
+        why = "it may neither create nor read tags, so it cannot be seen whether"
+        remedy = "give its API role Account > Platform > Tags: Create (Read, if the tag is there)"
+        return Check(what=what, problem=f"{why} {tag} is there. Fix: {remedy}")
+    except NotFound as error:
+        return Check(what=what, problem=str(TagForbidden(tag, said=error.message)))
+    except NorthflankError as error:
+        return Check(what=what, problem=f"could not be checked: {error}")
+    return Check(what="the tag that admits jobs to the secret group is there", found=tag)
+
+
+async def _api_url_of(pool: str) -> str:
+    """Return the address of the Prefect API that a pool's jobs are given."""
+    url = str(get_current_settings().api.url or "")
+    with suppress(httpx.HTTPError, ObjectNotFound):
+        async with get_client() as client:
+            template = (await client.read_work_pool(pool)).base_job_template
+        properties = template.get("variables", {}).get("properties", {})
+        return str(properties.get("prefect_api_url", {}).get("default") or url)
+    return url
 
 
 async def plan_exists(client: NorthflankClient, plan: str) -> Check:

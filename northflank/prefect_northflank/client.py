@@ -118,13 +118,15 @@ class NorthflankClient:
         """Create the job of this name, or make it equal to *body*: the same done twice."""
         return await self._call("PUT", f"{project.path}/jobs", read=_job, body=body)
 
-    async def delete_job(self, project: Project, job: str) -> None:
+    async def delete_job(
+        self, project: Project, job: str, *, purpose: Purpose = Purpose.LIFECYCLE
+    ) -> None:
         """Delete a job with its runs and logs.
 
         Raises:
             NotFound: there is no such job (any more).
         """
-        await self._call("DELETE", f"{project.path}/jobs/{job}", read=_nothing)
+        await self._call("DELETE", f"{project.path}/jobs/{job}", read=_nothing, purpose=purpose)
 
     async def jobs(self, project: Project) -> AsyncIterator[Job]:
         """List all jobs of the project, a call per 100."""
@@ -225,8 +227,11 @@ class NorthflankClient:
         Raises:
             Conflict: it exists.
         """
-        prefix = f"/v1/teams/{quote(team, safe='')}" if team else "/v1"
-        await self._call("POST", f"{prefix}/tags", read=_nothing, body=body)
+        await self._call("POST", _tags(team), read=_nothing, body=body)
+
+    async def tag(self, name: str, *, team: str | None) -> JsonObject:
+        """Read a tag of the account: the API's object."""
+        return await self._call("GET", f"{_tags(team)}/{name}", read=_object)
 
     async def project_name(self, project: Project, *, purpose: Purpose = Purpose.LIFECYCLE) -> str:
         """Read the project's name: the cheapest call that proves token, team and project."""
@@ -399,6 +404,10 @@ def is_ambiguous(failure: NorthflankError) -> bool:
     return isinstance(failure, (ServerFailed, SenselessAnswer)) or (
         isinstance(failure, Unreachable) and failure.delivery is Delivery.UNKNOWN
     )
+
+
+def _tags(team: str | None) -> str:
+    return f"/v1/teams/{quote(team, safe='')}/tags" if team else "/v1/tags"
 
 
 def _status_of_something_else(response: httpx.Response) -> int:

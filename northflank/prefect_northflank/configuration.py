@@ -9,16 +9,19 @@ from typing import Any
 from uuid import UUID
 
 import httpx
+from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import Flow, FlowRun, WorkPool
 from prefect.client.schemas.responses import DeploymentResponse
+from prefect.client.utilities import inject_client
 from prefect.exceptions import ObjectNotFound
 from prefect.workers.base import BaseJobConfiguration
 from pydantic import PrivateAttr, ValidationError
 from typing_extensions import Self
 
-from prefect_northflank import environment, gate, names
+from prefect_northflank import environment, gate
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
+from prefect_northflank.block_references import Block, origins
 from prefect_northflank.blocks import Northflank
 from prefect_northflank.claims import Claim
 from prefect_northflank.environment import SIGTERM_BEHAVIOR, JobEnvironment
@@ -48,13 +51,41 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
 
     _flow_run: FlowRun | None = PrivateAttr(default=None)
     _lasting_name: str = PrivateAttr(default="")
-    _lasting_identity: str = PrivateAttr(default="")
+    _lasting_served: str = PrivateAttr(default="")
+    _lasting_pool: str = PrivateAttr(default="")
     _pool: str = PrivateAttr(default="")
     _token_again: Callable[[], Awaitable[str | None]] | None = PrivateAttr(default=None)
+    _secret_origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def _base_environment(cls) -> dict[str, str]:
         return environment.shippable(super()._base_environment())
+
+    @classmethod
+    @inject_client
+    async def from_template_and_values(
+        cls,
+        base_job_template: dict[str, Any],
+        values: dict[str, Any],
+        client: PrefectClient | None = None,
+    ) -> Self:
+        """Build the configuration, and remember which of its environment comes from blocks that keep secrets."""
+        if client is None:
+            message = "inject_client gives one"
+            raise RuntimeError(message)
+        # Told first: Prefect takes the defaults of `env` out of what it is given.
+        written = origins(base_job_template, values)
+        made: Self = await super().from_template_and_values(
+            base_job_template, values, client=client
+        )
+        secret = {it: await _is_secret(it, client) for it in written.blocks}
+        keys = {*made.env, *(made.runtime_environment or {})}
+        made._secret_origins = {
+            key: origin.text
+            for key in keys
+            if (origin := written.of(key)) and any(secret[it] for it in origin.blocks)
+        }
+        return made
 
     @classmethod
     async def resolve_for_flow_run(
@@ -128,12 +159,15 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         # An evicted run goes back to its work pool instead of staying RUNNING with nothing behind it.
         self.env.setdefault(SIGTERM_BEHAVIOR, "reschedule")
         self.command = self.command or self.deployment_docker_custom_command
+        # A name with the flow run in it cannot be that of a job for all of them.
+        named = bool(self.name) and "ctx.flow_run" not in (self.name or "")
         super().prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
         self._flow_run = flow_run
         self._pool = work_pool.name if work_pool else ""
-        self._lasting_name, self._lasting_identity = _what_lasts(
-            flow_run, deployment, flow, work_pool
-        )
+        parts = [part for part in (flow and flow.name, deployment and deployment.name) if part]
+        self._lasting_name = str(self.name) if named else "-".join(parts)
+        self._lasting_served = str(flow_run.deployment_id or flow_run.flow_id)
+        self._lasting_pool = str(work_pool.id if work_pool else "")
 
     @property
     def pool(self) -> str:
@@ -183,7 +217,10 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         """
         given = {key: value for key, value in self.env.items() if value is not None}
         return environment.job_environment(
-            given, base_url=access.base_url, expand_templates=self.expand_templates
+            given,
+            base_url=access.base_url,
+            expand_templates=self.expand_templates,
+            secret=self._secret_origins,
         )
 
     @property
@@ -205,13 +242,15 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     def secret_identity(self, secret: Mapping[str, str]) -> str:
         """Return what tells this secret group from others of the pool: the Prefect server, and values of the user's own.
 
-        A new value of the worker's own setting replaces the old one in the same group.
+        A new value of the worker's own setting, or of a block, replaces the old one in the same group.
         """
         server = self.env.get("PREFECT_API_URL") or ""
         own = self._base_environment()
-        if all(own.get(key) == value for key, value in secret.items()):
-            return server
-        return f"{server} {sorted(secret.items())}"
+        given = {key: it for key, it in secret.items() if key not in self._secret_origins}
+        of_blocks = {key: it for key, it in self._secret_origins.items() if key in secret}
+        if all(own.get(key) == value for key, value in given.items()):
+            return f"{server} {sorted(of_blocks.items())}" if of_blocks else server
+        return f"{server} {sorted((given | of_blocks).items())}"
 
     def subject(
         self, *, submission: str, env: Mapping[str, str], tags: Sequence[str], claim: Claim
@@ -229,27 +268,11 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             env={**env, **gate.environment_of(claim)} if gated else env,
             labels=self.labels,
             submission=submission,
-            lasting_name=self._lasting_name
-            if self.name in (None, flow_run.name)
-            else str(self.name),
-            lasting_identity=self._lasting_identity,
+            lasting_name=self._lasting_name,
+            lasting_served=self._lasting_served,
+            lasting_pool=self._lasting_pool,
             tags=tags,
         )
-
-
-def _what_lasts(
-    flow_run: FlowRun,
-    deployment: DeploymentResponse | None,
-    flow: Flow | None,
-    work_pool: WorkPool | None,
-) -> tuple[str, str]:
-    """Return the readable name and the identity of what a lasting job serves."""
-    parts = [part for part in (flow and flow.name, deployment and deployment.name) if part]
-    served = [
-        str(flow_run.deployment_id or flow_run.flow_id),
-        str(work_pool.id if work_pool else ""),
-    ]
-    return names.slug("-".join(parts) or flow_run.name, limit=names.MAX_JOB_NAME), ":".join(served)
 
 
 def _is_gone(refused: httpx.HTTPStatusError) -> bool:
@@ -263,3 +286,14 @@ def _in_words(path: str) -> str:
         f"the flow run cannot be started: {gone} no longer exists in Prefect. "
         "Fix: deploy the flow (or save the block or variable) again, then start a new run."
     )
+
+
+async def _is_secret(block: Block, client: PrefectClient) -> bool:
+    """Whether a block keeps something secret, as its type says."""
+    document = (
+        await client.read_block_document(UUID(block.id))
+        if block.id
+        else await client.read_block_document_by_name(block.name, block.slug)
+    )
+    schema = document.block_schema
+    return schema is None or bool(schema.fields.get("secret_fields"))

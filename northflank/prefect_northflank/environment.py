@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -44,9 +44,15 @@ def shippable(settings: Mapping[str, str]) -> dict[str, str]:
 
 
 def job_environment(
-    env: Mapping[str, str], *, base_url: str, expand_templates: bool
+    env: Mapping[str, str],
+    *,
+    base_url: str,
+    expand_templates: bool,
+    secret: Collection[str] = frozenset(),
 ) -> JobEnvironment:
     """Split and check the complete environment of a job that runs at the Northflank of *base_url*.
+
+    *secret* names the variables that are secret beside those that open the Prefect API.
 
     Raises:
         LoopbackApiUrl: the Prefect API would be looked for inside the container.
@@ -68,9 +74,10 @@ def job_environment(
         with refusals.gathering():
             _check(key, value, expand_templates=expand_templates)
     refusals.raise_all()
+    all_secret = SECRETS.union(secret)
     return JobEnvironment(
-        plain={key: value for key, value in kept.items() if key not in SECRETS},
-        secret={key: value for key, value in kept.items() if key in SECRETS},
+        plain={key: value for key, value in kept.items() if key not in all_secret},
+        secret={key: value for key, value in kept.items() if key in all_secret},
     )
 
 

@@ -119,6 +119,19 @@ class TemplatedValue(ConfigurationError):
         )
 
 
+class TagForbidden(ConfigurationError):
+    """Jobs need a tag to inherit a secret group; it is not there, and the token's role does not let us make it."""
+
+    def __init__(self, tag: str, *, said: str) -> None:
+        super().__init__(
+            what=f"Northflank tag {tag}",
+            why="jobs need it to inherit the restricted secret group of the same name; "
+            f"it is not there, and the token may not make it (Northflank: {said})",
+            remedy="give the token's API role Account > Platform > Tags: Create, "
+            "or make the tag with a token that has it (`prefect-northflank init` makes that of a work pool)",
+        )
+
+
 class VendorPackageInstalled(ConfigurationError):
     """Two distributions claim the import name `prefect_northflank` and the worker type `northflank`."""
 
@@ -242,7 +255,8 @@ class Forbidden(ApiError):
 
     remedy = (
         "give the token's API role Project > Jobs > General: Create, Read, Update, Delete, Run Job; "
-        "Jobs > Deployment: View Observability, View Instance Logs; Secrets > SecretGroups: Create, Read, Update"
+        "Jobs > Deployment: View Observability, View Instance Logs; and, where the Prefect API asks for a key or password "
+        "or values come from Secret blocks, Secrets > SecretGroups: Create, Read, Update; Account > Platform > Tags: Create"
     )
 
 

@@ -18,6 +18,14 @@ from prefect_northflank.variables import DEFAULT_IMAGE, DockerConfigType, Northf
 _RUN_DEPLOYMENT = ("external", "internal", "docker", "storage")
 """Parts of `deployment` that a run may override (docs: run job); the others belong to the job."""
 
+_LASTING_LABELS = frozenset(
+    f"prefect.io/{of}-{what}"
+    for of in ("flow", "deployment", "work-pool")
+    for what in ("id", "name")
+)
+"""Prefect's labels that a lasting job bears. The others (worker, version, time of the last change) would make it another
+job when they change, and none of its runs could tell them apart from those of the run before."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subject:
@@ -34,8 +42,10 @@ class Subject:
     """Four hexadecimal digits that differ between submissions of one flow run."""
     lasting_name: str = ""
     """Readable name of what a lasting job serves (flow and deployment)."""
-    lasting_identity: str = ""
-    """What makes two lasting jobs different beyond their settings (deployment id, work pool)."""
+    lasting_pool: str = ""
+    """Id of the work pool to which a lasting job belongs."""
+    lasting_served: str = ""
+    """Id of what a lasting job serves: the deployment, or the flow if there is none."""
     tags: Sequence[str] = ()
     """Tags that admit the job to secret groups, beside those of the variables."""
 
@@ -58,6 +68,12 @@ class JobRequest:
     def runs_a_build(self) -> bool:
         """Whether the job's image is one that a build service has built."""
         return "internal" in _object(self.body.get("deployment"))
+
+    @property
+    def tags(self) -> Sequence[str]:
+        """The tags of the job."""
+        tags = self.body.get("tags")
+        return [str(tag) for tag in tags] if isinstance(tags, list) else ()
 
 
 def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
@@ -105,11 +121,7 @@ def _single(subject: Subject, variables: NorthflankVariables) -> JobRequest:
 
 
 def _lasting(subject: Subject, variables: NorthflankVariables) -> JobRequest:
-    labels = {
-        key: value
-        for key, value in subject.labels.items()
-        if not key.startswith("prefect.io/flow-run-")
-    }
+    labels = {key: value for key, value in subject.labels.items() if _is_lasting_label(key)}
     whole = _merged(_body(subject, variables, labels=labels), variables.job_body)
     overrides = _overrides(whole) | {"runtimeEnvironment": _json(dict(subject.env))}
     # What a run may override is not part of the job's identity: another image is the same job, with the same history.
@@ -128,11 +140,20 @@ def _lasting(subject: Subject, variables: NorthflankVariables) -> JobRequest:
         for key, value in _object(whole.get("billing")).items()
         if key != "deploymentPlan"
     }
-    identity = json.dumps([subject.lasting_identity, settings], sort_keys=True)
-    name = names.lasting_job(subject.lasting_name or subject.name, identity)
+    name = names.lasting_job(
+        subject.lasting_name or subject.name,
+        pool=subject.lasting_pool,
+        served=subject.lasting_served,
+        settings=json.dumps(settings, sort_keys=True),
+    )
     text = variables.description or f"Prefect deployment {subject.lasting_name or subject.name}"
     body = {"name": name, "description": names.description(text)} | whole
     return JobRequest(name=name, body=body, overrides=overrides, lasting=True)
+
+
+def _is_lasting_label(key: str) -> bool:
+    """Whether a label says the same in every flow run, on every worker, in every version of Prefect."""
+    return not key.startswith("prefect.io/") or key in _LASTING_LABELS
 
 
 def digest(body: JsonObject) -> str:

@@ -12,6 +12,7 @@ from prefect.client.schemas.filters import (
     FlowRunFilter,
     FlowRunFilterDeploymentId,
     FlowRunFilterId,
+    FlowRunFilterStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
     WorkPoolFilter,
@@ -119,10 +120,44 @@ class PrefectLedger:
         return found
 
     async def latest(self) -> Sequence[FlowRun]:
-        """Return the latest flow runs of the pool, newest first."""
-        return await self._client.read_flow_runs(
-            work_pool_filter=self._in_pool, limit=PAGE, sort=FlowRunSort.EXPECTED_START_TIME_DESC
+        """Return the latest flow runs of the pool, newest first; those that are only scheduled may be hundreds."""
+        wanted = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED]))
         )
+        return await self._client.read_flow_runs(
+            flow_run_filter=wanted,
+            work_pool_filter=self._in_pool,
+            limit=PAGE,
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        )
+
+    async def begun(self, served: UUID) -> Sequence[FlowRun]:
+        """Return the latest flow runs of a deployment that have begun, newest first."""
+        wanted = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[served]),
+            start_time=FlowRunFilterStartTime(is_null_=False),
+        )
+        return await self._client.read_flow_runs(
+            flow_run_filter=wanted,
+            work_pool_filter=self._in_pool,
+            limit=PAGE,
+            sort=FlowRunSort.START_TIME_DESC,
+        )
+
+    async def pool_id(self) -> str:
+        """Return the id of the pool."""
+        return str((await self._client.read_work_pool(self._pool)).id)
+
+    async def deployments(self) -> Sequence[UUID]:
+        """Return the ids of the pool's deployments."""
+        found: list[UUID] = []
+        while True:
+            page = await self._client.read_deployments(
+                work_pool_filter=self._in_pool, limit=PAGE, offset=len(found)
+            )
+            found += [deployment.id for deployment in page]
+            if len(page) < PAGE:
+                return found
 
     async def unfinished(self) -> Sequence[FlowRun]:
         """Return the flow runs of the pool that have, or should have, a container."""

@@ -14,6 +14,10 @@ _HEX_ID = 32
 _SUBMISSION = 4
 _DIGEST = 8
 _RUN_JOB = re.compile(rf"-([0-9a-f]{{{_HEX_ID}}})-[0-9a-f]{{{_SUBMISSION}}}$")
+_LASTING_JOB = re.compile(
+    rf"-(?P<pool>[0-9a-f]{{{_DIGEST}}})-(?P<served>[0-9a-f]{{{_DIGEST}}})-[0-9a-f]{{{_DIGEST}}}$"
+)
+_FORMER_LASTING_JOB = re.compile(rf"-[0-9a-f]{{{_DIGEST}}}$")
 _DESCRIPTION_REFUSES = re.compile(r"[^a-zA-Z0-9.,?\s\\/'\"()\[\];`%^&*\-_:!]+")
 _MAX_DESCRIPTION = 200
 _MAX_LABEL = 63
@@ -71,19 +75,39 @@ def job_of_container(container: str, flow_run_id: UUID) -> str | None:
     return begin + found + end[:_SUBMISSION] if found else None
 
 
-def lasting_job(name: str, identity: str) -> str:
-    """Return the name of the job that serves every flow run with the same *identity* (deployment and settings).
+def lasting_job(name: str, *, pool: str, served: str, settings: str) -> str:
+    """Return the name of the job of work pool *pool* that runs every flow run of *served* with these *settings*.
 
-    >>> lasting_job("digits/prod", "deployment 1")
-    'digits-prod-4b76996c'
+    *pool* and *served* (a deployment, or a flow without one) are ids: of Northflank's fields that a list of jobs shows,
+    only the name can say to whom a job belongs.
+
+    >>> lasting_job("digits/prod", pool="p1", served="d1", settings="{}")
+    'digits-prod-f64551fc-8b53639f-44136fa3'
     """
-    digest = hashlib.sha256(identity.encode()).hexdigest()[:_DIGEST]
-    return f"{slug(name, limit=MAX_JOB_NAME - _DIGEST - 1)}-{digest}"
+    tail = "".join(f"-{_digest(part)}" for part in (pool, served, settings))
+    return slug(name, limit=MAX_JOB_NAME - len(tail)) + tail
+
+
+def lasts(job_name: str, *, pool: str, served: str | None = None) -> bool:
+    """Whether `lasting_job` named a job so for this pool, and for *served* if that is given.
+
+    >>> lasts("digits-prod-f64551fc-5ca7b109-44136fa3", pool="p1")
+    True
+    """
+    found = _LASTING_JOB.search(job_name)
+    if found is None or found.group("pool") != _digest(pool):
+        return False
+    return served is None or found.group("served") == _digest(served)
+
+
+def lasted_before(job_name: str) -> bool:
+    """Whether an earlier version may have named a lasting job so; jobs of others may bear such names, too."""
+    return bool(_FORMER_LASTING_JOB.search(job_name)) and not _LASTING_JOB.search(job_name)
 
 
 def secret_group(pool: str, identity: str) -> str:
     """Return the name of the secret group (and of the tag that admits jobs to it) of a work pool."""
-    digest = hashlib.sha256(f"{pool}\0{identity}".encode()).hexdigest()[:_DIGEST]
+    digest = _digest(f"{pool}\0{identity}")
     return f"prefect-{slug(pool, limit=60, fallback='pool')}-{digest}"
 
 
@@ -105,3 +129,7 @@ def label(value: str) -> str:
     """
     kept = re.sub(r"[^A-Za-z0-9._-]+", "-", value)[:_MAX_LABEL]
     return kept.strip("-._")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGEST]

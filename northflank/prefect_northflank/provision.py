@@ -13,8 +13,8 @@ from prefect.settings import get_current_settings
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.blocks import Northflank
+from prefect_northflank.checks import secrets_of_this_process
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.environment import SECRETS
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.secrets import SecretGroups
 from prefect_northflank.worker import NorthflankWorker
@@ -82,12 +82,10 @@ def _template(wanted: Plan, *, block_id: str) -> dict[str, Any]:
 
 async def create_secret_group(wanted: Plan) -> str | None:
     """Put what opens the Prefect API into the pool's secret group; return its name, None if nothing is needed."""
-    settings = get_current_settings().to_environment_variables(exclude_unset=True)
-    secret = {key: value for key, value in settings.items() if key in SECRETS}
     async with NorthflankClient(wanted.access) as client:
         return await SecretGroups(client).tag_for(
             wanted.project,
             pool=wanted.pool,
-            secret=secret,
-            identity=wanted.api_url or settings.get("PREFECT_API_URL", ""),
+            secret=secrets_of_this_process(),
+            identity=wanted.api_url or str(get_current_settings().api.url or ""),
         )

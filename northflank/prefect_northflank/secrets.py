@@ -1,4 +1,4 @@
-"""Puts what opens the Prefect API into a Northflank secret group that only this work pool's jobs inherit."""
+"""Puts secrets into Northflank secret groups that only those jobs inherit which need them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,14 @@ from contextlib import suppress
 from prefect_northflank import names
 from prefect_northflank.api import Json, JsonObject, Project
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import ConfigurationError, Conflict, Forbidden
+from prefect_northflank.errors import (
+    ConfigurationError,
+    Conflict,
+    Forbidden,
+    NorthflankError,
+    Rejected,
+    TagForbidden,
+)
 
 PRIORITY = 10
 """Priority of the group among those a job inherits (API field `priority`, 0 to 100)."""
@@ -24,6 +31,7 @@ class SecretGroups:
         self._client = client
         self._put: dict[tuple[Project, str], str] = {}
         self._tags: dict[tuple[Project, str], Sequence[str]] = {}
+        self._may_not_make: dict[tuple[Project, str], Forbidden] = {}
         # Flow runs are submitted many at a time: the first one asks, the others wait for its answer.
         self._locks: defaultdict[tuple[Project, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -60,14 +68,35 @@ class SecretGroups:
             tags += self._tags[project, group]
         return tags
 
+    def reason_for(
+        self, refused: Rejected, project: Project, *, tags: Sequence[str]
+    ) -> NorthflankError:
+        """Return why a request with *tags* was refused: for a tag that is not there, or what Northflank said.
+
+        The next request makes a new attempt at the tag: somebody may have given the role what it lacked.
+        """
+        for tag in tags:
+            forbidden = self._may_not_make.get((project, tag))
+            if forbidden is not None and "tag" in refused.message.lower():
+                self._put.pop((project, tag), None)
+                return TagForbidden(tag, said=forbidden.message)
+        return refused
+
     async def _put_group(
         self, project: Project, name: str, *, pool: str, secret: Mapping[str, str]
     ) -> None:
-        # Made by an earlier worker, or by `prefect-northflank init` with a token that may: both are what we want.
-        # A tag that is missing all the same is named by Northflank when the job is put.
-        with suppress(Conflict, Forbidden):
-            await self._client.create_tag(tag_body(name, pool=pool), team=project.team)
-        await self._client.put_secret_group(project, group_body(name, pool=pool, secret=secret))
+        self._may_not_make.pop((project, name), None)
+        try:
+            # Made by an earlier worker: what we want.
+            with suppress(Conflict):
+                await self._client.create_tag(tag_body(name, pool=pool), team=project.team)
+        except Forbidden as forbidden:
+            # `prefect-northflank init` may have made it with a token that may; the first request with it shows that.
+            self._may_not_make[project, name] = forbidden
+        try:
+            await self._client.put_secret_group(project, group_body(name, pool=pool, secret=secret))
+        except Rejected as refused:
+            raise self.reason_for(refused, project, tags=[name]) from refused
 
 
 def admitting_tags(group: str, fields: JsonObject) -> Sequence[str]:
@@ -99,7 +128,7 @@ def group_body(name: str, *, pool: str, secret: Mapping[str, str]) -> JsonObject
     variables: dict[str, Json] = dict(secret)
     return {
         "name": name,
-        "description": names.description(f"Access to the Prefect API for jobs of work pool {pool}"),
+        "description": names.description(f"Secrets of jobs of the Prefect work pool {pool}"),
         "secretType": "environment",
         "type": "secret",
         "priority": PRIORITY,

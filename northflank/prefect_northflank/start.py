@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -13,7 +13,7 @@ from prefect_northflank.api import JobRun, Project, moment
 from prefect_northflank.budget import Purpose
 from prefect_northflank.builds import ensure_built, refused_for_want_of_a_build
 from prefect_northflank.client import NorthflankClient, is_ambiguous
-from prefect_northflank.errors import NorthflankError, NotFound, TakenOver
+from prefect_northflank.errors import ApiError, BuildFailed, NorthflankError, NotFound, TakenOver
 from prefect_northflank.job import JobRequest, digest
 from prefect_northflank.retry import Patience, Trouble
 
@@ -55,6 +55,7 @@ class Starter:
         self._client = client
         self._sleep = sleep
         self._put: dict[tuple[Project, str], str] = {}
+        self._in_doubt: set[tuple[Project, str]] = set()
         self._locks: defaultdict[tuple[Project, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(
@@ -74,6 +75,19 @@ class Starter:
         waits for trouble to pass keeps no other waiting, each says for itself what it waits for.
         """
         ask = _Questions(claimed=claimed, still_ours=still_ours)
+        if request.lasting:
+            return await self._start(project, request, ask, patience)
+        try:
+            return await self._start(project, request, ask, patience)
+        except NorthflankError as failure:
+            await self._remove_if_not_started(project, request, failure)
+            raise
+        finally:
+            self._in_doubt.discard((project, request.name))
+
+    async def _start(
+        self, project: Project, request: JobRequest, ask: _Questions, patience: Patience
+    ) -> JobRun:
         putting, starting, gone = Trouble(patience), Trouble(patience), 0
         while True:
             trouble = putting
@@ -106,11 +120,26 @@ class Starter:
         except NorthflankError as failure:
             if not is_ambiguous(failure):
                 raise
+            self._in_doubt.add((project, request.name))
             since = began - CLOCKS_DIFFER_BY
             found = await self._find(project, request, ask.claimed, patience, since=since)
             if found is None:
                 raise
             return found
+
+    async def _remove_if_not_started(
+        self, project: Project, request: JobRequest, failure: NorthflankError
+    ) -> None:
+        """Delete the job of one flow run if surely nothing was started in it.
+
+        The janitor deletes the others later: what may have been started, and what has the log of a failed build.
+        """
+        never_made = isinstance(failure, ApiError) and failure.method == "PUT"
+        in_doubt = (project, request.name) in self._in_doubt
+        if never_made or in_doubt or isinstance(failure, BuildFailed):
+            return
+        with suppress(NorthflankError):
+            await self._client.delete_job(project, request.name, purpose=Purpose.MONITORING)
 
     def _forget(self, project: Project, request: JobRequest, gone: NotFound) -> None:
         """Put a lasting job again that somebody deleted since we put it.

@@ -15,6 +15,7 @@ from websockets.exceptions import WebSocketException
 
 from prefect_northflank.access import Access
 from prefect_northflank.api import LogLine
+from prefect_northflank.excerpt import CONTAINERS_AT_FULL_RATE, Allowance, Excerpt, WholeLines
 from prefect_northflank.own_lines import NewLines
 from prefect_northflank.pid import InfrastructurePid
 
@@ -25,6 +26,9 @@ MOST_STREAMS = 100
 
 LINES_AT_FIRST = 1000
 """Lines written before the socket was open that are asked for."""
+
+LARGEST_MESSAGE_BYTES = 16 * 1024 * 1024
+"""Lines come in batches of up to a second; what a container can write in one fits."""
 
 LAST_LINES_SECONDS = 3.0
 """How long to wait for lines of a container that has ended (the API sends in batches of up to a second)."""
@@ -37,6 +41,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._open = 0
+        self._allowance = Allowance(containers=CONTAINERS_AT_FULL_RATE)
 
     @asynccontextmanager
     async def of(
@@ -47,7 +52,8 @@ class Streams:
             yield
             return
         self._open += 1
-        task = asyncio.create_task(_follow(access, pid, logger))
+        excerpt = Excerpt(pid, own=Allowance(), shared=self._allowance)
+        task = asyncio.create_task(_copy(access, pid, excerpt, logger))
         try:
             yield
             await asyncio.wait([task], timeout=LAST_LINES_SECONDS)
@@ -57,17 +63,33 @@ class Streams:
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def _follow(access: Access, pid: InfrastructurePid, logger: Log) -> None:
-    """Copy until the API closes the stream for good; a dropped connection is opened again where it was."""
-    new_lines, last, told = NewLines(), "", False
+async def _copy(access: Access, pid: InfrastructurePid, excerpt: Excerpt, logger: Log) -> None:
+    """Copy what the log does not have yet, as much as may be, until the API closes the stream for good."""
+    whole_lines, new_lines = WholeLines(), NewLines()
+    try:
+        async for part in _follow(access, pid, logger):
+            line = whole_lines.add(part)
+            if line is not None and new_lines.is_new(line.text):
+                _write(excerpt.of(line), logger)
+    finally:
+        _write(excerpt.left_out(), logger)
+
+
+def _write(texts: Sequence[str], logger: Log) -> None:
+    for text in texts:
+        logger.info("%s", text)
+
+
+async def _follow(access: Access, pid: InfrastructurePid, logger: Log) -> AsyncIterator[LogLine]:
+    """Yield lines until the API closes the stream for good; a dropped connection is opened again where it was."""
+    last, told = "", False
     while True:
         try:
             async for line in _tail(access, pid):
                 if line.at < last:
                     continue
                 last = line.at
-                if new_lines.is_new(line.text):
-                    logger.info("%s", line.text)
+                yield line
         except (WebSocketException, OSError, TimeoutError, ValueError) as error:
             if not told:
                 logger.info("The container's output is not copied for the moment: %r", error)
@@ -81,7 +103,8 @@ async def _tail(access: Access, pid: InfrastructurePid) -> AsyncIterator[LogLine
     """Yield the run's lines as the API sends them (protocol: section "tail" of the API's log endpoints)."""
     query = urlencode({"queryType": "tail", "runId": pid.run, "lineLimit": LINES_AT_FIRST})
     base = access.base_url.rstrip("/").replace("http", "ws", 1)
-    async with connect(f"{base}{pid.project.path}/jobs/{pid.job}/logs?{query}") as socket:
+    url = f"{base}{pid.project.path}/jobs/{pid.job}/logs?{query}"
+    async with connect(url, max_size=LARGEST_MESSAGE_BYTES) as socket:
         auth = {"type": "init", "data": {"auth": {"type": "apiToken", "apiToken": access.token}}}
         await socket.send(json.dumps(auth))
         async for message in socket:

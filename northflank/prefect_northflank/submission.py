@@ -14,7 +14,14 @@ from prefect.states import Cancelled
 from prefect_northflank.claims import Claim, covered, submitted
 from prefect_northflank.configuration import NorthflankJobConfiguration
 from prefect_northflank.connections import Account, Connections, Log
-from prefect_northflank.errors import LongOver, NorthflankError, NotFound, NotRecorded, TakenOver
+from prefect_northflank.errors import (
+    LongOver,
+    NorthflankError,
+    NotFound,
+    NotRecorded,
+    Rejected,
+    TakenOver,
+)
 from prefect_northflank.events import tell_of_start
 from prefect_northflank.job import JobRequest, request_for
 from prefect_northflank.ledger import PrefectLedger
@@ -119,9 +126,12 @@ class Submitter:
         async def still_ours() -> None:
             await self._still_ours(order, claim, job=request.name)
 
-        run = await account.starter.start(
-            project, request, patience=patience, claimed=claimed, still_ours=still_ours
-        )
+        try:
+            run = await account.starter.start(
+                project, request, patience=patience, claimed=claimed, still_ours=still_ours
+            )
+        except Rejected as refused:
+            raise account.secrets.reason_for(refused, project, tags=request.tags) from refused
         pid = replace(intent, run=run.id)
         await self._record(order, account, intent=intent, pid=pid)
         tell_of_start(configuration, pid)

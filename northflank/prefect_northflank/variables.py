@@ -99,7 +99,8 @@ class NorthflankVariables(BaseModel):
     cleanup_job: bool = Field(
         default=True,
         description="True: one job per flow run, deleted after completion. "
-        "False: one lasting job per deployment and settings, one job run per flow run.",
+        "False: one lasting job per deployment and settings, one job run per flow run; "
+        "deleted when another one has taken its place.",
     )
     description: str | None = Field(
         default=None, description="Job description. Empty: made from the flow run."
@@ -254,7 +255,8 @@ class NorthflankVariables(BaseModel):
     )
     stream_output: bool = Field(
         default=True,
-        description="Copy container output that the flow did not log itself to the flow run's log.",
+        description="Copy container output that the flow did not log itself to the flow run's log: "
+        "1,000 lines at once, then five a second; the log says what is left out.",
     )
     job_body: dict[str, Any] = Field(
         default_factory=dict,

@@ -31,6 +31,7 @@ from prefect_northflank.recurring import Recurring
 from prefect_northflank.submission import Before, Order, Submitter
 from prefect_northflank.supervision import Supervisor
 from prefect_northflank.tempo import Tempo
+from prefect_northflank.termination import ending_on_sigterm
 from prefect_northflank.turns import Turns
 from prefect_northflank.variables import NorthflankWorkerVariables
 
@@ -72,6 +73,7 @@ class NorthflankWorker(
             VendorPackageInstalled: another distribution claims our names.
         """
         _refuse_the_vendors_package()
+        self._exit_stack.enter_context(ending_on_sigterm())
         await super().setup()
         hands = Hands(
             name=self.name,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from pathlib import Path
 from uuid import uuid4
@@ -10,15 +11,18 @@ from uuid import uuid4
 import pytest
 import yaml
 from northflank_emulator import Emulator
+from northflank_emulator.access import Role
 from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
 from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.errors import BuildFailed, NotBuilt, Rejected
 from prefect_northflank.job import Subject, request_for
+from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.retry import Patience
 from prefect_northflank.secrets import SecretGroups
 from prefect_northflank.start import Starter
+from prefect_northflank.stream import Streams
 from prefect_northflank.variables import NorthflankVariables
 
 pytestmark = pytest.mark.slow
@@ -69,7 +73,8 @@ def request(*, command="sleep 60", tags=(), **variables):
         labels={"prefect.io/flow-run-id": "x"},
         submission="c0de",
         lasting_name="flow-prod",
-        lasting_identity="d1",
+        lasting_pool="p1",
+        lasting_served="d1",
         tags=tags,
     )
     return request_for(subject, NorthflankVariables(**variables))
@@ -119,6 +124,38 @@ def test_environment_command_and_output_go_through(answers):
         return [line.text for line in await client.log_lines(P, asked.name, run.id, last=10)]
 
     assert sorted(with_client(answers, scenario)) == ["one hello there", "two"]
+
+
+FLOOD = """python3 -c "
+import time
+time.sleep(3)
+print('x' * 5_000_000)
+for number in range(20_000):
+    print('line', number)
+"
+"""
+
+
+def test_a_container_that_floods_its_log_is_copied_in_part_and_the_log_says_so(answers, caplog):
+    async def scenario(client, starter):
+        asked = request(command=FLOOD)
+        run = await starter.start(P, asked, claimed=nothing_claimed)
+        access = Access(token=answers.token, base_url=answers.base_url)
+        pid = InfrastructurePid(project=P, job=asked.name, run=run.id)
+        async with Streams().of(access, pid, logger=logging.getLogger("flood")):
+            await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
+        return pid
+
+    with caplog.at_level(logging.INFO, logger="flood"):
+        pid = with_client(answers, scenario)
+
+    copied = [record.getMessage() for record in caplog.records if record.name == "flood"]
+    assert 900 < len(copied) < 1100
+    assert sum(map(len, copied)) < 50_000
+    assert f"(4,992,000 more characters: Northflank's log of job run {pid.run}" in copied[0]
+    assert copied[1:3] == ["line 0", "line 1"]
+    assert "are left out here" in copied[-1]
+    assert pid.job in copied[-1]
 
 
 @pytest.mark.parametrize("cleanup_job", [True, False])
@@ -202,6 +239,24 @@ def test_a_lasting_job_is_one_job_for_many_runs(answers):
     jobs, all_there = with_client(answers, scenario)
     assert len(jobs) == 1
     assert all_there
+
+
+def test_a_run_that_lacks_its_tag_names_the_permission_and_no_job_variable():
+    settings = Settings(rate_limit=None, tokens={"t": Role.WORKER})
+
+    async def scenario(client, starter):
+        groups = SecretGroups(client)
+        secret = {"PREFECT_API_KEY": "pnu_1"}
+        tag = await groups.tag_for(P, pool="nf", secret=secret, identity="https://p/api")
+        asked = request(tags=[tag])
+        with pytest.raises(Rejected) as refused:
+            await starter.start(P, asked, claimed=nothing_claimed)
+        return groups.reason_for(refused.value, P, tags=asked.tags)
+
+    with Emulator(settings) as emulator:
+        reason = str(with_client(emulator, scenario))
+    assert "lacks the permission 'Account > Platform > Tags > Create'" in reason
+    assert "job variable" not in reason
 
 
 def test_only_jobs_with_the_tag_inherit_the_secret(answers):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from uuid import uuid4
 
 import pytest
 
@@ -60,14 +61,33 @@ def test_environment_is_the_users_over_prefects_over_nothing_of_the_host(
     assert env["PREFECT_API_AUTH_STRING"]
 
 
-def test_secrets_are_in_no_request_but_that_of_the_restricted_group(served, prefect, emulator):
-    flow_run = prefect.trigger(served.deploy("hello"))
-    prefect.wait_for(flow_run)
+def secret_block(prefect, name: str, value: str) -> str:
+    """Save a Secret block; return the reference to it."""
+    kind = prefect.post("/block_types/slug/secret", method="GET")["id"]
+    of_kind = {"block_schemas": {"block_type_id": {"any_": [kind]}}}
+    schema = prefect.post("/block_schemas/filter", of_kind)[0]["id"]
+    document = {"name": name, "data": {"value": value}}
+    prefect.post(
+        "/block_documents/", {**document, "block_type_id": kind, "block_schema_id": schema}
+    )
+    return f"{{{{ prefect.blocks.secret.{name} }}}}"
 
+
+def test_secrets_are_in_no_request_but_that_of_the_restricted_group(
+    served, prefect, emulator, tmp_path
+):
+    """Neither what opens the Prefect API nor what a Secret block keeps."""
+    seen = tmp_path / "environment"
+    password = secret_block(prefect, f"password-{uuid4().hex[:6]}", "S3cret of a block")
+    deployment = served.deploy("environment", env={"DATABASE": f"me:{password}@db"})
+    flow_run = prefect.trigger(deployment, marker=str(seen))
+    assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", prefect.logs(flow_run)
+
+    assert "DATABASE=me:S3cret of a block@db\n" in seen.read_text()
     carriers = [it for it in emulator.requests if "S3cret" in str(it)]
     assert {it.path.rsplit("/", 1)[-1] for it in carriers} == {"secrets"}
-    group = served.northflank.api("/secrets")["secrets"][0]
-    assert group["restrictions"]["restricted"] is True
+    groups = served.northflank.api("/secrets")["secrets"]
+    assert all(group["restrictions"]["restricted"] for group in groups)
     written = [it.read_text() for it in served.folder.glob("worker-*.log")]
     assert written
     for secret in ("S3cret", served.northflank.token):
@@ -124,6 +144,42 @@ def test_lasting_jobs_keep_a_history_per_deployment(served, prefect, conftest):
         ),
         "both runs are in the job's history",
     )
+
+
+def test_a_lasting_job_gives_way_to_another_one_when_nothing_of_it_runs(
+    pool, prefect, conftest, tmp_path
+):
+    quick = {"PREFECT_NORTHFLANK_TIDY_SECONDS": "1", "PREFECT_NORTHFLANK_ADOPT_SECONDS": "1"}
+    deployment = pool.deploy("hello", cleanup_job=False)
+
+    def lasting() -> set[str]:
+        return {job for job in pool.northflank.jobs() if job.startswith("hello-test-")}
+
+    others = lasting()
+    with pool.worker("one", **quick):
+        first = job_of(prefect.wait_for(prefect.trigger(deployment)))
+    prefect.post(f"/deployments/{deployment}", {"description": "changed"}, method="PATCH")
+    with pool.worker("two", **quick) as worker:
+        marker = tmp_path / "marker"
+        slow = prefect.trigger(deployment, seconds=25, marker=str(marker))
+        conftest.wait_until(marker.exists, "the flow has begun")
+        assert job_of(prefect.flow_run(slow)) == first, "worker and change make no other job"
+
+        variables = prefect.post(f"/deployments/{deployment}", method="GET")["job_variables"]
+        other = {"job_variables": variables | {"deployment_grace_period_seconds": 30}}
+        prefect.post(f"/deployments/{deployment}", other, method="PATCH")
+        second = job_of(prefect.wait_for(prefect.trigger(deployment)))
+        assert lasting() - others == {first, second}
+
+        assert prefect.wait_for(slow)["state_type"] == "COMPLETED"
+        conftest.wait_until(
+            lambda: lasting() - others == {second}, "the superseded one is deleted", patience=60
+        )
+        prefect.post(f"/deployments/{deployment}", method="DELETE")
+        conftest.wait_until(
+            lambda: not lasting() - others, "that of a deleted deployment is, too", patience=60
+        )
+        assert "Traceback" not in worker.output
 
 
 def test_a_running_flow_run_can_be_cancelled(served, prefect, conftest, tmp_path):

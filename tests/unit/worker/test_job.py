@@ -6,12 +6,13 @@ import re
 from uuid import UUID
 
 import pytest
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import Flow, FlowRun
 from prefect_northflank import (
     NorthflankJobConfiguration,
     NorthflankWorker,
     NorthflankWorkerVariables,
 )
+from prefect_northflank.claims import Claim
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.job import Subject, refuse_contradictions, request_for
 from prefect_northflank.variables import SHORT_NAMES, NorthflankVariables
@@ -33,7 +34,8 @@ def subject(**changes) -> Subject:
         "labels": {"prefect.io/flow-run-id": str(FLOW_RUN), "prefect.io/deployment-id": "d1"},
         "submission": "c0de",
         "lasting_name": "etl-prod",
-        "lasting_identity": "d1:p1",
+        "lasting_pool": "p1",
+        "lasting_served": "d1",
     }
     return Subject(**usual | changes)
 
@@ -355,7 +357,22 @@ def test_what_a_run_cannot_override_makes_another_job(variables):
 
 
 def test_deployments_do_not_share_a_job():
-    assert lasting().name != lasting(lasting_identity="d2:p1").name
+    assert lasting().name != lasting(lasting_served="d2").name
+
+
+@pytest.mark.parametrize(
+    "label", ["worker-name", "version", "deployment-updated", "flow-run-id", "what-comes-next"]
+)
+def test_a_label_that_changes_with_worker_time_or_version_makes_no_other_job(label):
+    always = {"prefect.io/deployment-id": "d1", "team": "data"}
+    one, other = (lasting(labels=always | {f"prefect.io/{label}": value}) for value in "ab")
+
+    assert one == other
+    assert one.body["deployment"]["metadata"]["labels"] == always
+
+
+def test_a_label_of_ones_own_is_a_setting_of_the_job():
+    assert lasting(labels={"team": "data"}).name != lasting(labels={"team": "ml"}).name
 
 
 # -- configuration -------------------------------------------------------------------------------------------
@@ -365,6 +382,28 @@ def prepared(**variables) -> NorthflankJobConfiguration:
     configuration = NorthflankJobConfiguration(**variables)
     configuration.prepare_for_flow_run(FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat"))
     return configuration
+
+
+def lasting_name(**variables) -> str:
+    configuration = NorthflankJobConfiguration(**variables)
+    configuration.prepare_for_flow_run(
+        FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat"), flow=Flow(name="etl")
+    )
+    claim = Claim(id=UUID(int=3))
+    return configuration.subject(submission="c0de", env={}, tags=[], claim=claim).lasting_name
+
+
+@pytest.mark.parametrize(
+    ("variables", "name"),
+    [
+        ({}, "etl"),
+        ({"name": "mine"}, "mine"),
+        ({"name": "{{ ctx.flow.name }}-nightly"}, "etl-nightly"),
+        ({"name": "run-{{ ctx.flow_run.name }}"}, "etl"),
+    ],
+)
+def test_a_lasting_job_is_named_by_what_is_the_same_for_all_its_flow_runs(variables, name):
+    assert lasting_name(**variables) == name
 
 
 def test_runtime_environment_wins_over_env_and_both_over_prefects_own():

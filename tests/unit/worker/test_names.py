@@ -47,17 +47,38 @@ def test_two_submissions_never_share_a_job(text, one, other):
     assert (names.job_of_run(text, *one) == names.job_of_run(text, *other)) == (one == other)
 
 
-@given(ANY_TEXT, st.text(max_size=60))
-def test_a_lasting_job_has_a_valid_name(text, identity):
-    name = names.lasting_job(text, identity)
+IDS = st.tuples(*[st.text(max_size=8)] * 3)
+
+
+def lasting(text, ids) -> str:
+    return names.lasting_job(text, **dict(zip(("pool", "served", "settings"), ids, strict=True)))
+
+
+@given(ANY_TEXT, IDS)
+def test_a_lasting_job_has_a_valid_name_that_says_whose_it_is(text, ids):
+    pool, served, _ = ids
+    name = lasting(text, ids)
 
     assert is_job_name(name)
     assert names.flow_run_of(name) is None
+    assert names.lasts(name, pool=pool)
+    assert names.lasts(name, pool=pool, served=served)
+    assert not names.lasts(name, pool=f"{pool}x")
+    assert not names.lasts(name, pool=pool, served=f"{served}x")
+    assert not names.lasted_before(name)
 
 
-@given(ANY_TEXT, st.text(min_size=1, max_size=20))
-def test_lasting_jobs_of_different_identity_differ(text, suffix):
-    assert names.lasting_job(text, "deployment") != names.lasting_job(text, "deployment" + suffix)
+@given(ANY_TEXT, IDS, IDS)
+def test_lasting_jobs_of_different_pool_deployment_or_settings_differ(text, one, other):
+    assert (lasting(text, one) == lasting(text, other)) == (one == other)
+
+
+@given(ANY_TEXT, UUIDS, SUBMISSIONS)
+def test_the_job_of_one_flow_run_is_never_taken_for_a_lasting_one(text, flow_run, submission):
+    name = names.job_of_run(text, flow_run, submission)
+
+    assert not names.lasted_before(name)
+    assert not names.lasts(name, pool="")
 
 
 @given(ANY_TEXT, ANY_TEXT)

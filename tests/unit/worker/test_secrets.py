@@ -56,6 +56,35 @@ def test_a_tag_that_exists_or_that_init_made_is_no_error(client, wire, status):
     assert asyncio.run(tag(SecretGroups(client), "k1"))
 
 
+def test_a_job_refused_for_a_tag_that_could_not_be_made_names_the_permission(client, wire):
+    wire.answers = [httpx.Response(403, json={"error": {"message": "lacks Tags > Create"}})]
+    refused = Rejected(status=400, method="PUT", path="/jobs", message="tags: names an unknown tag")
+
+    async def scenario():
+        groups = SecretGroups(client)
+        name = await tag(groups, "k1")
+        reason = groups.reason_for(refused, P, tags=["mine", name])
+        await tag(groups, "k1")
+        return reason
+
+    reason = str(asyncio.run(scenario()))
+    assert "lacks Tags > Create" in reason
+    assert "Account > Platform > Tags: Create" in reason
+    assert "job variable" not in reason
+    assert [call.split()[0] for call in wire.calls] == ["POST", "PUT"] * 2, "it is tried again"
+
+
+def test_a_job_refused_for_another_reason_is_told_that_reason(client, wire):
+    wire.answers = [httpx.Response(403, json={"error": {"message": "no"}})]
+    refused = Rejected(status=400, method="PUT", path="/jobs", message="billing: no such plan")
+
+    async def scenario():
+        groups = SecretGroups(client)
+        return groups.reason_for(refused, P, tags=[await tag(groups, "k1")])
+
+    assert asyncio.run(scenario()) is refused
+
+
 def test_pools_do_not_share_a_group(client):
     async def scenario():
         groups = SecretGroups(client)

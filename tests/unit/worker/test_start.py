@@ -39,6 +39,9 @@ class Northflank:
             name = json.loads(request.content)["name"]
             self.jobs.setdefault(name, [])
             return httpx.Response(200, json={"data": {"id": name, "name": name}})
+        if request.method == "DELETE":
+            self.jobs.pop(request.url.path.rpartition("/")[2], None)
+            return httpx.Response(200, json={"data": {}})
         if found is None or found.group(1) not in self.jobs:
             return httpx.Response(404, json={"error": {"message": "Not found"}})
         runs = self.jobs[found.group(1)]
@@ -46,7 +49,7 @@ class Northflank:
             shown = [{"id": it, "status": "RUNNING", "startedAt": None} for it in runs]
             return httpx.Response(200, json={"data": {"runs": shown}})
         fault = self.plan.pop(0) if self.plan else "none"
-        if fault in {"dropped before", "503 before"}:
+        if fault in {"dropped before", "503 before", "refused"}:
             return self._lose(fault)
         runs.append(f"run-{len(runs)}")
         return (
@@ -58,6 +61,8 @@ class Northflank:
     def _lose(self, fault: str) -> httpx.Response:
         if fault.startswith("dropped"):
             raise httpx.RemoteProtocolError("dropped")
+        if fault == "refused":
+            return httpx.Response(400, json={"error": {"message": "no such plan"}})
         return httpx.Response(503, json={"error": {"message": "down"}})
 
 
@@ -116,6 +121,41 @@ def test_giving_up_leaves_no_run_behind(patience):
         start(northflank, patience)
 
     assert northflank.jobs["single"] == []
+
+
+def test_a_job_whose_start_was_refused_is_deleted(patience):
+    northflank = Northflank(plan=["refused"])
+    with pytest.raises(Rejected):
+        start(northflank, patience)
+
+    assert northflank.jobs == {}
+
+
+def test_a_job_that_may_have_been_started_stays_though_a_second_start_was_refused(patience):
+    northflank = Northflank(plan=["503 before", "refused"])
+    with pytest.raises(Rejected):
+        start(northflank, patience)
+
+    assert northflank.jobs == {"single": []}
+
+
+def test_a_lasting_job_stays_when_a_start_was_refused(patience):
+    northflank = Northflank(plan=["refused"])
+    with pytest.raises(Rejected):
+        start(northflank, LASTING, patience)
+
+    assert northflank.jobs == {"lasting": []}
+
+
+def test_a_job_whose_flow_run_was_taken_over_before_its_start_is_deleted(patience):
+    async def cancelled():
+        raise TakenOver(job="j")
+
+    northflank = Northflank()
+    with pytest.raises(TakenOver):
+        start(northflank, patience, still_ours=cancelled)
+
+    assert northflank.jobs == {}
 
 
 def test_a_lasting_job_is_put_once(patience):

@@ -28,8 +28,15 @@ from prefect_northflank import (
     northflank,
 )
 from prefect_northflank import checks as checks_module
+from prefect_northflank.access import Access
 from prefect_northflank.api import Project
-from prefect_northflank.checks import no_vendors_package, our_worker_is_found, permissions
+from prefect_northflank.checks import (
+    Wanted,
+    no_vendors_package,
+    our_worker_is_found,
+    permissions,
+    tag_can_be_had,
+)
 from prefect_northflank.connections import Connections
 from prefect_northflank.errors import MissingToken
 
@@ -137,6 +144,41 @@ def test_each_permission_is_asked_for_by_a_request_that_changes_nothing(client, 
     ]
     assert all("Run Job" in str(it.problem) for it in found if not it.passed)
     assert all(json.loads(it.content or b"{}") == {} for it in wire.sent)
+
+
+def tag_check(client, wire, *, create: int, read: int = 404, pool: str | None = "nf"):
+    """Return what is said of the tag where Northflank answers so to creating and reading one."""
+
+    def answer(request):
+        assert json.loads(request.content or b"{}") == {}, "nothing is made"
+        status = create if request.method == "POST" else read
+        return httpx.Response(status, json={"data": {}, "error": {"message": "no"}})
+
+    wire.answer = answer
+    wanted = Wanted(
+        access=Access(token="t"), project="demo", plan="p", api_url="https://p/api", pool=pool
+    )
+    return asyncio.run(tag_can_be_had(client, Project(id="demo"), wanted))
+
+
+def test_a_tag_that_can_be_made_or_is_there_is_no_problem(client, wire):
+    assert tag_check(client, wire, create=400).passed
+    assert tag_check(client, wire, create=403, read=200).passed
+
+
+@pytest.mark.parametrize(("read", "words"), [(404, "is not there"), (403, "neither create nor")])
+def test_a_tag_that_can_neither_be_made_nor_found_is_a_problem(client, wire, read, words):
+    problem = tag_check(client, wire, create=403, read=read).problem
+
+    assert words in problem
+    assert "Account > Platform > Tags: Create" in problem
+
+
+def test_without_a_pool_the_doctor_says_how_a_tag_that_is_there_is_found(client, wire):
+    problem = tag_check(client, wire, create=403, pool=None).problem
+
+    assert "Account > Platform > Tags: Create" in problem
+    assert "pass --pool" in problem
 
 
 def test_a_flow_run_somebody_else_has_meanwhile_begun_is_not_reported_as_one_that_cannot_be_submitted():
