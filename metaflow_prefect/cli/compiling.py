@@ -127,8 +127,8 @@ def _resumed_on_its_pool(
     obj: Any, name: str | None, origin_run_id: str | None, step_to_rerun: str | None
 ) -> RunRecord:
     from metaflow_prefect.deploy import record, trigger
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     if origin_run_id is None:
         raise RunRefused(

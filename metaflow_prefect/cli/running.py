@@ -71,9 +71,9 @@ def trigger(
     """Start a run on the server; its worker does the rest."""
     from metaflow_prefect.deploy import record, watching
     from metaflow_prefect.deploy import trigger as triggering
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
     from metaflow_prefect.runtime import screen
+    from metaflow_prefect.runtime.connection import prefect_client
 
     obj = context.obj
     with prefect_client() as client:
@@ -118,8 +118,8 @@ def trigger(
 def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool) -> None:
     """One line each."""
     from metaflow_prefect.deploy import record, runs
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     wanted = frozenset(RunStatus(state.upper().replace("-", "_")) for state in states)
     with prefect_client() as client:
@@ -139,7 +139,7 @@ def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool
 def status(obj: Any, run_id: str, is_json: bool) -> None:
     """Exit with 0 whatever it is: the question was answered."""
     from metaflow_prefect.deploy import runs
-    from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.runtime.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
@@ -157,8 +157,8 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
 def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bool) -> None:
     """Each line as soon as the server has it."""
     from metaflow_prefect.deploy import run_logs, runs, watching
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.runtime import screen
+    from metaflow_prefect.runtime.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
@@ -182,7 +182,7 @@ def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bo
 def fetch(obj: Any, run_id: str, is_json: bool) -> None:
     """Nothing is to be done where there is a metadata service."""
     from metaflow_prefect.deploy import metadata, record, runs
-    from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.runtime.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
@@ -234,8 +234,8 @@ def _change(
     obj: Any, change: Callable[[Any, RunRecord], None], words: str, options: dict[str, Any]
 ) -> None:
     from metaflow_prefect.deploy import operations
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     found = target(obj, options["name"])
     authority = operations.Authority.of(found, options["authorize"])

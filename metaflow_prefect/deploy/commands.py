@@ -14,7 +14,6 @@ from metaflow_prefect.analysis.code import code_files
 from metaflow_prefect.compiler import CompileOptions, analyse_for
 from metaflow_prefect.deploy import apply, gitops, record, storage, summary, tokens
 from metaflow_prefect.deploy.apply import Deployed
-from metaflow_prefect.deploy.connection import prefect_client
 from metaflow_prefect.deploy.jobs import Site
 from metaflow_prefect.deploy.options import DeployOptions
 from metaflow_prefect.deploy.plan import DeploymentPlan, plan
@@ -24,6 +23,7 @@ from metaflow_prefect.deploy.target import Target, of_flow
 from metaflow_prefect.deploy.tokens import TokenRequest
 from metaflow_prefect.errors import UnsupportedFlow
 from metaflow_prefect.render import render_standalone
+from metaflow_prefect.runtime.connection import prefect_client
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

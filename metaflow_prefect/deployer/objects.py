@@ -11,10 +11,10 @@ from typing import Any, ClassVar
 from metaflow.runner.deployer import DeployedFlow, TriggeredRun
 
 from metaflow_prefect.deploy import metadata, operations, record, run_logs, runs, trigger
-from metaflow_prefect.deploy.connection import prefect_client
 from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.deploy.site import user
+from metaflow_prefect.runtime.connection import prefect_client
 from metaflow_prefect.runtime.outcome import RunStatus
 
 __all__ = ["PrefectDeployedFlow", "PrefectTriggeredRun"]
