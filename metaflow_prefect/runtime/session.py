@@ -292,9 +292,10 @@ class Session:
         ends = endings.last_lines(log.tail.splitlines(), Path(metaflow.__file__).parent)
         lines = "\n".join(f"  {line}" for line in ends)
         pathspec = f"{self.context.program.flow}/{self.datastore.path(launch.place)}"
-        said = f" Its error output ends with:\n{lines}" if lines else ""
         error = StepFailed(
-            f"Step {launch.place.step} failed ({label}, {pathspec}). {endings.in_words(code)}{said}"
+            f"Step {launch.place.step} failed ({label}, {pathspec}). {endings.in_words(code)}",
+            output=lines,
+            user_retries=self.steps[launch.place.step].user_retries,
         )
         self.errors[label] = error
         return error
