@@ -125,7 +125,7 @@ def deploy(obj: Any, **options: Any) -> None:
     write_attributes(options["deployer_attribute_file"], data)
     show(
         {**summary.summary(prepared.plan), "id": deployed.id, "url": deployed.url},
-        commands.report(obj, wanted, prepared, deployed),
+        commands.report(prepared, deployed),
         is_json=is_json,
     )
 

@@ -20,27 +20,16 @@ from metaflow_prefect.cli.options import (
     NAME,
     RUN_ID,
     RUN_ID_FILE,
-    WithParameters,
+    Remembering,
+    given,
     show,
 )
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus
 
-_GIVEN = "metaflow_prefect.given"
-
 _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
 """What every command needs that changes a run."""
-
-
-class _Remembering(WithParameters):
-    """Notes which options are on the command line; Metaflow's click (7) does not tell them from defaults."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Parse twice: once for the names only."""
-        given, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        ctx.meta[_GIVEN] = frozenset(given)
-        return super().parse_args(ctx, args)
 
 
 @parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
@@ -56,7 +45,7 @@ class _Remembering(WithParameters):
     ),
     JSON,
     ATTRIBUTE_FILE,
-    cls=_Remembering,
+    cls=Remembering,
     passes=click.pass_context,
 )
 def trigger(
@@ -78,7 +67,7 @@ def trigger(
     obj = context.obj
     with prefect_client() as client:
         deployment = record.read(client, target(obj, name).full_name)
-        run = triggering.trigger(client, deployment, _given(context, values))
+        run = triggering.trigger(client, deployment, given(context, values))
         if run_id_file is not None:
             Path(run_id_file).write_text(run.run_id, encoding="utf-8")
         write_attributes(
@@ -242,18 +231,6 @@ def _change(
     with prefect_client() as client:
         run = operations.change_run(client, found.full_name, options["run_id"], authority, change)
     show(run.summary(), f"{run.run_id} {words} ({run.state}).", is_json=options["is_json"])
-
-
-def _given(context: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that were typed, so that the deployment's own defaults stand for the rest."""
-    from metaflow.parameters import DelayedEvaluationParameter
-
-    given = {}
-    for key in context.meta[_GIVEN] & values.keys():
-        value = values[key]
-        is_late = isinstance(value, DelayedEvaluationParameter)
-        given[key] = value(return_str=True) if is_late else value
-    return given
 
 
 def _started(run: RunRecord, deployment: str) -> str:

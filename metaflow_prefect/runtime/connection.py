@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,9 @@ from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime import local_server
 
 _SETTINGS = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_HOME")
+
+_LOCAL: ContextVar[str | None] = ContextVar("metaflow_prefect_local_server", default=None)
+"""The address of the local server, once it was used."""
 
 _EMBEDDED_STARTUP_SECONDS = 90
 _CONNECT_SECONDS = 5.0
@@ -76,7 +81,9 @@ def server(environment: Mapping[str, str]) -> Iterator[None]:
             )
         else:
             local = local_server.using(prefect_home(), environment, say)
-            updates[settings.PREFECT_API_URL] = stack.enter_context(local)
+            address = stack.enter_context(local)
+            _LOCAL.set(address)
+            updates[settings.PREFECT_API_URL] = address
         stack.enter_context(settings.temporary_settings(updates=updates))
         yield
 
@@ -86,6 +93,18 @@ def is_embedded() -> bool:
     from prefect.settings import get_current_settings
 
     return get_current_settings().api.url is None
+
+
+def prefects(*words: str) -> str:
+    """Return the command of Prefect's own program with *words*, as one types it for the server that was used last."""
+    address = _LOCAL.get()
+    given = "" if address is None else f"PREFECT_API_URL={address} "
+    return f"{given}{shlex.join(('prefect', *words))}"
+
+
+def is_on_local_server() -> bool:
+    """Say whether the server that was used last is the local one, which ends when nothing uses it."""
+    return _LOCAL.get() is not None
 
 
 def prefect_home() -> Path:

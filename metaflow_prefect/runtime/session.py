@@ -112,7 +112,7 @@ class Session:
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_written(program.config),
             namespace=namespace.chosen(os.environ),
-            is_triggered=options.is_triggered,
+            parts=options.parts,
         )
         by_name = {step.name: step for step in steps}
         # A variable that is set here is somebody's decision for this place; the flow's import needs the others.

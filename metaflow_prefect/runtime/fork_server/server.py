@@ -71,6 +71,7 @@ child = _part("child")
 current_trigger = _part("current_trigger", os.pardir)
 fitness = _part("fitness")
 flow_main = _part("flow_main")
+new_values = _part("new_values", os.pardir)
 randomness = _part("randomness")
 run_id = _part("run_id")
 
@@ -102,6 +103,7 @@ class Server:
     def _at_command_line(self) -> None:
         self._warm_up()
         current_trigger.at_command_line()
+        new_values.at_command_line()
         self._output.end()
         self._run_id.end()
         name = os.path.basename(self.flow_file)  # noqa: PTH119  no pathlib before the flow asks for it

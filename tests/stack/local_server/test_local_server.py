@@ -108,12 +108,15 @@ def test_a_second_run_uses_the_server_that_the_first_has_started(home):
 def test_commands_and_calls_use_the_server_that_the_runs_use(home):
     run = json.loads(flow(home, "run", "--json")[0])["run"]
     server = local_server.status(home).served
+    pool = {"name": "a pool", "type": "process"}
+    httpx.post(f"{server.url}/work_pools/", json=pool).raise_for_status()
     answered = [
         flow(home, *words)
         for words in (
             ("status", run, "--json"),
             ("logs", run),
             ("list-deployments",),
+            ("deploy", "--work-pool", "a pool"),
         )
     ]
     called = in_python(
@@ -125,7 +128,9 @@ def test_commands_and_calls_use_the_server_that_the_runs_use(home):
 
     assert json.loads(answered[0][0])["status"] == "SUCCEEDED"
     assert not [said for _, said in answered if "starting a Prefect server" in said]
-    assert called.startswith("[] ")
+    assert called.startswith("[<")
+    # A worker must use that very server.
+    assert f"PREFECT_API_URL={server.url} prefect worker start --pool 'a pool'" in answered[-1][0]
     assert local_server.status(home).served == server
 
 
