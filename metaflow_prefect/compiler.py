@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import shlex
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -147,13 +148,15 @@ def resume_now(
     state: Any,  # Metaflow's CliState
     origin_run_id: str | None,
     rerun: frozenset[str],
+    values: Mapping[str, Any],
     options: CompileOptions,
     *,
     run_id_file: str | None,
 ) -> Outcome:
     """Run the flow again, taking over what the run *origin_run_id* (default: the latest) has done.
 
-    Steps in *rerun*, and whatever follows them, are executed again in any case.
+    Steps in *rerun*, and whatever follows them, are executed again in any case. What is executed sees
+    *values* (by the parameters' names) in place of the earlier run's.
 
     Raises:
         InitFailed: there is no such run, or no such step.
@@ -166,14 +169,17 @@ def resume_now(
             f"{state.flow.name} has no step {unknown[0]!r}.",
             fix=f"name one of {', '.join(state.graph.nodes)}",
         )
-    run_id = origin_run_id or get_latest_run_id(state.echo, state.flow.name)
+    named = (origin_run_id or "").removeprefix(f"{state.flow.name}/")
+    run_id = named or get_latest_run_id(state.echo, state.flow.name)
     if run_id is None:
         raise InitFailed(
             "There is no earlier run of this flow on this machine.",
             fix="name one with --origin-run-id",
         )
     origin = read_origin(state.flow_datastore, run_id, _parameters(state.flow), rerun)
-    return run_now(state, origin.parameters, options, run_id_file=run_id_file, origin=origin)
+    origin = replace(origin, has_new_values=bool(values))
+    merged = {**origin.parameters, **values}
+    return run_now(state, merged, options, run_id_file=run_id_file, origin=origin)
 
 
 def _parameters(flow: Any) -> dict[str, str]:
@@ -218,7 +224,7 @@ def _check_output(output: Path, *, may_overwrite: bool) -> None:
     if not output.parent.is_dir():
         raise OutputRefused(
             f"The folder {output.parent} does not exist; nothing was written.",
-            fix=f"create it first: mkdir -p {output.parent}",
+            fix=f"create it first: mkdir -p {shlex.quote(str(output.parent))}",
         )
     if not output.exists() or may_overwrite:
         return

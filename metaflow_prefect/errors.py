@@ -88,9 +88,20 @@ class InitFailed(MetaflowPrefectError):
 
 
 class StepFailed(MetaflowPrefectError):
-    """A step failed for good; the message ends with the last lines of its error."""
+    """An attempt of a step failed; the message ends with *output*, the last lines of its error.
+
+    `first_line` is the message without them; `user_retries` how often the user's own code is tried again.
+    """
 
     headline = "Step failure"
+
+    def __init__(
+        self, problem: str, *, fix: str = "", output: str = "", user_retries: int | None = None
+    ) -> None:
+        self.first_line = problem.partition("\n")[0]
+        self.user_retries = user_retries
+        said = f" Its error output ends with:\n{output}" if output else ""
+        super().__init__(f"{problem}{said}", fix=fix)
 
 
 class UnexpectedTransition(MetaflowPrefectError):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sys
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +16,17 @@ from metaflow_prefect.cli.options import (
     NAME,
     RUN_ID_FILE,
     LikeMetaflows,
+    Resuming,
+    carried,
+    given,
+    named,
     parsed,
     show,
 )
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.names import option_key
-from metaflow_prefect.runtime import choice, namespace, pause
+from metaflow_prefect.runtime import choice, namespace, pause, typed
 
 
 @command(
@@ -47,7 +51,9 @@ def create(
     from metaflow_prefect.compiler import write
 
     flow = write(obj, Path(output), parsed(options), is_standalone=standalone, may_overwrite=force)
-    text = f"{flow.name} is compiled to {output}. Run it with:\n    python {output}"
+    required = [parameter.name for parameter in flow.parameters if parameter.required]
+    command = shlex.join(("python", output, *typed.values(required)))
+    text = f"{flow.name} is compiled to {output}. Run it with:\n    {command}"
     show({"flow": flow.name, "file": output}, text, is_json=is_json)
 
 
@@ -73,9 +79,11 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     conclude(outcome, is_json=is_json, fix=_how_to_go_on())
 
 
+@parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
 @command(
     prefect,
-    "Run again what an earlier run did not finish, and take over what it did.",
+    "Run again what an earlier run did not finish, and take over what it did. Parameters keep the values "
+    "of that run; one that is given has the new value in the steps that are executed again.",
     click.argument("step-to-rerun", required=False),
     click.option(
         "--origin-run-id", help="The run to resume; the latest of this machine if not given."
@@ -94,10 +102,11 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     click.option(pause.OPTION, **pause.option()),
     *COMPILE_OPTIONS,
     short="Go on where an earlier run has failed.",
-    cls=LikeMetaflows,
+    cls=Resuming,
+    passes=click.pass_context,
 )
 def resume(
-    obj: Any,
+    context: Any,
     step_to_rerun: str | None,
     origin_run_id: str | None,
     run_id_file: str | None,
@@ -107,36 +116,45 @@ def resume(
     from metaflow_prefect.compiler import resume_now
     from metaflow_prefect.runtime.outcome import conclude
 
+    obj, values = context.obj, given(context, options)
     if options["deployed"]:
-        run = _resumed_on_its_pool(obj, options["name"], origin_run_id, step_to_rerun)
+        values = carried(context, values)
+    keys = _parameter_keys(obj.flow)
+    new = {keys[key]: value for key, value in values.items() if key in keys}
+    if options["deployed"]:
+        run = _resumed_on_its_pool(obj, options["name"], origin_run_id, step_to_rerun, new)
         if run_id_file is not None:
             Path(run_id_file).write_text(run.run_id, encoding="utf-8")
         text = f"{origin_run_id} is resumed as {run.run_id} ({run.name})."
         show(run.summary(), text, is_json=options["is_json"])
         return
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
-    outcome = resume_now(obj, origin_run_id, rerun, parsed(options), run_id_file=run_id_file)
+    outcome = resume_now(obj, origin_run_id, rerun, new, parsed(options), run_id_file=run_id_file)
     conclude(outcome, is_json=options["is_json"], fix=_how_to_go_on())
 
 
 def _how_to_go_on() -> str:
-    command = f"python {Path(sys.argv[0]).name} prefect resume"
+    command = typed.typed("resume")
     return (
         f"correct what it says, then `{command}` goes on from there; what is done is not done again"
     )
 
 
 def _resumed_on_its_pool(
-    obj: Any, name: str | None, origin_run_id: str | None, step_to_rerun: str | None
+    obj: Any,
+    name: str | None,
+    origin_run_id: str | None,
+    step_to_rerun: str | None,
+    values: dict[str, Any],
 ) -> RunRecord:
     from metaflow_prefect.deploy import record, trigger
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     if origin_run_id is None:
         raise RunRefused(
             "--deployed needs the run to resume; nothing was started.",
-            fix="name it with --origin-run-id; `prefect list-runs` lists them",
+            fix=f"name it with --origin-run-id; `{typed.typed('list-runs', *named(name))}` lists them",
         )
     if step_to_rerun is not None and step_to_rerun not in obj.graph:
         raise RunRefused(
@@ -145,7 +163,7 @@ def _resumed_on_its_pool(
         )
     with prefect_client() as client:
         deployment = record.read(client, target(obj, name).full_name)
-        return trigger.resume(client, deployment, origin_run_id, step_to_rerun)
+        return trigger.resume(client, deployment, origin_run_id, step_to_rerun, values)
 
 
 def _parameter_keys(flow: Any) -> dict[str, str]:

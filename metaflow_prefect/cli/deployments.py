@@ -125,7 +125,7 @@ def deploy(obj: Any, **options: Any) -> None:
     write_attributes(options["deployer_attribute_file"], data)
     show(
         {**summary.summary(prepared.plan), "id": deployed.id, "url": deployed.url},
-        commands.report(obj, wanted, prepared, deployed),
+        commands.report(prepared, deployed),
         is_json=is_json,
     )
 
@@ -139,7 +139,7 @@ def deploy(obj: Any, **options: Any) -> None:
 def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
     """One line each."""
     from metaflow_prefect.deploy import record
-    from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.runtime.connection import prefect_client
 
     with prefect_client() as client:
         found = record.listed(client, None if is_all else obj.flow.name)
@@ -157,8 +157,8 @@ def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
 def delete(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
     """Runs that are under way go on."""
     from metaflow_prefect.deploy import operations
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     found = target(obj, name)
     with prefect_client() as client:
@@ -171,8 +171,8 @@ def delete(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> 
 def get_token(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
     """Only to its owner, and to those who have it already."""
     from metaflow_prefect.deploy import operations, record
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     found = target(obj, name)
     with prefect_client() as client:
@@ -203,8 +203,8 @@ def _set_paused(
     obj: Any, name: str | None, authorize: str | None, *, is_paused: bool, is_json: bool
 ) -> None:
     from metaflow_prefect.deploy import operations
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     found = target(obj, name)
     authority = operations.Authority.of(found, authorize)

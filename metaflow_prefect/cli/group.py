@@ -7,10 +7,10 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from metaflow._vendor import click
-from metaflow.exception import MetaflowException
 
-from metaflow_prefect.cli.overview import Overview
-from metaflow_prefect.errors import MetaflowPrefectError
+from metaflow_prefect.cli.overview import Overview, Suggesting, as_typed
+from metaflow_prefect.errors import MetaflowPrefectError, SettingRefused
+from metaflow_prefect.runtime import typed
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -21,18 +21,20 @@ def cli() -> None:
 
 
 @cli.group(cls=Overview, help="Compile the flow to Prefect, run it, deploy it.")  # type: ignore[untyped-decorator]
-@click.pass_obj  # type: ignore[untyped-decorator]
-def prefect(obj: Any) -> None:
+@click.pass_context  # type: ignore[untyped-decorator]
+def prefect(context: Any) -> None:
     """Check the flow as `run` does before anything else."""
+    typed.begin_with(as_typed(context))
+    obj = context.obj
     obj.check(obj.graph, obj.flow, obj.environment, pylint=obj.pylint)
 
 
-@prefect.group(help="Put the deployment's schedules to sleep, or wake them.")  # type: ignore[untyped-decorator]
+@prefect.group(cls=Suggesting, help="Put the deployment's schedules to sleep, or wake them.")  # type: ignore[untyped-decorator]
 def schedule() -> None:
     """Hold `pause` and `resume`."""
 
 
-@prefect.group(help="Look at the server of runs on this machine, or stop it.")  # type: ignore[untyped-decorator]
+@prefect.group(cls=Suggesting, help="Look at the server of runs on this machine, or stop it.")  # type: ignore[untyped-decorator]
 def server() -> None:
     """Hold `status` and `stop`."""
 
@@ -60,16 +62,52 @@ def command(
     return register
 
 
+class Refused(click.ClickException):  # type: ignore[misc]  # Metaflow's click has no types
+    """An error of ours as Metaflow's own appear: headline, message, exit code 1.
+
+    Not as a MetaflowException: Metaflow's echo takes asterisks, as in a cron line, for emphasis.
+    """
+
+    def __init__(self, error: MetaflowPrefectError) -> None:
+        super().__init__(str(error))
+        self.headline = error.headline
+
+    def show(self, file: Any = None) -> None:
+        """Print it where Metaflow prints errors."""
+        click.secho(f"    {self.headline}:", bold=True, err=True, file=file)
+        lines = "".join(f"    {line}".rstrip() + "\n" for line in self.message.splitlines())
+        click.echo(lines, err=True, file=file)
+
+
 def says_what_is_wrong(command: _Command) -> _Command:
-    """Let our errors appear as Metaflow's do: headline, message, exit code 1."""
+    """Let our errors appear as Metaflow's do."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:
         try:
             command(*args, **kwargs)
         except MetaflowPrefectError as error:
-            shown = MetaflowException(msg=str(error))
-            shown.headline = error.headline
-            raise shown from error
+            raise Refused(error) from error
+        except ValueError as error:
+            refused = _refused_by_prefect(error)
+            if refused is None:
+                raise
+            raise Refused(refused) from error
 
     return wrapped  # type: ignore[return-value]  # functools.wraps keeps the signature
+
+
+def _refused_by_prefect(error: ValueError) -> SettingRefused | None:
+    """Return in our words that Prefect can't read its own settings, which it does when it is imported; no value is shown."""
+    from pydantic import ValidationError
+
+    if not isinstance(error, ValidationError) or not error.title.endswith("Settings"):
+        return None
+    found = error.errors(include_url=False, include_input=False, include_context=False)
+    listed = "; ".join(
+        f"{'.'.join(map(str, item['loc'])) or 'all'}: {item['msg']}" for item in found
+    )
+    return SettingRefused(
+        f"Prefect refuses its own settings ({error.title}): {listed}.",
+        fix="correct the PREFECT_… variable of that name, in the environment, in .env or in Prefect's profile",
+    )

@@ -10,6 +10,7 @@ from typing import Any
 from metaflow._vendor import click
 
 from metaflow_prefect.compiler import CompileOptions
+from metaflow_prefect.runtime.values import json_value
 from metaflow_prefect.runtime.variables import of_metaflows_command
 
 
@@ -41,6 +42,101 @@ class LikeMetaflows(WithParameters):
         return super().make_context(info_name, args, parent, default_map=said, **extra)
 
 
+_GIVEN = "metaflow_prefect.given"
+_OF_PARAMETERS = "metaflow_prefect.of_parameters"
+
+
+class Remembering(WithParameters):
+    """Notes which options are given, typed or by a variable; Metaflow's click (7) does not tell them from defaults.
+
+    None is required here: what a parameter is if it is not given, the deployment or the earlier run says.
+    """
+
+    params: list[Any]
+
+    def parse_args(self, ctx: Any, args: list[str]) -> Any:
+        """Parse twice: once for the names only."""
+        hidden = self._without_hidden_options()
+        on_line, _, _ = self.make_parser(ctx).parse_args(args=list(args))
+        by_variable = {
+            option.name
+            for option in self.get_params(ctx)
+            if option.resolve_envvar_value(ctx) is not None
+        }
+        ctx.meta[_GIVEN] = frozenset(on_line.keys() | by_variable)
+        required = [option for option in self._of_flow if option.required]
+        for option in required:
+            option.required = False
+        try:
+            rest = super().parse_args(ctx, args)
+        finally:
+            for option in required:
+                option.required = True
+        # What has the name of a parameter is the parameter's; our option has its default.
+        ctx.meta[_OF_PARAMETERS] = {option.name: ctx.params[option.name] for option in hidden}
+        ctx.params.update({option.name: option.get_default(ctx) for option in hidden})
+        return rest
+
+    def _without_hidden_options(self) -> list[Any]:
+        """Take out the options of ours that parameters of the flow have the names of, and return them."""
+        of_flow = self._of_flow
+        names = {option.name for option in of_flow}
+        hidden = [
+            option for option in self.params if option.name in names and option not in of_flow
+        ]
+        self.params = [option for option in self.params if option not in hidden]
+        return hidden
+
+    @property
+    def _of_flow(self) -> list[Any]:
+        """The options that Metaflow has added for the flow's parameters, to those that it has kept."""
+        own = getattr(self, "original_params", self.params) or []
+        return [option for option in self.params if option not in own]
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options; Metaflow forgets the space before a default that is evaluated late."""
+        for option in self.params:
+            said, late, rest = (getattr(option, "help", None) or "").partition(_LATE)
+            if said and late:
+                option.help = f"{said.rstrip()}  {late}{rest}"
+        super().format_options(ctx, formatter)
+
+
+class Resuming(LikeMetaflows, Remembering):
+    """Shows no defaults of the flow's parameters: they keep the values that they had."""
+
+    def format_options(self, ctx: Any, formatter: Any) -> None:
+        """Write the options."""
+        for option in self._of_flow:
+            option.show_default = False
+        super().format_options(ctx, formatter)
+
+
+_LATE = "[default: deploy-time value"
+
+
+def given(context: Any, values: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters that were given, as steps see them, by click's keys."""
+    from metaflow.parameters import DelayedEvaluationParameter
+
+    values = {**values, **context.meta[_OF_PARAMETERS]}
+    found = {}
+    for key in context.meta[_GIVEN] & values.keys():
+        value = values[key]
+        if isinstance(value, DelayedEvaluationParameter):
+            value = value(return_str=True)
+        found[key] = value
+    return found
+
+
+def carried(context: Any, found: dict[str, Any]) -> dict[str, Any]:
+    """Return the parameters *found* by `given` in the form that a flow run carries."""
+    from metaflow.parameters import JSONType
+
+    json_keys = {option.name for option in context.command.params if option.type is JSONType}
+    return {key: json_value(value) if key in json_keys else value for key, value in found.items()}
+
+
 def positive(_context: Any, parameter: Any, value: int | None) -> int | None:
     """Refuse numbers below 1; not `click.IntRange`, which Metaflow's Deployer and Runner don't know."""
     if value is not None and value < 1:
@@ -52,6 +148,12 @@ NAME = click.option(
     "--name",
     help="The deployment's name. Under @project it is project.branch.Flow, with this name appended.",
 )
+
+
+def named(name: str | None) -> tuple[str, ...]:
+    """Return the words by which the same deployment is found again."""
+    return () if name is None else ("--name", name)
+
 
 AUTHORIZE = click.option(
     "--authorize",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
 from typing import Any
 
 from metaflow._vendor import click
+
+from metaflow_prefect.runtime.typed import UNKNOWN, beginning, values
 
 SECTIONS = (
     ("Try it on this machine", ("run", "resume", "server", "create")),
@@ -19,15 +23,16 @@ SECTIONS = (
 )
 
 _FIRST_STEPS = (
-    "run",
-    "deploy --work-pool POOL --dry-run",
-    "deploy --work-pool POOL",
-    "trigger --wait",
+    ("run",),
+    ("deploy", "--work-pool", "POOL", "--dry-run"),
+    ("deploy", "--work-pool", "POOL"),
+    ("trigger", "--wait"),
 )
+_TAKING_PARAMETERS = ("run", "trigger")
 
 
-class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no types
-    """A group whose help has sections instead of the alphabet, and which says what a mistyped word may mean."""
+class Suggesting(click.Group):  # type: ignore[misc]  # Metaflow's click has no types
+    """A group that says what a mistyped word may mean."""
 
     def invoke(self, ctx: Any) -> Any:
         """Name the option that is most like one there is not."""
@@ -45,6 +50,10 @@ class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no ty
                 ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 
+
+class Overview(Suggesting):
+    """A group whose help has sections instead of the alphabet."""
+
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the commands in the order of the sections; one that is in none comes last."""
         known = [name for _, names in SECTIONS for name in names]
@@ -57,13 +66,35 @@ class Overview(click.Group):  # type: ignore[misc]  # Metaflow's click has no ty
             with formatter.section(title):
                 formatter.write_dl([self._line(name, width) for name in names])
         with formatter.section("First steps"):
-            for words in _FIRST_STEPS:
-                formatter.write(f"  python {ctx.command_path} {words}\n")
+            for name, *words in _FIRST_STEPS:
+                needed = values(_required(ctx)) if name in _TAKING_PARAMETERS else ()
+                line = shlex.join((*as_typed(ctx), "prefect", name, *needed, *words))
+                formatter.write(f"  {line}\n")
 
     def _line(self, name: str, width: int) -> tuple[str, str]:
         # Padded, so that the descriptions of all sections stand below each other.
         command = self.commands[name]
         return name.ljust(width), str(command.short_help or command.help).rstrip(".")
+
+
+def as_typed(ctx: Any) -> tuple[str, ...]:
+    """Return what was typed before the command group of *ctx*."""
+    # Metaflow keeps there what its top level has left to its commands.
+    rest = getattr(ctx.find_root(), "saved_args", None)
+    return UNKNOWN if rest is None else beginning(sys.argv, rest)
+
+
+def _required(ctx: Any) -> list[str]:
+    """Return the parameters without which the flow can't run."""
+    flow = getattr(ctx.obj, "flow", None)
+    if flow is None:
+        return []
+    parameters = (parameter for _, parameter in flow._get_parameters())  # noqa: SLF001  as Metaflow's own deployers do
+    return [
+        parameter.name
+        for parameter in parameters
+        if not parameter.IS_CONFIG_PARAMETER and parameter.kwargs.get("required")
+    ]
 
 
 def _options(ctx: Any) -> list[str]:

@@ -20,33 +20,17 @@ from metaflow_prefect.cli.options import (
     NAME,
     RUN_ID,
     RUN_ID_FILE,
-    WithParameters,
+    Remembering,
+    carried,
+    given,
     show,
 )
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus
-from metaflow_prefect.runtime.values import json_value
-
-_GIVEN = "metaflow_prefect.given"
 
 _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
 """What every command needs that changes a run."""
-
-
-class _Remembering(WithParameters):
-    """Notes which options are given, typed or by a variable; Metaflow's click (7) does not tell them from defaults."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Parse twice: once for the names only."""
-        typed, _, _ = self.make_parser(ctx).parse_args(args=list(args))
-        by_variable = {
-            option.name
-            for option in self.get_params(ctx)
-            if option.resolve_envvar_value(ctx) is not None
-        }
-        ctx.meta[_GIVEN] = typed.keys() | by_variable
-        return super().parse_args(ctx, args)
 
 
 @parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
@@ -62,7 +46,7 @@ class _Remembering(WithParameters):
     ),
     JSON,
     ATTRIBUTE_FILE,
-    cls=_Remembering,
+    cls=Remembering,
     passes=click.pass_context,
 )
 def trigger(
@@ -77,14 +61,14 @@ def trigger(
     """Start a run on the server; its worker does the rest."""
     from metaflow_prefect.deploy import record, watching
     from metaflow_prefect.deploy import trigger as triggering
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
     from metaflow_prefect.runtime import screen
+    from metaflow_prefect.runtime.connection import prefect_client
 
     obj = context.obj
     with prefect_client() as client:
         deployment = record.read(client, target(obj, name).full_name)
-        run = triggering.trigger(client, deployment, _given(context, values))
+        run = triggering.trigger(client, deployment, carried(context, given(context, values)))
         if run_id_file is not None:
             Path(run_id_file).write_text(run.run_id, encoding="utf-8")
         write_attributes(
@@ -124,8 +108,8 @@ def trigger(
 def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool) -> None:
     """One line each."""
     from metaflow_prefect.deploy import record, runs
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     wanted = frozenset(RunStatus(state.upper().replace("-", "_")) for state in states)
     with prefect_client() as client:
@@ -145,7 +129,7 @@ def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool
 def status(obj: Any, run_id: str, is_json: bool) -> None:
     """Exit with 0 whatever it is: the question was answered."""
     from metaflow_prefect.deploy import runs
-    from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.runtime.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
@@ -163,8 +147,8 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
 def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bool) -> None:
     """Each line as soon as the server has it."""
     from metaflow_prefect.deploy import run_logs, runs, watching
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.runtime import screen
+    from metaflow_prefect.runtime.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
@@ -188,7 +172,7 @@ def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bo
 def fetch(obj: Any, run_id: str, is_json: bool) -> None:
     """Nothing is to be done where there is a metadata service."""
     from metaflow_prefect.deploy import metadata, record, runs
-    from metaflow_prefect.deploy.connection import prefect_client
+    from metaflow_prefect.runtime.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
@@ -240,28 +224,14 @@ def _change(
     obj: Any, change: Callable[[Any, RunRecord], None], words: str, options: dict[str, Any]
 ) -> None:
     from metaflow_prefect.deploy import operations
-    from metaflow_prefect.deploy.connection import prefect_client
     from metaflow_prefect.deploy.target import target
+    from metaflow_prefect.runtime.connection import prefect_client
 
     found = target(obj, options["name"])
     authority = operations.Authority.of(found, options["authorize"])
     with prefect_client() as client:
         run = operations.change_run(client, found.full_name, options["run_id"], authority, change)
     show(run.summary(), f"{run.run_id} {words} ({run.state}).", is_json=options["is_json"])
-
-
-def _given(context: Any, values: dict[str, Any]) -> dict[str, Any]:
-    """Return the parameters that were given, so that the deployment's own defaults stand for the rest."""
-    from metaflow.parameters import DelayedEvaluationParameter, JSONType
-
-    json_keys = {option.name for option in context.command.params if option.type is JSONType}
-    given = {}
-    for key in context.meta[_GIVEN] & values.keys():
-        value = values[key]
-        if isinstance(value, DelayedEvaluationParameter):
-            value = value(return_str=True)
-        given[key] = json_value(value) if key in json_keys else value
-    return given
 
 
 def _started(run: RunRecord, deployment: str) -> str:

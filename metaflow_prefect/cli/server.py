@@ -14,7 +14,7 @@ from metaflow_prefect.cli.options import JSON, show
 def status(_obj: Any, is_json: bool) -> None:
     """Exits with 0 in any case: no server is how it is between runs."""
     from metaflow_prefect.runtime import local_server
-    from metaflow_prefect.runtime.local_run import prefect_home
+    from metaflow_prefect.runtime.connection import prefect_home
 
     found = local_server.status(prefect_home())
     served = found.served
@@ -37,7 +37,7 @@ def status(_obj: Any, is_json: bool) -> None:
 def stop(_obj: Any, force: bool, is_json: bool) -> None:
     """Stopping what does not run is no error."""
     from metaflow_prefect.runtime import local_server
-    from metaflow_prefect.runtime.local_run import prefect_home
+    from metaflow_prefect.runtime.connection import prefect_home
 
     served = local_server.stop(prefect_home(), even_if_used=force)
     text = f"Stopped the server at {served.url}." if served else "No local server runs."

@@ -13,6 +13,7 @@ from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.deploy.schedules import in_words
 from metaflow_prefect.deploy.site import Pool
 from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.runtime.connection import prefects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +52,7 @@ def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Po
     if chosen not in pools:
         raise DeploymentRefused(
             f"There is no work pool {chosen!r}; nothing was created (pools on this server: {known}).",
-            fix=f"prefect work-pool create --type northflank {chosen}    (or --type process, to run on workers' machines)",
+            fix=f"{prefects('work-pool', 'create', '--type', 'northflank', chosen)}    (or --type process, to run on workers' machines)",
         )
     found = pools[chosen]
     return Pool(name=chosen, type=str(found.type), template=found.base_job_template)

@@ -14,7 +14,6 @@ from metaflow_prefect.analysis.code import code_files
 from metaflow_prefect.compiler import CompileOptions, analyse_for
 from metaflow_prefect.deploy import apply, gitops, record, storage, summary, tokens
 from metaflow_prefect.deploy.apply import Deployed
-from metaflow_prefect.deploy.connection import prefect_client
 from metaflow_prefect.deploy.jobs import Site
 from metaflow_prefect.deploy.options import DeployOptions
 from metaflow_prefect.deploy.plan import DeploymentPlan, plan
@@ -24,6 +23,8 @@ from metaflow_prefect.deploy.target import Target, of_flow
 from metaflow_prefect.deploy.tokens import TokenRequest
 from metaflow_prefect.errors import UnsupportedFlow
 from metaflow_prefect.render import render_standalone
+from metaflow_prefect.runtime import typed
+from metaflow_prefect.runtime.connection import is_on_local_server, prefect_client, prefects
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,9 +99,8 @@ def write_yaml(state: Any, wanted: DeployOptions, prepared: Prepared, output: Pa
     return "\n".join(lines)
 
 
-def report(state: Any, wanted: DeployOptions, prepared: Prepared, deployed: Deployed) -> str:
+def report(prepared: Prepared, deployed: Deployed) -> str:
     """Say what was deployed and how to go on."""
-    flow_file = Path(state.entrypoint[-1])
     planned = prepared.plan
     facts = [
         ("work pool", f"{planned.work_pool} ({prepared.site.pool_type})"),
@@ -116,11 +116,31 @@ def report(state: Any, wanted: DeployOptions, prepared: Prepared, deployed: Depl
             *(f"  {name:<9}  {value}" for name, value in facts),
             "",
             "Start a run of it, and watch it:",
-            f"  python {flow_file} {_branch(prepared.flow.project)}prefect trigger{_name(wanted)} --wait",
+            f"  {typed.typed('trigger', *_needed(planned), *record.words(planned.full_name), '--wait')}",
             "",
-            "Its runs wait until a worker serves the pool; where none does yet:",
-            f"  prefect worker start --pool {planned.work_pool}",
+            *_worker(planned.work_pool),
         )
+    )
+
+
+def _worker(pool: str) -> tuple[str, str]:
+    """Say how the pool is served."""
+    waits = "Its runs wait until a worker serves the pool; where none does yet:"
+    if is_on_local_server():
+        waits = (
+            "Its schedules and runs wait until a worker serves the pool. "
+            "The server of this machine goes on as long as one uses it:"
+        )
+    return waits, f"  {prefects('worker', 'start', '--pool', pool)}"
+
+
+def _needed(planned: DeploymentPlan) -> tuple[str, ...]:
+    """Return the options without which no run can be started."""
+    required = planned.parameter_schema["required"]
+    return typed.values(
+        name
+        for name, key in planned.keys.items()
+        if key in required and key not in planned.parameters
     )
 
 
@@ -135,7 +155,8 @@ def _prepare(
     target = of_flow(flow.name, wanted.name, flow.project)
     existing = record.find(client, target.full_name)
     holder = None if existing is None else existing.holder
-    tokens.check(holder, user(), request.authorize, tokens.cached(target.token_prefix))
+    shown = tokens.cached(target.token_prefix)
+    tokens.check(holder, user(), request.authorize, shown, record.words(target.full_name))
     token = tokens.choose(holder, request, target.token_prefix, is_project=target.is_project)
     site = gather(state, apply.pool(client, wanted.work_pool, existing), token)
     findings = files.missing(files.included(state.flow, wanted.parameter_defaults))
@@ -182,17 +203,3 @@ def _package(state: Any, flow: str, files_of_code: Mapping[str, bytes]) -> bytes
 
 def _events(triggers: ir.Triggers | None) -> tuple[ir.Trigger, ...]:
     return () if triggers is None else triggers.events
-
-
-def _name(wanted: DeployOptions) -> str:
-    return f" --name {shlex.quote(wanted.name)}" if wanted.name else ""
-
-
-def _branch(project: ir.Project | None) -> str:
-    """Return the top-level options with which the same deployment is found again."""
-    if project is None or project.branch.startswith("user."):
-        return ""
-    kind, _, branch = project.branch.partition(".")
-    words = ["--production"] if kind == "prod" else []
-    words += ["--branch", branch] if branch else []
-    return "".join(f"{word} " for word in words)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ def check(planned: DeploymentPlan, output: Path) -> None:
     if not output.parent.is_dir():
         raise OutputRefused(
             f"The folder {output.parent} does not exist; nothing was written.",
-            fix=f"create it first: mkdir -p {output.parent}",
+            fix=f"create it first: mkdir -p {shlex.quote(str(output.parent))}",
         )
     flow_file = _flow_file(planned, output)
     if flow_file.exists() and not is_generated(flow_file):

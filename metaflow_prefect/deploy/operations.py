@@ -32,7 +32,7 @@ class Authority:
         Raises:
             Unauthorized: it is somebody else's.
         """
-        tokens.check(deployment.holder, self.user, self.authorize, self.cached)
+        tokens.check(deployment.holder, self.user, self.authorize, self.cached, deployment.words)
 
 
 def delete(client: Any, full_name: str, authority: Authority) -> None:

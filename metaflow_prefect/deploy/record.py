@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaflow_prefect.deploy.jobs import OUTER_SERVICE_URL
+from metaflow_prefect.deploy.plan import DEFAULT_NAME
 from metaflow_prefect.deploy.schedules import in_words
 from metaflow_prefect.deploy.schema import Argument, arguments
 from metaflow_prefect.deploy.tokens import Holder
 from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.runtime.typed import typed
 
 MARK = "metaflow"
 """The tag of every deployment of ours."""
@@ -40,7 +42,8 @@ class RecordedSchedule:
 class DeploymentRecord:
     """One deployment on the server. `metadata` is Metaflow's name of the metadata provider, if known.
 
-    `metadata_kind`, `datastore` and `datastore_root` are those of its runs.
+    `metadata_kind`, `datastore` and `datastore_root` are those of its runs. `defaults` holds the keys of
+    the parameters that have a value where a run is given none.
     """
 
     id: str
@@ -58,6 +61,7 @@ class DeploymentRecord:
     is_paused: bool
     schedules: tuple[RecordedSchedule, ...]
     arguments: tuple[Argument, ...]
+    defaults: frozenset[str] = frozenset()
 
     @property
     def full_name(self) -> str:
@@ -68,6 +72,11 @@ class DeploymentRecord:
     def holder(self) -> Holder:
         """Who may change it."""
         return Holder(owner=self.owner, token=self.token)
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """The option by which a command on the flow's file finds it."""
+        return words(self.full_name)
 
     def summary(self) -> dict[str, Any]:
         """Return what a list shows, as JSON-able data; no token."""
@@ -81,6 +90,21 @@ class DeploymentRecord:
             "schedules": [str(schedule) for schedule in self.schedules],
             "paused": self.is_paused,
         }
+
+
+def words(full_name: str) -> tuple[str, ...]:
+    """Return the option by which a command on the flow's file finds the deployment *full_name*.
+
+    >>> words("Flow/default"), words("Flow/nightly"), words("Flow/shop.prod.Flow.nightly")
+    ((), ('--name', 'nightly'), ('--name', 'nightly'))
+    """
+    flow_name, _, name = full_name.partition("/")
+    if name == DEFAULT_NAME:
+        return ()
+    # Under @project it follows `project.branch.Flow`; the branch is one of Metaflow's top-level options.
+    _, of_project, given = f"{name}.".partition(f".{flow_name}.")
+    chosen = given.removesuffix(".") if of_project else name
+    return ("--name", chosen) if chosen else ()
 
 
 def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
@@ -104,6 +128,7 @@ def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
         is_paused=deployment.paused,
         schedules=tuple(map(_schedule, deployment.schedules)),
         arguments=arguments(deployment.parameter_openapi_schema or {}),
+        defaults=frozenset(deployment.parameters or ()),
     )
 
 
@@ -138,9 +163,10 @@ def read(client: Any, full_name: str) -> DeploymentRecord:
     if record is not None:
         return record
     known = ", ".join(item.full_name for item in listed(client, flow_name)) or "none"
+    deploy = typed("deploy", "--work-pool", "POOL", *words(full_name))
     raise DeploymentRefused(
         f"There is no deployment {full_name!r} on this server; nothing was done (of this flow: {known}).",
-        fix="deploy the flow first (`prefect deploy`), or give the same --name and --branch as then",
+        fix=f"deploy the flow first (`{deploy}`), or give the same --name and --branch as then",
     )
 
 

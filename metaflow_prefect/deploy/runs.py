@@ -12,6 +12,7 @@ from metaflow_prefect import names
 from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus, status
+from metaflow_prefect.runtime.typed import typed
 
 LOOK_SECONDS = 2.0
 """How long who waits for a run in a terminal pauses between two looks at it, each a request or two to the server.
@@ -21,6 +22,7 @@ waits, also need a WebSocket, which not every proxy lets through.
 """
 
 _PAGE = 200
+_SHOWN = 5
 _PREFIX = names.run_id("")
 
 
@@ -93,12 +95,16 @@ def read(client: Any, flow_name: str, run_id: str) -> RunRecord:
     from prefect.exceptions import ObjectNotFound
 
     flow_run_id = _flow_run_id(flow_name, run_id)
+    if flow_run_id is None:
+        raise RunRefused(
+            f"{run_id!r} is no id of a run on Prefect: these look like {_PREFIX}0192f0c8-….",
+            fix=_those_there_are(client, flow_name),
+        )
     try:
         flow_run = client.read_flow_run(flow_run_id)
     except ObjectNotFound:
         raise RunRefused(
-            f"There is no run {run_id} on this server.",
-            fix="list them with `prefect list-runs`",
+            f"There is no run {run_id} on this server.", fix=_those_there_are(client, flow_name)
         ) from None
     actual = client.read_flow(flow_run.flow_id).name
     if actual != flow_name:
@@ -148,7 +154,7 @@ def suspend(client: Any, run: RunRecord) -> None:
     if result.status.name != "ACCEPT":
         raise RunRefused(
             f"{run.run_id} can't be suspended: it is {run.state}.",
-            fix="only a run that is running can be; list them with `prefect list-runs --state running`",
+            fix=f"only a run that is running can be; `{typed('status', run.run_id)}` says what it does",
         )
 
 
@@ -162,7 +168,8 @@ def unsuspend(client: Any, run: RunRecord) -> None:
     if result.status.name != "ACCEPT":
         raise RunRefused(
             f"{run.run_id} can't go on: it is {run.state}, not suspended.",
-            fix="`prefect suspend` suspends a run; a failed one is taken up by `prefect resume`",
+            fix=f"`{typed('suspend', run.run_id)}` suspends it; what failed is taken up by "
+            f"`{typed('resume', '--deployed', '--origin-run-id', run.run_id)}`",
         )
 
 
@@ -177,7 +184,7 @@ def terminate(client: Any, run: RunRecord) -> None:
     if run.status.is_over:
         raise RunRefused(
             f"{run.run_id} is over ({run.state}): there is nothing to end.",
-            fix="list the others with `prefect list-runs`",
+            fix=f"see what it did: `{typed('logs', run.run_id)}`",
         )
     # Prefect makes it Cancelled at once where nothing runs yet.
     client.set_flow_run_state(run.id, State(type=StateType.CANCELLING, name="Cancelling"))
@@ -226,12 +233,30 @@ def _is_to_come(flow_run: Any) -> bool:
     return due is not None and due > datetime.now(timezone.utc)
 
 
-def _flow_run_id(flow_name: str, run_id: str) -> uuid.UUID:
+def _flow_run_id(flow_name: str, run_id: str) -> uuid.UUID | None:
     bare = run_id.removeprefix(f"{flow_name}/").removeprefix(_PREFIX)
     try:
         return uuid.UUID(bare)
     except ValueError:
-        raise RunRefused(
-            f"{run_id!r} is no id of a run on Prefect.",
-            fix=f"these ids look like {_PREFIX}0192f0c8-…; list them with `prefect list-runs`",
-        ) from None
+        return None
+
+
+def _those_there_are(client: Any, flow_name: str) -> str:
+    """Name the latest runs of the flow, which are those that people look for."""
+    from prefect.client.schemas import filters, sorting
+    from prefect.client.schemas.objects import StateType
+
+    begun = [kind for kind in StateType if kind is not StateType.SCHEDULED]
+    found = client.read_flow_runs(
+        flow_filter=filters.FlowFilter(name=filters.FlowFilterName(any_=[flow_name])),
+        flow_run_filter=filters.FlowRunFilter(
+            state=filters.FlowRunFilterState(type=filters.FlowRunFilterStateType(any_=begun))
+        ),
+        sort=sorting.FlowRunSort.EXPECTED_START_TIME_DESC,
+        limit=_SHOWN,
+    )
+    if not found:
+        return f"start one: no run of {flow_name} has begun on this server"
+    runs = (_parse(flow_run, flow_name) for flow_run in found)
+    listed = ", ".join(f"{run.run_id} ({run.status.value})" for run in runs)
+    return f"name one of those that there are; the latest: {listed}"

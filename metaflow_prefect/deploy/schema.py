@@ -36,6 +36,7 @@ class Argument:
     name: str
     key: str
     separator: str | None = None
+    is_required: bool = False
 
 
 def parameter_schema(
@@ -68,7 +69,12 @@ def parameter_schema(
 def arguments(schema: Mapping[str, Any]) -> tuple[Argument, ...]:
     """Read back from a deployment's schema what `parameter_schema` has put there."""
     return tuple(
-        Argument(name=item.get("title", key), key=key, separator=item.get(_SEPARATOR))
+        Argument(
+            name=item.get("title", key),
+            key=key,
+            separator=item.get(_SEPARATOR),
+            is_required=key in schema.get("required", ()),
+        )
         for key, item in schema.get("properties", {}).items()
         if key != TRIGGERED_BY
     )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from metaflow_prefect import ir
 from metaflow_prefect.errors import DeploymentRefused, Unauthorized
+from metaflow_prefect.runtime.typed import typed
 
 _SCHEME = "production:"
 
@@ -43,8 +44,16 @@ def prefix(flow_name: str, name: str | None, project: ir.Project | None) -> str:
     return f"mfprj-{digest[:16]}".lower()
 
 
-def check(holder: Holder | None, user: str, authorize: str | None, cached: str | None) -> None:
+def check(
+    holder: Holder | None,
+    user: str,
+    authorize: str | None,
+    cached: str | None,
+    words: tuple[str, ...] = (),
+) -> None:
     """Let *user* change a deployment of their own, or one whose token they have.
+
+    *words* are the options by which the deployment is found.
 
     Raises:
         Unauthorized: it is somebody else's, and the token is missing or wrong.
@@ -54,7 +63,7 @@ def check(holder: Holder | None, user: str, authorize: str | None, cached: str |
     if _bare(authorize or cached) != holder.token:
         raise Unauthorized(
             f"This deployment is {holder.owner}'s, and you ({user}) have not shown its production token; nothing was changed.",
-            fix=f"ask {holder.owner} for it (`prefect get-token`), then repeat the command with --authorize TOKEN",
+            fix=f"ask {holder.owner} for it (`{typed('get-token', *words)}`), then repeat the command with --authorize TOKEN",
         )
 
 

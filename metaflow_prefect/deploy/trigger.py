@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -11,40 +12,75 @@ from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.deploy.schema import flow_run_parameters
 from metaflow_prefect.errors import ParameterRefused, RunRefused
-from metaflow_prefect.runtime import deployed
+from metaflow_prefect.names import option_key
+from metaflow_prefect.runtime import deployed, typed
 
 
 def trigger(client: Any, record: DeploymentRecord, values: Mapping[str, Any]) -> RunRecord:
     """Ask for a run of the deployment; *values* are by Metaflow's names of the parameters.
 
     Raises:
-        ParameterRefused: it has no such parameter, or its schema refuses a value.
+        ParameterRefused: it has no such parameter, needs another one, or its schema refuses a value.
     """
     parameters = flow_run_parameters(record.arguments, values, record.full_name)
+    _require(record, parameters)
     return _created(client, record, parameters, {})
 
 
 def resume(
-    client: Any, record: DeploymentRecord, origin_run_id: str, step_to_rerun: str | None
+    client: Any,
+    record: DeploymentRecord,
+    origin_run_id: str,
+    step_to_rerun: str | None,
+    values: Mapping[str, Any],
 ) -> RunRecord:
     """Ask for a run of the deployment that takes over what the run *origin_run_id* has done.
 
-    It has that run's parameters, and executes the code that is deployed now.
+    It has that run's parameters where *values* has no others, and executes the code that is deployed now.
 
     Raises:
         RunRefused: there is no such run of the flow, or it is not over.
-        ParameterRefused: the deployment does not accept that run's parameters any more.
+        ParameterRefused: the deployment does not accept that run's parameters any more, or a new value.
     """
     origin = runs.read(client, record.flow_name, origin_run_id)
     if not origin.status.is_over:
         raise RunRefused(
             f"{origin.run_id} is not over ({origin.state}); nothing was started.",
-            fix="wait for its end, or `prefect terminate` it first",
+            fix=f"wait for its end, or end it first: `{typed.typed('terminate', origin.run_id)}`",
         )
     variables = {deployed.ORIGIN_RUN_ID: origin.run_id}
     if step_to_rerun is not None:
         variables[deployed.STEP_TO_RERUN] = step_to_rerun
-    return _created(client, record, client.read_flow_run(origin.id).parameters, variables)
+    new = flow_run_parameters(record.arguments, values, record.full_name)
+    if new:
+        variables[deployed.HAS_NEW_VALUES] = "1"
+    parameters = {**client.read_flow_run(origin.id).parameters, **new}
+    return _created(client, record, parameters, variables)
+
+
+def _require(record: DeploymentRecord, parameters: Mapping[str, Any]) -> None:
+    """Make sure that each required parameter has a value, and name all that have none as the flow does."""
+    missing = [
+        argument.name
+        for argument in record.arguments
+        if argument.is_required
+        and argument.key not in parameters
+        and argument.key not in record.defaults
+    ]
+    if not missing:
+        return
+    in_python = ", ".join(f"{option_key(name)}=VALUE" for name in missing)
+    raise ParameterRefused(
+        f"{record.full_name} needs a value for {', '.join(missing)}; nothing was started.",
+        fix=f"pass it: {shlex.join(typed.values(missing))} on the command line, trigger({in_python}) in Python",
+    )
+
+
+def _by_names(detail: str, record: DeploymentRecord) -> str:
+    """Return what Prefect says of parameters with the names that the flow gives them."""
+    for argument in record.arguments:
+        detail = detail.replace(f"'{argument.key}'", f"'{argument.name}'")
+    return detail
 
 
 def _created(
@@ -68,8 +104,8 @@ def _created(
             raise
         raise ParameterRefused(
             f"{record.full_name} does not accept these parameters; nothing was started: "
-            f"{error.response.json().get('detail', error.response.text)}",
-            fix="deploy the flow again if its parameters have changed",
+            f"{_by_names(error.response.json().get('detail', error.response.text), record)}",
+            fix="pass a value that fits, or deploy the flow again if its parameters have changed",
         ) from error
     return runs.read(client, record.flow_name, str(flow_run.id))
 

@@ -6,15 +6,17 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
+from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
 from metaflow.runner.deployer import DeployedFlow, TriggeredRun
 
 from metaflow_prefect.deploy import metadata, operations, record, run_logs, runs, trigger
-from metaflow_prefect.deploy.connection import prefect_client
 from metaflow_prefect.deploy.record import DeploymentRecord
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.deploy.site import user
+from metaflow_prefect.runtime.connection import prefect_client
 from metaflow_prefect.runtime.outcome import RunStatus
 
 __all__ = ["PrefectDeployedFlow", "PrefectTriggeredRun"]
@@ -49,6 +51,8 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
         from metaflow.exception import MetaflowNotFound
 
         self._fetch_metadata()
+        if not _has_metadata(self.metadata_for_flow):
+            return None
         try:
             found = Run(
                 self.pathspec, _namespace_check=False, _current_metadata=self.metadata_for_flow
@@ -138,6 +142,15 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
         return prefect_client(self.deployer.env_vars)
 
 
+def _has_metadata(metadata_of_flow: str | None) -> bool:
+    """Say whether anything was recorded yet where the metadata of a flow is files.
+
+    Metaflow's client fails where the folder does not even exist.
+    """
+    kind, _, root = (metadata_of_flow or "").partition("@")
+    return kind != "local" or not root or (Path(root) / DATASTORE_LOCAL_DIR).is_dir()
+
+
 class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has no types
     """One deployment on Prefect; `name` is `flow/deployment`."""
 
@@ -192,18 +205,21 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
             run = trigger.trigger(client, record.read(client, self.name), kwargs)
         return self._run(run)
 
-    def resume(self, run_id: str, step_to_rerun: str | None = None) -> PrefectTriggeredRun:
-        """Start a run that takes over what the run *run_id* has done, with its parameters.
+    def resume(
+        self, origin_run_id: str, step_to_rerun: str | None = None, **kwargs: Any
+    ) -> PrefectTriggeredRun:
+        """Start a run that takes over what the run *origin_run_id* has done, with its parameters.
 
-        Steps from *step_to_rerun* on are executed again in any case.
+        Steps from *step_to_rerun* on are executed again in any case. Other arguments are new values of
+        parameters; the steps that are executed again see them.
 
         Raises:
             RunRefused: there is no such run, or it is not over.
-            ParameterRefused: the deployment does not accept its parameters any more.
+            ParameterRefused: there is no such parameter, or the deployment does not accept a value.
         """
         with self._client() as client:
             deployment = record.read(client, self.name)
-            run = trigger.resume(client, deployment, run_id, step_to_rerun)
+            run = trigger.resume(client, deployment, origin_run_id, step_to_rerun, kwargs)
         return self._run(run)
 
     def list_runs(self, states: list[str] | None = None) -> Iterator[PrefectTriggeredRun]:

@@ -11,7 +11,7 @@ from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
 from metaflow_prefect.runtime import environment as environment_part
 from metaflow_prefect.runtime import interpreters
 from metaflow_prefect.runtime.dispatcher import Launch
-from metaflow_prefect.runtime.flow_command import Part, with_part
+from metaflow_prefect.runtime.flow_command import Part, with_parts
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.program import Program
 
@@ -21,7 +21,7 @@ class RunContext:
     """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root.
 
     `namespace` is what the client sees inside the steps: all runs if empty, Metaflow's default if None.
-    `is_triggered` says that events started the run: its tasks are told which (`current_trigger`).
+    `parts` are what Metaflow has no option for and each task of the run begins with (`flow_command`).
     """
 
     program: Program
@@ -33,7 +33,7 @@ class RunContext:
     origin_run_id: str | None = None
     config_file: str | None = None
     namespace: str | None = None
-    is_triggered: bool = False
+    parts: tuple[Part, ...] = ()
 
 
 def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
@@ -121,7 +121,7 @@ class Attempt:
 
 def read_environment(run: RunContext) -> list[str]:
     """Return the command that prints the values of @environment (`environment.parse`)."""
-    return [*with_part(Part.ENVIRONMENT, top_level(run)), environment_part.COMMAND]
+    return [*with_parts([Part.ENVIRONMENT], top_level(run)), environment_part.COMMAND]
 
 
 def make_interpreters(run: RunContext, folder: str) -> list[str]:
@@ -129,7 +129,7 @@ def make_interpreters(run: RunContext, folder: str) -> list[str]:
 
     It puts the code that they need into *folder*.
     """
-    return [*with_part(Part.INTERPRETERS, top_level(run)), interpreters.COMMAND, folder]
+    return [*with_parts([Part.INTERPRETERS], top_level(run)), interpreters.COMMAND, folder]
 
 
 def step(run: RunContext, attempt: Attempt, *, python: str | None = None) -> list[str]:
@@ -138,7 +138,7 @@ def step(run: RunContext, attempt: Attempt, *, python: str | None = None) -> lis
     own, *options = top_level(run)
     begin = [python or own, *options]
     words = [
-        *(with_part(Part.TRIGGER, begin) if run.is_triggered else begin),
+        *with_parts(run.parts, begin),
         "step",
         launch.place.step,
         f"--run-id={run.run_id}",

@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from metaflow_prefect.runtime import current_trigger, origin
+from metaflow_prefect.names import PARAMETERS_TASK_ID
+from metaflow_prefect.runtime import current_trigger, new_values, origin
 from metaflow_prefect.runtime.datastore import RunDatastore
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.kept import NOTHING, Kept
@@ -26,6 +27,10 @@ STEP_TO_RERUN = "METAFLOW_PREFECT_STEP_TO_RERUN"
 """In the environment of a run with an origin: the step that is executed again although it succeeded."""
 
 
+HAS_NEW_VALUES = "METAFLOW_PREFECT_HAS_NEW_VALUES"
+"""In the environment of a run with an origin, where a parameter has another value than it had there."""
+
+
 def completed(
     options: LaunchOptions,
     program: Program,
@@ -38,11 +43,12 @@ def completed(
     Raises:
         InitFailed: there is no run to take tasks from.
     """
+    found = options.origin or _origin(program, os.environ)
     return replace(
         options,
-        origin=options.origin or _origin(program, os.environ),
+        origin=found,
         kept=_kept(steps, flow_run.deployment_id),
-        variables={**schedule(flow_run), **_trigger(triggered_by)},
+        variables={**schedule(flow_run), **_trigger(triggered_by), **_new_values(found)},
     )
 
 
@@ -65,10 +71,16 @@ def _trigger(triggered_by: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {current_trigger.VARIABLE: current_trigger.variable(found)} if found else {}
 
 
+def _new_values(found: Origin | None) -> dict[str, str]:
+    has_some = found is not None and found.has_new_values
+    return {new_values.VARIABLE: PARAMETERS_TASK_ID} if has_some else {}
+
+
 def _origin(program: Program, environment: Mapping[str, str]) -> Origin | None:
     run_id = environment.get(ORIGIN_RUN_ID)
     if not run_id:
         return None
     step = environment.get(STEP_TO_RERUN)
     datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
-    return origin.read(datastore.of_flow(), run_id, {}, frozenset({step} if step else ()))
+    found = origin.read(datastore.of_flow(), run_id, {}, frozenset({step} if step else ()))
+    return replace(found, has_new_values=bool(environment.get(HAS_NEW_VALUES)))

@@ -14,11 +14,12 @@ from typing import Any, NamedTuple
 from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError, StepFailed
 from metaflow_prefect.runtime import deployed, events, first_code, pause, prefects_lines, report
+from metaflow_prefect.runtime.connection import is_embedded
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
 from metaflow_prefect.runtime.graph import End, Step
 from metaflow_prefect.runtime.launch_options import LaunchOptions
-from metaflow_prefect.runtime.local_run import drain, is_embedded
+from metaflow_prefect.runtime.local_run import drain
 from metaflow_prefect.runtime.picture import duration
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.progress import Change, State

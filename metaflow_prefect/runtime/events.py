@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from metaflow_prefect.runtime.connection import prefect_client
 from metaflow_prefect.runtime.program import Program
 
 END = "end"
@@ -39,10 +40,8 @@ class Event:
         """Send the event and return its id; does not wait for any flow to start.
 
         Raises:
-            prefect.exceptions.PrefectHTTPStatusError: the server refuses the event.
-            httpx.HTTPError: the server cannot be reached.
+            ServerRefused: the server cannot be reached, or refuses the event.
         """
-        from prefect.client.orchestration import get_client
         from prefect.events.schemas.events import Event as PrefectEvent
 
         moment = datetime.now(timezone.utc)
@@ -65,7 +64,7 @@ class Event:
         )
         # By HTTP and not by Prefect's background thread: it is sent when this returns, and a
         # server that refuses it says so here.
-        with get_client(sync_client=True) as client:
+        with prefect_client() as client:
             client.request("POST", "/events", json=[event.model_dump(mode="json")])
         return str(event_id)
 

@@ -1,7 +1,7 @@
 """Start a flow's command line with a part of ours in it, which Metaflow has no option for.
 
-Run as `python flow_command.py PART FLOW_FILE WORD…`, which is `python FLOW_FILE WORD…` but for PART, a module of this
-folder: its `at_command_line` is called when the flow's class exists and before Metaflow reads the words.
+Run as `python flow_command.py PART,… FLOW_FILE WORD…`, which is `python FLOW_FILE WORD…` but for each PART, a module of
+this folder: its `at_command_line` is called when the flow's class exists and before Metaflow reads the words.
 It must stand alone, as its parts must: it is started by path, where this package may not be importable.
 """
 
@@ -21,12 +21,15 @@ class Part(str, Enum):
     ENVIRONMENT = "environment"
     INTERPRETERS = "interpreters"
     TRIGGER = "current_trigger"
+    NEW_VALUES = "new_values"
 
 
-def with_part(part: Part, words: Sequence[str]) -> list[str]:
-    """Return the command *words* (interpreter, flow's file, words of its command line) with *part* in it."""
+def with_parts(parts: Sequence[Part], words: Sequence[str]) -> list[str]:
+    """Return the command *words* (interpreter, flow's file, words of its command line) with *parts* in it."""
+    if not parts:
+        return list(words)
     python, *rest = words
-    return [python, __file__, part.value, *rest]
+    return [python, __file__, ",".join(part.value for part in parts), *rest]
 
 
 def _load(*path: str) -> Any:
@@ -42,7 +45,8 @@ def _load(*path: str) -> Any:
 
 
 if __name__ == "__main__":
-    _part, _flow_file, *_words = sys.argv[1:]
+    _parts, _flow_file, *_words = sys.argv[1:]
+    _modules = [_load(Part(_part).value) for _part in _parts.split(",")]
     _load("fork_server", "flow_main").run(
-        _flow_file, _words, _load(Part(_part).value).at_command_line
+        _flow_file, _words, lambda: [_module.at_command_line() for _module in _modules]
     )

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from metaflow_prefect.runtime import current_trigger
+from metaflow_prefect.runtime import current_trigger, new_values
 from metaflow_prefect.runtime.board import Board
+from metaflow_prefect.runtime.flow_command import Part
 from metaflow_prefect.runtime.fork_server.client import ForkServer
 from metaflow_prefect.runtime.kept import NOTHING, Kept
 from metaflow_prefect.runtime.origin import Origin
@@ -31,6 +32,10 @@ class LaunchOptions:
     ahead: ForkServer | None = None
 
     @property
-    def is_triggered(self) -> bool:
-        """Whether events started the run."""
-        return current_trigger.VARIABLE in self.variables
+    def parts(self) -> tuple[Part, ...]:
+        """What each task begins with: what started the run, and which values its parameters have now."""
+        by_variable = {
+            current_trigger.VARIABLE: Part.TRIGGER,
+            new_values.VARIABLE: Part.NEW_VALUES,
+        }
+        return tuple(part for name, part in by_variable.items() if name in self.variables)

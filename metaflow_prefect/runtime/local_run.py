@@ -1,38 +1,30 @@
-"""Run a generated flow in this process: on the server that is configured, or on one of this machine's own."""
+"""Run a generated flow in this process, shown as it goes."""
 
 from __future__ import annotations
 
 import gc
 import os
-import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 from metaflow_prefect import names
-from metaflow_prefect.errors import MetaflowPrefectError, ServerRefused
+from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.runtime import ahead, local_server
 from metaflow_prefect.runtime.board import Board
+from metaflow_prefect.runtime.connection import is_embedded, prefect_home, say, server
 from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.outcome import Outcome, status
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.screen import Screen, is_wanted, prefects_log
 
-_STARTUP_SECONDS = 90
 _DRAIN_SECONDS = 30.0
 _HOW_TO_SEE_IT = "to see its page, afterwards: prefect server start"
-
-
-def is_embedded() -> bool:
-    """Say whether Prefect uses its embedded server, because no PREFECT_API_URL is configured."""
-    from prefect.settings import get_current_settings
-
-    return get_current_settings().api.url is None
 
 
 def run_locally(
@@ -58,9 +50,9 @@ def run_locally(
     beginning = _Beginning(run_id_file, screen, (*labels, *tags))
     # All of Prefect is imported by now, and stays: the collector need not visit it again and again.
     gc.freeze()
-    with ahead.started(_program(flow)) as server:
+    with ahead.started(_program(flow)) as fork_server:
         options = LaunchOptions(
-            tags=tags, origin=origin, on_begin=beginning.note, board=board, ahead=server
+            tags=tags, origin=origin, on_begin=beginning.note, board=board, ahead=fork_server
         )
         token = OPTIONS.set(options)
         try:
@@ -175,71 +167,21 @@ def begin_to_start_a_server() -> None:
 
     def start() -> None:
         # What goes wrong is raised in the run itself, when it asks for the server.
-        with suppress(MetaflowPrefectError), local_server.using(home, os.environ, _say):
+        with suppress(MetaflowPrefectError), local_server.using(home, os.environ, say):
             pass
 
     threading.Thread(target=start, daemon=True).start()
 
 
-def _say(text: str) -> None:
-    sys.stderr.write(f"{text}\n")
-
-
-def prefect_home() -> Path:
-    """Return Prefect's own folder, in which the local server's database and record are."""
-    from prefect.settings import get_current_settings
-
-    return get_current_settings().home
-
-
 @contextmanager
 def _prefect() -> Iterator[None]:
     """Settings for a run that this process watches itself, and a server to run on."""
-    from prefect.settings import (
-        PREFECT_API_URL,
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY,
-        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS,
-        temporary_settings,
-    )
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    updates: dict[Any, Any] = {
-        # The heartbeat thread rounds every sync flow up to a whole second, and nobody needs to be
-        # told that this process lives.
-        PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None,
-        PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS: _STARTUP_SECONDS,
-    }
-    with ExitStack() as stack:
-        if not is_embedded():
-            require_server()
-        elif local_server.Mode.of(os.environ) is local_server.Mode.EMBEDDED:
-            for name, value in local_server.SERVER_SETTINGS.items():
-                os.environ.setdefault(name, value)
-        else:
-            home = prefect_home()
-            server = local_server.using(home, os.environ, _say)
-            updates[PREFECT_API_URL] = stack.enter_context(server)
-        stack.enter_context(temporary_settings(updates=updates))
+    # The heartbeat thread rounds every sync flow up to a whole second, and nobody needs to be
+    # told that this process lives.
+    with server(os.environ), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
-
-
-def require_server() -> None:
-    """Make sure that the configured server answers.
-
-    Raises:
-        ServerRefused: it does not; the message names the address and the remedies.
-    """
-    from prefect.client.orchestration import get_client
-    from prefect.settings import get_current_settings
-
-    url = get_current_settings().api.url
-    with get_client(sync_client=True) as client:
-        error = client.api_healthcheck()
-    if error is not None:
-        raise ServerRefused(
-            f"No Prefect server answers at PREFECT_API_URL={url} ({type(error).__name__}: {error}).",
-            fix="start one with `prefect server start`, correct PREFECT_API_URL, "
-            "or unset it to run on a server of this machine's own",
-        )
 
 
 def drain(flow_run_id: UUID, task_runs: int) -> None:

@@ -9,9 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from metaflow_prefect.errors import InitFailed
+
+_SHOWN = 5
 
 _Place = tuple[str, tuple[int, ...], int]
 
@@ -22,13 +25,14 @@ class Origin:
 
     `tasks` maps the place of each successful task to its pathspec `run/step/task`;
     `parameters` are the values of the earlier run by parameter name; `rerun` names steps that are
-    executed again although they succeeded.
+    executed again although they succeeded. `has_new_values`: the new run has other values for some of them.
     """
 
     run_id: str
     tasks: Mapping[_Place, str]
     parameters: Mapping[str, object]
     rerun: frozenset[str] = frozenset()
+    has_new_values: bool = False
 
     def task(self, step: str, indices: tuple[int, ...], iteration: int) -> str | None:
         """Return the pathspec of the task to take over at a place, or None."""
@@ -69,9 +73,24 @@ def read(
     if parameters is None:
         raise InitFailed(
             f"There is no run {run_id!r} to resume in {flow_datastore.datastore_root}.",
-            fix="name one with --origin-run-id; `python <flow>.py prefect resume` alone takes the latest of this machine",
+            fix=_those_there_are(flow_datastore.flow_name),
         )
     return Origin(run_id=run_id, tasks=tasks, parameters=parameters, rerun=rerun)
+
+
+def _those_there_are(flow_name: str) -> str:
+    """Name the latest runs that Metaflow's client knows."""
+    from metaflow import Flow
+    from metaflow.exception import MetaflowException
+
+    try:
+        runs = islice(Flow(flow_name, _namespace_check=False).runs(), _SHOWN)
+        latest = ", ".join(run.id for run in runs)
+    except (MetaflowException, ValueError, OSError):
+        latest = ""  # none has been recorded yet, or the metadata service does not answer
+    if not latest:
+        return f"name one with --origin-run-id; no run of {flow_name} is recorded here"
+    return f"name one with --origin-run-id; the latest that there are: {latest}"
 
 
 def _sendable(value: Any) -> object:

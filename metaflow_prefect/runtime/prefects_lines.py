@@ -13,6 +13,7 @@ from enum import Enum
 from metaflow_prefect.errors import StepFailed
 
 _MARK = "metaflow_failed_step"
+_RETRY = "Retry %s/%s"
 _FINISHED = "Finished in state "
 
 
@@ -45,7 +46,8 @@ def shorten(record: logging.LogRecord) -> bool:
         record.exc_info = record.exc_text = None
         # The flow run's log has none of the task's own lines, which stand right above in the task's.
         is_whole = record.name.endswith("flow_runs")
-        text = _Text(str(failure) if is_whole else str(failure).partition("\n")[0])
+        text = _Text(str(failure) if is_whole else failure.first_line)
+        record.msg, record.args = _counted(str(record.msg), _args(record), failure)
         record.args = tuple(text if item is failure else item for item in _args(record))
         # Some of Prefect's lines have it in the message itself.
         record.msg = str(record.msg).replace(repr(failure), repr(text))
@@ -62,6 +64,20 @@ def _failure(record: logging.LogRecord) -> StepFailed | None:
 
 def _args(record: logging.LogRecord) -> tuple[object, ...]:
     return record.args if isinstance(record.args, tuple) else ()
+
+
+def _counted(
+    message: str, told: tuple[object, ...], failure: StepFailed
+) -> tuple[str, tuple[object, ...]]:
+    """Count retries as @retry does: Prefect's task has more, which are those of @catch's fallback."""
+    before, mark, after = message.partition(_RETRY)
+    index = before.replace("%%", "").count("%")
+    number, rest = told[index : index + 1], told[index + 2 :]
+    if not mark or failure.user_retries is None or not isinstance(next(iter(number), None), int):
+        return message, told
+    if number[0] <= failure.user_retries:  # type: ignore[operator]  # a number: see above
+        return message, (*told[:index], *number, failure.user_retries, *rest)
+    return f"{before}@catch's fallback{after}", (*told[:index], *rest)
 
 
 class _Text:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,7 +58,7 @@ class Program:
         if hashlib.sha256(path.read_bytes()).hexdigest() != self.sha256:
             raise StaleGeneratedFile(
                 f"{path.name} has changed since {Path(self.location).name} was compiled from it.",
-                fix=f"compile it again: python {path.name} prefect create {Path(self.location).name}",
+                fix=f"compile it again: {_create(path.name, Path(self.location).name)}",
             )
         return path
 
@@ -71,6 +72,10 @@ class Program:
             return str(path)
 
 
+def _create(source: str, generated: str) -> str:
+    return shlex.join(("python", source, "prefect", "create", generated))
+
+
 def check_api(number: int) -> None:
     """Refuse to run a generated file that was made for another runtime.
 
@@ -81,5 +86,5 @@ def check_api(number: int) -> None:
         raise StaleGeneratedFile(
             f"This file was compiled for runtime API {number}; "
             f"metaflow-prefect-northflank {VERSION} has runtime API {RUNTIME_API}.",
-            fix="compile the flow again with `python <flow>.py prefect create <file>`",
+            fix=f"compile the flow again with `{_create('FLOW.py', 'FILE')}`",
         )

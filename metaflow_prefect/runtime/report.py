@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
@@ -98,7 +99,7 @@ class Reporter:
 
     def _flow_command(self) -> str:
         context = self._session.context
-        return f"python {context.flow_file} --datastore={context.program.datastore}"
+        return shlex.join(("python", context.flow_file, f"--datastore={context.program.datastore}"))
 
 
 def markdown(

@@ -112,7 +112,7 @@ class Session:
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_written(program.config),
             namespace=namespace.chosen(os.environ),
-            is_triggered=options.is_triggered,
+            parts=options.parts,
         )
         by_name = {step.name: step for step in steps}
         # A variable that is set here is somebody's decision for this place; the flow's import needs the others.
@@ -292,9 +292,10 @@ class Session:
         ends = endings.last_lines(log.tail.splitlines(), Path(metaflow.__file__).parent)
         lines = "\n".join(f"  {line}" for line in ends)
         pathspec = f"{self.context.program.flow}/{self.datastore.path(launch.place)}"
-        said = f" Its error output ends with:\n{lines}" if lines else ""
         error = StepFailed(
-            f"Step {launch.place.step} failed ({label}, {pathspec}). {endings.in_words(code)}{said}"
+            f"Step {launch.place.step} failed ({label}, {pathspec}). {endings.in_words(code)}",
+            output=lines,
+            user_retries=self.steps[launch.place.step].user_retries,
         )
         self.errors[label] = error
         return error

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -30,17 +32,20 @@ class ResumedFlow(FlowSpec):
     def work(self):
         print("work", self.input)
         self.y = self.input * self.x
+        self.seen = self.x
         self.next(self.check)
 
     @step
     def check(self):
         if self.input == 2 and "BROKEN" in os.environ:
             raise RuntimeError("not yet")
+        self.seen_later = self.x
         self.next(self.join)
 
     @step
     def join(self, inputs):
         self.ys = [i.y for i in inputs]
+        self.seen = [(i.seen, i.seen_later) for i in inputs]
         self.merge_artifacts(inputs, include=["x"])
         self.next(self.turn)
 
@@ -81,6 +86,20 @@ class Folder:
     def id(self, name: str) -> str:
         return (self.root / name).read_text().strip()
 
+    def data(self, name: str) -> dict[str, Any]:
+        """Return the artifacts of the run's end."""
+        lines = (
+            "import json; from metaflow import Run, namespace; namespace(None)",
+            f"data = Run('ResumedFlow/{self.id(name)}').data",
+            "print(json.dumps({name: getattr(data, name) for name in ('seen', 'ys', 'x')}))",
+        )
+        printed = subprocess.run(
+            [sys.executable, "-c", "\n".join(lines)],
+            cwd=self.root, env=self._environment, capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        found: dict[str, Any] = json.loads(printed.stdout)
+        return found
+
     def differences(self, ours: str, theirs: str) -> list[str]:
         return of_runs(self.root, f"ResumedFlow/{self.id(ours)}", f"ResumedFlow/{self.id(theirs)}")
 
@@ -108,9 +127,26 @@ def test_a_run_of_ours_is_resumed_as_well_also_from_a_step_that_is_named(folder)
     assert folder.differences("ours-of-ours", "theirs-of-ours") == []
 
 
-@pytest.mark.parametrize(
-    "words", [("--x", "7"), ("--origin-run-id", "nope"), ("nowhere",)], ids=" ".join
-)
+@pytest.mark.parametrize("executor", ["auto", "fresh"])
+def test_what_is_executed_again_sees_the_new_value_of_a_parameter(folder, executor):
+    """Metaflow's own `resume` takes no parameters; what was taken over stays as it was."""
+    name = f"new-value-{executor}"
+    origin = ("--origin-run-id", f"ResumedFlow/{folder.id('ours')}", "--step-executor", executor)
+    folder.run(name, "prefect", "resume", *origin, "--x", "7")
+    data = folder.data(name)
+
+    assert sorted(data["seen"]) == [[5, 5], [5, 5], [5, 7]]
+    assert (data["ys"], data["x"]) == ([5, 10, 15], 7)
+
+
+def test_an_unknown_run_is_answered_with_the_latest_that_there_are(folder):
+    folder.run("latest", "prefect", "run")
+    refused = folder.do("refused", "prefect", "resume", "--origin-run-id", "nope")
+
+    assert folder.id("latest") in refused.stderr
+
+
+@pytest.mark.parametrize("words", [("--origin-run-id", "nope"), ("nowhere",)], ids=" ".join)
 def test_what_metaflow_refuses_is_refused_and_begins_no_run(folder, words):
     theirs = folder.do("theirs-refused", "resume", *words)
     ours = folder.do("ours-refused", "prefect", "resume", *words)

@@ -73,14 +73,12 @@ class Warm:
             return {"words": words, "variables": late, "reads_environment": False}
         if script != flow_command.__file__ or words[1:2] != [self.flow_file]:
             return None
-        match flow_command.Part(words[0]):
-            case flow_command.Part.TRIGGER:
-                # The server has set `current.trigger` before it is ready.
-                return {"words": words[2:], "variables": late, "reads_environment": False}
-            case flow_command.Part.ENVIRONMENT:
-                return {"words": words[2:], "variables": late, "reads_environment": True}
-            case flow_command.Part.INTERPRETERS:
-                return None
+        parts = {flow_command.Part(word) for word in words[0].split(",")}
+        if flow_command.Part.INTERPRETERS in parts:
+            return None
+        # What else there is the server has done before it is ready.
+        reads_environment = flow_command.Part.ENVIRONMENT in parts
+        return {"words": words[2:], "variables": late, "reads_environment": reads_environment}
 
 
 def _later_variables(

@@ -7,6 +7,6 @@ from metaflow_prefect.runtime.local_server.client import (
     stop,
     using,
 )
-from metaflow_prefect.runtime.local_server.place import Mode
+from metaflow_prefect.runtime.local_server.place import MODE_VARIABLE, Mode
 
-__all__ = ["SERVER_SETTINGS", "Mode", "Status", "status", "stop", "using"]
+__all__ = ["MODE_VARIABLE", "SERVER_SETTINGS", "Mode", "Status", "status", "stop", "using"]

@@ -18,6 +18,7 @@ from metaflow_prefect.runtime.local_server.place import Place, Served, idle_seco
 
 _STARTUP_SECONDS = 120.0
 _ENDING_SECONDS = 15.0
+_ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 15
 
@@ -54,7 +55,7 @@ def using(
         ServerRefused: it does not start, or one of another release of Prefect is in use.
         SettingRefused: see `idle_seconds`.
     """
-    place = Place.below(prefect_home)
+    place = _place(prefect_home)
     with contextlib.ExitStack() as stack:
         with place.starting():
             served = _found(place) or _start(place, environment, say)
@@ -64,7 +65,7 @@ def using(
 
 def status(prefect_home: Path) -> Status:
     """Return what there is to say of the local server."""
-    place = Place.below(prefect_home)
+    place = _place(prefect_home)
     served = place.read()
     is_there = served is not None and _answers(served)
     return Status(served=served if is_there else None, is_used=place.is_used(), log=place.log)
@@ -76,7 +77,7 @@ def stop(prefect_home: Path, *, even_if_used: bool = False) -> Served | None:
     Raises:
         ServerRefused: a run uses it, unless *even_if_used*.
     """
-    place = Place.below(prefect_home)
+    place = _place(prefect_home)
     with place.starting():
         served = place.read()
         if served is None or not _answers(served):
@@ -90,6 +91,16 @@ def stop(prefect_home: Path, *, even_if_used: bool = False) -> Served | None:
         _end(served)
         place.clear()
         return served
+
+
+def _place(prefect_home: Path) -> Place:
+    try:
+        return Place.below(prefect_home)
+    except OSError as error:
+        raise ServerRefused(
+            f"The local server has no place in PREFECT_HOME={prefect_home}: {error.strerror}.",
+            fix="set PREFECT_HOME to a folder that you can write, or configure a server with PREFECT_API_URL",
+        ) from error
 
 
 def _found(place: Place) -> Served | None:
@@ -112,10 +123,21 @@ def _found(place: Place) -> Served | None:
 
 
 def _answers(served: Served) -> bool:
+    """Say whether the server is there; one that has much to do is given time, since nothing may take its place."""
+    deadline = time.monotonic() + _STARTUP_SECONDS
+    while (is_well := _is_well(served)) is None and time.monotonic() < deadline:
+        pass
+    return bool(is_well)
+
+
+def _is_well(served: Served) -> bool | None:
+    """Ask the server; None if it took the question and has not answered in time."""
     import httpx
 
     try:
-        return httpx.get(f"{served.url}/health", timeout=10).is_success
+        return httpx.get(f"{served.url}/health", timeout=_ANSWER_SECONDS).is_success
+    except httpx.TimeoutException:
+        return None
     except httpx.HTTPError:
         return False
 

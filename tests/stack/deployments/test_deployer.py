@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -76,6 +77,39 @@ def test_a_run_takes_every_type_of_value_and_its_end_starts_the_flow_that_waits_
     assert deployed.delete()
     assert after.delete()
     assert not [item for item in DeployedFlow.list_prefect() if item.flow_name == "AfterFlow"]
+
+
+def test_a_run_that_is_yet_to_begin_has_no_metaflow_run_and_a_missing_parameter_is_named(
+    place, environment, tmp_path
+):
+    from metaflow import DeployedFlow
+
+    from metaflow_prefect.errors import ParameterRefused
+
+    here = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path)}
+    deploying = place.command("needy_flow.py", "prefect", "deploy", "--work-pool", "idle", **here)
+    assert deploying.returncode == 0, deploying.stderr
+    shutil.rmtree(tmp_path / ".metaflow", ignore_errors=True)
+    deployed = DeployedFlow.from_prefect("NeedyFlow/default")
+    with pytest.raises(ParameterRefused) as missing:
+        deployed.trigger()
+    with pytest.raises(ParameterRefused) as unfit:
+        deployed.trigger(req_p="much", name="x")
+    run = deployed.trigger(req_p=3, name="x")
+    found = run.run
+    on_the_command_line = place.command("needy_flow.py", "prefect", "trigger", "--name", "x")
+    deployed.delete()
+
+    assert found is None
+    assert "trigger --name VALUE --req-p VALUE --wait" in deploying.stdout
+    assert missing.value.problem == (
+        "NeedyFlow/default needs a value for name, req-p; nothing was started."
+    )
+    assert "--req-p VALUE" in missing.value.fix
+    assert "trigger(name=VALUE, req_p=VALUE)" in missing.value.fix
+    assert "'req-p'" in unfit.value.problem
+    assert on_the_command_line.returncode == 1
+    assert "needs a value for req-p; nothing was started." in on_the_command_line.stderr
 
 
 def test_a_scheduled_run_knows_the_minute_in_which_it_was_due(timely, environment):

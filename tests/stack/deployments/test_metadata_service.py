@@ -36,7 +36,7 @@ def test_a_deployed_run_and_one_that_resumes_it_are_in_the_service_with_all_of_t
     first = deployed.trigger(number=3)
     first.wait_for_completion(check_interval=1, timeout=300)
     assert first.status == "SUCCEEDED", first.logs()
-    second = deployed.resume(first.run.id, step_to_rerun="join")
+    second = deployed.resume(origin_run_id=first.run.id, step_to_rerun="join", number=4)
     second.wait_for_completion(check_interval=1, timeout=300)
     assert second.status == "SUCCEEDED", second.logs()
     deployed.delete()
@@ -51,6 +51,12 @@ def test_a_deployed_run_and_one_that_resumes_it_are_in_the_service_with_all_of_t
     assert squares[4].stdout.strip() == "squared 2"
     assert "prefect-flow-run-id" in squares[4].metadata_dict
     assert (again.successful, again.data.total) == (True, 5)
+    # Only what was executed again has seen the new value.
+    assert {name: again[name].task.data.number for name in ("start", "join", "end")} == {
+        "start": 3,
+        "join": 4,
+        "end": 4,
+    }
     assert {task.origin_pathspec for task in again["square"]} == {
         task.pathspec for task in run["square"]
     }

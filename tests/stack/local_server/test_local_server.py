@@ -1,4 +1,4 @@
-"""Where no server is configured, runs share one that starts on demand and ends when idle."""
+"""Where no server is configured, runs and commands share one that starts on demand and ends when idle."""
 
 from __future__ import annotations
 
@@ -54,6 +54,21 @@ def flow(home, *words):
     return ended.stdout, ended.stdout + ended.stderr
 
 
+def in_python(home, *lines):
+    """Run the lines of Python without a flow; return what they print."""
+    ended = subprocess.run(
+        [sys.executable, "-c", "\n".join(lines)],
+        env=environment(home),
+        cwd=home,
+        text=True,
+        capture_output=True,
+        timeout=PATIENCE_SECONDS,
+        check=False,
+    )
+    assert ended.returncode == 0, ended.stderr
+    return ended.stdout
+
+
 def using(home, **more):
     return local_server.using(home, environment(home, **more), lambda _: None)
 
@@ -88,6 +103,43 @@ def test_a_second_run_uses_the_server_that_the_first_has_started(home):
     assert local_server.status(home).served == server
     runs = httpx.post(f"{server.url}/flow_runs/filter", json={}).json()
     assert [run["state_type"] for run in runs] == ["COMPLETED", "COMPLETED"]
+
+
+def test_commands_and_calls_use_the_server_that_the_runs_use(home):
+    run = json.loads(flow(home, "run", "--json")[0])["run"]
+    server = local_server.status(home).served
+    pool = {"name": "a pool", "type": "process"}
+    httpx.post(f"{server.url}/work_pools/", json=pool).raise_for_status()
+    answered = [
+        flow(home, *words)
+        for words in (
+            ("status", run, "--json"),
+            ("logs", run),
+            ("list-deployments",),
+            ("deploy", "--work-pool", "a pool"),
+        )
+    ]
+    called = in_python(
+        home,
+        "from metaflow import DeployedFlow",
+        "from metaflow_prefect import Event",
+        "print(list(DeployedFlow.list_prefect()), Event('fresh').publish())",
+    )
+
+    assert json.loads(answered[0][0])["status"] == "SUCCEEDED"
+    assert not [said for _, said in answered if "starting a Prefect server" in said]
+    assert called.startswith("[<")
+    # A worker must use that very server.
+    assert f"PREFECT_API_URL={server.url} prefect worker start --pool 'a pool'" in answered[-1][0]
+    assert local_server.status(home).served == server
+
+
+def test_a_command_starts_the_server_where_none_runs(home):
+    local_server.stop(home)
+    said = flow(home, "list-deployments")[1]
+
+    assert "starting a Prefect server" in said
+    assert local_server.status(home).served is not None
 
 
 def test_its_page_is_told_where_the_api_is(home):

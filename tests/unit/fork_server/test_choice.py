@@ -12,7 +12,7 @@ from metaflow_prefect.runtime import choice, commands
 from metaflow_prefect.runtime.choice import Choice
 from metaflow_prefect.runtime.environment import COMMAND, parse
 from metaflow_prefect.runtime.executors import Command
-from metaflow_prefect.runtime.flow_command import Part, with_part
+from metaflow_prefect.runtime.flow_command import Part, with_parts
 from metaflow_prefect.runtime.fresh_process import FreshProcess
 from metaflow_prefect.runtime.where_safe import WhereSafe, executor, why_never
 
@@ -168,7 +168,7 @@ def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
     )
     chosen, said = where_safe(flow)
     flows = [flow.warm.python, flow.flow_file, *flow.options]
-    words = [*with_part(Part.ENVIRONMENT, flows), COMMAND]
+    words = [*with_parts([Part.ENVIRONMENT], flows), COMMAND]
     command = Command(words=words, environment=flow.environment)
 
     assert flow.warm.request(command) is not None

@@ -10,6 +10,7 @@ from prefect.client.schemas.objects import FlowRun
 
 from metaflow_prefect.runtime import current_trigger
 from metaflow_prefect.runtime.deployed import SCHEDULED_TIME, completed
+from metaflow_prefect.runtime.flow_command import Part
 from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.program import Program
 
@@ -32,13 +33,13 @@ def test_a_scheduled_run_is_told_when_it_was_due_and_no_other():
 
     assert scheduled.variables == {SCHEDULED_TIME: "2026-03-29T01:30:00+00:00"}
     assert triggered.variables == {}
-    assert not scheduled.is_triggered
+    assert scheduled.parts == ()
 
 
 def test_a_triggered_run_is_told_the_events():
     options = completed(LaunchOptions(), PROGRAM, (), flow_run(auto_scheduled=False), [EVENT])
 
-    assert options.is_triggered
+    assert options.parts == (Part.TRIGGER,)
     assert json.loads(options.variables[current_trigger.VARIABLE]) == [EVENT]
 
 

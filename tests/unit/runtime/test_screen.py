@@ -80,6 +80,23 @@ def test_in_a_plain_log_a_failure_has_no_traceback_of_ours_and_its_lines_once():
     assert logged("prefect.flow_runs", "Encountered: %r", error) == f"Encountered: {error}"
 
 
+@pytest.mark.parametrize(
+    ("number", "told"), [(1, "Retry 1/2"), (2, "Retry 2/2"), (3, "@catch's fallback")]
+)
+def test_retries_are_counted_as_metaflow_counts_them_and_no_line_announces_nothing(number, told):
+    error = StepFailed("Step train failed.", output="  ValueError: no", user_retries=2)
+    record = logging.LogRecord(
+        "prefect.task_runs", logging.INFO, "", 1,
+        "Task run failed with %s: %r - Retry %s/%s will start %s",
+        ("exception", error, number, 5, "immediately"), None,
+    )  # fmt: skip
+    prefects_lines.shorten(record)
+
+    assert record.getMessage() == (
+        f"Task run failed with exception: Step train failed. - {told} will start immediately"
+    )
+
+
 def test_other_errors_are_logged_as_prefect_logs_them():
     record = logging.LogRecord(
         "prefect.task_runs", logging.ERROR, "", 1, "no: %r", (ValueError("x"),), None
