@@ -22,6 +22,7 @@ from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.outcome import Outcome, status
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.screen import Screen, is_wanted, prefects_log
+from metaflow_prefect.server_settings import SERVER_SETTINGS, close_database, only_pages_of
 
 _STARTUP_SECONDS = 90
 _DRAIN_SECONDS = 30.0
@@ -212,7 +213,10 @@ def _prefect() -> Iterator[None]:
         if not is_embedded():
             require_server()
         elif local_server.Mode.of(os.environ) is local_server.Mode.EMBEDDED:
-            for name, value in local_server.SERVER_SETTINGS.items():
+            # It has no page of its own, and its port is not known before it starts.
+            settings = SERVER_SETTINGS | only_pages_of("http://localhost")
+            stack.callback(close_database, prefect_home())
+            for name, value in settings.items():
                 os.environ.setdefault(name, value)
         else:
             home = prefect_home()

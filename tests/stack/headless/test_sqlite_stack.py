@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 pytestmark = pytest.mark.slow
 
@@ -110,7 +112,7 @@ def test_a_stopped_service_makes_the_stack_unhealthy_until_it_is_started(stack):
 
 
 def test_the_server_does_not_keep_a_core_busy(stack, eventually_):
-    """Prefect's recorder spins if its interval is below a second (see environment.RECORDER)."""
+    """Prefect's recorder spins if its interval is below a second (see server_settings.RECORDER)."""
     pid = stack.pid("server")
 
     def ticks() -> int:
@@ -232,7 +234,7 @@ def test_after_a_power_cut_runs_and_schedules_are_still_there(stack, eventually_
     assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
 
 
-def test_pages_of_other_origins_may_not_call_the_api(stack):
+def test_pages_of_other_origins_may_not_call_the_api_by_any_way(stack):
     """A server without password could otherwise be used by every web site its user opens."""
 
     def preflight(origin: str) -> int:
@@ -242,6 +244,14 @@ def test_pages_of_other_origins_may_not_call_the_api(stack):
     port = httpx.URL(stack.api_url).port
     assert preflight(f"http://localhost:{port}") == 200
     assert preflight("http://other.example.com") == 400
+    rebound = httpx.get(f"{stack.api_url}/health", headers={"Host": f"other.example.com:{port}"})
+    assert rebound.status_code == 400
+    assert "does not answer to the name 'other.example.com'" in rebound.json()["detail"]
+    events = f"ws://127.0.0.1:{port}/api/events/in"
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(events, origin="http://other.example.com")
+    with connect(events, origin=f"http://localhost:{port}"):
+        pass
 
 
 def test_down_leaves_no_process_not_even_a_flow_run(stack, eventually_):
