@@ -221,6 +221,8 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(settings.storage_directory),
+        # Such a server has no page of its own.
+        **only_pages_of("http://localhost"),
         **SERVER_SETTINGS,
         **PRIVACY,
         **_logging(settings),
