@@ -30,6 +30,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
+#: Domains that nobody can own: RFC 6761, and ICANN's for private use (a container reaches its host
+#: as `host.docker.internal`).
+RESERVED = (".localhost", ".internal")
 BAD_REQUEST = 400
 POLICY_VIOLATION = 1008
 
@@ -72,7 +75,7 @@ class Trust:
             # cannot be made to lead elsewhere, and a name without a dot (a container's, a
             # service's) is resolved by the network the browser is in.
             or "." not in host
-            or host.endswith(".localhost")
+            or host.endswith(RESERVED)
             or _is_address(host)
         )
 

@@ -31,7 +31,7 @@ def get(app, **headers):
         *("127.0.0.1:4200", "localhost", "LOCALHOST:4200", "localhost.:4200", "tool.localhost"),
         *("[::1]:4200", "192.168.1.100:4200", "10.0.0.7"),
         # Of a compose file or a Kubernetes service; and the probes of old that name no host.
-        *("prefect:4200", "prefect-api", ""),
+        *("prefect:4200", "prefect-api", "host.docker.internal:4200", ""),
         *("prefect.company.com", "box.lan:4200"),
     ],
 )
@@ -43,7 +43,13 @@ def test_the_names_of_the_server_are_answered(host):
     "host",
     [
         *("evil.example.com", "evil.example.com:4200", "127.0.0.1.nip.io:4200"),
-        *("localhost.evil.com", "other.company.com", "box.lan.evil.com", "[evil"),
+        *(
+            "localhost.evil.com",
+            "other.company.com",
+            "box.lan.evil.com",
+            "internal.evil.com",
+            "[evil",
+        ),
     ],
 )
 def test_a_foreign_name_is_refused_with_what_to_do_if_it_is_ones_own(host):
