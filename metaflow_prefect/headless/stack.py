@@ -77,24 +77,24 @@ def _take(file: IO[str]) -> bool:
     return True
 
 
-def require_health(layout: Layout, record: Record) -> None:
-    """Prove that a stack that runs already is healthy, too.
+def await_running(layout: Layout, record: Record, *, patience_seconds: float, voice: Voice) -> None:
+    """Return when every service of a stack that runs already is healthy; start none of them.
 
     Raises:
-        StackFailed: it is not.
+        StackFailed: one does not run, gave up, or was not healthy in time.
     """
     supervisor = Supervisor(layout)
-    ill = [
-        name
-        for name in record.services
-        if not _is_healthy(supervisor, Awaited(name=name, health_url=record.health_urls.get(name)))
-    ]
-    if ill:
+    deadline = time.monotonic() + patience_seconds
+    ended = [item.name for item in supervisor.processes() if not item.state.has_process]
+    if ended:
         raise StackFailed(
-            f"the stack runs already, but {', '.join(ill)} {'is' if len(ill) == 1 else 'are'} "
-            "not healthy",
+            f"the stack runs already, but without {', '.join(ended)}",
             fix="`prefect-headless status` says why; `prefect-headless restart` starts all anew",
         )
+    for name in record.services:
+        probe = record.health_urls.get(name)
+        _await(layout, supervisor, Awaited(name=name, health_url=probe), deadline, voice)
+    voice.rest()
 
 
 def bring_up(

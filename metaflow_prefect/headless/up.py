@@ -82,7 +82,8 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
                 fix="start it when `prefect-headless status` says that it does not run",
             )
         if options.detach and known is not None:
-            stack.require_health(layout, known)
+            patience = options.wait_seconds
+            stack.await_running(layout, known, patience_seconds=patience, voice=voice)
             voice.say("the stack runs already; `down` and `up` again to change its settings")
             return known
         raise StackFailed(

@@ -106,6 +106,9 @@ def test_a_stopped_service_makes_the_stack_unhealthy_until_it_is_started(stack):
     stopped = stack.command("status")
     assert stopped.returncode == 1
     assert "worker is stopped" in stopped.stdout
+    again = stack.command("up", "-d")
+    assert again.returncode == 1
+    assert "the stack runs already, but without worker" in again.stderr
 
     assert stack.command("start", "prefect-worker").returncode == 0
     stack.until_healthy()
