@@ -8,9 +8,10 @@ import signal
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import NoReturn, ParamSpec, TypeVar
 from urllib.parse import urlsplit
 
 import click
@@ -20,13 +21,14 @@ from metaflow_prefect.headless import (
     environment,
     examples,
     migrations,
+    processes,
     report,
     stack,
     storage,
 )
 from metaflow_prefect.headless.doctor import examine as diagnose
 from metaflow_prefect.headless.errors import HeadlessError, NoSuchName, NotRunning
-from metaflow_prefect.headless.health import Health, examine
+from metaflow_prefect.headless.health import Health, examine, without_supervisor
 from metaflow_prefect.headless.layout import Layout, prepare
 from metaflow_prefect.headless.loading import load_checked_settings, load_settings
 from metaflow_prefect.headless.logs import Follower
@@ -34,14 +36,26 @@ from metaflow_prefect.headless.record import Record, load_record
 from metaflow_prefect.headless.services import resolve_name
 from metaflow_prefect.headless.settings import Settings
 from metaflow_prefect.headless.supervisor import Supervisor
-from metaflow_prefect.headless.up import UpOptions, Voice
+from metaflow_prefect.headless.up import UpOptions
 from metaflow_prefect.headless.up import up as bring_up
+from metaflow_prefect.headless.voice import Voice
 from metaflow_prefect.version import VERSION
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 FAILED = 1
+#: A command of Prefect 3.5, which the documents of that time name.
+FORMER_CHECK = ("prefect", "server", "database", "check")
+WAITS = click.option(
+    "--wait",
+    "wait_seconds",
+    type=float,
+    default=180,
+    show_default=True,
+    metavar="S",
+    help="Give up if not everything is healthy after S seconds.",
+)
 
 
 def speaks_plainly(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
@@ -69,32 +83,21 @@ def main() -> None:
 
 @main.command()
 @click.option("-d", "--detach", is_flag=True, help="Return when the stack is healthy.")
-@click.option(
-    "--wait",
-    "wait_seconds",
-    type=float,
-    default=180,
-    show_default=True,
-    metavar="S",
-    help="Give up if the stack is not healthy after S seconds.",
-)
+@WAITS
 @click.option("--no-worker", is_flag=True, help="Start no worker.")
 @click.option("--no-server", is_flag=True, help="Workers only, for the server at PREFECT_API_URL.")
 @speaks_plainly
 def up(*, detach: bool, wait_seconds: float, no_worker: bool, no_server: bool) -> None:
     """Start the stack; in the foreground with the logs on stdout, unless -d."""
-    settings = load_checked_settings()
+    settings = load_checked_settings(workers_only=no_server)
     if settings.ephemeral:
         click.echo(
             "PREFECT_EPHEMERAL=1: no server is started; "
             "`prefect-headless run python my_flow.py` starts one for as long as the program runs"
         )
         return
-    quiet = settings.quiet
-    voice = Voice(
-        say=lambda text: None if quiet else click.echo(text, err=True),
-        warn=lambda text: click.secho(f"WARNING: {text}", err=True, fg="yellow"),
-    )
+    # In the foreground the services' own lines show that something goes on.
+    voice = Voice(sys.stderr, quiet=settings.quiet, live=detach and sys.stderr.isatty())
     options = UpOptions(
         detach=detach,
         wait_seconds=wait_seconds,
@@ -102,7 +105,7 @@ def up(*, detach: bool, wait_seconds: float, no_worker: bool, no_server: bool) -
         with_server=not no_server,
     )
     record = bring_up(settings, options, voice)
-    if detach and not quiet:
+    if detach and not settings.quiet:
         click.echo(report.welcome(settings, record))
 
 
@@ -112,6 +115,8 @@ def down() -> None:
     """Stop every process of the stack, running flow runs included."""
     layout = Layout(home=load_settings().home)
     ran = Supervisor(layout).pid() is not None
+    if ran:
+        click.echo(f"stopping {', '.join(_services(layout))}", err=True)
     left_over = stack.take_down(layout)
     if left_over:
         click.echo(f"ended {left_over} processes of flow runs")
@@ -120,26 +125,27 @@ def down() -> None:
 
 @main.command()
 @click.argument("service", required=False)
+@WAITS
 @speaks_plainly
-def restart(service: str | None) -> None:
-    """Restart one service, or all, with the settings they were started with."""
+def restart(*, service: str | None, wait_seconds: float) -> None:
+    """Restart one service, or all, with the settings they were started with; return when healthy."""
     layout, supervisor = _running()
     names = (_chosen(layout, service),) if service else _services(layout)
     for name in reversed(names):
         supervisor.stop(name)
-    for name in names:
-        supervisor.start(name)
+    _start(layout, names, wait_seconds)
     click.echo(f"restarted {service or 'all services'}")
 
 
 @main.command()
 @click.argument("service")
+@WAITS
 @speaks_plainly
-def start(service: str) -> None:
-    """Start a service that was stopped."""
-    layout, supervisor = _running()
+def start(*, service: str, wait_seconds: float) -> None:
+    """Start a service that was stopped; return when it is healthy."""
+    layout, _ = _running()
     name = _chosen(layout, service)
-    supervisor.start(name)
+    _start(layout, (name,), wait_seconds)
     click.echo(f"started {name}")
 
 
@@ -161,17 +167,18 @@ def stop(service: str) -> None:
 def status(*, service: str | None, as_json: bool) -> None:
     """Health of services, database, workers and queue; exit code 0 healthy, 1 not, 3 not running.
 
-    With the name of a SERVICE the exit code is about that one only.
+    With the name of a SERVICE both are about that one only.
     """
     settings = load_settings()
     layout = Layout(home=settings.home)
     record, health = _health(settings, layout)
-    click.echo(
-        report.status_json(record, health) if as_json else report.status_text(record, health)
-    )
-    if service is not None and health.services:
-        name = _chosen(layout, service)
-        sys.exit(0 if all(item.healthy for item in health.services if item.name == name) else 1)
+    chosen = service is not None and bool(health.services)
+    if service is not None and chosen:
+        health = health.of(_chosen(layout, service))
+    if as_json:
+        click.echo(report.status_json(record, health))
+    else:
+        click.echo(report.service_text(health) if chosen else report.status_text(record, health))
     sys.exit(health.verdict.exit_code)
 
 
@@ -199,19 +206,12 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
     for prefix, follower in followers.items():
         for line in deque(follower.new_lines(), maxlen=max(lines, 0)):
             click.echo(prefix + line)
-    if follow:
-        _follow(followers)
-
-
-def _follow(followers: Mapping[str, Follower]) -> None:
-    """Print what comes until interrupted, each line behind its prefix."""
-    # A shell lets what a script starts with `&` ignore the signal that is to end this.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
-    while True:
-        for prefix, follower in followers.items():
-            for line in follower.new_lines():
-                click.echo(prefix + line)
-        time.sleep(0.2)
+    with _until_told_to_end():
+        while follow:
+            for prefix, follower in followers.items():
+                for line in follower.new_lines():
+                    click.echo(prefix + line)
+            time.sleep(0.2)
 
 
 @main.command()
@@ -249,6 +249,10 @@ def env(*, as_export: bool, as_json: bool) -> None:
 @speaks_plainly
 def run(command: tuple[str, ...]) -> None:
     """Run COMMAND with the variables of this stack."""
+    if command[: len(FORMER_CHECK)] == FORMER_CHECK:
+        click.echo("Prefect has this command no more; `prefect-headless db check` says:", err=True)
+        click.echo(_checked_database())
+        return
     settings, client = _client()
     variables = environment.for_command(settings, client, os.environ)
     examples.install(settings.flows_directory)
@@ -267,8 +271,7 @@ def db() -> None:
 @speaks_plainly
 def check() -> None:
     """Connect to the database and say whether it can be used."""
-    settings = load_settings()
-    click.echo(migrations.check(storage.current(settings, Layout(home=settings.home))))
+    click.echo(_checked_database())
 
 
 @db.command()
@@ -308,6 +311,12 @@ def example(name: str | None) -> None:
         click.echo(path)
 
 
+def _checked_database() -> str:
+    settings = load_settings()
+    chosen = storage.current(settings, Layout(home=settings.home))
+    return migrations.check(chosen, is_made_by_up=settings.server.migrate)
+
+
 def _client() -> tuple[Settings, environment.Access]:
     """The settings as the running stack has them (its port may be another), and its secrets."""
     settings = load_settings()
@@ -329,14 +338,44 @@ def _client() -> tuple[Settings, environment.Access]:
 
 def _health(settings: Settings, layout: Layout) -> tuple[Record | None, Health]:
     record = load_record(layout)
-    processes = Supervisor(layout).processes() if record is not None else ()
+    supervisor = Supervisor(layout)
+    if supervisor.pid() is None:
+        starting = stack.is_being_started(layout)
+        left_over = processes.of_stack(layout.home)
+        return record, without_supervisor(record, left_over, being_started=starting)
     auth_string = access.of_running(settings, layout, record).auth_string
-    return record, examine(record, processes, auth_string)
+    return record, examine(record, supervisor.processes(), auth_string)
 
 
 def _running() -> tuple[Layout, Supervisor]:
     layout = Layout(home=load_settings().home)
     return layout, stack.require_running(layout)
+
+
+def _start(layout: Layout, names: tuple[str, ...], wait_seconds: float) -> None:
+    """Start services of the running stack and return when they are healthy."""
+    record = load_record(layout)
+    probes = record.health_urls if record is not None else {}
+    every = tuple(stack.Awaited(name=name, health_url=probes.get(name)) for name in names)
+    voice = Voice(sys.stderr, live=sys.stderr.isatty())
+    stack.start_again(layout, every, patience_seconds=wait_seconds, voice=voice)
+
+
+@contextmanager
+def _until_told_to_end() -> Iterator[None]:
+    """Leave the block at SIGTERM or Ctrl-C, also where the shell began us with SIGINT ignored."""
+
+    def end(*_: object) -> NoReturn:
+        raise _ToldToEnd
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    with suppress(_ToldToEnd):
+        yield
+
+
+class _ToldToEnd(Exception):
+    """A signal asks to end."""
 
 
 def _services(layout: Layout) -> tuple[str, ...]:

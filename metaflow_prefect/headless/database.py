@@ -56,6 +56,11 @@ class Database:
         return Path(self.url.split("///", 1)[-1].partition("?")[0])
 
     @property
+    def is_missing_file(self) -> bool:
+        """Whether this is a SQLite database that is still to be made."""
+        return not self.is_postgres and not self.sqlite_file.exists()
+
+    @property
     def server_url(self) -> str:
         """The address as the server gets it: on SQLite its transactions wait for one another."""
         if self.is_postgres:

@@ -7,25 +7,16 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from metaflow_prefect.headless import messaging, storage
+from metaflow_prefect.headless import messaging, migrations, processes, storage, worker_types
 from metaflow_prefect.headless.database import Database, DatabaseKind, Outcome
 from metaflow_prefect.headless.errors import HeadlessError
 from metaflow_prefect.headless.layout import Layout, prepare
-from metaflow_prefect.headless.ports import require_free
+from metaflow_prefect.headless.ports import Wanted, require_free
 from metaflow_prefect.headless.settings import Settings
 from metaflow_prefect.headless.supervisor import Supervisor
 
 #: Run by the Python that will run the services; the server's own import is what FastAPI breaks.
 IMPORTS_SERVER = "import prefect.server.api.server"
-FINDS_WORKER = """
-import sys
-from prefect.plugins import load_prefect_collections
-from prefect.workers.base import BaseWorker
-import prefect.workers
-load_prefect_collections()
-found = BaseWorker.get_worker_class_from_type(sys.argv[1])
-sys.exit(0 if found else f"known types: {', '.join(sorted(BaseWorker.get_all_available_worker_types()))}")
-"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +37,23 @@ def examine(settings: Settings) -> Iterator[Check]:
     yield _tried("home", str(layout.home), lambda: prepare(layout))
     yield _server_import()
     yield _worker_type(settings)
+    left_over = () if running else processes.of_stack(layout.home)
     if running:
         yield Check(name="port", detail=f"{settings.server.port} (the stack is running)")
+    elif left_over:
+        yield Check(
+            name="stack",
+            problem=f"it lost its supervisor; {len(left_over)} processes of it go on",
+            fix="`prefect-headless up -d` ends them and starts it again",
+        )
     else:
         yield _port(settings)
         yield _tried("redis", _redis(settings), lambda: messaging.require(settings))
-        yield _database(storage.current(settings, layout), layout)
+        chosen = storage.current(settings, layout)
+        yield (usable := _database(chosen, layout))
+        is_ready = not usable.problem and chosen.kind is not DatabaseKind.MANAGED
+        if is_ready and not settings.server.migrate:
+            yield _tried("tables", "they are there", lambda: migrations.require_tables(chosen))
 
 
 def _settings(settings: Settings) -> Check:
@@ -80,9 +82,7 @@ def _port(settings: Settings) -> Check:
     return _tried(
         "port",
         f"{server.host}:{server.port} is free",
-        lambda: require_free(
-            server.host, server.port, what="the server", setting="PREFECT_SERVER_PORT"
-        ),
+        lambda: require_free(Wanted("the server", server.host, server.port, "PREFECT_SERVER_PORT")),
     )
 
 
@@ -92,7 +92,9 @@ def _redis(settings: Settings) -> str:
 
 
 def _server_import() -> Check:
-    done = _python(IMPORTS_SERVER)
+    done = subprocess.run(
+        (sys.executable, "-c", IMPORTS_SERVER), capture_output=True, text=True, check=False
+    )
     if done.returncode == 0:
         return Check(name="prefect", detail="the server can be imported")
     return Check(
@@ -104,14 +106,10 @@ def _server_import() -> Check:
 
 def _worker_type(settings: Settings) -> Check:
     kind = settings.workers.type
-    done = _python(FINDS_WORKER, kind)
-    if done.returncode == 0:
+    problem = worker_types.refusal(kind)
+    if problem is None:
         return Check(name="worker", detail=f"type {kind!r} is installed")
-    return Check(
-        name="worker",
-        problem=f"there is no worker type {kind!r} ({_last_line(done.stderr)})",
-        fix="install the package that brings it, or correct PREFECT_WORKER_POOL_TYPE",
-    )
+    return Check(name="worker", problem=problem, fix=worker_types.FIX)
 
 
 def _database(chosen: Database, layout: Layout) -> Check:
@@ -126,12 +124,6 @@ def _database(chosen: Database, layout: Layout) -> Check:
     if trial.outcome in {Outcome.READY, Outcome.NO_DATABASE}:
         return Check(name="database", detail=chosen.label)
     return Check(name="database", problem=trial.reason, fix=trial.fix)
-
-
-def _python(program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        (sys.executable, "-c", program, *arguments), capture_output=True, text=True, check=False
-    )
 
 
 def _last_line(text: str) -> str:

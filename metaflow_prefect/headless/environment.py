@@ -12,19 +12,12 @@ from pathlib import Path
 from metaflow_prefect.headless.database import Database
 from metaflow_prefect.headless.settings import Settings
 from metaflow_prefect.headless.variables import NAMES, OWN_NAMES
+from metaflow_prefect.server_settings import SERVER_SETTINGS, only_pages_of
 
 EMULATOR_TOKEN = "NORTHFLANK_API_TOKEN"  # noqa: S105 -- the name of the variable
 #: Marks every process of a stack, and those its jobs start, with the stack's PREFECT_HOME.
 MARKER = "PREFECT_HEADLESS_STACK"
 
-#: Task runs arrive as events and are written one at a time by default; in batches they are all
-#: visible many times sooner (see docs/headless.md). The interval must not be below 1: Prefect 3.8.8
-#: cuts it to whole seconds (`flush_every=int(…)`), and 0 keeps a core busy for ever.
-RECORDER = {
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-}
 #: The defaults, 5 connections and 10 more, time out when many flow runs start at once
 #: (PrefectHQ/prefect#22314, #21225).
 POSTGRES_POOL = {
@@ -41,11 +34,7 @@ REDIS = {
 }
 #: What a service prints must be in its log at once.
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
-PRIVACY = {
-    "DO_NOT_TRACK": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-    "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
-}
+PRIVACY = {"DO_NOT_TRACK": "1"}
 #: How often a flow run says that it lives; the automation expects it within `ZOMBIE_SECONDS`.
 HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
 ZOMBIE_SECONDS = 90
@@ -92,13 +81,12 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
     """The server's environment: all the user set, our translations, the database."""
     given = settings.sources.merged()
     environment = {
-        **RECORDER,
+        **SERVER_SETTINGS,
         **PRIVACY,
         **UNBUFFERED,
         **(POSTGRES_POOL if database.is_postgres else {}),
         **(REDIS if settings.server.api_processes > 1 else {}),
-        # Prefect answers pages of any origin: any web site could then use a server without password.
-        "PREFECT_SERVER_CORS_ALLOWED_ORIGINS": ",".join(settings.browser_origins),
+        **only_pages_of(*settings.browser_origins),
         **_without_translated(given),
         "PATH": _search_path(settings),
         "PREFECT_HOME": str(settings.home),
@@ -233,7 +221,9 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(settings.storage_directory),
-        **RECORDER,
+        # Such a server has no page of its own.
+        **only_pages_of("http://localhost"),
+        **SERVER_SETTINGS,
         **PRIVACY,
         **_logging(settings),
     }

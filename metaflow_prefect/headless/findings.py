@@ -45,13 +45,18 @@ def about_addresses(settings: Settings) -> tuple[str, ...]:
     return tuple(found)
 
 
-def impossible(settings: Settings) -> tuple[str, ...]:
-    """Combinations that cannot work, whatever the machine."""
-    return tuple(_bad_forms(settings))
+def impossible(settings: Settings, *, workers_only: bool) -> tuple[str, ...]:
+    """Values and combinations that cannot work, whatever the machine."""
+    return (*_bad_forms(settings), *_bad_combinations(settings, workers_only=workers_only))
 
 
 def _given(settings: Settings, name: str) -> bool:
     return settings.sources.value(BY_NAME[name]).origin is not Origin.DEFAULT
+
+
+def _name(settings: Settings, name: str) -> str:
+    """The name under which the user gave the variable *name*."""
+    return settings.sources.value(BY_NAME[name]).name
 
 
 def _unknown_names(settings: Settings, known: frozenset[str] | None) -> Iterator[str]:
@@ -98,12 +103,33 @@ def _url_type(url: str) -> StorageType:
 def _bad_forms(settings: Settings) -> Iterator[str]:
     auth = settings.server.auth_string
     if auth is not None and ":" not in auth:
-        yield "the auth string must have the form user:password"
+        yield (
+            f"{_name(settings, 'PREFECT_SERVER_API_AUTH_STRING')} must have the form user:password"
+        )
     url = settings.storage.url
     if url and not url.startswith(("postgres://", "postgresql://", "postgresql+", "sqlite")):
-        yield "the database URL must begin with postgresql+asyncpg:// or sqlite"
-    if not settings.api_url.startswith(("http://", "https://")):
-        yield f"PREFECT_API_URL={settings.api_url} must begin with http:// or https://"
+        # Not more of it than the scheme: it may hold a password.
+        scheme, mark, _ = url.partition("://")
+        yield (
+            f"{_name(settings, 'PREFECT_DATABASE_URL')} must begin with postgresql:// or sqlite:///"
+            + (f", not with {scheme}://: Prefect has no other databases" if mark else "")
+        )
+    for name, address in (
+        ("PREFECT_API_URL", settings.api_url),
+        ("PREFECT_UI_API_URL", settings.ui_api_url),
+    ):
+        if _given(settings, name) and not address.startswith(("http://", "https://")):
+            yield f"{_name(settings, name)}={address} must begin with http:// or https://"
+    for name in ("PREFECT_SERVER_HOST", "PREFECT_API_HOST"):
+        host = settings.sources.value(BY_NAME[name])
+        if host.text and "/" in host.text:
+            yield f"{host.name}={host.text} is no host name or address: it has a slash"
+
+
+def _bad_combinations(settings: Settings, *, workers_only: bool) -> Iterator[str]:
+    url = settings.storage.url
     kind = _url_type(url) if url else settings.storage.type
     if settings.server.api_processes > 1 and kind is StorageType.SQLITE:
         yield "PREFECT_SERVER_WORKERS above 1 needs PostgreSQL (PREFECT_STORAGE_TYPE)"
+    if workers_only and not settings.api_url_given:
+        yield "--no-server needs PREFECT_API_URL, the address of the server to work for"

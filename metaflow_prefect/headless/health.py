@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 import httpx
@@ -12,21 +12,26 @@ from metaflow_prefect.headless.record import Record
 from metaflow_prefect.headless.server_api import UNREACHABLE, Queue, ServerApi, answers
 from metaflow_prefect.headless.supervisor import ProcessState, State
 
+#: How long a service may take to answer for the first time; as long as `up` waits by default.
+STARTING_SECONDS = 180
+
 
 class Verdict(str, Enum):
     """The health of the whole; `exit_code` is that of `prefect-headless status`."""
 
     HEALTHY = "healthy"
+    STARTING = "starting"
     UNHEALTHY = "unhealthy"
+    UNSUPERVISED = "without its supervisor"
     NOT_RUNNING = "not running"
 
     @property
     def exit_code(self) -> int:
-        """0 healthy, 1 something is wrong, 3 nothing runs (as `systemctl status` has it)."""
+        """0 healthy, 1 not (yet), 3 nothing runs (as `systemctl status` has it)."""
         match self:
             case Verdict.HEALTHY:
                 return 0
-            case Verdict.UNHEALTHY:
+            case Verdict.STARTING | Verdict.UNHEALTHY | Verdict.UNSUPERVISED:
                 return 1
             case Verdict.NOT_RUNNING:
                 return 3
@@ -34,14 +39,27 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServiceHealth:
-    """One service; `healthy` is what its own probe says, or that it runs if it has none."""
+    """One service; `healthy` is what its own probe says, or that it runs if it has none.
+
+    `starting` is one whose process is young and whose probe does not answer yet.
+    """
 
     name: str
     state: State
     pid: int | None
     uptime_seconds: int | None
     healthy: bool
+    starting: bool
     note: str
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it, in words."""
+        if self.healthy or self.starting:
+            return None
+        if self.state is not State.RUNNING and self.note:
+            return f"{self.name} is {self.state.value.lower()}: {self.note}"
+        return f"{self.name} runs but is not healthy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,6 +74,25 @@ class Health:
     queue: Queue | None
     problems: tuple[str, ...]
 
+    def of(self, name: str) -> Health:
+        """What concerns the service *name*, which is one of ours."""
+        (service,) = (service for service in self.services if service.name == name)
+        return replace(
+            self,
+            verdict=_verdict(well=service.healthy, starting=service.starting, services=(service,)),
+            services=(service,),
+            problems=(service.problem,) if service.problem else (),
+        )
+
+
+def without_supervisor(
+    record: Record | None, left_over: tuple[int, ...], *, being_started: bool
+) -> Health:
+    """What there is to say where no supervisor answers; *left_over* are processes of the stack."""
+    if being_started:
+        return replace(_nothing_runs(), verdict=Verdict.STARTING)
+    return _unsupervised(record, left_over) if left_over else _nothing_runs()
+
 
 def examine(
     record: Record | None, processes: tuple[ProcessState, ...], auth_string: str | None
@@ -64,24 +101,19 @@ def examine(
     if record is None or not processes:
         return _nothing_runs()
     services = tuple(_service(record, process) for process in processes)
-    problems = [
-        f"{service.name} is {service.state.value.lower()}: {service.note}"
-        if service.state is not State.RUNNING and service.note
-        else f"{service.name} runs but is not healthy"
-        for service in services
-        if not service.healthy
-    ]
+    starting = any(service.starting for service in services)
+    problems = [service.problem for service in services if service.problem]
     api = answers(f"{record.local_url}/health")
     database = answers(f"{record.local_url}/ready")
-    if api and not database:
+    if api and not database and not starting:
         problems.append(f"the server cannot use its database, {record.storage or 'elsewhere'}")
     workers, queue, why = _ask(record, auth_string) if api else (None, None, "")
-    if not api:
+    if not api and not starting:
         problems.append(f"no server answers at {record.local_url}")
     problems += [why] if why else []
     well = api and database and all(service.healthy for service in services)
     return Health(
-        verdict=Verdict.HEALTHY if well else Verdict.UNHEALTHY,
+        verdict=_verdict(well=well, starting=starting, services=services),
         services=services,
         api=api,
         database=database,
@@ -89,6 +121,26 @@ def examine(
         queue=queue,
         problems=tuple(problems),
     )
+
+
+def _verdict(*, well: bool, starting: bool, services: tuple[ServiceHealth, ...]) -> Verdict:
+    if well:
+        return Verdict.HEALTHY
+    only_starting = starting and not any(service.problem for service in services)
+    return Verdict.STARTING if only_starting else Verdict.UNHEALTHY
+
+
+def _unsupervised(record: Record | None, left_over: tuple[int, ...]) -> Health:
+    """The supervisor was killed: what it started goes on and holds its ports."""
+    api = record is not None and answers(f"{record.local_url}/health")
+    holds = f", and the server answers at {record.local_url}" if record and api else ""
+    goes_on = f"{len(left_over)} processes go on" if len(left_over) > 1 else "a process goes on"
+    problem = (
+        f"the supervisor is gone, but {goes_on} ({', '.join(map(str, left_over))}){holds}: "
+        "`prefect-headless up -d` ends what is left and starts the stack again, "
+        "`prefect-headless down` only ends it"
+    )
+    return replace(_nothing_runs(), verdict=Verdict.UNSUPERVISED, api=api, problems=(problem,))
 
 
 def _nothing_runs() -> Health:
@@ -106,12 +158,16 @@ def _nothing_runs() -> Health:
 def _service(record: Record, process: ProcessState) -> ServiceHealth:
     probe = record.health_urls.get(process.name)
     runs = process.state.has_process
+    uptime = int(time.time() - process.since) if runs else None
+    healthy = runs and (probe is None or answers(probe))
+    is_young = process.state in {State.STARTING, State.RUNNING} and (uptime or 0) < STARTING_SECONDS
     return ServiceHealth(
         name=process.name,
         state=process.state,
         pid=process.pid,
-        uptime_seconds=int(time.time() - process.since) if runs else None,
-        healthy=runs and (probe is None or answers(probe)),
+        uptime_seconds=uptime,
+        healthy=healthy,
+        starting=is_young and not healthy,
         note=process.note,
     )
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_prefect.headless.errors import HomeRefused
+from metaflow_prefect.server_settings import close_database
 
 # sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux; supervisor appends ".<pid>".
 LONGEST_SOCKET = 90
@@ -137,6 +138,7 @@ def prepare(layout: Layout, *further: Path) -> None:
     """
     for directory in (layout.home, layout.logs, layout.work, layout.private):
         make_private(directory)
+    close_database(layout.home)
     for directory in further:
         if not directory.is_dir():
             make_private(directory)

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from contextlib import closing
 from typing import IO
+from urllib.parse import quote
 
 from metaflow_prefect.headless import environment, storage
 from metaflow_prefect.headless.database import Database, Outcome
@@ -14,6 +15,9 @@ from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.errors import StorageRefused
 from metaflow_prefect.headless.settings import Settings
 
+UPGRADE = "`prefect-headless db upgrade`"
+#: Where Alembic, with which Prefect makes its tables, notes their version.
+VERSION_TABLE = "alembic_version"
 #: What each server does when it starts (prefect.server.api.server, `add_block_types`); several at
 #: once insert the same rows, and those that fail end their server.
 REGISTERS_BLOCKS = """
@@ -29,20 +33,47 @@ asyncio.run(main())
 """
 
 
-def check(database: Database) -> str:
+def check(database: Database, *, is_made_by_up: bool) -> str:
     """One sentence about *database*.
 
     Raises:
         StorageRefused: it cannot be used.
     """
     if not database.is_postgres:
-        return _check_sqlite(database)
+        return _check_sqlite(database, "the first `up`" if is_made_by_up else UPGRADE)
     from metaflow_prefect.headless import postgres
 
     trial = postgres.wait_for(database, patience_seconds=0)
     if trial.outcome is Outcome.READY:
         return f"ok: {database.label}"
     raise StorageRefused(trial.reason, fix=trial.fix or "`prefect-headless up` creates it")
+
+
+def require_tables(database: Database) -> None:
+    """Prove that *database* has tables, where `up` is told to make none.
+
+    Raises:
+        StorageRefused: it has none; Prefect's server would try for minutes.
+    """
+    if _has_tables(database):
+        return
+    raise StorageRefused(
+        f"{database.label} has no tables, and PREFECT_SKIP_INIT=1 keeps `up` from making them",
+        fix=f"make them with {UPGRADE}, or unset PREFECT_SKIP_INIT",
+    )
+
+
+def _has_tables(database: Database) -> bool:
+    if database.is_postgres:
+        from metaflow_prefect.headless import postgres
+
+        return postgres.has_table(database, VERSION_TABLE)
+    if database.is_missing_file:
+        return False
+    statement = "SELECT count(*) FROM sqlite_master WHERE name = ?"
+    with closing(_opened(database)) as connection:
+        (count,) = connection.execute(statement, (VERSION_TABLE,)).fetchone()
+    return bool(count)
 
 
 def upgrade(settings: Settings, database: Database, *, log: IO[bytes] | None = None) -> None:
@@ -75,19 +106,23 @@ def upgrade(settings: Settings, database: Database, *, log: IO[bytes] | None = N
             )
 
 
-def _check_sqlite(database: Database) -> str:
+def _check_sqlite(database: Database, maker: str) -> str:
     path = database.sqlite_file
     if not path.exists():
-        return f"ok: {path} will be created by the first `up`"
+        return f"ok: {path} will be created by {maker}"
     try:
-        with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
+        with closing(_opened(database)) as connection:
             (state,) = connection.execute("PRAGMA quick_check").fetchone()
             versions = connection.execute("SELECT version_num FROM alembic_version").fetchall()
     except sqlite3.Error as error:
         raise StorageRefused(
             f"{path} cannot be read: {error}",
-            fix="`prefect-headless db upgrade` creates missing tables; restore a damaged file",
+            fix=f"{UPGRADE} creates missing tables; restore a damaged file",
         ) from error
     if state != "ok":
         raise StorageRefused(f"{path} is damaged: {state}", fix="restore it from a copy")
     return f"ok: {path}, tables at version {versions[0][0] if versions else 'none'}"
+
+
+def _opened(database: Database) -> sqlite3.Connection:
+    return sqlite3.connect(f"file:{quote(str(database.sqlite_file))}?mode=ro", uri=True)

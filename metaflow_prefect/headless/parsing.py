@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
@@ -20,10 +21,13 @@ Choice = TypeVar("Choice", bound=Enum)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader:
-    """Reads settings from *sources*; what cannot be read is collected in *problems*."""
+    """Reads settings from *sources*; what cannot be read is collected in *problems*.
+
+    They map the variable to the sentence about it.
+    """
 
     sources: Sources
-    problems: list[str] = field(default_factory=list)
+    problems: dict[str, str] = field(default_factory=dict)
 
     def value(self, name: str) -> Value:
         """The winning value of the variable *name*."""
@@ -53,7 +57,7 @@ class Reader:
         except ValueError:
             self._refuse(value, "is not a number")
             return least
-        if number < least or (most is not None and number > most):
+        if not math.isfinite(number) or number < least or (most is not None and number > most):
             limits = f"at least {least:g}" if most is None else f"{least:g} to {most:g}"
             self._refuse(value, f"is out of range (allowed: {limits})")
             return least
@@ -99,4 +103,4 @@ class Reader:
         return Path(text).expanduser().absolute() if text else default
 
     def _refuse(self, value: Value, why: str) -> None:
-        self.problems.append(f"{value.name}={value.text} ({value.origin.value}) {why}")
+        self.problems[value.name] = f"{value.name}={value.text} ({value.origin.value}) {why}"

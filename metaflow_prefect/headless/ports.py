@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import socket
+from dataclasses import dataclass
 
 from metaflow_prefect.headless.errors import PortTaken
+from metaflow_prefect.headless.parsing import HIGHEST_PORT
+from metaflow_prefect.headless.settings import bracketed
 
 
 def free_port(host: str) -> int:
@@ -14,24 +17,45 @@ def free_port(host: str) -> int:
         return int(bound.getsockname()[1])
 
 
-def require_free(host: str, port: int, *, what: str, setting: str) -> None:
-    """Prove that *port* can be bound on *host*.
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A port that something of the stack is going to listen on, and the variable that names it."""
+
+    what: str
+    host: str
+    port: int
+    setting: str
+
+
+def require_free(*wanted: Wanted) -> None:
+    """Prove that every port can be bound.
 
     Raises:
-        PortTaken: it cannot; the error names the *setting* and a port that is free.
+        PortTaken: some cannot; the error names each with its variable and a port that is free.
     """
+    refused = [found for each in wanted if (found := _refusal(each)) is not None]
+    if refused:
+        problems, fixes = zip(*refused, strict=True)
+        raise PortTaken("\n".join(problems), fix="\n".join(dict.fromkeys(fixes)))
+
+
+def _refusal(wanted: Wanted) -> tuple[str, str] | None:
+    """What is wrong with a port and what to do about it, None if it is free."""
+    where = f"{wanted.what} cannot listen on {bracketed(wanted.host)}:{wanted.port}"
+    if wanted.port > HIGHEST_PORT:
+        return f"{where}: ports end at {HIGHEST_PORT}", f"set {wanted.setting} lower"
     try:
-        _bound(host, port).close()
+        _bound(wanted.host, wanted.port).close()
     except OSError as error:
         if error.errno == errno.EADDRINUSE:
-            raise PortTaken(
-                f"{what} cannot listen on {host}:{port}: another process does",
-                fix=f"stop it, or set {setting} to another port, e.g. {free_port(host)} (0 = any)",
-            ) from error
-        raise PortTaken(
-            f"{what} cannot listen on {host}:{port}: {error.strerror or error}",
-            fix=f"correct the address or {setting}",
-        ) from error
+            other = f"e.g. {free_port(wanted.host)} (0 = any)"
+            return (
+                f"{where}: another process does",
+                f"stop it, or set {wanted.setting} to another port, {other}",
+            )
+        wrong = "PREFECT_SERVER_HOST" if isinstance(error, socket.gaierror) else wanted.setting
+        return f"{where}: {error.strerror or error}", f"correct {wrong}"
+    return None
 
 
 def _bound(host: str, port: int) -> socket.socket:

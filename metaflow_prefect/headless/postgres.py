@@ -36,6 +36,14 @@ def create_database(database: Database) -> Trial:
     return asyncio.run(_create_then_try(database))
 
 
+def has_table(database: Database, name: str) -> bool:
+    """Whether *database*, which answers, has a table of that name where Prefect looks for it."""
+    (found,) = asyncio.run(
+        _execute(make_url(database.url), f"SELECT to_regclass('{name}') IS NOT NULL")
+    )
+    return found
+
+
 async def _create_then_try(database: Database) -> Trial:
     url = make_url(database.url)
     name = (url.database or "").replace('"', '""')

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,18 +25,33 @@ from metaflow_prefect.headless.sources import Origin, Sources
 EMULATED_PROJECT = "demo"
 
 
-def read_settings(sources: Sources, *, known_to_prefect: frozenset[str] | None = None) -> Settings:
+def read_settings(
+    sources: Sources,
+    *,
+    known_to_prefect: frozenset[str] | None = None,
+    refused_by_prefect: Mapping[str, str] | None = None,
+    workers_only: bool = False,
+) -> Settings:
     """The settings that *sources* ask for.
 
     *known_to_prefect*, if given, are Prefect's own variable names: any other `PREFECT_*` name is
-    reported, since Prefect itself ignores it silently.
+    reported, since Prefect itself ignores it silently. *refused_by_prefect* has a sentence for each
+    variable that Prefect cannot read.
 
     Raises:
         SettingsRefused: a value cannot be read; every such value is named.
     """
     reader = Reader(sources=sources)
     settings = _settings(reader)
-    problems = (*reader.problems, *findings.impossible(settings))
+    problems = (
+        *reader.problems.values(),
+        *(
+            sentence
+            for name, sentence in (refused_by_prefect or {}).items()
+            if name not in reader.problems
+        ),
+        *findings.impossible(settings, workers_only=workers_only),
+    )
     if problems:
         raise SettingsRefused(problems)
     return replace(

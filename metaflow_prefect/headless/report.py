@@ -9,10 +9,11 @@ from dataclasses import asdict
 
 from metaflow_prefect.headless.database import without_password
 from metaflow_prefect.headless.environment import EMULATOR_TOKEN
-from metaflow_prefect.headless.health import Health, ServiceHealth
+from metaflow_prefect.headless.health import Health, ServiceHealth, Verdict
 from metaflow_prefect.headless.record import Record
 from metaflow_prefect.headless.settings import Settings
 from metaflow_prefect.headless.sources import MASK, Origin, Value
+from metaflow_prefect.headless.supervisor import State
 from metaflow_prefect.headless.variables import VARIABLES, Variable
 from metaflow_prefect.version import VERSION
 
@@ -97,9 +98,10 @@ def status_text(record: Record | None, health: Health) -> str:
     """What `status` prints."""
     lines = [f"stack     {health.verdict.value}"]
     if record is not None and health.services:
+        starting = health.verdict is Verdict.STARTING
         lines += [
-            f"api       {_well(good=health.api)}  {record.api_url}",
-            f"database  {_well(good=health.database)}  {_storage(record)}",
+            f"api       {_mark(good=health.api, starting=starting)}  {record.api_url}",
+            f"database  {_mark(good=health.database, starting=starting)}  {_storage(record)}",
             *(_service_line(service) for service in health.services),
         ]
         if health.queue is not None:
@@ -108,8 +110,12 @@ def status_text(record: Record | None, health: Health) -> str:
                 f"{health.queue.pending} pending, {health.queue.running} running"
             )
         lines += [f"WARNING   {finding}" for finding in record.findings]
-    lines += [f"PROBLEM   {problem}" for problem in health.problems]
-    return "\n".join(lines)
+    return "\n".join([*lines, *_problem_lines(health)])
+
+
+def service_text(health: Health) -> str:
+    """What `status SERVICE` prints of the health of that one."""
+    return "\n".join([*map(_service_line, health.services), *_problem_lines(health)])
 
 
 def as_json(environment: Mapping[str, str]) -> str:
@@ -176,13 +182,20 @@ def _wanted_storage(settings: Settings) -> str:
 
 
 def _service_line(service: ServiceHealth) -> str:
+    # The supervisor calls a service young for a while that answers already.
+    state = State.RUNNING if service.healthy else service.state
+    word = "starting" if service.starting else state.value.lower()
     since = "" if service.uptime_seconds is None else f"for {service.uptime_seconds} s"
     pid = f"pid {service.pid}" if service.pid else service.note
-    return (
-        f"{service.name:<9} {_well(good=service.healthy)}  "
-        f"{service.state.value.lower()} {since} {pid}"
-    )
+    mark = _mark(good=service.healthy, starting=service.starting)
+    return " ".join(filter(None, (f"{service.name:<9} {mark} ", word, since, pid)))
 
 
-def _well(*, good: bool) -> str:
-    return "ok " if good else "BAD"
+def _problem_lines(health: Health) -> list[str]:
+    return [f"PROBLEM   {problem}" for problem in health.problems]
+
+
+def _mark(*, good: bool, starting: bool) -> str:
+    if good:
+        return "ok "
+    return "..." if starting else "BAD"

@@ -157,10 +157,13 @@ def _servers(plan: Plan, database: Database) -> list[Service]:
     """The server; several API processes leave the background services to one of their own."""
     processes = plan.settings.server.api_processes
     postgres = plan.settings.storage.postgres
-    start = (sys.executable, "-m", "prefect", "server")
+    several = ("--workers", str(processes)) if processes > 1 else ()
     server = Service(
         name="server",
-        command=(*start, "start", *(("--workers", str(processes)) if processes > 1 else ())),
+        command=(
+            *(sys.executable, "-m", "metaflow_prefect.headless.serve"),
+            *("server", "start", *several),
+        ),
         order=Order.SERVER,
         environment=environment.for_server(plan.settings, plan.access, database),
         directory=plan.layout.work,
@@ -174,7 +177,7 @@ def _servers(plan: Plan, database: Database) -> list[Service]:
     background = replace(
         server,
         name="background",
-        command=(*start, "services", "start"),
+        command=(sys.executable, "-m", "prefect", "server", "services", "start"),
         order=Order.BACKGROUND,
         health_url=None,
     )

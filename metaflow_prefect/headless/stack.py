@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fcntl import LOCK_EX, LOCK_NB, flock
+from typing import IO
 
 import httpx
 
@@ -19,15 +21,27 @@ from metaflow_prefect.headless.errors import (
 )
 from metaflow_prefect.headless.layout import Layout
 from metaflow_prefect.headless.logs import last_lines
-from metaflow_prefect.headless.record import forget
+from metaflow_prefect.headless.record import Record, forget
 from metaflow_prefect.headless.server_api import ServerApi, UnknownVariables, answers
 from metaflow_prefect.headless.services import Order, Plan, Service
 from metaflow_prefect.headless.supervisor import State, Supervisor
+from metaflow_prefect.headless.voice import Voice
 
 CLUSTER_PATIENCE_SECONDS = 60
 STOP_PATIENCE_SECONDS = 90
 GRACE_SECONDS = 5
 TAIL_LINES = 15
+#: `status` takes the lock for a moment to see whether it is free.
+LOCK_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """A service whose health is waited for; it is healthy when it runs if it has no probe."""
+
+    name: str
+    health_url: str | None
+    detail: str = ""
 
 
 @contextmanager
@@ -37,14 +51,50 @@ def starting(layout: Layout) -> Iterator[None]:
     Raises:
         StackFailed: another start is under way.
     """
+    deadline = time.monotonic() + LOCK_SECONDS
     with layout.lock.open("w") as file:
-        try:
-            flock(file, LOCK_EX | LOCK_NB)
-        except OSError as error:
-            raise StackFailed(
-                f"another `up` of {layout.home} is under way", fix="wait for it"
-            ) from error
+        while not _take(file):
+            if time.monotonic() > deadline:
+                raise StackFailed(f"another `up` of {layout.home} is under way", fix="wait for it")
+            time.sleep(0.05)
         yield
+
+
+def is_being_started(layout: Layout) -> bool:
+    """Whether an `up` is under way, or stays in the foreground."""
+    if not layout.lock.exists():
+        return False
+    with layout.lock.open("r+") as file:
+        return not _take(file)
+
+
+def _take(file: IO[str]) -> bool:
+    """Take the lock if it is free; it is let go of when *file* is closed."""
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def await_running(layout: Layout, record: Record, *, patience_seconds: float, voice: Voice) -> None:
+    """Return when every service of a stack that runs already is healthy; start none of them.
+
+    Raises:
+        StackFailed: one does not run, gave up, or was not healthy in time.
+    """
+    supervisor = Supervisor(layout)
+    deadline = time.monotonic() + patience_seconds
+    ended = [item.name for item in supervisor.processes() if not item.state.has_process]
+    if ended:
+        raise StackFailed(
+            f"the stack runs already, but without {', '.join(ended)}",
+            fix="`prefect-headless status` says why; `prefect-headless restart` starts all anew",
+        )
+    for name in record.services:
+        probe = record.health_urls.get(name)
+        _await(layout, supervisor, Awaited(name=name, health_url=probe), deadline, voice)
+    voice.rest()
 
 
 def bring_up(
@@ -52,7 +102,7 @@ def bring_up(
     every: tuple[Service, ...],
     *,
     patience_seconds: float,
-    say: Callable[[str], None],
+    voice: Voice,
 ) -> None:
     """Start the services of a running supervisor in order and return when all are healthy.
 
@@ -64,35 +114,58 @@ def bring_up(
     supervisor = Supervisor(plan.layout)
     deadline = time.monotonic() + patience_seconds
     if plan.database is None:
-        _await_server_elsewhere(plan, deadline)
+        _await_server_elsewhere(plan, deadline, voice)
     else:
-        _prepare_database(plan, plan.database, supervisor, say)
+        _prepare_database(plan, plan.database, supervisor, voice)
+    makes_tables = plan.database is not None and plan.database.is_missing_file
     # The others wait by themselves for what they need.
     for service in every:
         supervisor.start(service.name)
     for service in every:
-        _await(plan.layout, supervisor, service, deadline)
+        first = makes_tables and service.order is Order.SERVER
+        detail = ", which makes the tables of a new database" if first else ""
+        awaited = Awaited(name=service.name, health_url=service.health_url, detail=detail)
+        _await(plan.layout, supervisor, awaited, deadline, voice)
         if service.order is Order.SERVER:
-            say(f"server is ready at {plan.settings.server.local_url}")
+            voice.say(f"server is ready at {plan.settings.server.local_url}")
             _furnish(plan)
     if plan.worker_ports:
-        _await_workers(plan, supervisor, deadline)
+        _await_workers(plan, supervisor, deadline, voice)
+    voice.rest()
 
 
-def _prepare_database(
-    plan: Plan, database: Database, supervisor: Supervisor, say: Callable[[str], None]
+def start_again(
+    layout: Layout, every: tuple[Awaited, ...], *, patience_seconds: float, voice: Voice
 ) -> None:
+    """Start services of a running stack and return when all of them are healthy.
+
+    Raises:
+        StackFailed: one gave up or was not healthy in time; none is stopped for that.
+        NotRunning: the stack is ending.
+    """
+    supervisor = Supervisor(layout)
+    deadline = time.monotonic() + patience_seconds
+    for awaited in every:
+        supervisor.start(awaited.name)
+    for awaited in every:
+        _await(layout, supervisor, awaited, deadline, voice)
+    voice.rest()
+
+
+def _prepare_database(plan: Plan, database: Database, supervisor: Supervisor, voice: Voice) -> None:
     """Start the managed cluster, and make the tables where the server cannot."""
     if plan.cluster is not None:
         supervisor.start("postgres")
-        _await_cluster(plan.layout, database, supervisor)
+        _await_cluster(plan.layout, database, supervisor, voice)
+    if not plan.settings.server.migrate:
+        migrations.require_tables(database)
     if plan.settings.server.migrates_beforehand:
-        say("creating or upgrading the tables")
+        voice.say("creating or upgrading the tables")
         with plan.layout.log("server").open("ab") as log:
             migrations.upgrade(plan.settings, database, log=log)
 
 
-def _await_server_elsewhere(plan: Plan, deadline: float) -> None:
+def _await_server_elsewhere(plan: Plan, deadline: float, voice: Voice) -> None:
     """Return when the server that the workers are for answers, and its pool fits them."""
     url = plan.settings.api_url
     while not answers(f"{url}/health"):
@@ -101,12 +174,15 @@ def _await_server_elsewhere(plan: Plan, deadline: float) -> None:
                 f"no Prefect server answers at {url}/health",
                 fix="start it, or correct PREFECT_API_URL",
             )
+        voice.wait(f"the server at {url}")
         time.sleep(0.5)
     with _api(plan) as api:
         _check_pool(api, plan.settings.workers.pool, plan.settings.workers.type)
 
 
-def _await_cluster(layout: Layout, database: Database, supervisor: Supervisor) -> None:
+def _await_cluster(
+    layout: Layout, database: Database, supervisor: Supervisor, voice: Voice
+) -> None:
     deadline = time.monotonic() + CLUSTER_PATIENCE_SECONDS
     while True:
         trial = storage.make_ready(database, patience_seconds=0)
@@ -117,22 +193,26 @@ def _await_cluster(layout: Layout, database: Database, supervisor: Supervisor) -
         _fail_if_given_up(layout, supervisor, "postgres")
         if time.monotonic() > deadline:
             raise _failure(layout, "postgres", "did not answer in time")
+        voice.wait("postgres")
         time.sleep(0.1)
 
 
-def _await(layout: Layout, supervisor: Supervisor, service: Service, deadline: float) -> None:
-    while not _is_healthy(supervisor, service):
-        _fail_if_given_up(layout, supervisor, service.name)
+def _await(
+    layout: Layout, supervisor: Supervisor, awaited: Awaited, deadline: float, voice: Voice
+) -> None:
+    while not _is_healthy(supervisor, awaited):
+        _fail_if_given_up(layout, supervisor, awaited.name)
         if time.monotonic() > deadline:
-            raise _failure(layout, service.name, "was not healthy in time")
+            raise _failure(layout, awaited.name, "was not healthy in time")
+        voice.wait(awaited.name + awaited.detail)
         time.sleep(0.2)
 
 
-def _is_healthy(supervisor: Supervisor, service: Service) -> bool:
+def _is_healthy(supervisor: Supervisor, awaited: Awaited) -> bool:
     states = {process.name: process.state for process in supervisor.processes()}
-    if not states.get(service.name, State.UNKNOWN).has_process:
+    if not states.get(awaited.name, State.UNKNOWN).has_process:
         return False
-    return service.health_url is None or answers(service.health_url)
+    return awaited.health_url is None or answers(awaited.health_url)
 
 
 def _fail_if_given_up(layout: Layout, supervisor: Supervisor, name: str) -> None:
@@ -165,7 +245,7 @@ def _furnish(plan: Plan) -> None:
             _check_pool(api, settings.workers.pool, settings.workers.type)
 
 
-def _await_workers(plan: Plan, supervisor: Supervisor, deadline: float) -> None:
+def _await_workers(plan: Plan, supervisor: Supervisor, deadline: float, voice: Voice) -> None:
     """Return when every worker polls its pool; then set the defaults of the job variables."""
     workers = plan.settings.workers
     wanted = {f"{plan.host_name}-{index}" for index in range(1, len(plan.worker_ports) + 1)}
@@ -174,6 +254,7 @@ def _await_workers(plan: Plan, supervisor: Supervisor, deadline: float) -> None:
             _fail_if_given_up(plan.layout, supervisor, "worker")
             if time.monotonic() > deadline:
                 raise _failure(plan.layout, "worker", "did not reach the server in time")
+            voice.wait("the workers to reach the server")
             time.sleep(0.2)
         if not workers.variables:
             return
@@ -244,9 +325,16 @@ def require_running(layout: Layout) -> Supervisor:
         NotRunning: there is none.
     """
     supervisor = Supervisor(layout)
-    if supervisor.pid() is None:
+    if supervisor.pid() is not None:
+        return supervisor
+    left_over = processes.of_stack(layout.home)
+    if left_over:
         raise NotRunning(
-            f"no stack runs at PREFECT_HOME={layout.home}",
-            fix="start one with `prefect-headless up -d`, or set PREFECT_HOME to the one you mean",
+            f"the stack at PREFECT_HOME={layout.home} lost its supervisor; {len(left_over)} "
+            "processes of it go on",
+            fix="`prefect-headless up -d` ends them and starts it again",
         )
-    return supervisor
+    raise NotRunning(
+        f"no stack runs at PREFECT_HOME={layout.home}",
+        fix="start one with `prefect-headless up -d`, or set PREFECT_HOME to the one you mean",
+    )

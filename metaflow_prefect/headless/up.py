@@ -9,7 +9,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -20,15 +20,17 @@ from metaflow_prefect.headless import (
     database,
     examples,
     messaging,
+    migrations,
     processes,
     stack,
     storage,
+    worker_types,
 )
 from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.errors import SettingsRefused, StackFailed
 from metaflow_prefect.headless.layout import Layout, prepare, write_private
 from metaflow_prefect.headless.logs import LogPump
-from metaflow_prefect.headless.ports import free_port, require_free
+from metaflow_prefect.headless.ports import Wanted, free_port, require_free
 from metaflow_prefect.headless.record import Record, last_storage, load_record
 from metaflow_prefect.headless.secret_files import kept_secret
 from metaflow_prefect.headless.services import Plan, Service, services
@@ -36,11 +38,13 @@ from metaflow_prefect.headless.settings import Settings
 from metaflow_prefect.headless.storage import Provision
 from metaflow_prefect.headless.supervision import configuration
 from metaflow_prefect.headless.supervisor import Supervisor, start_supervisor
+from metaflow_prefect.headless.voice import Voice
 from metaflow_prefect.version import VERSION
 
 SUPERVISOR_PATIENCE_SECONDS = 20
 WATCH_EVERY_SECONDS = 1.0
 LOOPBACK = "127.0.0.1"
+WORKER_PORT = "PREFECT_WORKER_WEBSERVER_PORT"
 
 
 class Stopped(Exception):
@@ -57,14 +61,6 @@ class UpOptions:
     with_server: bool
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Voice:
-    """Where the user is spoken to: `say` for progress, `warn` for what must not be missed."""
-
-    say: Callable[[str], None]
-    warn: Callable[[str], None]
-
-
 def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
     """Start a stack; in the foreground, return when it was stopped from outside.
 
@@ -74,10 +70,6 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
         HeadlessError: with the reason and what to do.
     """
     os.umask(0o077)
-    if not options.with_server and not settings.api_url_given:
-        raise SettingsRefused(
-            ("--no-server needs PREFECT_API_URL, the address of the server to work for",)
-        )
     layout = Layout(home=settings.home)
     further = (settings.flows_directory, settings.storage_directory)
     prepare(layout, settings.server.ui_static_directory, *further)
@@ -90,6 +82,8 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
                 fix="start it when `prefect-headless status` says that it does not run",
             )
         if options.detach and known is not None:
+            patience = options.wait_seconds
+            stack.await_running(layout, known, patience_seconds=patience, voice=voice)
             voice.say("the stack runs already; `down` and `up` again to change its settings")
             return known
         raise StackFailed(
@@ -110,11 +104,12 @@ def _run(plan: Plan, record: Record, options: UpOptions, voice: Voice) -> None:
     """Start what is planned; in the foreground, stay until it ends."""
     layout = plan.layout
     every = services(plan)
+    voice.say(f"starting {', '.join(service.name for service in every)}")
     pump = None
     try:
         supervisor = _supervise(plan, record, every, options)
         pump = _pump(layout, every, options)
-        stack.bring_up(plan, every, patience_seconds=options.wait_seconds, say=voice.say)
+        stack.bring_up(plan, every, patience_seconds=options.wait_seconds, voice=voice)
         voice.say(f"the stack is up: {record.ui_url}")
         if not options.detach:
             _watch(layout, supervisor)
@@ -153,16 +148,16 @@ def make_plan(
     settings: Settings, layout: Layout, options: UpOptions, voice: Voice
 ) -> tuple[Plan, Record]:
     """Check and make everything a start needs: what is started, and what is written down of it."""
+    count = settings.workers.count if options.with_worker else 0
+    emulator_port = settings.emulator_port or free_port(LOOPBACK)
+    worker_ports = tuple(_worker_ports(settings, count))
+    require_free(*_wanted_ports(settings, options, emulator_port, worker_ports))
+    _require_worker_type(settings, count)
     provision, auth_string, notes = (
         _for_server(settings, layout, voice)
         if options.with_server
         else (None, settings.server.auth_string, ())
     )
-    emulator_port = settings.emulator_port or free_port(LOOPBACK)
-    if settings.emulator:
-        name = "PREFECT_HEADLESS_EMULATOR_PORT"
-        require_free(LOOPBACK, emulator_port, what="the emulator", setting=name)
-    count = settings.workers.count if options.with_worker else 0
     plan = Plan(
         settings=settings,
         layout=layout,
@@ -173,7 +168,7 @@ def make_plan(
             emulator_token=kept_secret(layout.emulator_token) if settings.emulator else None,
         ),
         cluster=provision.cluster if provision else None,
-        worker_ports=tuple(_worker_ports(settings, count)),
+        worker_ports=worker_ports,
         host_name=_host_name(layout, options),
         emulator_port=emulator_port,
     )
@@ -181,6 +176,13 @@ def make_plan(
     for finding in findings:
         voice.warn(finding)
     return plan, _record(plan, findings)
+
+
+def _require_worker_type(settings: Settings, count: int) -> None:
+    """Prove that workers of the type can be started, where that is not known anyway."""
+    kind = settings.workers.type
+    if count and kind not in worker_types.OURS and (why := worker_types.refusal(kind)):
+        raise SettingsRefused((f"PREFECT_WORKER_POOL_TYPE={kind}: {why}; {worker_types.FIX}",))
 
 
 def _host_name(layout: Layout, options: UpOptions) -> str:
@@ -196,9 +198,10 @@ def _for_server(
 ) -> tuple[Provision, str | None, tuple[str, ...]]:
     """What only a stack with a server needs: a database, an auth string, and what to tell of them."""
     server = settings.server
-    require_free(server.host, server.port, what="the server", setting="PREFECT_SERVER_PORT")
     messaging.require(settings)
     provision = storage.provide(settings, layout, say=voice.say)
+    if not server.migrate and provision.cluster is None:
+        migrations.require_tables(provision.database)
     auth_string, auth_note = access.provide(settings, layout)
     switched = database.switch_warning(last_storage(layout), provision.database)
     notes = (*settings.server_findings, provision.warning, auth_note, switched)
@@ -207,12 +210,21 @@ def _for_server(
 
 def _worker_ports(settings: Settings, count: int) -> Iterator[int]:
     """A port for each worker's health probe: the user's and those after it, or free ones."""
-    name = "PREFECT_WORKER_WEBSERVER_PORT"
-    first = int(settings.sources.get(name) or 0)
+    first = int(settings.sources.get(WORKER_PORT) or 0)
     for index in range(count):
-        port = first + index if first else free_port(LOOPBACK)
-        require_free(LOOPBACK, port, what=f"worker {index + 1}'s health probe", setting=name)
-        yield port
+        yield first + index if first else free_port(LOOPBACK)
+
+
+def _wanted_ports(
+    settings: Settings, options: UpOptions, emulator_port: int, worker_ports: tuple[int, ...]
+) -> Iterator[Wanted]:
+    server = settings.server
+    if options.with_server:
+        yield Wanted("the server", server.host, server.port, "PREFECT_SERVER_PORT")
+    if settings.emulator:
+        yield Wanted("the emulator", LOOPBACK, emulator_port, "PREFECT_HEADLESS_EMULATOR_PORT")
+    for number, port in enumerate(worker_ports, 1):
+        yield Wanted(f"worker {number}'s health probe", LOOPBACK, port, WORKER_PORT)
 
 
 def _record(plan: Plan, findings: tuple[str, ...]) -> Record:

@@ -13,6 +13,7 @@ from typing import Any
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime import local_server
+from metaflow_prefect.server_settings import SERVER_SETTINGS, close_database, only_pages_of
 
 _SETTINGS = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_HOME")
 
@@ -74,7 +75,10 @@ def server(environment: Mapping[str, str]) -> Iterator[None]:
         if not is_embedded():
             _require_server()
         elif local_server.Mode.of(environment) is local_server.Mode.EMBEDDED:
-            for name, value in local_server.SERVER_SETTINGS.items():
+            # It has no page of its own, and its port is not known before it starts.
+            private = SERVER_SETTINGS | only_pages_of("http://localhost")
+            stack.callback(close_database, prefect_home())
+            for name, value in private.items():
                 os.environ.setdefault(name, value)
             updates[settings.PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS] = (
                 _EMBEDDED_STARTUP_SECONDS

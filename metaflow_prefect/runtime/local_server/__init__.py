@@ -1,7 +1,6 @@
 """The Prefect server of a machine where none is configured: started on demand, shared, ended when idle."""
 
 from metaflow_prefect.runtime.local_server.client import (
-    SERVER_SETTINGS,
     Status,
     status,
     stop,
@@ -9,4 +8,4 @@ from metaflow_prefect.runtime.local_server.client import (
 )
 from metaflow_prefect.runtime.local_server.place import MODE_VARIABLE, Mode
 
-__all__ = ["MODE_VARIABLE", "SERVER_SETTINGS", "Mode", "Status", "status", "stop", "using"]
+__all__ = ["MODE_VARIABLE", "Mode", "Status", "status", "stop", "using"]

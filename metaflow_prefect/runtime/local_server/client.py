@@ -15,23 +15,13 @@ from pathlib import Path
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime.local_server.place import Place, Served, idle_seconds
+from metaflow_prefect.server_settings import SERVER_SETTINGS
 
 _STARTUP_SECONDS = 120.0
 _ENDING_SECONDS = 15.0
 _ANSWER_SECONDS = 10.0
 _POLL_SECONDS = 0.05
 _LOG_LINES = 15
-
-SERVER_SETTINGS = {
-    # Task runs are recorded one at a time by default, and a wide foreach is seen minutes late
-    # (PrefectHQ/prefect: TASK_RUN_RECORDER settings).
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
-    # Whole seconds: Prefect 3.8 cuts the fraction off, and an interval of 0 burns a core.
-    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
-    "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-}
-"""How Prefect's server is set for runs on one machine, where the user has not said otherwise."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,6 +21,7 @@ from enum import Enum
 from pathlib import Path
 
 from metaflow_prefect.errors import SettingRefused
+from metaflow_prefect.server_settings import close_database
 
 MODE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER"
 IDLE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER_IDLE_SECONDS"
@@ -96,8 +97,9 @@ class Place:
     @classmethod
     def below(cls, prefect_home: Path) -> Place:
         """Return the place that belongs to a PREFECT_HOME; make it, for its owner only."""
+        close_database(prefect_home)
         folder = prefect_home / "metaflow-prefect"
-        folder.mkdir(parents=True, exist_ok=True, mode=_PRIVATE_FOLDER)
+        folder.mkdir(exist_ok=True, mode=_PRIVATE_FOLDER)
         return cls(folder)
 
     @property

@@ -15,10 +15,13 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from metaflow_prefect.browser_guard import guarded, trust
 from metaflow_prefect.runtime.local_server.place import Place, Served
+from metaflow_prefect.server_settings import only_pages_of
 from metaflow_prefect.sqlite_transactions import let_transactions_wait
 
 HOST = "127.0.0.1"
+NAMES = (HOST, "localhost")
 
 _LOOK_SECONDS = 1.0
 _GRACE_SECONDS = 5
@@ -55,6 +58,10 @@ def main() -> None:
     # Before Prefect reads its settings: its page is told where the API is.
     os.environ["PREFECT_SERVER_API_HOST"] = HOST
     os.environ["PREFECT_SERVER_API_PORT"] = str(port)
+    for name, origins in only_pages_of(*(f"http://{name}:{port}" for name in NAMES)).items():
+        os.environ.setdefault(name, origins)
+    # Prefect makes its database readable for all.
+    os.umask(0o077)
     asyncio.run(_serve(place, listener, idle_seconds))
 
 
@@ -62,9 +69,10 @@ async def _serve(place: Place, listener: socket.socket, idle_seconds: float) -> 
     import prefect
     import uvicorn
     from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
 
     let_transactions_wait(Engine)
-    activity = Activity(create_app())
+    activity = Activity(guarded(create_app(), trust(get_current_settings())))
     server = uvicorn.Server(
         uvicorn.Config(
             activity, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS, lifespan="on"

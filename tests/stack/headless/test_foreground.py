@@ -46,6 +46,10 @@ def test_sigterm_stops_everything_and_is_no_failure(new_stack, eventually_):
     """The tables are made beforehand, as by an init container; the server then leaves them alone."""
     stack = new_stack(PREFECT_SKIP_INIT="1")
     assert "will be created" in stack.command("db", "check").stdout
+    without = stack.command("up")
+    assert without.returncode == 1
+    assert "has no tables, and PREFECT_SKIP_INIT=1" in without.stderr
+    assert "`prefect-headless db upgrade`" in without.stderr
     upgraded = stack.command("db", "upgrade")
     assert upgraded.returncode == 0, upgraded.stderr
     assert "tables at version" in stack.command("db", "check").stdout
@@ -130,6 +134,16 @@ def test_a_service_that_gives_up_ends_the_stack_with_an_error(new_stack):
     finally:
         holder.terminate()
         holder.wait(30)
+
+
+def test_a_worker_type_that_is_not_installed_is_refused_before_anything_starts(new_stack):
+    stack = new_stack(PREFECT_WORKER_POOL_TYPE="kubernetis")
+    done = stack.command("up", "-d")
+
+    assert done.returncode == 1
+    assert "PREFECT_WORKER_POOL_TYPE=kubernetis: there is no worker type" in done.stderr
+    assert "known types: " in done.stderr
+    assert not (stack.home / "prefect.db").exists()
 
 
 @pytest.mark.parametrize("options", [(), ("-d",)])

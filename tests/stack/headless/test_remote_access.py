@@ -36,6 +36,8 @@ def public(new_stack, port):
         PREFECT_SERVER_UI_SERVE_BASE="/prefect",
         PREFECT_SERVER_API_BASE_PATH="/prefect/api",
         PREFECT_SERVER_METRICS_ENABLED="true",
+        PREFECT_SERVER_CSRF_PROTECTION_ENABLED="true",
+        PREFECT_WORKER_POOL_VARIABLES='{"working_dir": "/tmp"}',
     )
     stack.start_output = stack.up().stderr
     yield stack
@@ -108,8 +110,8 @@ def test_an_auth_string_is_made_and_its_place_told(public, auth_string):
 def test_the_api_wants_the_auth_string_but_health_probes_do_not(public, auth):
     url = public.api_url
 
-    assert httpx.post(f"{url}/flows/filter", json={}).status_code == 401
-    assert httpx.post(f"{url}/flows/filter", json={}, auth=auth).status_code == 200
+    assert httpx.get(f"{url}/admin/version").status_code == 401
+    assert httpx.get(f"{url}/admin/version", auth=auth).status_code == 200
     assert httpx.get(f"{url}/health").status_code == 200
     assert httpx.get(f"{url}/ready").status_code == 200
 
@@ -121,6 +123,18 @@ def test_the_worker_and_the_commands_know_the_auth_string(public):
     assert found["queue"] is not None
     assert len(found["workers_online"]) == 1
     assert "default-pool" in public.sh("prefect work-pool ls").stdout
+
+
+def test_a_stack_whose_server_wants_csrf_tokens_works(public, auth):
+    """`up` made the automation and set the pool's variables, `status` counts: all of them are changes to Prefect."""
+    url = public.api_url
+    assert httpx.post(f"{url}/flows/filter", json={}, auth=auth).status_code == 403
+
+    pool = httpx.get(f"{url}/work_pools/default-pool", auth=auth).json()
+    variables = pool["base_job_template"]["variables"]["properties"]
+    assert variables["working_dir"]["default"] == "/tmp"  # noqa: S108 -- nothing is written
+    assert "heartbeat" in public.sh("prefect automation ls").stdout
+    assert public.status()["queue"] is not None
 
 
 def test_another_shell_finds_the_auth_string_of_the_running_stack(public, new_stack):

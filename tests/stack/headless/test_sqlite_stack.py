@@ -11,6 +11,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 pytestmark = pytest.mark.slow
 
@@ -104,13 +106,42 @@ def test_a_stopped_service_makes_the_stack_unhealthy_until_it_is_started(stack):
     stopped = stack.command("status")
     assert stopped.returncode == 1
     assert "worker is stopped" in stopped.stdout
+    again = stack.command("up", "-d")
+    assert again.returncode == 1
+    assert "the stack runs already, but without worker" in again.stderr
 
     assert stack.command("start", "prefect-worker").returncode == 0
     stack.until_healthy()
 
 
+def test_restart_returns_when_the_service_answers_again(stack):
+    before = stack.pid("server")
+    done = stack.command("restart", "server")
+
+    assert (done.returncode, done.stdout.strip()) == (0, "restarted server")
+    assert "waiting for server" in done.stderr
+    assert httpx.get(f"{stack.api_url}/ready").is_success
+    assert stack.pid("server") != before
+
+
+def test_the_status_of_one_service_is_about_that_one(stack):
+    done = stack.command("status", "prefect-server")
+
+    assert done.returncode == 0
+    (line,) = done.stdout.splitlines()
+    assert line.startswith("server    ok   running for ")
+
+
+def test_the_database_check_of_older_prefects_is_ours(stack):
+    """The document this stack follows names it; Prefect 3.9 has it no more."""
+    done = stack.command("run", "prefect", "server", "database", "check")
+
+    assert done.returncode == 0
+    assert done.stdout == stack.command("db", "check").stdout
+
+
 def test_the_server_does_not_keep_a_core_busy(stack, eventually_):
-    """Prefect's recorder spins if its interval is below a second (see environment.RECORDER)."""
+    """Prefect's recorder spins if its interval is below a second (see server_settings.RECORDER)."""
     pid = stack.pid("server")
 
     def ticks() -> int:
@@ -136,19 +167,25 @@ def test_a_work_queue_can_be_paused_and_resumed(stack, is_paused):
     assert httpx.get(url).json()["is_paused"] is is_paused
 
 
-def test_the_logs_of_each_service_can_be_read_and_followed(stack):
+def test_the_logs_of_each_service_can_be_read(stack):
     assert "Check out the dashboard" in stack.command("logs", "server", "-n", "5000").stdout
     assert "worker | " in stack.command("logs").stdout
     unknown = stack.command("logs", "nonsense")
     assert unknown.returncode == 1
     assert "choose one of" in unknown.stderr
 
-    with subprocess.Popen(
-        [sys.executable, "-m", "metaflow_prefect.headless", "logs", "-f", "-n", "0", "server"],
+
+@pytest.mark.parametrize("ending", [signal.SIGTERM, signal.SIGINT])
+def test_a_log_can_be_followed_until_a_signal_ends_it(stack, ending):
+    follow = [sys.executable, "-m", "metaflow_prefect.headless", "logs", "-f", "-n", "0", "server"]
+    follower = subprocess.Popen(
+        # As a shell's `&` begins it: with SIGINT ignored.
+        ["sh", "-c", "trap '' INT; exec \"$@\"", "sh", *follow],
         env=stack.environment(PYTHONUNBUFFERED="1"),
         stdout=subprocess.PIPE,
         text=True,
-    ) as follower:
+    )
+    try:
         with (stack.home / "logs" / "server.log").open("a") as log:
             # Written again and again: the follower needs a moment to begin.
             for _ in range(200):
@@ -157,7 +194,11 @@ def test_the_logs_of_each_service_can_be_read_and_followed(stack):
                 if _readable(follower):
                     break
         assert follower.stdout.readline() == "a line for the follower\n"
-        follower.send_signal(signal.SIGINT)
+        follower.send_signal(ending)
+        assert follower.wait(30) == 0
+    finally:
+        follower.kill()
+        follower.wait(30)
 
 
 def _readable(process):
@@ -220,8 +261,17 @@ def test_after_a_power_cut_runs_and_schedules_are_still_there(stack, eventually_
     before = completed_runs(stack)
     for pid in (stack.record["supervisor_pid"], stack.pid("server")):
         os.kill(pid, signal.SIGKILL)
-    eventually_(lambda: stack.command("status").returncode == 3, what="dead")
+    eventually_(
+        lambda: (
+            (found := stack.command("status")).returncode == 1
+            and "without its supervisor" in found.stdout
+        ),
+        what="dead",
+    )
     assert stack.processes() != []
+    restarted = stack.command("restart", "server")
+    assert restarted.returncode == 1
+    assert "lost its supervisor" in restarted.stderr
 
     done = stack.up()
 
@@ -232,7 +282,7 @@ def test_after_a_power_cut_runs_and_schedules_are_still_there(stack, eventually_
     assert [schedule["active"] for schedule in deployment["schedules"]] == [True]
 
 
-def test_pages_of_other_origins_may_not_call_the_api(stack):
+def test_pages_of_other_origins_may_not_call_the_api_by_any_way(stack):
     """A server without password could otherwise be used by every web site its user opens."""
 
     def preflight(origin: str) -> int:
@@ -242,6 +292,14 @@ def test_pages_of_other_origins_may_not_call_the_api(stack):
     port = httpx.URL(stack.api_url).port
     assert preflight(f"http://localhost:{port}") == 200
     assert preflight("http://other.example.com") == 400
+    rebound = httpx.get(f"{stack.api_url}/health", headers={"Host": f"other.example.com:{port}"})
+    assert rebound.status_code == 400
+    assert "does not answer to the name 'other.example.com'" in rebound.json()["detail"]
+    events = f"ws://127.0.0.1:{port}/api/events/in"
+    with pytest.raises(InvalidStatus, match="403"):
+        connect(events, origin="http://other.example.com")
+    with connect(events, origin=f"http://localhost:{port}"):
+        pass
 
 
 def test_down_leaves_no_process_not_even_a_flow_run(stack, eventually_):

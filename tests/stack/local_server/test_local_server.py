@@ -17,6 +17,8 @@ from pathlib import Path
 
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime import local_server
@@ -148,6 +150,33 @@ def test_its_page_is_told_where_the_api_is(home):
 
         assert httpx.get(f"{page}/ui-settings").json()["api_url"] == url
         assert "<html" in httpx.get(page, follow_redirects=True).text
+
+
+def test_its_database_is_closed_to_other_users_also_one_of_an_older_release(home):
+    (home / "prefect.db").chmod(0o644)
+    with using(home):
+        private = (home / "prefect.db", *(home / "metaflow-prefect").iterdir())
+
+        assert [path.name for path in private if path.stat().st_mode & 0o077] == []
+
+
+def test_it_refuses_what_a_foreign_page_has_a_browser_send(home):
+    """It has no password: such a page could otherwise start and read everything."""
+    with using(home) as url:
+        port = httpx.URL(url).port
+        preflight = {"Origin": "https://evil.example.com", "Access-Control-Request-Method": "POST"}
+
+        assert httpx.options(f"{url}/flow_runs/filter", headers=preflight).status_code == 400
+        rebound = httpx.get(f"{url}/health", headers={"Host": f"evil.example.com:{port}"})
+        assert rebound.status_code == 400
+        assert "PREFECT_SERVER_CORS_ALLOWED_ORIGINS" in rebound.json()["detail"]
+        with pytest.raises(InvalidStatus, match="403"):
+            connect(f"ws://127.0.0.1:{port}/api/events/in", origin="https://evil.example.com")
+        own = f"http://localhost:{port}"
+        preflight["Origin"] = own
+        assert httpx.options(f"{url}/flow_runs/filter", headers=preflight).is_success
+        with connect(f"ws://localhost:{port}/api/events/in", origin=own):
+            assert httpx.get(f"{own}/api/health").is_success
 
 
 def test_its_transactions_wait_for_the_right_to_write_before_they_read(home):

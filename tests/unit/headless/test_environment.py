@@ -7,6 +7,7 @@ from metaflow_prefect.headless import environment
 from metaflow_prefect.headless.database import from_url, sqlite
 from metaflow_prefect.headless.environment import Access
 from metaflow_prefect.headless.variables import OWN_NAMES
+from metaflow_prefect.server_settings import RECORDER
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
 NOBODY = Access(auth_string=None)
@@ -136,7 +137,7 @@ def test_on_sqlite_the_server_loads_the_plugin_that_lets_transactions_wait(setti
 
 def test_the_recorder_never_flushes_more_often_than_once_a_second(settings):
     """Prefect cuts the interval to whole seconds, and 0 keeps a core busy for ever."""
-    interval = environment.RECORDER["PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL"]
+    interval = RECORDER["PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL"]
 
     assert int(interval) >= 1
 

@@ -1,0 +1,30 @@
+"""Which types of worker this Python has; asked of one that loads them, since each brings its whole package."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+#: Those that are always there: Prefect's own, and the one that comes with this package.
+OURS = frozenset({"process", "northflank"})
+FINDS = """
+import sys
+from prefect.plugins import load_prefect_collections
+from prefect.workers.base import BaseWorker
+import prefect.workers
+load_prefect_collections()
+found = BaseWorker.get_worker_class_from_type(sys.argv[1])
+sys.exit(0 if found else f"known types: {', '.join(sorted(BaseWorker.get_all_available_worker_types()))}")
+"""
+FIX = "install the package that brings it, or correct PREFECT_WORKER_POOL_TYPE"
+
+
+def refusal(kind: str) -> str | None:
+    """Why there can be no worker of the type *kind*, None if there can; takes seconds."""
+    done = subprocess.run(
+        (sys.executable, "-c", FINDS, kind), capture_output=True, text=True, check=False
+    )
+    if done.returncode == 0:
+        return None
+    said = done.stderr.strip().splitlines()
+    return f"there is no worker type {kind!r} ({said[-1] if said else 'no reason given'})"
