@@ -26,6 +26,7 @@ from metaflow_prefect.cli.options import (
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus
+from metaflow_prefect.runtime.output import write as write_output
 
 _GIVEN = "metaflow_prefect.given"
 
@@ -80,7 +81,7 @@ def trigger(
         deployment = record.read(client, target(obj, name).full_name)
         run = triggering.trigger(client, deployment, _given(context, values))
         if run_id_file is not None:
-            Path(run_id_file).write_text(run.run_id, encoding="utf-8")
+            write_output(Path(run_id_file), run.run_id)
         write_attributes(
             deployer_attribute_file,
             {

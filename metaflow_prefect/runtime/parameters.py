@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,10 @@ from metaflow_prefect.names import option_key
 from metaflow_prefect.runtime import choice, namespace
 from metaflow_prefect.runtime.local_run import run_locally, with_workers
 from metaflow_prefect.runtime.outcome import conclude
+from metaflow_prefect.runtime.output import check as check_output
+from metaflow_prefect.runtime.output import code_beside
+from metaflow_prefect.runtime.program import Program
+from metaflow_prefect.runtime.working_directory import brought_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +71,12 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
         is_json: bool = False,
         **values: Any,
     ) -> None:
+        if run_id_file is not None:
+            check_output(Path(run_id_file), lambda: _own_files(flow))
         keywords = {p.keyword: values[option_key(p.name)] for p in parameters}
         limited = with_workers(flow, max_workers)
-        outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
+        with brought_back(_program(flow), Path.cwd(), _say):
+            outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
         conclude(outcome, is_json=is_json)
 
     options = [_option(parameter) for parameter in parameters]
@@ -76,6 +84,21 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
     # A parameter of the flow wins where it has the name of an option of ours.
     options += [option for option in _own_options() if not taken.intersection(option.opts)]
     return click.Command(name=flow.name, callback=call, params=options, help=_summary(flow))
+
+
+def _own_files(flow: Any) -> Iterable[Path]:
+    """Return the generated file and the code beside its flow."""
+    return (Path(sys.argv[0]), *code_beside(_program(flow).flow_file))
+
+
+def _program(flow: Any) -> Program:
+    """Return what the generated file says of its Metaflow program."""
+    program: Program = flow.fn.__globals__["PROGRAM"]
+    return program
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _own_options() -> list[Any]:
