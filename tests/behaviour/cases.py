@@ -13,7 +13,7 @@ class Case:
     """One flow and the command line it is given.
 
     `options` stand before the command, `arguments` (parameters) after it. `decospecs` are attached
-    with `--with`.
+    with `--with`. `deploying` are options of `deploy` that stand for arguments of `run`.
     """
 
     name: str
@@ -22,6 +22,7 @@ class Case:
     arguments: tuple[str, ...] = ()
     decospecs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
+    deploying: tuple[str, ...] = ()
     fails: bool = False
     starts: bool = True
 
@@ -48,8 +49,11 @@ _OPTIONS = {
     "config_value_given": ("--config-value", "cfg", '{"n": 7, "deep": {"z": [1, 2]}}'),
     "config_file_given": ("--config", "cfg", str(FLOWS / "support" / "config.json")),
     "environment_uv": ("--environment=uv",),
+    "file_beside_the_flow": ("--package-suffixes", ".json"),
     "project_production": ("--branch", "mine", "--production"),
 }
+
+_DEPLOYING = {"namespace_given": ("--namespace", "user:somebody")}
 
 _DECOSPECS = {"with_retry": ("retry:times=1,minutes_between_retries=0",)}
 
@@ -84,6 +88,7 @@ def cases() -> tuple[Case, ...]:
             arguments=_ARGUMENTS.get(name, ()),
             decospecs=_DECOSPECS.get(name, ()),
             tags=_TAGS.get(name, ()),
+            deploying=_DEPLOYING.get(name, ()),
             fails=name in _FAILS,
             starts=name not in _DO_NOT_START,
         )
