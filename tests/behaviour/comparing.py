@@ -45,8 +45,14 @@ class DeployedRuns:
         return [
             f"{form.value}: {line}"
             for form, ended in self.ours.items()
-            for line in _found(self.case, self.root, ended, self.theirs, snapshot.without_owner)
-            if not line.startswith(OTHERWISE.get(self.case.name, ("no such line",)))
+            for line in _found(
+                self.case,
+                self.root,
+                ended,
+                self.theirs,
+                snapshot.without_owner,
+                OTHERWISE.get(self.case.name, ()),
+            )
         ]
 
 
@@ -98,8 +104,9 @@ def _found(
     ours: Ended,
     theirs: Ended,
     shown: Callable[[RunSnapshot], RunSnapshot] = lambda run: run,
+    by_design: tuple[str, ...] = (),
 ) -> list[str]:
-    """Name what differs between two runs of *case*, as they are *shown*."""
+    """Name what differs between two runs of *case*, as they are *shown*, but for what does so *by_design*."""
     if (theirs.exit_code != 0) != case.fails or (theirs.run_id is None) == case.starts:
         return [
             f"not as meant under Metaflow, it ended with {theirs.exit_code}:\n{theirs.output[-3000:]}"
@@ -107,7 +114,7 @@ def _found(
     found = list(_of_processes(ours, theirs))
     if ours.run_id is not None and theirs.run_id is not None:
         pathspecs = (f"{case.flow}/{ended.run_id}" for ended in (ours, theirs))
-        found += of_runs(root, *pathspecs, shown)
+        found += [it for it in of_runs(root, *pathspecs, shown) if not it.startswith(by_design)]
     if found:
         found.append(f"our output ended with:\n{ours.output[-3000:]}")
     return found
