@@ -22,6 +22,9 @@ _LONGEST_FAST_TEST_SECONDS = 60
 _APART = ("tests/behaviour/", "tests/fuzz/")
 """Their tests share nothing but the session's server: each may go to whichever process is free."""
 
+_DEPLOYED = "tests/behaviour/test_deployed.py"
+"""Its tests share an emulator and workers as well, and run several flows at a time by themselves."""
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -30,7 +33,8 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            return nodeid if nodeid.startswith(_APART) else nodeid.partition("::")[0]
+            is_apart = nodeid.startswith(_APART) and not nodeid.startswith(_DEPLOYED)
+            return nodeid if is_apart else nodeid.partition("::")[0]
 
     return ByFile(config, log)
 
@@ -46,6 +50,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--update-golden", action="store_true", help="rewrite the expected files")
     parser.addoption(
         "--screenshots", action="store_true", help="take the pictures of docs/screenshots anew"
+    )
+    parser.addoption(
+        "--as",
+        action="append",
+        default=[],
+        choices=("local", "process", "nf"),
+        help="compare every flow of tests/flows in this form only: local, or deployed to such a work pool",
     )
     parser.addoption(
         "--step-executor", help="how our side executes the flows of tests/behaviour (default: auto)"

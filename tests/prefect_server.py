@@ -15,6 +15,8 @@ from pathlib import Path
 
 import httpx
 
+from metaflow_prefect.headless.database import SQLITE_PLUGIN
+
 
 @dataclass(frozen=True)
 class Server:
@@ -52,6 +54,8 @@ def running_server(home: Path, *, with_page: bool = False) -> Iterator[Server]:
     environment = {
         **os.environ,
         "PREFECT_HOME": str(home),
+        # As the servers that we start: many runs write at once (ADR 0013).
+        "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db?plugin={SQLITE_PLUGIN}",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
         "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",

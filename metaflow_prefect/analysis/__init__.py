@@ -122,10 +122,10 @@ def _exit_hooks(flow_decorators: tuple[Any, ...]) -> ir.ExitHooks:
 
 
 def _source(flow_file: Path, output_directory: Path) -> ir.Source:
-    absolute = flow_file.resolve()
-    relative = os.path.relpath(absolute, output_directory.resolve())
+    # Not resolved: a flow reached by a link has the link's name and folder, as when Python executes it.
+    relative = os.path.relpath(flow_file, output_directory)
     return ir.Source(
-        file=Path(relative).as_posix(), sha256=hashlib.sha256(absolute.read_bytes()).hexdigest()
+        file=Path(relative).as_posix(), sha256=hashlib.sha256(flow_file.read_bytes()).hexdigest()
     )
 
 

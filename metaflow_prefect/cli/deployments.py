@@ -15,6 +15,7 @@ from metaflow_prefect.cli.options import (
     COMPILE_OPTIONS,
     JSON,
     NAME,
+    output_file,
     parsed,
     positive,
     show,
@@ -23,6 +24,7 @@ from metaflow_prefect.deploy import options as deploy_options
 from metaflow_prefect.deploy import schedules
 from metaflow_prefect.deploy.options import Collision, DeployOptions, Notification, Outcome
 from metaflow_prefect.deploy.tokens import TokenRequest
+from metaflow_prefect.runtime.output import write as write_output
 
 _DEPLOY_OPTIONS = (
     NAME,
@@ -82,7 +84,7 @@ _DEPLOY_OPTIONS = (
     ),
     click.option("--dry-run", is_flag=True, help="Show what would be deployed; change nothing."),
     click.option(
-        "--prefect-yaml", type=click.Path(dir_okay=False), metavar="FILE",
+        "--prefect-yaml", type=click.Path(dir_okay=False), metavar="FILE", callback=output_file,
         help="Write the deployment to this file, for `prefect deploy --all`; change nothing on the server.",
     ),
     JSON,
@@ -196,7 +198,7 @@ def resume_schedule(obj: Any, name: str | None, authorize: str | None, is_json: 
 def write_attributes(file: str | None, data: dict[str, Any]) -> None:
     """Tell Metaflow's Deployer what was made, where it asked for it (`DeployerImpl._create`)."""
     if file is not None:
-        Path(file).write_text(json.dumps(data), encoding="utf-8")
+        write_output(Path(file), json.dumps(data))
 
 
 def _set_paused(

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import sys
+from pathlib import Path
 from typing import Any
 
 from metaflow._vendor import click
 
+from metaflow_prefect.analysis.code import own_paths
+from metaflow_prefect.cli.group import says_what_is_wrong
 from metaflow_prefect.compiler import CompileOptions
+from metaflow_prefect.runtime.output import check as check_output
 from metaflow_prefect.runtime.values import json_value
 from metaflow_prefect.runtime.variables import of_metaflows_command
 
@@ -166,10 +170,29 @@ JSON = click.option(
 
 RUN_ID = click.argument("run-id")
 
-RUN_ID_FILE = click.option("--run-id-file", help="Write the ID of this run to the file specified.")
+
+def output_file(context: Any, _parameter: Any, value: str | None) -> str | None:
+    """Refuse a file that belongs to the flow, before anything is done."""
+    # Metaflow's click (7) counts a callback's arguments: it must not see the decorator's.
+    _check_output(context.obj, value)
+    return value
+
+
+@says_what_is_wrong
+def _check_output(obj: Any, value: str | None) -> None:
+    if value is not None:
+        check_output(Path(value), lambda: own_paths(obj))
+
+
+RUN_ID_FILE = click.option(
+    "--run-id-file", callback=output_file, help="Write the ID of this run to the file specified."
+)
 
 ATTRIBUTE_FILE = click.option(
-    "--deployer-attribute-file", hidden=True, help="Used by Metaflow's Deployer."
+    "--deployer-attribute-file",
+    hidden=True,
+    callback=output_file,
+    help="Used by Metaflow's Deployer.",
 )
 
 

@@ -28,6 +28,7 @@ from metaflow_prefect.cli.options import (
 from metaflow_prefect.deploy.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.outcome import RunStatus
+from metaflow_prefect.runtime.output import write as write_output
 
 _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
 """What every command needs that changes a run."""
@@ -70,7 +71,7 @@ def trigger(
         deployment = record.read(client, target(obj, name).full_name)
         run = triggering.trigger(client, deployment, carried(context, given(context, values)))
         if run_id_file is not None:
-            Path(run_id_file).write_text(run.run_id, encoding="utf-8")
+            write_output(Path(run_id_file), run.run_id)
         write_attributes(
             deployer_attribute_file,
             {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -84,7 +85,7 @@ def write_yaml(state: Any, wanted: DeployOptions, prepared: Prepared, output: Pa
         OutputRefused: it cannot be written there.
         DeploymentRefused: a `prefect.yaml` cannot say it.
     """
-    gitops.check(prepared.plan, output)
+    gitops.check(prepared.plan, output, state)
     prepared = _stored(state, wanted, prepared)
     flow_file = gitops.write(prepared.plan, prepared.generated, output)
     lines = [
@@ -151,7 +152,7 @@ def _prepare(
     options: CompileOptions,
     request: TokenRequest,
 ) -> Prepared:
-    flow = analyse_for(state, Path(state.entrypoint[-1]).parent, options)
+    flow = _reachable(analyse_for(state, Path(state.entrypoint[-1]).parent, options))
     target = of_flow(flow.name, wanted.name, flow.project)
     existing = record.find(client, target.full_name)
     holder = None if existing is None else existing.holder
@@ -179,6 +180,15 @@ def _prepare(
         site=site,
         existing=existing,
     )
+
+
+def _reachable(flow: ir.Flow) -> ir.Flow:
+    """Return *flow* with a local datastore's root as it is called from wherever its runs are."""
+    root = flow.backends.datastore_root
+    if root is None or flow.backends.datastore != "local":
+        return flow
+    absolute = os.path.abspath(Path(root).expanduser())  # noqa: PTH100  `absolute` leaves ".." in
+    return replace(flow, backends=replace(flow.backends, datastore_root=absolute))
 
 
 def _stored(state: Any, wanted: DeployOptions, prepared: Prepared) -> Prepared:

@@ -13,7 +13,8 @@ from metaflow_prefect.deploy.taken import Taken
 from metaflow_prefect.errors import DeploymentRefused, Finding, UnsupportedFlow
 from metaflow_prefect.runtime.namespace import VARIABLE as NAMESPACE_VARIABLE
 
-_LOCAL_POOL_TYPES = frozenset({"process"})
+LOCAL_POOL_TYPES = frozenset({"process"})
+"""Work pools whose runs see the files of the machine that deploys."""
 
 _IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
 """What a type of work pool calls the image of its jobs, where that is not `image` as in Prefect's own types."""
@@ -52,7 +53,7 @@ class Site:
     @property
     def is_local(self) -> bool:
         """Whether runs share this machine's files and Python: a process pool, as its workers do."""
-        return self.pool_type in _LOCAL_POOL_TYPES
+        return self.pool_type in LOCAL_POOL_TYPES
 
 
 def job_variables(

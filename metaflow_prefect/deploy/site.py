@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.analysis.code import code_files
-from metaflow_prefect.deploy.jobs import Site
+from metaflow_prefect.deploy.jobs import LOCAL_POOL_TYPES, Site
 from metaflow_prefect.deploy.taken import Taken, taken, values_of_environment
+from metaflow_prefect.runtime import working_directory
 
 _CLIENTS = {
     # What Metaflow needs beside itself for each datastore (its own documentation of the storage types).
@@ -65,6 +66,14 @@ def gather(state: Any, pool: Pool, token: str | None) -> Site:
         root = str(Path(root).resolve().parent)
     # The one in use, which may have been typed (--datastore-root): whoever looks for a run needs it, too.
     environment[f"METAFLOW_DATASTORE_SYSROOT_{datastore.TYPE.upper()}"] = root
+    local_folder = working_directory.found_from_here()
+    if (
+        datastore.TYPE == "local"
+        and pool.type in LOCAL_POOL_TYPES
+        and local_folder.parent != Path(root)
+    ):
+        # Its cards have to be where `python flow.py card` looks for them, as those of `run` are.
+        environment[working_directory.LOCAL_FOLDER] = str(local_folder)
     return Site(
         owner=user(),
         token=token,

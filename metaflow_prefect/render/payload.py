@@ -17,7 +17,17 @@ _LINE = 96
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The zip format's first date: the same files always give the same bytes."""
 
-_TRAVELLING = ("__init__.py", "version.py", "errors.py", "names.py", "runtime")
+_TRAVELLING = (
+    "__init__.py",
+    "browser_guard.py",
+    "errors.py",
+    "names.py",
+    "runtime",
+    "server_settings.py",
+    "sqlite_transactions.py",
+    "version.py",
+)
+"""What `metaflow_prefect.runtime` imports, it included."""
 
 
 def payload(code: Mapping[str, bytes]) -> tuple[str, ...]:

@@ -166,6 +166,7 @@ def _program(flow: ir.Flow, *, is_standalone: bool) -> tuple[Option, ...]:
         Option("on_success", flow.exit_hooks.on_success),
         Option("on_error", flow.exit_hooks.on_error),
         Option("location", location),
+        Option("working_directory", Code('UNPACKED + "/code"') if is_standalone else None),
     )
 
 

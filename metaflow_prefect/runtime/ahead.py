@@ -50,4 +50,5 @@ def _server(program: Program) -> ForkServer | None:
         datastore_root=datastore.root,
     )
     environment = commands.environment(os.environ, python=context.python, run_id=_NO_RUN)
-    return ForkServer(Warm.of(commands.top_level(context), environment).before_the_run(), how.value)
+    command = commands.process(context, commands.top_level(context), environment)
+    return ForkServer(Warm.of(command).before_the_run(), how.value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
@@ -22,10 +23,17 @@ class Card:
 class Cards:
     """Finds cards; asks the datastore for those steps only that have a @card."""
 
-    def __init__(self, flow: str, run_id: str, store: Callable[[], Any]) -> None:
+    def __init__(
+        self,
+        flow: str,
+        run_id: str,
+        store: Callable[[], Any],
+        local_folder: Path | None = None,
+    ) -> None:
         self._flow = flow
         self._run_id = run_id
         self._store = store
+        self._local_folder = local_folder
 
     @functools.cached_property
     def steps(self) -> frozenset[str]:
@@ -48,7 +56,7 @@ class Cards:
 
         # Cards have a root of their own, beside that of the datastore.
         kind = self._store()._storage_impl  # noqa: SLF001  it has no other name for that
-        root = CardDatastore.get_storage_root(kind.TYPE)
+        root = self._local_root(kind.TYPE) or CardDatastore.get_storage_root(kind.TYPE)
         store = FlowDataStore(self._flow, storage_impl=type(kind), ds_root=root)
         cards = CardDatastore(store, pathspec=f"{self._flow}/{self._run_id}/{step}/{task_id}")
         try:
@@ -60,3 +68,11 @@ class Cards:
             Card(type=info.type, id=info.id or "", location=cards._backend.full_uri(path))  # noqa: SLF001  as above
             for path, info in ((path, CardDatastore.info_from_path(path)) for path in paths)
         )
+
+    def _local_root(self, kind: str) -> str | None:
+        """Return where local cards are if the steps do not work where this process does."""
+        from metaflow.metaflow_config import CARD_SUFFIX
+
+        if kind != "local" or self._local_folder is None:
+            return None
+        return str(self._local_folder / CARD_SUFFIX)

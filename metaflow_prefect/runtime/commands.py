@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
 from metaflow_prefect.runtime import environment as environment_part
 from metaflow_prefect.runtime import interpreters
 from metaflow_prefect.runtime.dispatcher import Launch
+from metaflow_prefect.runtime.executors import Command
 from metaflow_prefect.runtime.flow_command import Part, with_parts
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.program import Program
@@ -52,6 +53,24 @@ def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> di
         "PYTHONUNBUFFERED": "x",
         RUN_ID_VARIABLE: run_id,
     }
+
+
+def process(
+    run: RunContext,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    name: str = "",
+    limit_seconds: float | None = None,
+) -> Command:
+    """Return the process that executes *words*, a command of the run, where the run's steps work."""
+    return Command(
+        words=words,
+        environment=environment,
+        folder=run.program.working_directory,
+        name=name,
+        limit_seconds=limit_seconds,
+    )
 
 
 def top_level(run: RunContext) -> list[str]:

@@ -54,16 +54,24 @@ class RunDatastore:
     """The part of Metaflow's datastore that belongs to one run.
 
     A new Metaflow object is made for each call: they are cheap, and not safe to share between threads.
+    `local_folder` is the `.metaflow` that the steps see, where it is not the one that this process finds.
     """
 
-    def __init__(self, flow: str, run_id: str, kind: str, root: str | None = None) -> None:
+    def __init__(
+        self,
+        flow: str,
+        run_id: str,
+        kind: str,
+        root: str | None = None,
+        local_folder: Path | None = None,
+    ) -> None:
         # metaflow is imported here: a generated file must be importable in a moment.
         from metaflow.plugins import DATASTORES
 
         self.flow = flow
         self.run_id = run_id
         self._storage = next(storage for storage in DATASTORES if kind == storage.TYPE)
-        self.cards = Cards(flow, run_id, self.of_flow)
+        self.cards = Cards(flow, run_id, self.of_flow, local_folder)
         self.root: str = root or self._storage.get_datastore_root_from_config(_silent)
 
     def begun(self) -> bool:

@@ -19,12 +19,15 @@ class Stream(str, Enum):
 class Command:
     """A process to run: its words, its whole environment, what people call it, and how long it may take.
 
+    It works in `folder`, or where this process does if that is None.
+
     The words define what is to happen: an executor that starts no such process must leave the same
     behind as the process would.
     """
 
     words: Sequence[str]
     environment: Mapping[str, str]
+    folder: str | None = None
     name: str = ""
     limit_seconds: float | None = None
 

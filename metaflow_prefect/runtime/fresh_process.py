@@ -47,6 +47,7 @@ class _Started:
         self._process = subprocess.Popen(
             list(command.words),
             env=dict(command.environment),
+            cwd=command.folder,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -14,7 +14,7 @@ from types import SimpleNamespace
 from typing import Any
 
 from metaflow_prefect import names
-from metaflow_prefect.runtime import commands, deployed, first_code, kept
+from metaflow_prefect.runtime import commands, deployed, first_code, kept, working_directory
 from metaflow_prefect.runtime.datastore import RunDatastore
 from metaflow_prefect.runtime.program import Program
 
@@ -41,7 +41,7 @@ def _hook(program: Program, *, is_successful: bool) -> _Hook:
         logger = flow_run_logger(flow_run, flow)
         begun = _begun_with(program, flow, flow_run)
         if begun is not None:
-            _run(begun, flow_run, is_successful=is_successful, show=logger.info)
+            _run(begun, flow_run, logger, is_successful=is_successful)
 
     return exit_hook
 
@@ -56,30 +56,38 @@ def _begun_with(program: Program, flow: Any, flow_run: Any) -> Program | None:
     return first
 
 
-def _run(
-    program: Program, flow_run: Any, *, is_successful: bool, show: Callable[[str, str], None]
-) -> None:
-    """Run the functions as Metaflow's runtime does; a failing one is shown, never raised."""
+def _run(program: Program, flow_run: Any, logger: Any, *, is_successful: bool) -> None:
+    """Run the functions as Metaflow's runtime does; a failing one is logged as an error, never raised."""
     run_id = names.run_id(flow_run.id)
+    working_directory.prepare(program, os.environ)
     for function in program.on_success if is_successful else program.on_error:
         words = [sys.executable, "-m", _SCRIPT, str(program.flow_file), function]
         ended = subprocess.run(
             [*words, f"{program.flow}/{run_id}"],
-            env=_environment(flow_run),
+            cwd=program.working_directory,
+            env=_environment(program, flow_run),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             check=False,
         )
+        show = logger.info if ended.returncode == 0 else logger.error
         if ended.stdout.strip():
             show("%s", ended.stdout.strip())
         if ended.returncode != 0:
             show("%s", f"[exit_hook] Hook {function!r} failed with exit code {ended.returncode}")
 
 
-def _environment(flow_run: Any) -> Mapping[str, str]:
-    """Return what the steps of the run have, too: the flow's file is imported for its functions."""
+def _environment(program: Program, flow_run: Any) -> Mapping[str, str]:
+    """Return what the steps of the run have, too: the flow's file is imported for its functions.
+
+    Metaflow imports it as a module. Only Python's search path can tell it of the modules beside the flow,
+    which `python flow.py` finds by itself.
+    """
     taken = kept.read(flow_run.deployment_id) if flow_run.deployment_id else kept.NOTHING
     given = {**taken.variables, **os.environ, **deployed.schedule(flow_run)}
+    beside = str(program.flow_file.resolve().parent)
+    given["PYTHONPATH"] = os.pathsep.join(filter(None, (beside, given.get("PYTHONPATH"))))
+    given = working_directory.environment(program, given)
     return commands.environment(given, python=sys.executable, run_id=names.run_id(flow_run.id))

@@ -20,6 +20,7 @@ from metaflow_prefect.runtime.connection import is_embedded, prefect_home, say, 
 from metaflow_prefect.runtime.launch_options import LaunchOptions
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.outcome import Outcome, status
+from metaflow_prefect.runtime.output import write as write_output
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.screen import Screen, is_wanted, prefects_log
 
@@ -121,7 +122,7 @@ class _Beginning:
         self.url = _page(run_id)
         self._screen.link = self.url or _HOW_TO_SEE_IT
         if self._run_id_file is not None:
-            Path(self._run_id_file).write_text(run_id, encoding="utf-8")
+            write_output(Path(self._run_id_file), run_id)
         _remember_latest(flow, run_id)
 
 

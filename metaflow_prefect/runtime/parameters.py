@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ from metaflow_prefect.names import option_key
 from metaflow_prefect.runtime import choice, namespace, pause
 from metaflow_prefect.runtime.local_run import run_locally, with_workers
 from metaflow_prefect.runtime.outcome import conclude
+from metaflow_prefect.runtime.output import check as check_output
+from metaflow_prefect.runtime.output import code_beside
+from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.values import json_value
 from metaflow_prefect.runtime.variables import of_metaflows_command
+from metaflow_prefect.runtime.working_directory import brought_back
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +75,12 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
         is_json: bool = False,
         **values: Any,
     ) -> None:
+        if run_id_file is not None:
+            check_output(Path(run_id_file), lambda: _own_files(flow))
         keywords = {p.keyword: _carried(p, values[option_key(p.name)]) for p in parameters}
         limited = with_workers(flow, max_workers)
-        outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
+        with brought_back(_program(flow), Path.cwd(), _say):
+            outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
         conclude(outcome, is_json=is_json)
 
     options = [_option(parameter) for parameter in parameters]
@@ -88,6 +96,21 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
 
 def _carried(parameter: Parameter, value: object) -> object:
     return json_value(value) if parameter.type is Json else value
+
+
+def _own_files(flow: Any) -> Iterable[Path]:
+    """Return the generated file and the code beside its flow."""
+    return (Path(sys.argv[0]), *code_beside(_program(flow).flow_file))
+
+
+def _program(flow: Any) -> Program:
+    """Return what the generated file says of its Metaflow program."""
+    program: Program = flow.fn.__globals__["PROGRAM"]
+    return program
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
 
 
 def _own_options() -> list[Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import shlex
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,8 @@ class Program:
     `datastore_root` is given only where the user chose one. `tags` go on the Metaflow run.
     `config` is the resolved configuration, in the form of Metaflow's `--local-config-file`.
     `on_success` and `on_error` name the functions of @exit_hook.
-    `location` is the generated file itself.
+    `location` is the generated file itself. `working_directory` is where the steps work: the folder of
+    the unpacked code, for code that was brought here; None for the caller's, as under `run`.
     """
 
     flow: str
@@ -41,6 +43,7 @@ class Program:
     on_success: tuple[str, ...] = ()
     on_error: tuple[str, ...] = ()
     location: str
+    working_directory: str | None = None
 
     @property
     def flow_file(self) -> Path:
@@ -49,7 +52,9 @@ class Program:
         Raises:
             StaleGeneratedFile: it is missing, or not the one that was compiled.
         """
-        path = (Path(self.location).resolve().parent / self.source).resolve()
+        path = self._source_beside(Path(os.path.abspath(self.location)))  # noqa: PTH100  `absolute` leaves ".." in
+        if not path.is_file():
+            path = self._source_beside(Path(self.location).resolve())
         if not path.is_file():
             raise StaleGeneratedFile(
                 f"{Path(self.location).name} was compiled from {self.source}, which is not at {path}.",
@@ -62,12 +67,16 @@ class Program:
             )
         return path
 
+    def _source_beside(self, location: Path) -> Path:
+        """Return where `source` is, seen from *location*; a link stays one, as for a flow that Python executes."""
+        return Path(os.path.normpath(location.parent / self.source))
+
     @property
     def script(self) -> str:
-        """`flow_file` as a person would type it here, which is what Metaflow records as the script's name."""
+        """`flow_file` as a person would type it where the steps work: what Metaflow records as the script's name."""
         path = self.flow_file
         try:
-            return str(path.relative_to(Path.cwd()))
+            return str(path.relative_to(self.working_directory or Path.cwd()))
         except ValueError:
             return str(path)
 

@@ -20,11 +20,12 @@ from metaflow_prefect.runtime import (
     endings,
     namespace,
     where_safe,
+    working_directory,
 )
 from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.datastore import RunDatastore, TaskRecord
 from metaflow_prefect.runtime.dispatcher import Launch
-from metaflow_prefect.runtime.executors import Command, StepExecutor, Stream
+from metaflow_prefect.runtime.executors import StepExecutor, Stream
 from metaflow_prefect.runtime.fork_server.client import Warm
 from metaflow_prefect.runtime.graph import Step
 from metaflow_prefect.runtime.kept import NOTHING, Kept
@@ -101,13 +102,18 @@ class Session:
             SettingRefused: there is no such step executor.
         """
         how = choice.Choice.of(os.environ)
-        datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
+        local_folder = working_directory.prepare(program, os.environ)
+        datastore = RunDatastore(
+            program.flow, run_id, program.datastore, program.datastore_root, local_folder
+        )
         context = commands.RunContext(
             program=program,
             python=sys.executable,
             flow_file=program.script,
             run_id=run_id,
-            datastore_root=datastore.root,
+            datastore_root=datastore.root
+            if local_folder is None
+            else str(Path(datastore.root).absolute()),
             tags=(*program.tags, *options.tags),
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_written(program.config),
@@ -117,8 +123,9 @@ class Session:
         by_name = {step.name: step for step in steps}
         # A variable that is set here is somebody's decision for this place; the flow's import needs the others.
         given = {**options.kept.variables, **os.environ, **options.variables}
+        given = working_directory.environment(program, given)
         environ = commands.environment(given, python=context.python, run_id=run_id)
-        warm = Warm.of(commands.top_level(context), environ)
+        warm = Warm.of(commands.process(context, commands.top_level(context), environ))
         return cls(
             context,
             by_name,
@@ -155,9 +162,8 @@ class Session:
     def _init(self, parameters: Mapping[str, object]) -> None:
         variables = self._environment(commands.parameter_variables(parameters))
         log = TaskLog()
-        command = Command(
-            words=commands.init(self.context), environment=variables, name="the run's beginning"
-        )
+        words = commands.init(self.context)
+        command = commands.process(self.context, words, variables, name="the run's beginning")
         code = self.executor.run(command, lambda stream, line: _discard(log.add(stream, line)))
         if code != 0 or not self.datastore.begun():
             raise InitFailed(
@@ -262,9 +268,10 @@ class Session:
         limit = step.task.timeout_seconds
         own = self._processes.of(step.name)
         kept = self.kept.steps.get(step.name, {})
-        command = Command(
-            words=commands.step(self.context, attempt, python=own.python),
-            environment=self._environment({**own.variables, **kept}),
+        command = commands.process(
+            self.context,
+            commands.step(self.context, attempt, python=own.python),
+            self._environment({**own.variables, **kept}),
             name=step.name,
             limit_seconds=None if limit is None else limit + _TIMEOUT_GRACE_SECONDS,
         )

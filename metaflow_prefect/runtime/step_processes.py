@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 
 from metaflow_prefect.errors import InitFailed
 from metaflow_prefect.runtime import commands, environment, interpreters
-from metaflow_prefect.runtime.executors import Command, StepExecutor, Stream
+from metaflow_prefect.runtime.executors import StepExecutor, Stream
 
 _SAID = 2000
 """Characters of what the flow printed that are quoted when it does not answer."""
@@ -104,7 +104,7 @@ class StepProcesses:
         fix: str,
     ) -> _Answer:
         lines: dict[Stream, list[bytes]] = {stream: [] for stream in Stream}
-        command = Command(words=words, environment=self.environment, name=name)
+        command = commands.process(self.context, words, self.environment, name=name)
         self.executor.run(command, lambda stream, line: lines[stream].append(line))
         output, errors = (b"".join(lines[stream]).decode(errors="replace") for stream in Stream)
         try:

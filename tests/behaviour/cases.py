@@ -14,7 +14,8 @@ class Case:
     """One flow and the command line it is given.
 
     `options` stand before the command, `arguments` (parameters) after it. `decospecs` are attached
-    with `--with`. `variables` are in its environment.
+    with `--with`. `variables` are in its environment. `deploying` are options of `deploy` that stand for
+    arguments of `run`.
     """
 
     name: str
@@ -24,6 +25,7 @@ class Case:
     decospecs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     variables: Mapping[str, str] = field(default_factory=dict)
+    deploying: tuple[str, ...] = ()
     fails: bool = False
     starts: bool = True
 
@@ -51,8 +53,11 @@ _OPTIONS = {
     "config_value_given": ("--config-value", "cfg", '{"n": 7, "deep": {"z": [1, 2]}}'),
     "config_file_given": ("--config", "cfg", str(FLOWS / "support" / "config.json")),
     "environment_uv": ("--environment=uv",),
+    "file_beside_the_flow": ("--package-suffixes", ".json"),
     "project_production": ("--branch", "mine", "--production"),
 }
+
+_DEPLOYING = {"namespace_given": ("--namespace", "user:somebody")}
 
 _DECOSPECS = {"with_retry": ("retry:times=1,minutes_between_retries=0",)}
 
@@ -101,6 +106,7 @@ def cases() -> tuple[Case, ...]:
             decospecs=_DECOSPECS.get(name, ()),
             tags=_TAGS.get(name, ()),
             variables=_VARIABLES.get(name, {}),
+            deploying=_DEPLOYING.get(name, ()),
             fails=name in _FAILS,
             starts=name not in _DO_NOT_START,
         )

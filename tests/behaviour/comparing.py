@@ -2,25 +2,119 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import shutil
+import time
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from tests.behaviour import snapshot
-from tests.behaviour.cases import Case
+from tests.behaviour import deploying, snapshot
+from tests.behaviour.cases import FLOWS, Case
+from tests.behaviour.deploying import Stage
 from tests.behaviour.running import Ended, Form, start
+from tests.behaviour.snapshot import RunSnapshot
+
+_HOOKS_SECONDS = 60
+
+OTHERWISE: Mapping[str, tuple[str, ...]] = {
+    # They show `current.username` and the client's namespace: those of the deployment, not of a person.
+    "current_fields": ("run.tasks.start.artifacts.seen", "run.tasks.end.artifacts.seen"),
+}
+"""What differs by design where a flow is deployed."""
 
 
 def compare(case: Case, form: Form, root: Path, extra: Mapping[str, str]) -> list[str]:
     """Run *case* twice below *root* and return what differs; nothing is what we want."""
+    case = placed(case, root, "flows")
     theirs, ours = _run_both(case, form, root, extra)
+    return _found(case, root, ours, theirs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployedRuns:
+    """The runs of a case that are over: Metaflow's own, and one of each deployment."""
+
+    case: Case
+    root: Path
+    theirs: Ended
+    ours: Mapping[Form, Ended]
+
+    def differences(self) -> list[str]:
+        """Name what differs; nothing is what we want."""
+        return [
+            f"{form.value}: {line}"
+            for form, ended in self.ours.items()
+            for line in _found(
+                self.case,
+                self.root,
+                ended,
+                self.theirs,
+                snapshot.without_owner,
+                OTHERWISE.get(self.case.name, ()),
+            )
+        ]
+
+
+def run_deployed(case: Case, forms: Iterable[Form], root: Path, stage: Stage) -> DeployedRuns:
+    """Run *case* under Metaflow and as deployments, whose folder is moved away before any run of them."""
+    here = placed(case, root, "deploying")
+    case = placed(case, root, "flows")
+    native = start(case, Form.METAFLOW, root)
+    try:
+        deployed = {form: deploying.deploy(here, form, root, stage) for form in forms}
+        here = replace(here, folder=here.folder.rename(root / "moved"))
+        runs = {
+            form: deploying.trigger(here, done, form, root, stage)
+            for form, done in deployed.items()
+        }
+        ours = {form: run.wait() for form, run in runs.items()}
+        theirs = native.wait()
+    finally:
+        native.end()
+    for ended in ours.values():
+        _wait_for_hooks(root, ended, theirs)
+    return DeployedRuns(case=case, root=root, theirs=theirs, ours=ours)
+
+
+def _wait_for_hooks(root: Path, ours: Ended, theirs: Ended) -> None:
+    """Prefect calls hooks when the flow run is over already; only wait for some that are to come."""
+    deadline = time.monotonic() + _HOOKS_SECONDS
+    while snapshot.hooks(root, theirs.run_id) and not snapshot.hooks(root, ours.run_id):
+        if time.monotonic() > deadline:
+            return
+        time.sleep(0.2)
+
+
+def placed(case: Case, root: Path, name: str) -> Case:
+    """Return *case* in a copy of its folder below *root*, where a run may work beside its flow."""
+    if case.folder != FLOWS:
+        return case
+    # Metaflow looks for it from the working directory upward.
+    (root / ".metaflow").mkdir(exist_ok=True)
+    ignored = shutil.ignore_patterns("__pycache__", ".metaflow")
+    return replace(
+        case, folder=shutil.copytree(case.folder, root / name, symlinks=True, ignore=ignored)
+    )
+
+
+def _found(
+    case: Case,
+    root: Path,
+    ours: Ended,
+    theirs: Ended,
+    shown: Callable[[RunSnapshot], RunSnapshot] = lambda run: run,
+    by_design: tuple[str, ...] = (),
+) -> list[str]:
+    """Name what differs between two runs of *case*, as they are *shown*, but for what does so *by_design*."""
     if (theirs.exit_code != 0) != case.fails or (theirs.run_id is None) == case.starts:
         return [
             f"not as meant under Metaflow, it ended with {theirs.exit_code}:\n{theirs.output[-3000:]}"
         ]
     found = list(_of_processes(ours, theirs))
     if ours.run_id is not None and theirs.run_id is not None:
-        found += of_runs(root, f"{case.flow}/{ours.run_id}", f"{case.flow}/{theirs.run_id}")
+        pathspecs = (f"{case.flow}/{ended.run_id}" for ended in (ours, theirs))
+        found += [it for it in of_runs(root, *pathspecs, shown) if not it.startswith(by_design)]
     if found:
         found.append(f"our output ended with:\n{ours.output[-3000:]}")
     return found
@@ -45,13 +139,18 @@ def _of_processes(ours: Ended, theirs: Ended) -> list[str]:
     return found
 
 
-def of_runs(root: Path, ours: str, theirs: str) -> list[str]:
-    """Return what differs between two runs, given by their pathspecs."""
+def of_runs(
+    root: Path,
+    ours: str,
+    theirs: str,
+    shown: Callable[[RunSnapshot], RunSnapshot] = lambda run: run,
+) -> list[str]:
+    """Return what differs between two runs, given by their pathspecs, as they are *shown*."""
     if not snapshot.exists(root, ours):
         return [f"Metaflow does not know our run {ours}"]
-    if snapshot.read(root, ours) == snapshot.read(root, theirs):
+    if shown(snapshot.read(root, ours)) == shown(snapshot.read(root, theirs)):
         return []
     return snapshot.differences(
-        snapshot.read(root, ours, with_values=True),
-        snapshot.read(root, theirs, with_values=True),
+        shown(snapshot.read(root, ours, with_values=True)),
+        shown(snapshot.read(root, theirs, with_values=True)),
     )

@@ -22,6 +22,8 @@ class Form(str, Enum):
     METAFLOW = "run"
     FILE = "prefect create"
     DIRECT = "prefect run"
+    PROCESS = "prefect deploy --work-pool process"
+    NORTHFLANK = "prefect deploy --work-pool nf"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +88,9 @@ def command(case: Case, form: Form, root: Path) -> tuple[list[str], list[str] | 
             out = root / f"{case.name}_compiled.py"
             run = [sys.executable, str(out), *case.arguments]
             return run, [*flow, "prefect", "create", str(out), *added]
+        case Form.PROCESS | Form.NORTHFLANK:
+            message = "a deployment is run by its worker: see `deploying`"
+            raise NotImplementedError(message)
 
 
 def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
@@ -107,8 +112,10 @@ def start(
 ) -> Started | NotStarted:
     """Compile *case* if its form asks for it, then start it; the caller waits for it and ends it.
 
-    Everything happens in *root*: cards look for their datastore from the working directory upward.
+    It works in the flow's folder if that is below *root*, else in *root*: cards look for their datastore
+    from the working directory upward.
     """
+    here = case.folder if root in case.folder.parents else root
     env = {**environment(root, extra), **case.variables}
     run, compile_ = command(case, form, root)
     log = root / f"{case.name}.{form.name}.log"
@@ -116,7 +123,7 @@ def start(
     with log.open("w") as output:
         if compile_ is not None:
             code = subprocess.run(
-                compile_, cwd=root, env=env, stdout=output, stderr=subprocess.STDOUT,
+                compile_, cwd=here, env=env, stdout=output, stderr=subprocess.STDOUT,
                 timeout=PATIENCE_SECONDS, check=False,
             ).returncode  # fmt: skip
             if code != 0:
@@ -124,6 +131,6 @@ def start(
                 return NotStarted(Ended(exit_code=code, output=text, run_id=None))
         process = subprocess.Popen(
             [*run, "--run-id-file", str(run_id_file)],
-            cwd=root, env=env, stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True,
+            cwd=here, env=env, stdout=output, stderr=subprocess.STDOUT, text=True, start_new_session=True,
         )  # fmt: skip
     return Started(process, run_id_file, log)

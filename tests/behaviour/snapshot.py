@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,8 +18,9 @@ from metaflow.exception import MetaflowNotFound
 
 BY_VALUE = {
     "_control_mapper_tasks": "the pathspecs of a gang's tasks",
+    "failure": "what @catch has stored in tests/flows: its traceback names the folder of the code",
 }
-"""Artifacts that name runs or tasks: compared by value, with each pathspec translated to its place."""
+"""Artifacts that name runs, tasks or folders: compared by value, with each of them translated to its place."""
 
 OTHER_EACH_TIME = {
     "git-info": "whoever works on the project may commit between two runs",
@@ -29,6 +30,8 @@ OTHER_EACH_TIME = {
     "foreach-execution-path": "compared as the task's place",
 }
 """Metadata that is not compared. Neither are our own fields, `prefect-…`, which Metaflow has not."""
+
+_OWNER = ("user", "production")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +48,7 @@ class TaskSnapshot:
     children: tuple[str, ...]
     stdout: str
     stderr: str
+    cards: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,6 +61,7 @@ class RunSnapshot:
     system_tags: tuple[str, ...]
     has_end_task: bool
     parameters: Mapping[str, str]
+    hooks: str
     tasks: Mapping[str, TaskSnapshot]
 
 
@@ -79,8 +84,9 @@ def read(root: Path, pathspec: str, *, with_values: bool = False) -> RunSnapshot
         system_tags=tuple(sorted(tag for tag in run.system_tags if not tag.startswith("date:"))),
         has_end_task=run.end_task is not None,
         parameters=_artifacts(parameters, places, with_values=with_values),
+        hooks=hooks(root, run.id),
         tasks={
-            places[path]: _task(task, places, with_values=with_values)
+            places[path]: _task(task, root, places, with_values=with_values)
             for path, task in sorted(tasks.items())
         },
     )
@@ -98,7 +104,20 @@ def _places(tasks: Any) -> dict[str, str]:
     return places
 
 
-def _task(task: Task, places: Mapping[str, str], *, with_values: bool) -> TaskSnapshot:
+def hooks(root: Path, run_id: str | None) -> str:
+    """Return what the functions of @exit_hook have left in the file that is the run's (support/notices.py)."""
+    file = root / f"hook-{run_id}"
+    return file.read_text().replace(str(run_id), "<run>") if file.exists() else ""
+
+
+def _cards(root: Path, task: Task) -> tuple[str, ...]:
+    """Return the types of the task's cards, where Metaflow's `card` commands find them."""
+    flow, run, step, name = task.path_components
+    folder = root / ".metaflow/mf.cards" / flow / "runs" / run / "steps" / step / "tasks" / name
+    return tuple(sorted(path.name.partition("-")[0] for path in folder.glob("cards/*.html")))
+
+
+def _task(task: Task, root: Path, places: Mapping[str, str], *, with_values: bool) -> TaskSnapshot:
     return TaskSnapshot(
         attempts=_attempts(task),
         is_finished=task.finished,
@@ -110,6 +129,7 @@ def _task(task: Task, places: Mapping[str, str], *, with_values: bool) -> TaskSn
         children=_relatives(task, lambda task: task.child_task_pathspecs, places),
         stdout=_without_ids(task.stdout, places),
         stderr=_without_ids(task.stderr, places),
+        cards=_cards(root, task),
     )
 
 
@@ -175,8 +195,24 @@ def _without_ids(text: str, places: Mapping[str, str]) -> str:
     pathspec = re.compile(rf"{re.escape(run)}/\w+/[\w-]+")
     flow = next(iter(places), "").partition("/")[0]
     text = pathspec.sub(lambda found: f"<{places.get(f'{flow}/{found[0]}', found[0])}>", text)
+    # The folder of the flow's code: a copy for Metaflow's own run, unpacked for a run of a deployment.
+    text = re.sub(r"[^\s\"']*/(?:flows|metaflow-prefect-\w+/code)(?=/)", "<code>", text)
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", "<time>", text)
     return re.sub(r"0x[0-9a-f]{6,}", "0x", text)
+
+
+def without_owner(run: RunSnapshot) -> RunSnapshot:
+    """Leave out whose a run is: that of a deployment is its production token's, as under Metaflow's other orchestrators."""
+    return replace(
+        run,
+        system_tags=tuple(tag for tag in run.system_tags if tag.partition(":")[0] not in _OWNER),
+        tasks={
+            place: replace(
+                task, metadata={k: v for k, v in task.metadata.items() if k not in _OWNER}
+            )
+            for place, task in run.tasks.items()
+        },
+    )
 
 
 def differences(ours: RunSnapshot, theirs: RunSnapshot) -> list[str]:

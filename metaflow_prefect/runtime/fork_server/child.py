@@ -117,7 +117,7 @@ def _leave_our_frames_out_of_stacks() -> None:
 
 
 def leave(ending: BaseException | None, flow_file: str) -> NoReturn:
-    """End the process as the interpreter ends a script that raised *ending*.
+    """End the process as the interpreter ends the script *flow_file*, an absolute path, that raised *ending*.
 
     The memory is not torn down, which would copy every page that is shared with the server.
     """
@@ -163,8 +163,7 @@ def _exit_code(ending: BaseException | None, flow_file: str) -> int:
 
 def _of_the_flow(trace: TracebackType | None, flow_file: str) -> TracebackType | None:
     """Leave out our own frames, which a fresh process does not have."""
-    path = os.path.abspath(flow_file)  # noqa: PTH100  no pathlib before the flow asks for it
-    while trace is not None and trace.tb_frame.f_code.co_filename != path:
+    while trace is not None and trace.tb_frame.f_code.co_filename != flow_file:
         trace = trace.tb_next
     return trace
 

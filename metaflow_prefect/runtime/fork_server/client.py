@@ -39,19 +39,24 @@ class ServerLost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Warm:
-    """What a server has imported: the flow, by which interpreter, with which options and environment."""
+    """What a server has imported: the flow, by which interpreter, with which options and environment, where."""
 
     python: str
     flow_file: str
     options: Sequence[str]
     environment: Mapping[str, str]
+    folder: str | None = None
 
     @classmethod
-    def of(cls, words: Sequence[str], environment: Mapping[str, str]) -> Warm:
-        """Return what a server for the command *words* has: interpreter, flow, top-level options."""
-        python, flow_file, *options = words
+    def of(cls, command: Command) -> Warm:
+        """Return what a server for *command* has: interpreter, flow, top-level options."""
+        python, flow_file, *options = command.words
         return cls(
-            python=python, flow_file=flow_file, options=tuple(options), environment=environment
+            python=python,
+            flow_file=flow_file,
+            options=tuple(options),
+            environment=command.environment,
+            folder=command.folder,
         )
 
     def before_the_run(self) -> Warm:
@@ -67,7 +72,7 @@ class Warm:
         """Return *command* in the server's terms, or None where only a process of its own can do it."""
         late = _later_variables(self.environment, command.environment)
         python, script, *words = command.words
-        if late is None or python != self.python:
+        if late is None or python != self.python or command.folder != self.folder:
             return None
         if script == self.flow_file:
             return {"words": words, "variables": late, "reads_environment": False}
@@ -111,6 +116,7 @@ class ForkServer:
             self._process = subprocess.Popen(
                 [warm.python, _SERVER, str(theirs.fileno()), mode, warm.flow_file, *warm.options],
                 env=dict(warm.environment),
+                cwd=warm.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],

@@ -38,7 +38,7 @@ class Randomness:
             # `random` seeds itself anew in every fork; this one has been given its numbers.
             self._fresh.append(lambda: random.setstate(after))
         names: dict[str, None] = {}
-        for module in _modules_of(os.path.dirname(os.path.abspath(flow_file))):  # noqa: PTH100, PTH120  no pathlib before the flow asks for it
+        for module in _modules_of(os.path.dirname(os.path.realpath(flow_file))):  # noqa: PTH120  no pathlib before the flow asks for it
             for name, value in vars(module).items():
                 if type(value) is random.Random:
                     names[name] = None
@@ -66,7 +66,7 @@ def _follows(before: Any, after: Any) -> bool:
 
 
 def _modules_of(folder: str) -> Iterator[ModuleType]:
-    """Yield the flow's own modules: `__main__`, and what lies beside it or below."""
+    """Yield the flow's own modules: `__main__`, and what lies in *folder*, where Python looks for those beside it."""
     for name, module in tuple(sys.modules.items()):
         file = getattr(module, "__file__", None) or ""
         is_beside = file.startswith(folder + os.sep) and "site-packages" not in file

@@ -218,6 +218,8 @@ def _send(channel: socket.socket, message: Mapping[str, object]) -> None:
 def main() -> None:
     """Serve; a child leaves as a fresh interpreter would, the server itself without a trace."""
     server = Server(socket.socket(fileno=int(sys.argv[1])), sys.argv[3], sys.argv[4:])
+    # Now: a step may work elsewhere when it ends.
+    path = os.path.abspath(server.flow_file)  # noqa: PTH100  no pathlib before the flow asks for it
     server.is_forced = sys.argv[2] == "fork"
     ending: BaseException | None = None
     try:
@@ -225,7 +227,7 @@ def main() -> None:
     except BaseException as error:  # noqa: BLE001  a process boundary: the interpreter's own is emulated below
         ending = error
     if server.is_child:
-        child.leave(ending, server.flow_file)
+        child.leave(ending, path)
     if not server.is_serving:
         server.refuse(child.why_it_ended(server.flow_file, ending))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -40,3 +41,31 @@ def test_a_file_for_another_runtime_is_refused():
 
     with pytest.raises(StaleGeneratedFile, match="compile the flow again"):
         check_api(RUNTIME_API + 1)
+
+
+def test_a_flow_reached_by_a_link_keeps_the_links_name_and_folder(tmp_path):
+    (tmp_path / "target").mkdir()
+    (tmp_path / "target/real.py").write_bytes(b"flow")
+    (tmp_path / "f.py").symlink_to("target/real.py")
+
+    assert program(tmp_path).flow_file == tmp_path / "f.py"
+
+
+def test_a_generated_file_reached_by_a_link_finds_the_flow_beside_its_target(tmp_path):
+    for name in ("project", "elsewhere"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "project/f.py").write_bytes(b"flow")
+    (tmp_path / "project/out.py").touch()
+    (tmp_path / "elsewhere/out.py").symlink_to(tmp_path / "project/out.py")
+
+    assert program(tmp_path / "elsewhere").flow_file == tmp_path / "project/f.py"
+
+
+def test_the_flow_is_called_as_one_would_where_its_steps_work(tmp_path, monkeypatch):
+    (tmp_path / "f.py").write_bytes(b"flow")
+    unpacked = replace(program(tmp_path), working_directory=str(tmp_path))
+
+    monkeypatch.chdir("/")
+
+    assert unpacked.script == "f.py"
+    assert program(tmp_path).script == str(tmp_path / "f.py").lstrip("/")
