@@ -25,11 +25,10 @@ def program(tmp_path) -> Program:
 
 
 @pytest.fixture
-def home() -> Path:
-    """Where this session's local datastore is."""
-    from metaflow.metaflow_config import DATASTORE_SYSROOT_LOCAL
-
-    return Path(DATASTORE_SYSROOT_LOCAL) / ".metaflow"
+def home(tmp_path, monkeypatch) -> Path:
+    """Where the local datastore is."""
+    monkeypatch.setattr("metaflow.metaflow_config.DATASTORE_SYSROOT_LOCAL", str(tmp_path / "home"))
+    return tmp_path / "home" / ".metaflow"
 
 
 def test_a_step_that_works_where_its_caller_does_needs_nothing(program, tmp_path):

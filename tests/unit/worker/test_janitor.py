@@ -29,6 +29,12 @@ class Ledger:
     async def latest(self):
         return IN_BOTH
 
+    async def deployments(self):
+        return ()
+
+    async def pool_id(self):
+        return "pool"
+
     async def of_pool(self, flow_run_ids):
         return [it for it in IN_BOTH if it.id in flow_run_ids]
 

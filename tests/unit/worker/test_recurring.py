@@ -19,6 +19,7 @@ from prefect.settings import (
 )
 from prefect_northflank import NorthflankWorker
 from prefect_northflank.errors import error_for
+from prefect_northflank.patience import read_critically
 from prefect_northflank.recurring import Recurring
 
 FLOW_RUN = FlowRun(id=UUID(int=1), flow_id=UUID(int=2), name="amber-bat")
@@ -54,6 +55,7 @@ def of_a_worker(answer, scenario):
             anyio.create_task_group() as tasks,
         ):
             worker = NorthflankWorker(work_pool_name="nf")
+            read_critically(client, logging.getLogger("test"))
             worker._client, worker._runs_task_group = client, tasks  # noqa: SLF001 (what `setup` would open)
             worker.is_setup = worker._has_successfully_synced = True  # noqa: SLF001 (as after a first heartbeat)
             await scenario(worker)
@@ -68,7 +70,7 @@ def test_no_answer_of_prefect_ends_a_loop_or_a_task_of_the_worker(answer, caplog
     """Whatever leaves one of these ends Prefect's base worker, with all its flow runs."""
 
     async def scenario(worker: NorthflankWorker) -> None:
-        for _ in range(5):
+        for _ in range(2):
             assert await worker.get_and_submit_flow_runs() == []
             await worker._sync_and_initialize()  # noqa: SLF001 (what Prefect's loop calls)
             await worker._cancel_run(uuid4())  # noqa: SLF001 (what Prefect's observer starts)

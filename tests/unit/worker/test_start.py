@@ -142,7 +142,7 @@ def test_a_job_that_may_have_been_started_stays_though_a_second_start_was_refuse
 def test_a_lasting_job_stays_when_a_start_was_refused(patience):
     northflank = Northflank(plan=["refused"])
     with pytest.raises(Rejected):
-        start(northflank, LASTING, patience)
+        start(northflank, patience, LASTING)
 
     assert northflank.jobs == {"lasting": []}
 
