@@ -95,6 +95,8 @@ def deploy(case: Case, form: Form, root: Path, stage: Stage) -> subprocess.Compl
     """Deploy *case* from where its file is; runs keep their data below *root*."""
     added = [word for tag in case.tags for word in ("--tag", tag)]
     added += [word for spec in case.decospecs for word in ("--with", spec)]
+    for name, value in case.variables.items():
+        added += ["--job-variable", f"env.{name}={value}"]
     if form is Form.NORTHFLANK:
         for variable in (
             f"env.METAFLOW_DATASTORE_SYSROOT_LOCAL={root}",

@@ -32,13 +32,19 @@ MATTER = {
 }
 """What depends on where a step works, and where its code and its files are."""
 
-REFUSED = {
+_OF_RUN_ONLY = (
+    "METAFLOW_RUN_<PARAMETER> is for `run`; a deployed run gets its values from what starts it"
+)
+
+NOT_COMPARED = {
+    ("parameters_by_environment", Form.PROCESS): _OF_RUN_ONLY,
+    ("parameters_by_environment", Form.NORTHFLANK): _OF_RUN_ONLY,
     (
         "environment_uv",
         Form.NORTHFLANK,
     ): "the containers of the pool have no uv project (deploy/jobs.py)",
 }
-"""Deployments that are refused by design, and why."""
+"""Deployments that are refused, or mean something else, by design, and why."""
 
 
 AT_ONCE = 4
@@ -60,7 +66,7 @@ def _wanted(config: pytest.Config) -> dict[str, tuple[Form, ...]]:
     chosen = tuple(form for name, form in FORMS.items() if name in names)
     forms = {case.name: chosen for case in cases()} if names else MATTER
     return {
-        name: tuple(form for form in of_flow if (name, form) not in REFUSED)
+        name: tuple(form for form in of_flow if (name, form) not in NOT_COMPARED)
         for name, of_flow in forms.items()
     }
 
