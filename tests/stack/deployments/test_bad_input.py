@@ -37,7 +37,7 @@ BAD = {
     "schedule without a value": (("required_flow.py", "prefect", "deploy", "--work-pool", "idle"), "nobody to ask"),
     "token under which none can be generated": ((*_DEPLOY, "--new-token", "a b", "--generate-new-token"), "--new-token"),
     "local datastore in containers": (("waiting_flow.py", "prefect", "deploy", "--work-pool", "remote"), "lose every artifact"),
-    "notification in a yaml": ((*_DEPLOY, "--notify-on-error", "a/b", "--prefect-yaml", "new/prefect.yaml"), "no place"),
+    "notification in a yaml": ((*_DEPLOY, "--notify-on-error", "a/b", "--prefect-yaml", "prefect.yaml"), "no place"),
     "yaml into no folder": ((*_DEPLOY, "--prefect-yaml", "none/prefect.yaml"), "does not exist"),
     "yaml beside the flow's own file": ((*_DEPLOY, "--prefect-yaml", "prefect.yaml"), "a folder of its own"),
     "trigger of nothing": (("waiting_flow.py", "prefect", "trigger"), "There is no deployment"),
