@@ -24,7 +24,7 @@ class Case:
     arguments: tuple[str, ...] = ()
     decospecs: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
-    variables: Mapping[str, str] = field(default_factory=dict)
+    variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     deploying: tuple[str, ...] = ()
     fails: bool = False
     starts: bool = True

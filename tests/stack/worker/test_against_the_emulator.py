@@ -139,7 +139,7 @@ for number in range(20_000):
 def test_a_container_that_floods_its_log_is_copied_in_part_and_the_log_says_so(answers, caplog):
     async def scenario(client, starter):
         asked = request(command=FLOOD)
-        run = await starter.start(P, asked, claimed=nothing_claimed)
+        run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
         access = Access(token=answers.token, base_url=answers.base_url)
         pid = InfrastructurePid(project=P, job=asked.name, run=run.id)
         async with Streams().of(access, pid, logger=logging.getLogger("flood")):
@@ -250,7 +250,7 @@ def test_a_run_that_lacks_its_tag_names_the_permission_and_no_job_variable():
         tag = await groups.tag_for(P, pool="nf", secret=secret, identity="https://p/api")
         asked = request(tags=[tag])
         with pytest.raises(Rejected) as refused:
-            await starter.start(P, asked, claimed=nothing_claimed)
+            await starter.start(P, asked, claimed=nothing_claimed, patience=NO_PATIENCE)
         return groups.reason_for(refused.value, P, tags=asked.tags)
 
     with Emulator(settings) as emulator:
