@@ -444,7 +444,7 @@ def served(
     """A work pool with a worker that serves many tests."""
     northflank = Northflank(base_url=emulator.base_url, token=emulator.token)
     pool = new_pool(prefect, northflank, tmp_path_factory.mktemp("served"))
-    with pool.worker():
+    with pool.worker(PREFECT_NORTHFLANK_PATIENCE_SECONDS="10"):
         yield pool
 
 
