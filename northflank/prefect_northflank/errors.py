@@ -174,6 +174,17 @@ class NotRecorded(NorthflankError):
         )
 
 
+class StartInDoubt(NorthflankError):
+    """A start that may have taken effect, whose job could not be looked at: another one might be a second container."""
+
+    def __init__(self, *, job: str, start: NorthflankError, look: NorthflankError) -> None:
+        super().__init__(
+            f"It is not known whether job {job} was started, so it is not started again. To the start: {start} "
+            f"To the question for its runs: {look} "
+            f"Fix: see in Northflank whether job {job} has a run before you run the flow again."
+        )
+
+
 class BuildFailed(NorthflankError):
     """A repository did not become an image, so there is nothing to run."""
 

@@ -14,7 +14,14 @@ from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.budget import RateBudget
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import ApiError, NorthflankError, NotFound, Rejected, TakenOver
+from prefect_northflank.errors import (
+    ApiError,
+    NorthflankError,
+    NotFound,
+    Rejected,
+    StartInDoubt,
+    TakenOver,
+)
 from prefect_northflank.job import JobRequest
 from prefect_northflank.retry import Patience
 from prefect_northflank.start import Starter, unclaimed
@@ -332,6 +339,18 @@ def test_a_list_of_runs_that_makes_no_sense_does_not_say_that_nothing_was_starte
     (run,) = start(northflank, patience)
 
     assert northflank.inner.jobs["single"] == [run.id]
+
+
+@pytest.mark.parametrize("request_", [SINGLE, LASTING])
+def test_a_start_in_doubt_is_not_made_again_when_its_runs_cannot_be_seen(request_, patience, time):
+    """Not seeing a run within the patience is not seeing that there is none; the job stays, for it may run."""
+    northflank = Troubled(refusal(502), time, "GET", passes_at=700)
+    northflank.inner.plan = ["503 after"]
+
+    with pytest.raises(StartInDoubt, match="answered 503 .* answered 502 .* has a run before"):
+        start(northflank, patience, request_)
+
+    assert northflank.inner.jobs[request_.name] == ["run-0"]
 
 
 @pytest.mark.parametrize(
