@@ -347,7 +347,7 @@ def test_a_start_in_doubt_is_not_made_again_when_its_runs_cannot_be_seen(request
     northflank = Troubled(refusal(502), time, "GET", passes_at=700)
     northflank.inner.plan = ["503 after"]
 
-    with pytest.raises(StartInDoubt, match="answered 503 .* answered 502 .* has a run before"):
+    with pytest.raises(StartInDoubt, match=r"answered 503 .* answered 502 .* has a run before"):
         start(northflank, patience, request_)
 
     assert northflank.inner.jobs[request_.name] == ["run-0"]
