@@ -172,7 +172,7 @@ class NorthflankWorker(
     ) -> BaseWorkerResult | Exception:
         """Submit a flow run and see it through; what the base worker does not capture is its end, not the worker's."""
         try:
-            return await super()._submit_run_and_capture_errors(flow_run, task_status)
+            result = await super()._submit_run_and_capture_errors(flow_run, task_status)
         except (Exception, PrefectSignal) as error:  # noqa: BLE001 (it would end the worker)
             self._recurring.met("see flow runs through", error)
             escaped = error if isinstance(error, Exception) else RuntimeError(str(error))
@@ -180,6 +180,8 @@ class NorthflankWorker(
                 with suppress(RuntimeError):  # it was reported as started before
                     task_status.started(escaped)
             return escaped
+        self._recurring.passed("see flow runs through")
+        return result
 
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
@@ -230,24 +232,25 @@ class NorthflankWorker(
         """
         taken = await super()._propose_pending_state(flow_run)
         if not taken:
-            await self._put_back(flow_run)
+            # If Prefect does not answer now, its next offer of the flow run asks again.
+            with self._recurring.survived("see whether flow runs were over before they were taken"):
+                await self._put_back(flow_run)
         return taken
 
     async def _propose_crashed_state(
         self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
     ) -> None:
-        """Say that the flow run could not be started, unless it had ended before this worker's request arrived."""
-        if not await self._put_back(flow_run):
-            await super()._propose_crashed_state(flow_run, message, client)
+        """Say that the flow run could not be started, unless it had ended before this worker's request arrived.
+
+        Where that cannot be seen it stays Pending, for Crashed would hide how it had ended; the caretaker finds it.
+        """
+        with self._recurring.survived("see whether flow runs were over before they were taken"):
+            if not await asked_again(lambda: self._put_back(flow_run)):
+                await super()._propose_crashed_state(flow_run, message, client)
 
     async def _put_back(self, flow_run: FlowRun) -> bool:
         """Give the flow run its final state back if a late request of ours has covered it; whether it has."""
-        try:
-            ended = await self.ledger.put_back(flow_run.id)
-        # What Prefect does not answer now, the search for unwatched flow runs will ask again.
-        except httpx.HTTPError as error:
-            self._logger.debug("Flow run %s was not looked at: %s", flow_run.id, error)
-            return False
+        ended = await self.ledger.put_back(flow_run.id)
         if ended is not None:
             self.get_flow_run_logger(flow_run).info(
                 "%s", LongOver(flow_run=flow_run.name, state=ended.name or "")
@@ -277,7 +280,8 @@ class NorthflankWorker(
         with self._holding(flow_run.id), self._leaving_it_to_others(flow_run):
             return await self._run(flow_run, configuration, task_status)
         if task_status is not None:
-            task_status.started(None)
+            with suppress(RuntimeError):  # it was reported as started before
+                task_status.started(None)
         return NorthflankWorkerResult(identifier="", status_code=0)
 
     async def _run(

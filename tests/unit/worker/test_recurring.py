@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from functools import partial
 from uuid import UUID, uuid4
 
 import anyio
@@ -17,8 +18,8 @@ from prefect.settings import (
     PREFECT_LOGGING_TO_API_ENABLED,
     temporary_settings,
 )
-from prefect_northflank import NorthflankWorker
-from prefect_northflank.errors import error_for
+from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
+from prefect_northflank.errors import TakenOver, error_for
 from prefect_northflank.patience import read_critically
 from prefect_northflank.recurring import Recurring
 
@@ -89,6 +90,33 @@ def test_no_answer_of_prefect_ends_a_loop_or_a_task_of_the_worker(answer, caplog
     # A 404 is Prefect's word for a pool, or a flow run, that is not there.
     assert len(said) == len(set(said)) <= 4
     assert "Could not send Prefect a heartbeat" in said or answer == "404 of a proxy"
+
+
+@pytest.mark.parametrize(
+    "answer", ["401", "422", "a page", "cut off", "another shape", "nested without end"]
+)
+def test_no_answer_of_prefect_to_what_could_not_be_started_ends_the_worker(answer, no_waiting):
+    async def scenario(worker: NorthflankWorker) -> None:
+        await worker._propose_pending_state(FLOW_RUN)  # noqa: SLF001 (Prefect's hook)
+        await worker._propose_crashed_state(FLOW_RUN, "no block")  # noqa: SLF001 (as above)
+
+    of_a_worker(ANSWERS[answer], scenario)
+
+
+def test_a_flow_run_left_to_another_worker_after_its_start_is_reported_as_started_once(monkeypatch):
+    """Prefect's base worker would take the second report for a lost connection, and log a traceback."""
+
+    async def started_and_lost(_flow_run, _configuration, task_status):
+        task_status.started("pid")
+        raise TakenOver(job="j")
+
+    async def scenario(worker: NorthflankWorker) -> None:
+        monkeypatch.setattr(worker, "_run", started_and_lost)
+        assert worker._runs_task_group is not None  # noqa: SLF001 (set above)
+        run = partial(worker.run, FLOW_RUN, NorthflankJobConfiguration())
+        assert await worker._runs_task_group.start(lambda *, task_status: run(task_status)) == "pid"  # noqa: SLF001
+
+    of_a_worker(ANSWERS["401"], scenario)
 
 
 @pytest.mark.parametrize("answer", ["a page", "cut off", "another shape", "another encoding"])
