@@ -119,9 +119,9 @@ class Caretaker:
         except NotNow as later:
             self._attempts.note(flow_run, now=monotonic())
             self._logger.debug("Flow run %s is taken over later: %s", flow_run.id, later)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 (whatever reading a block or an answer raises)
             self._attempts.note(flow_run, now=monotonic())
-            self._logger.warning("Could not take over flow run %s.", flow_run.id, exc_info=True)
+            self._recurring.met(f"take over flow run {flow_run.id}", error)
 
     async def _give(self, flow_run: FlowRun, company: Company) -> None:
         now, settle = datetime.now(timezone.utc), timedelta(seconds=self._tempo.settle_seconds)

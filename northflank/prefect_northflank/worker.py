@@ -27,7 +27,7 @@ from prefect_northflank.killing import kill
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.patience import asked_again, is_passing, read_critically
 from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.recurring import Recurring
+from prefect_northflank.recurring import Recurring, in_words, traceback_worth_reading
 from prefect_northflank.submission import Before, Order, Submitter
 from prefect_northflank.supervision import Supervisor
 from prefect_northflank.tempo import Tempo
@@ -366,8 +366,13 @@ class NorthflankWorker(
             except TakenOver as taken:
                 log.info("%s", taken)
             # An adopted run has no submitter to hand the error to; it must not end the worker.
-            except Exception:
-                log.exception("Lost sight of job run %s.", pid.run)
+            except Exception as error:
+                log.error(  # noqa: TRY400 (not every traceback is worth reading)
+                    "Lost sight of job run %s: %s",
+                    pid.run,
+                    in_words(error),
+                    exc_info=traceback_worth_reading(error),
+                )
 
     def _start_unwatched(self, flow_run: FlowRun, before: Before) -> bool:
         """Start a flow run whose worker died before it could, if this worker's --limit has room; else somebody later."""

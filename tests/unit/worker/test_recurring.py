@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime, timedelta, timezone
 from functools import partial
 from uuid import UUID, uuid4
 
@@ -11,7 +12,7 @@ import anyio
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool
 from prefect.exceptions import Abort, Pause
 from prefect.settings import (
     PREFECT_CLIENT_MAX_RETRIES,
@@ -19,9 +20,14 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
+from prefect_northflank.api import Project
+from prefect_northflank.caretaker import Caretaker, Hands
+from prefect_northflank.connections import Connections
 from prefect_northflank.errors import TakenOver, error_for
 from prefect_northflank.patience import read_critically
+from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.recurring import Recurring
+from prefect_northflank.tempo import Tempo
 
 FLOW_RUN = FlowRun(id=UUID(int=1), flow_id=UUID(int=2), name="amber-bat")
 ANSWERS = {
@@ -101,6 +107,73 @@ def test_no_answer_of_prefect_to_what_could_not_be_started_ends_the_worker(answe
         await worker._propose_crashed_state(FLOW_RUN, "no block")  # noqa: SLF001 (as above)
 
     of_a_worker(ANSWERS[answer], scenario)
+
+
+@pytest.mark.parametrize("answer", ["401", "a page", "another shape"])
+def test_a_watch_that_prefect_does_not_let_begin_ends_in_a_line(answer, no_waiting, caplog):
+    """An HTTP client's traceback in the flow's log tells people nothing."""
+    pid = InfrastructurePid(project=Project(id="demo"), job="j", run="r1")
+
+    async def scenario(worker: NorthflankWorker) -> None:
+        worker._work_pool = WorkPool(name="nf", type="northflank", default_queue_id=uuid4())  # noqa: SLF001 (as the first heartbeat)
+        await worker._see_adopted_through(FLOW_RUN, pid)  # noqa: SLF001 (what the caretaker starts)
+
+    of_a_worker(ANSWERS[answer], scenario)
+
+    (lost,) = [it for it in caplog.records if "Lost sight of job run r1: " in it.getMessage()]
+    assert not lost.exc_info
+
+
+class TwoUnwatched:
+    """Prefect's records of two flow runs of a worker that is gone."""
+
+    async def unfinished(self):
+        found = State(
+            type=StateType.RUNNING, timestamp=datetime.now(timezone.utc) - timedelta(hours=1)
+        )
+        intent = "-:demo:etl-0123abcd:"
+        return [
+            FlowRun(id=UUID(int=it), flow_id=UUID(int=9), state=found, infrastructure_pid=intent)
+            for it in (1, 2)
+        ]
+
+    async def online_workers(self):
+        return ()
+
+    async def latest(self):
+        return ()
+
+    async def deployments(self):
+        return ()
+
+
+def test_what_keeps_the_caretaker_from_a_flow_run_is_one_line_for_each(caplog):
+    async def down(_):
+        raise error_for(status=502, method="GET", path="/jobs", message="Bad Gateway")
+
+    hands = Hands(
+        name="me",
+        in_hand=tuple,
+        configuration_of=down,
+        connections=Connections(tempo=Tempo(), logger=logging.getLogger("test")),
+        adopt=pytest.fail,
+        start=pytest.fail,
+        sign=pytest.fail,
+    )
+    at_once = Tempo(adopt_seconds=0.001)
+    caretaker = Caretaker(
+        hands, ledger=TwoUnwatched(), tempo=at_once, logger=logging.getLogger("test")
+    )
+
+    async def scenario() -> None:
+        for _ in range(3):
+            await caretaker.round()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+
+    assert len(caplog.records) == 2
+    assert not any(it.exc_info for it in caplog.records)
 
 
 def test_a_flow_run_left_to_another_worker_after_its_start_is_reported_as_started_once(monkeypatch):
