@@ -105,6 +105,10 @@ class NorthflankClient:
         twin._waits = False  # noqa: SLF001 (of the same class)
         return twin
 
+    def access(self) -> Access:
+        """Return how it calls now: its token may have been replaced."""
+        return self._access.value
+
     def renewed_by(self, access: Access) -> None:
         """Remember *access*, an equal one, for where a refused token is read again."""
         self._access.value = replace(self._access.value, again=access.again)

@@ -158,5 +158,6 @@ class Supervisor:
         )
         if not order.configuration.stream_output:
             return await watching
-        async with self.streams.of(access, pid, logger=log):
+        client = self.connections.account(access).client
+        async with self.streams.of(client.access, pid, logger=log):
             return await watching
