@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
@@ -19,6 +19,7 @@ from prefect_northflank.errors import (
     NorthflankError,
     NotFound,
     Rejected,
+    ServerFailed,
     StartInDoubt,
     TakenOver,
 )
@@ -368,6 +369,16 @@ def test_trouble_that_outlasts_the_patience_fails_with_its_own_remedy(
 
     assert 600 <= time.now < 700
     assert not northflank.inner.jobs.get("single")
+
+
+def test_trouble_with_the_builds_of_a_job_is_waited_for_once(patience, time):
+    """The wait for a build has the whole patience; the start around it does not begin another one."""
+    of_a_repository = replace(SINGLE, body={"name": "single", "deployment": {"vcs": {}}})
+
+    with pytest.raises(ServerFailed):
+        start(Troubled(refusal(502), time, "GET", passes_at=1e9), patience, of_a_repository)
+
+    assert 600 <= time.now < 700
 
 
 def test_what_will_not_pass_is_not_waited_for(patience, time, told):
