@@ -81,6 +81,7 @@ class NorthflankWorker(
             configuration_of=self._configuration_of,
             connections=self.connections,
             adopt=self._adopt,
+            has_room=lambda: self._limiter is None or self._limiter.available_tokens > 0,
             start=self._start_unwatched,
             sign=self._give_worker_labels_to_flow_run,
         )

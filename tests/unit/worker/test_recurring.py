@@ -127,10 +127,14 @@ def test_a_watch_that_prefect_does_not_let_begin_ends_in_a_line(answer, no_waiti
 class TwoUnwatched:
     """Prefect's records of two flow runs of a worker that is gone."""
 
+    def __init__(self, state: StateType) -> None:
+        self.state = state
+
+    async def covered(self, _):
+        return None
+
     async def unfinished(self):
-        found = State(
-            type=StateType.RUNNING, timestamp=datetime.now(timezone.utc) - timedelta(hours=1)
-        )
+        found = State(type=self.state, timestamp=datetime.now(timezone.utc) - timedelta(hours=1))
         intent = "-:demo:etl-0123abcd:"
         return [
             FlowRun(id=UUID(int=it), flow_id=UUID(int=9), state=found, infrastructure_pid=intent)
@@ -157,12 +161,16 @@ def test_what_keeps_the_caretaker_from_a_flow_run_is_one_line_for_each(caplog):
         configuration_of=down,
         connections=Connections(tempo=Tempo(), logger=logging.getLogger("test")),
         adopt=pytest.fail,
+        has_room=lambda: True,
         start=pytest.fail,
         sign=pytest.fail,
     )
     at_once = Tempo(adopt_seconds=0.001)
     caretaker = Caretaker(
-        hands, ledger=TwoUnwatched(), tempo=at_once, logger=logging.getLogger("test")
+        hands,
+        ledger=TwoUnwatched(StateType.RUNNING),
+        tempo=at_once,
+        logger=logging.getLogger("test"),
     )
 
     async def scenario() -> None:
@@ -174,6 +182,27 @@ def test_what_keeps_the_caretaker_from_a_flow_run_is_one_line_for_each(caplog):
 
     assert len(caplog.records) == 2
     assert not any(it.exc_info for it in caplog.records)
+
+
+def test_a_worker_without_room_spends_no_call_on_flow_runs_that_it_cannot_start(caplog):
+    """They may be hundreds, round after round."""
+    hands = Hands(
+        name="me",
+        in_hand=tuple,
+        configuration_of=pytest.fail,
+        connections=Connections(tempo=Tempo(), logger=logging.getLogger("test")),
+        adopt=pytest.fail,
+        has_room=lambda: False,
+        start=pytest.fail,
+        sign=pytest.fail,
+    )
+    ledger = TwoUnwatched(StateType.PENDING)
+
+    asyncio.run(
+        Caretaker(hands, ledger=ledger, tempo=Tempo(), logger=logging.getLogger("test")).round()
+    )
+
+    assert caplog.records == []
 
 
 def test_a_flow_run_left_to_another_worker_after_its_start_is_reported_as_started_once(monkeypatch):
