@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr
 
 from prefect_northflank.access import DEFAULT_BASE_URL, Access
 from prefect_northflank.environment import is_http
-from prefect_northflank.errors import MissingToken, NoAddress
+from prefect_northflank.errors import BrokenToken, MissingToken, NoAddress
 
 TOKEN_VARIABLES = ("NORTHFLANK_API_TOKEN", "NF_API_TOKEN")
 """Where the token is looked for when the block has none, in this order (names of the vendor's SDK)."""
@@ -53,19 +53,23 @@ class Northflank(Block):
 
         Raises:
             MissingToken: neither has a token.
+            BrokenToken: the token cannot be sent.
             NoAddress: the base URL is none.
         """
         known = os.environ if environment is None else environment
         token = (
             self.api_token.get_secret_value() if self.api_token else _first(known, TOKEN_VARIABLES)
         )
+        token = (token or "").strip()
         if not token:
             raise MissingToken
+        if not (token.isascii() and token.isprintable()):
+            raise BrokenToken
         base_url = self.base_url or _first(known, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
         if not is_http(base_url):
             raise NoAddress(base_url)
         return Access(
-            token=token.strip(),
+            token=token,
             base_url=base_url,
             team=self.team_id or _first(known, TEAM_VARIABLES),
         )

@@ -45,6 +45,8 @@ class Hands:
     connections: Connections
     adopt: Callable[[FlowRun, InfrastructurePid], None]
     """Takes a flow run with a job run under watch."""
+    has_room: Callable[[], bool]
+    """Whether the worker's --limit lets it start another flow run."""
     start: Callable[[FlowRun, Before], bool]
     """Starts a flow run that has none; whether there was room for it."""
     sign: Callable[[UUID], Awaitable[None]]
@@ -119,9 +121,9 @@ class Caretaker:
         except NotNow as later:
             self._attempts.note(flow_run, now=monotonic())
             self._logger.debug("Flow run %s is taken over later: %s", flow_run.id, later)
-        except Exception:
+        except Exception as error:  # noqa: BLE001 (whatever reading a block or an answer raises)
             self._attempts.note(flow_run, now=monotonic())
-            self._logger.warning("Could not take over flow run %s.", flow_run.id, exc_info=True)
+            self._recurring.met(f"take over flow run {flow_run.id}", error)
 
     async def _give(self, flow_run: FlowRun, company: Company) -> None:
         now, settle = datetime.now(timezone.utc), timedelta(seconds=self._tempo.settle_seconds)
@@ -174,6 +176,9 @@ class Caretaker:
 
     async def _start(self, flow_run: FlowRun, pid: InfrastructurePid | None, state: State) -> bool:
         """Start it, unless a job run of it is there; the claim settles what we cannot see. Return whether we could."""
+        # With no room, every round would spend a call on each; one that is executed all the same is RUNNING soon.
+        if not self._hands.has_room():
+            return False
         if await self._found(flow_run, pid):
             return True
         if pid is not None and state.name == PASSED and await self._may_be_there(flow_run, pid):

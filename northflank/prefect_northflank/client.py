@@ -55,9 +55,6 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
 
 _BELIEVED = (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN, httpx.codes.TOO_MANY_REQUESTS)
 
-LONGEST_QUOTE = 2000
-"""Characters of an answer's message that an error repeats."""
-
 
 class NorthflankClient:
     """Calls the API as one account. Use as an async context manager; safe for many concurrent tasks.
@@ -107,6 +104,10 @@ class NorthflankClient:
         twin = copy(self)
         twin._waits = False  # noqa: SLF001 (of the same class)
         return twin
+
+    def access(self) -> Access:
+        """Return how it calls now: its token may have been replaced."""
+        return self._access.value
 
     def renewed_by(self, access: Access) -> None:
         """Remember *access*, an equal one, for where a refused token is read again."""
@@ -448,7 +449,7 @@ def _message(answer: JsonObject, response: httpx.Response) -> str:
     said = f"{text} {details}" if details else text
     if not answer and response.status_code < httpx.codes.INTERNAL_SERVER_ERROR:
         said = f"{said} ({response.status_code}, not in the API's words)"
-    return said if len(said) <= LONGEST_QUOTE else f"{said[:LONGEST_QUOTE]} …"
+    return said
 
 
 def _unsaid(details: object, text: str) -> object:

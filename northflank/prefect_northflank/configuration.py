@@ -32,6 +32,7 @@ from prefect_northflank.errors import (
 )
 from prefect_northflank.job import Subject, refuse_contradictions
 from prefect_northflank.patience import asked_again, is_passing
+from prefect_northflank.recurring import in_words
 from prefect_northflank.variables import DockerConfigType, NorthflankVariables
 
 _ASKED_FOR = {
@@ -119,7 +120,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
                 return (await cls.resolve_for_flow_run(flow_run, **context)).access().token
             # Whatever keeps it from being read now, the old token goes on; the next refusal reads again.
             except Exception as error:  # noqa: BLE001 (as above)
-                _log.warning("The Northflank token could not be read again: %s", error)
+                _log.warning("The Northflank token could not be read again: %s", in_words(error))
                 return None
 
         made._token_again = token_again  # noqa: SLF001 (of the same class)

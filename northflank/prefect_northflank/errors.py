@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -9,6 +10,9 @@ from enum import Enum
 import httpx
 
 from prefect_northflank.fields import variables_named
+
+LONGEST_QUOTE = 2000
+"""Characters of Northflank's message that an error repeats."""
 
 
 class NorthflankError(Exception):
@@ -74,6 +78,17 @@ class MissingToken(ConfigurationError):
         )
 
 
+class BrokenToken(ConfigurationError):
+    """What should be the API token cannot be sent; it is not shown, the HTTP client's own error would show it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            what="Northflank API token",
+            why="it has a character that no token has, such as a line break",
+            remedy="copy it again, as one line, into the `credentials` block (or NORTHFLANK_API_TOKEN of the worker)",
+        )
+
+
 class NoAddress(ConfigurationError):
     """What should be Northflank's address is none."""
 
@@ -126,7 +141,7 @@ class TagForbidden(ConfigurationError):
         super().__init__(
             what=f"Northflank tag {tag}",
             why="jobs need it to inherit the restricted secret group of the same name; "
-            f"it is not there, and the token may not make it (Northflank: {said})",
+            f"it is not there, and the token may not make it (Northflank: {_quoted(said)})",
             remedy="give the token's API role Account > Platform > Tags: Create, "
             "or make the tag with a token that has it (`prefect-northflank init` makes that of a work pool)",
         )
@@ -174,6 +189,17 @@ class NotRecorded(NorthflankError):
         )
 
 
+class StartInDoubt(NorthflankError):
+    """A start that may have taken effect, whose job could not be looked at: another one might be a second container."""
+
+    def __init__(self, *, job: str, start: NorthflankError, look: NorthflankError) -> None:
+        super().__init__(
+            f"It is not known whether job {job} was started, so it is not started again. To the start: {start} "
+            f"To the question for its runs: {look} "
+            f"Fix: see in Northflank whether job {job} has a run before you run the flow again."
+        )
+
+
 class BuildFailed(NorthflankError):
     """A repository did not become an image, so there is nothing to run."""
 
@@ -206,7 +232,7 @@ class SenselessAnswer(NorthflankError):
 
 
 class ApiError(NorthflankError):
-    """Northflank answered with an error; `status` is the HTTP status."""
+    """Northflank answered with an error; `status` is the HTTP status, `message` all that it says."""
 
     remedy = "see the message of Northflank"
 
@@ -216,15 +242,16 @@ class ApiError(NorthflankError):
         self.path = path
         self.message = message
         super().__init__(
-            f"{method} {path}: Northflank answered {status} {message}. Fix: {self.remedy}."
+            f"{method} {path}: Northflank answered {status} {_quoted(message)}. Fix: {self.remedy}."
         )
 
     def without(self, secrets: Iterable[str]) -> ApiError:
         """Return the same error with every one of *secrets* in its message hidden."""
         message = self.message
         for secret in filter(None, secrets):
-            # Details are shown as Python shows a dictionary, in which a quote or a backslash is escaped.
-            for form in (secret, repr(secret)[1:-1]):
+            # In details, shown as Python shows a dictionary, and in JSON, quotes and backslashes are escaped.
+            as_json = [json.dumps(secret, ensure_ascii=it)[1:-1] for it in (True, False)]
+            for form in (secret, repr(secret)[1:-1], *as_json):
                 message = message.replace(form, "********")
         return type(self)(status=self.status, method=self.method, path=self.path, message=message)
 
@@ -338,6 +365,10 @@ ERROR_OF_STATUS: dict[int, type[ApiError]] = {
     422: Rejected,
     429: RateLimited,
 }
+
+
+def _quoted(message: str) -> str:
+    return message if len(message) <= LONGEST_QUOTE else f"{message[:LONGEST_QUOTE]} …"
 
 
 def error_for(*, status: int, method: str, path: str, message: str) -> ApiError:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from uuid import UUID
 
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, StateType
 
 from prefect_northflank.adoption import Company, is_ours
 from prefect_northflank.api import Job, Project
@@ -95,6 +95,7 @@ class Janitor:
     ) -> Sequence[str]:
         """Return the lasting jobs that no flow run to come is expected to use."""
         pool = await self._ledger.pool_id()
+        not_begun = {place_of(flow_run) for flow_run in latest if flow_run.start_time is None}
         left = {job.id for job in jobs if lasts(job.id, pool=pool)}
         found: list[str] = []
         for deployment in deployments:
@@ -106,7 +107,11 @@ class Janitor:
             used = {place_of(flow_run) for flow_run in flow_runs}
             # Those of earlier versions do not say whose they are; Prefect's records do.
             former = {it.id for it in jobs if lasted_before(it.id) and (project, it.id) in used}
-            found += [job for job in its_own | former if is_superseded((project, job), flow_runs)]
+            # A new one in which no flow run has begun has no place among them; people look there for the reason.
+            new = {job for job in its_own if (project, job) in not_begun - used}
+            found += [
+                job for job in (its_own - new) | former if is_superseded((project, job), flow_runs)
+            ]
         return found + [job for job in left if _without_deployment((project, job), latest, pool)]
 
     async def _retire(
@@ -120,9 +125,9 @@ class Janitor:
                     await self._give_up(client, project, job)
 
     async def _give_up(self, client: NorthflankClient, project: Project, job: str) -> None:
-        # It must not wait for the rate limit: by then a flow run may have been started in it.
+        # Not later, be it for the rate limit or after no answer: by then a flow run may have been started in it.
         with suppress(NotFound):
-            await client.delete_job(project, job, purpose=Purpose.MONITORING)
+            await client.at_once().delete_job(project, job, purpose=Purpose.MONITORING)
             self._logger.info("Deleted lasting job %s: it is not used any more.", job)
 
     async def _is_idle(self, client: NorthflankClient, place: Place) -> bool:
@@ -173,8 +178,12 @@ def _without_deployment(place: Place, latest: Sequence[FlowRun], pool: str) -> b
 
 
 def _may_use(flow_run: FlowRun, place: Place, pool: str) -> bool:
-    """Whether an unfinished flow run is in the job, or may be started in it: it is not said yet where it will be."""
-    to_be_seen = flow_run.infrastructure_pid is None and lasts(
-        place[1], pool=pool, served=_served(flow_run)
+    """Whether an unfinished flow run is in the job, or may be started in it: it is not said yet where it will be.
+
+    One that is Pending again after a retry still says where it was before.
+    """
+    to_be_seen = (
+        flow_run.infrastructure_pid is None or record_of(flow_run).state is StateType.PENDING
     )
-    return to_be_seen or place_of(flow_run) == place
+    serves = lasts(place[1], pool=pool, served=_served(flow_run))
+    return (to_be_seen and serves) or place_of(flow_run) == place

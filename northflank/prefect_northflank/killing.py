@@ -9,7 +9,7 @@ from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFoun
 from prefect_northflank.client import NorthflankClient
 from prefect_northflank.configuration import NorthflankJobConfiguration
 from prefect_northflank.connections import Connections
-from prefect_northflank.errors import MissingToken, NorthflankError, NotFound
+from prefect_northflank.errors import ConfigurationError, NorthflankError, NotFound
 from prefect_northflank.names import submission_of
 from prefect_northflank.pid import InfrastructurePid
 
@@ -26,7 +26,7 @@ async def kill(
     try:
         pid = InfrastructurePid.parse(infrastructure_pid)
         client = connections.account(configuration.access()).client
-    except (ValueError, MissingToken) as error:
+    except (ValueError, ConfigurationError) as error:
         raise InfrastructureNotAvailable(str(error)) from error
     try:
         running = [pid.run] if pid.run else await _runs_behind_intent(client, pid)

@@ -38,16 +38,22 @@ class Recurring:
             self._logger.debug("Still could not %s: %s", task, words)
             return
         known.add(_kind(error))
-        # The traceback of what passes is the HTTP client's; that of anything else shows where to look.
-        trace = None if isinstance(error, NorthflankError) or is_passing(error) else error
         self._logger.warning(
-            "Could not %s: %s. The worker goes on and tries again.", task, words, exc_info=trace
+            "Could not %s: %s. The worker goes on and tries again.",
+            task,
+            words,
+            exc_info=traceback_worth_reading(error),
         )
 
     def passed(self, task: str) -> None:
         """Say that *task* succeeds again, if it has not."""
         if self._known.pop(task, None):
             self._logger.info("Could %s again.", task)
+
+
+def traceback_worth_reading(error: BaseException) -> BaseException | None:
+    """Return *error* if its traceback shows where to look; that of what passes is the HTTP client's."""
+    return None if isinstance(error, NorthflankError) or is_passing(error) else error
 
 
 def in_words(error: BaseException) -> str:
@@ -62,7 +68,7 @@ def in_words(error: BaseException) -> str:
         return f"no answer ({type(error).__name__} {first})".replace(" )", ")")
     if is_passing(error):
         return f"an answer that makes no sense ({type(error).__name__}: {first})"
-    return f"{type(error).__name__}: {first}"
+    return f"{type(error).__name__}: {first}" if first else type(error).__name__
 
 
 def _kind(error: BaseException) -> object:

@@ -88,6 +88,8 @@ class Patience:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = monotonic
     told: set[object] = field(default_factory=set)
+    lost_with: NorthflankError | None = None
+    """The failure that has lasted too long: a call around the one that met it does not wait for it again."""
 
     async def through(self, call: Callable[[], Awaitable[T]]) -> T:
         """Return what *call* returns, made again while its failure may pass.
@@ -124,7 +126,7 @@ class Trouble:
             NorthflankError: *failure*, which never passes or has lasted too long.
         """
         patience = self._patience
-        if not isinstance(failure, PASSING):
+        if not isinstance(failure, PASSING) or failure is patience.lost_with:
             raise failure
         if isinstance(failure, (NotNow, RateLimited)):
             await self._wait_for_the_rate_limit(failure)
@@ -133,6 +135,7 @@ class Trouble:
         self._began = now if self._began is None else self._began
         left = self._began + patience.seconds - now
         if left <= 0:
+            patience.lost_with = failure
             raise failure
         self._tries += 1
         status = failure.status if isinstance(failure, ApiError) else None

@@ -13,7 +13,14 @@ from prefect_northflank.api import JobRun, Project, moment
 from prefect_northflank.budget import Purpose
 from prefect_northflank.builds import ensure_built, refused_for_want_of_a_build
 from prefect_northflank.client import NorthflankClient, is_ambiguous
-from prefect_northflank.errors import ApiError, BuildFailed, NorthflankError, NotFound, TakenOver
+from prefect_northflank.errors import (
+    ApiError,
+    BuildFailed,
+    NorthflankError,
+    NotFound,
+    StartInDoubt,
+    TakenOver,
+)
 from prefect_northflank.job import JobRequest, digest
 from prefect_northflank.retry import Patience, Trouble
 
@@ -112,7 +119,11 @@ class Starter:
     async def _start_once(
         self, project: Project, request: JobRequest, ask: _Questions, patience: Patience
     ) -> JobRun:
-        """Ask for a run once; where the answer tells nothing, return the run if there is one."""
+        """Ask for a run once; where the answer tells nothing, return the run if there is one.
+
+        Raises:
+            StartInDoubt: the answer tells nothing, and whether there is a run cannot be seen.
+        """
         began = datetime.now(timezone.utc)
         try:
             with refused_for_want_of_a_build(request):
@@ -122,7 +133,10 @@ class Starter:
                 raise
             self._in_doubt.add((project, request.name))
             since = began - CLOCKS_DIFFER_BY
-            found = await self._find(project, request, ask.claimed, patience, since=since)
+            try:
+                found = await self._find(project, request, ask.claimed, patience, since=since)
+            except NorthflankError as unseen:
+                raise StartInDoubt(job=request.name, start=failure, look=unseen) from failure
             if found is None:
                 raise
             return found

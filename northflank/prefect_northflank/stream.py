@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import TypeAlias
 from urllib.parse import urlencode
@@ -14,7 +14,8 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from prefect_northflank.access import Access
-from prefect_northflank.api import LogLine
+from prefect_northflank.api import LogLine, items
+from prefect_northflank.errors import SenselessAnswer
 from prefect_northflank.excerpt import CONTAINERS_AT_FULL_RATE, Allowance, Excerpt, WholeLines
 from prefect_northflank.own_lines import NewLines
 from prefect_northflank.pid import InfrastructurePid
@@ -45,9 +46,12 @@ class Streams:
 
     @asynccontextmanager
     async def of(
-        self, access: Access, pid: InfrastructurePid, *, logger: Log
+        self, access: Callable[[], Access], pid: InfrastructurePid, *, logger: Log
     ) -> AsyncIterator[None]:
-        """Copy the run's output to *logger* while the block runs. Streaming never fails the block."""
+        """Copy the run's output to *logger* while the block runs. Streaming never fails the block.
+
+        *access* is asked for each connection: the token may have been replaced since the last.
+        """
         if self._open >= MOST_STREAMS or pid.run is None:
             yield
             return
@@ -63,7 +67,9 @@ class Streams:
             await asyncio.gather(task, return_exceptions=True)
 
 
-async def _copy(access: Access, pid: InfrastructurePid, excerpt: Excerpt, logger: Log) -> None:
+async def _copy(
+    access: Callable[[], Access], pid: InfrastructurePid, excerpt: Excerpt, logger: Log
+) -> None:
     """Copy what the log does not have yet, as much as may be, until the API closes the stream for good."""
     whole_lines, new_lines = WholeLines(), NewLines()
     try:
@@ -80,17 +86,19 @@ def _write(texts: Sequence[str], logger: Log) -> None:
         logger.info("%s", text)
 
 
-async def _follow(access: Access, pid: InfrastructurePid, logger: Log) -> AsyncIterator[LogLine]:
+async def _follow(
+    access: Callable[[], Access], pid: InfrastructurePid, logger: Log
+) -> AsyncIterator[LogLine]:
     """Yield lines until the API closes the stream for good; a dropped connection is opened again where it was."""
     last, told = "", False
     while True:
         try:
-            async for line in _tail(access, pid):
+            async for line in _tail(access(), pid):
                 if line.at < last:
                     continue
                 last = line.at
                 yield line
-        except (WebSocketException, OSError, TimeoutError, ValueError) as error:
+        except (WebSocketException, OSError, TimeoutError, ValueError, SenselessAnswer) as error:
             if not told:
                 logger.info("The container's output is not copied for the moment: %r", error)
             told = True
@@ -115,4 +123,4 @@ async def _tail(access: Access, pid: InfrastructurePid) -> AsyncIterator[LogLine
 def _lines(message: object) -> Sequence[LogLine]:
     if not isinstance(message, dict) or message.get("type") != "log-lines":
         return ()
-    return tuple(LogLine.parse(item) for item in message.get("data") or ())
+    return tuple(map(LogLine.parse, items(message.get("data") or [], "log lines")))

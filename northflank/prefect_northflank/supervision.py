@@ -71,7 +71,7 @@ class Supervisor:
         while True:
             ending = await self._unless_it_was_over(order, await self._watch(order, pid, log), log)
             tell_of_end(order.configuration, pid, ending)
-            really = None if self._has_lost(ending) else await self._really(order, pid, ending)
+            really = None if self._has_lost(ending) else await self._really(order, pid, ending, log)
             if really is None:
                 return pid, ending
             log.info("The flow run is executed by job run %s, whatever was recorded.", really.run)
@@ -79,16 +79,21 @@ class Supervisor:
             pid = really
 
     async def _really(
-        self, order: Order, pid: InfrastructurePid, ending: Ending
+        self, order: Order, pid: InfrastructurePid, ending: Ending, log: Log
     ) -> InfrastructurePid | None:
         """Return the job run that executes the flow run if the record misled the watch; None if it has ended."""
+        patience = self.connections.patience(log.warning)
         client = self.connections.account(order.configuration.access()).client
         search = Search(client=client, ledger=self.ledger, gated=order.configuration.gated)
         match ending.fate:
             case Fate.NEVER_BEGAN | Fate.DIED:
-                return await search.executing(order.flow_run, pid, ending.run)
+                return await patience.through(
+                    lambda: search.executing(order.flow_run, pid, ending.run)
+                )
             # What an earlier worker wished to record may arrive after what we have recorded.
-            case Fate.SUPERSEDED if await search.is_executed_by(order.flow_run, pid):
+            case Fate.SUPERSEDED if await patience.through(
+                lambda: search.is_executed_by(order.flow_run, pid)
+            ):
                 return pid
             case _:
                 return None
@@ -153,5 +158,6 @@ class Supervisor:
         )
         if not order.configuration.stream_output:
             return await watching
-        async with self.streams.of(access, pid, logger=log):
+        client = self.connections.account(access).client
+        async with self.streams.of(client.access, pid, logger=log):
             return await watching

@@ -27,7 +27,7 @@ from prefect_northflank.killing import kill
 from prefect_northflank.ledger import PrefectLedger
 from prefect_northflank.patience import asked_again, is_passing, read_critically
 from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.recurring import Recurring
+from prefect_northflank.recurring import Recurring, in_words, traceback_worth_reading
 from prefect_northflank.submission import Before, Order, Submitter
 from prefect_northflank.supervision import Supervisor
 from prefect_northflank.tempo import Tempo
@@ -81,6 +81,7 @@ class NorthflankWorker(
             configuration_of=self._configuration_of,
             connections=self.connections,
             adopt=self._adopt,
+            has_room=lambda: self._limiter is None or self._limiter.available_tokens > 0,
             start=self._start_unwatched,
             sign=self._give_worker_labels_to_flow_run,
         )
@@ -172,7 +173,7 @@ class NorthflankWorker(
     ) -> BaseWorkerResult | Exception:
         """Submit a flow run and see it through; what the base worker does not capture is its end, not the worker's."""
         try:
-            return await super()._submit_run_and_capture_errors(flow_run, task_status)
+            result = await super()._submit_run_and_capture_errors(flow_run, task_status)
         except (Exception, PrefectSignal) as error:  # noqa: BLE001 (it would end the worker)
             self._recurring.met("see flow runs through", error)
             escaped = error if isinstance(error, Exception) else RuntimeError(str(error))
@@ -180,6 +181,8 @@ class NorthflankWorker(
                 with suppress(RuntimeError):  # it was reported as started before
                     task_status.started(escaped)
             return escaped
+        self._recurring.passed("see flow runs through")
+        return result
 
     async def _submit_scheduled_flow_runs(
         self, flow_run_response: list[WorkerFlowRunResponse]
@@ -230,24 +233,25 @@ class NorthflankWorker(
         """
         taken = await super()._propose_pending_state(flow_run)
         if not taken:
-            await self._put_back(flow_run)
+            # If Prefect does not answer now, its next offer of the flow run asks again.
+            with self._recurring.survived("see whether flow runs were over before they were taken"):
+                await self._put_back(flow_run)
         return taken
 
     async def _propose_crashed_state(
         self, flow_run: FlowRun, message: str, client: PrefectClient | None = None
     ) -> None:
-        """Say that the flow run could not be started, unless it had ended before this worker's request arrived."""
-        if not await self._put_back(flow_run):
-            await super()._propose_crashed_state(flow_run, message, client)
+        """Say that the flow run could not be started, unless it had ended before this worker's request arrived.
+
+        Where that cannot be seen it stays Pending, for Crashed would hide how it had ended; the caretaker finds it.
+        """
+        with self._recurring.survived("see whether flow runs were over before they were taken"):
+            if not await asked_again(lambda: self._put_back(flow_run)):
+                await super()._propose_crashed_state(flow_run, message, client)
 
     async def _put_back(self, flow_run: FlowRun) -> bool:
         """Give the flow run its final state back if a late request of ours has covered it; whether it has."""
-        try:
-            ended = await self.ledger.put_back(flow_run.id)
-        # What Prefect does not answer now, the search for unwatched flow runs will ask again.
-        except httpx.HTTPError as error:
-            self._logger.debug("Flow run %s was not looked at: %s", flow_run.id, error)
-            return False
+        ended = await self.ledger.put_back(flow_run.id)
         if ended is not None:
             self.get_flow_run_logger(flow_run).info(
                 "%s", LongOver(flow_run=flow_run.name, state=ended.name or "")
@@ -277,7 +281,8 @@ class NorthflankWorker(
         with self._holding(flow_run.id), self._leaving_it_to_others(flow_run):
             return await self._run(flow_run, configuration, task_status)
         if task_status is not None:
-            task_status.started(None)
+            with suppress(RuntimeError):  # it was reported as started before
+                task_status.started(None)
         return NorthflankWorkerResult(identifier="", status_code=0)
 
     async def _run(
@@ -362,8 +367,13 @@ class NorthflankWorker(
             except TakenOver as taken:
                 log.info("%s", taken)
             # An adopted run has no submitter to hand the error to; it must not end the worker.
-            except Exception:
-                log.exception("Lost sight of job run %s.", pid.run)
+            except Exception as error:
+                log.error(  # noqa: TRY400 (not every traceback is worth reading)
+                    "Lost sight of job run %s: %s",
+                    pid.run,
+                    in_words(error),
+                    exc_info=traceback_worth_reading(error),
+                )
 
     def _start_unwatched(self, flow_run: FlowRun, before: Before) -> bool:
         """Start a flow run whose worker died before it could, if this worker's --limit has room; else somebody later."""

@@ -142,7 +142,7 @@ def test_a_container_that_floods_its_log_is_copied_in_part_and_the_log_says_so(a
         run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
         access = Access(token=answers.token, base_url=answers.base_url)
         pid = InfrastructurePid(project=P, job=asked.name, run=run.id)
-        async with Streams().of(access, pid, logger=logging.getLogger("flood")):
+        async with Streams().of(lambda: access, pid, logger=logging.getLogger("flood")):
             await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
         return pid
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prefect_northflank import patience as patience_module
 from prefect_northflank.access import Access
 from prefect_northflank.budget import RateBudget
 from prefect_northflank.client import NorthflankClient
@@ -89,3 +90,9 @@ def told() -> list[str]:
 def patience(time: Time, told: list[str]) -> Patience:
     """Of ten minutes, in which time passes when somebody sleeps."""
     return Patience(seconds=600, tell=told.append, sleep=time.sleep, clock=time)
+
+
+@pytest.fixture
+def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prefect is asked again at once."""
+    monkeypatch.setattr(patience_module, "FIRST_WAIT_SECONDS", 0.0)

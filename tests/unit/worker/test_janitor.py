@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from dataclasses import dataclass
+from datetime import datetime, timezone
 from uuid import UUID, uuid4
 
 import httpx
+import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect_northflank.adoption import Company
 from prefect_northflank.janitor import Janitor
+from prefect_northflank.names import lasting_job
 
 OVER = State(type=StateType.COMPLETED, name="Completed")
 IN_BOTH = [
@@ -57,3 +61,88 @@ def test_a_project_that_is_gone_keeps_no_job_of_another_from_being_deleted(clien
 
     assert wire.calls[-1] == f"DELETE /v1/projects/demo/jobs/{job}"
     assert "Could not tidy project deleted" in caplog.text
+
+
+NIGHTLY = uuid4()
+FORMER, NEW = (
+    lasting_job("etl", pool="pool", served=str(NIGHTLY), settings=it) for it in ("former", "new")
+)
+
+
+def of_nightly(job: str, state: StateType, *, began: bool = True) -> FlowRun:
+    return FlowRun(
+        flow_id=uuid4(),
+        deployment_id=NIGHTLY,
+        state=State(type=state),
+        infrastructure_pid=f"-:demo:{job}:r1",
+        start_time=datetime.now(timezone.utc) if began else None,
+    )
+
+
+@dataclass
+class Nightly(Ledger):
+    """Prefect's records of a deployment's flow runs, newest first."""
+
+    flow_runs: list[FlowRun]
+
+    async def latest(self):
+        return self.flow_runs
+
+    async def deployments(self):
+        return [NIGHTLY]
+
+    async def begun(self, _):
+        return [it for it in self.flow_runs if it.start_time]
+
+    async def of_pool(self, _):
+        return ()
+
+    async def unfinished(self):
+        return [it for it in self.flow_runs if it.state.type is StateType.PENDING]
+
+
+@pytest.fixture
+def deleted(client, wire):
+    """Let a janitor go round; return the lasting jobs it asked Northflank to delete, each time it did."""
+
+    def deleted(*flow_runs, answer=lambda: httpx.Response(200, json={"data": {}})):
+        def northflank(request):
+            if request.method == "DELETE":
+                return answer()
+            listed = {"jobs": [{"id": it, "name": it} for it in (FORMER, NEW)], "runs": []}
+            return httpx.Response(200, json={"data": listed})
+
+        async def client_of(_):
+            return client
+
+        wire.answer = northflank
+        janitor = Janitor(
+            ledger=Nightly(list(flow_runs)), client_of=client_of, logger=logging.getLogger("test")
+        )
+        asyncio.run(janitor.round(Company(me="me", online=(), in_hand=())))
+        return [it.rpartition("/")[2] for it in wire.calls if it.startswith("DELETE")]
+
+    return deleted
+
+
+IN_FORMER = of_nightly(FORMER, StateType.COMPLETED)
+IN_NEW = of_nightly(NEW, StateType.COMPLETED)
+
+
+def test_a_superseded_lasting_job_is_deleted(deleted):
+    assert deleted(IN_NEW, IN_FORMER) == [FORMER]
+
+
+def test_a_superseded_lasting_job_is_not_deleted_a_second_time_after_no_answer(deleted):
+    """By then a flow run may have been started in it."""
+    assert deleted(IN_NEW, IN_FORMER, answer=lambda: httpx.ReadTimeout("slow")) == [FORMER]
+
+
+def test_a_lasting_job_stays_while_a_retry_may_be_started_in_it(deleted):
+    """Its record says where it was before, until the worker writes where it is going to start it."""
+    assert deleted(of_nightly(NEW, StateType.PENDING), IN_FORMER) == []
+
+
+def test_a_new_lasting_job_in_which_no_flow_run_has_begun_stays(deleted):
+    """It is no former one, and has the log that says why."""
+    assert deleted(of_nightly(NEW, StateType.CRASHED, began=False), IN_FORMER) == []

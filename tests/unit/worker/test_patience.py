@@ -19,7 +19,6 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
-from prefect_northflank import patience as patience_module
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.patience import TRIES, asked_again, is_passing, read_critically
 from pydantic import ValidationError
@@ -88,11 +87,6 @@ def test_what_does_not_pass_is_raised(troubles, asked, time):
     with pytest.raises((httpx.HTTPStatusError, ObjectNotFound)):
         asyncio.run(asked_again(busy, sleep=time.sleep))
     assert busy.asked == asked
-
-
-@pytest.fixture
-def no_waiting(monkeypatch):
-    monkeypatch.setattr(patience_module, "FIRST_WAIT_SECONDS", 0.0)
 
 
 @pytest.mark.parametrize("failures", [3, 99])

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from datetime import datetime, timedelta, timezone
+from functools import partial
 from uuid import UUID, uuid4
 
 import anyio
 import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
-from prefect.client.schemas.objects import FlowRun
+from prefect.client.schemas.objects import FlowRun, State, StateType, WorkPool
 from prefect.exceptions import Abort, Pause
 from prefect.settings import (
     PREFECT_CLIENT_MAX_RETRIES,
     PREFECT_LOGGING_TO_API_ENABLED,
     temporary_settings,
 )
-from prefect_northflank import NorthflankWorker
-from prefect_northflank.errors import error_for
+from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
+from prefect_northflank.api import Project
+from prefect_northflank.caretaker import Caretaker, Hands
+from prefect_northflank.connections import Connections
+from prefect_northflank.errors import TakenOver, error_for
 from prefect_northflank.patience import read_critically
+from prefect_northflank.pid import InfrastructurePid
 from prefect_northflank.recurring import Recurring
+from prefect_northflank.tempo import Tempo
 
 FLOW_RUN = FlowRun(id=UUID(int=1), flow_id=UUID(int=2), name="amber-bat")
 ANSWERS = {
@@ -89,6 +96,129 @@ def test_no_answer_of_prefect_ends_a_loop_or_a_task_of_the_worker(answer, caplog
     # A 404 is Prefect's word for a pool, or a flow run, that is not there.
     assert len(said) == len(set(said)) <= 4
     assert "Could not send Prefect a heartbeat" in said or answer == "404 of a proxy"
+
+
+@pytest.mark.parametrize(
+    "answer", ["401", "422", "a page", "cut off", "another shape", "nested without end"]
+)
+def test_no_answer_of_prefect_to_what_could_not_be_started_ends_the_worker(answer, no_waiting):
+    async def scenario(worker: NorthflankWorker) -> None:
+        await worker._propose_pending_state(FLOW_RUN)  # noqa: SLF001 (Prefect's hook)
+        await worker._propose_crashed_state(FLOW_RUN, "no block")  # noqa: SLF001 (as above)
+
+    of_a_worker(ANSWERS[answer], scenario)
+
+
+@pytest.mark.parametrize("answer", ["401", "a page", "another shape"])
+def test_a_watch_that_prefect_does_not_let_begin_ends_in_a_line(answer, no_waiting, caplog):
+    """An HTTP client's traceback in the flow's log tells people nothing."""
+    pid = InfrastructurePid(project=Project(id="demo"), job="j", run="r1")
+
+    async def scenario(worker: NorthflankWorker) -> None:
+        worker._work_pool = WorkPool(name="nf", type="northflank", default_queue_id=uuid4())  # noqa: SLF001 (as the first heartbeat)
+        await worker._see_adopted_through(FLOW_RUN, pid)  # noqa: SLF001 (what the caretaker starts)
+
+    of_a_worker(ANSWERS[answer], scenario)
+
+    (lost,) = [it for it in caplog.records if "Lost sight of job run r1: " in it.getMessage()]
+    assert not lost.exc_info
+
+
+class TwoUnwatched:
+    """Prefect's records of two flow runs of a worker that is gone."""
+
+    def __init__(self, state: StateType) -> None:
+        self.state = state
+
+    async def covered(self, _):
+        return None
+
+    async def unfinished(self):
+        found = State(type=self.state, timestamp=datetime.now(timezone.utc) - timedelta(hours=1))
+        intent = "-:demo:etl-0123abcd:"
+        return [
+            FlowRun(id=UUID(int=it), flow_id=UUID(int=9), state=found, infrastructure_pid=intent)
+            for it in (1, 2)
+        ]
+
+    async def online_workers(self):
+        return ()
+
+    async def latest(self):
+        return ()
+
+    async def deployments(self):
+        return ()
+
+
+def test_what_keeps_the_caretaker_from_a_flow_run_is_one_line_for_each(caplog):
+    async def down(_):
+        raise error_for(status=502, method="GET", path="/jobs", message="Bad Gateway")
+
+    hands = Hands(
+        name="me",
+        in_hand=tuple,
+        configuration_of=down,
+        connections=Connections(tempo=Tempo(), logger=logging.getLogger("test")),
+        adopt=pytest.fail,
+        has_room=lambda: True,
+        start=pytest.fail,
+        sign=pytest.fail,
+    )
+    at_once = Tempo(adopt_seconds=0.001)
+    caretaker = Caretaker(
+        hands,
+        ledger=TwoUnwatched(StateType.RUNNING),
+        tempo=at_once,
+        logger=logging.getLogger("test"),
+    )
+
+    async def scenario() -> None:
+        for _ in range(3):
+            await caretaker.round()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(scenario())
+
+    assert len(caplog.records) == 2
+    assert not any(it.exc_info for it in caplog.records)
+
+
+def test_a_worker_without_room_spends_no_call_on_flow_runs_that_it_cannot_start(caplog):
+    """They may be hundreds, round after round."""
+    hands = Hands(
+        name="me",
+        in_hand=tuple,
+        configuration_of=pytest.fail,
+        connections=Connections(tempo=Tempo(), logger=logging.getLogger("test")),
+        adopt=pytest.fail,
+        has_room=lambda: False,
+        start=pytest.fail,
+        sign=pytest.fail,
+    )
+    ledger = TwoUnwatched(StateType.PENDING)
+
+    asyncio.run(
+        Caretaker(hands, ledger=ledger, tempo=Tempo(), logger=logging.getLogger("test")).round()
+    )
+
+    assert caplog.records == []
+
+
+def test_a_flow_run_left_to_another_worker_after_its_start_is_reported_as_started_once(monkeypatch):
+    """Prefect's base worker would take the second report for a lost connection, and log a traceback."""
+
+    async def started_and_lost(_flow_run, _configuration, task_status):
+        task_status.started("pid")
+        raise TakenOver(job="j")
+
+    async def scenario(worker: NorthflankWorker) -> None:
+        monkeypatch.setattr(worker, "_run", started_and_lost)
+        assert worker._runs_task_group is not None  # noqa: SLF001 (set above)
+        run = partial(worker.run, FLOW_RUN, NorthflankJobConfiguration())
+        assert await worker._runs_task_group.start(lambda *, task_status: run(task_status)) == "pid"  # noqa: SLF001
+
+    of_a_worker(ANSWERS["401"], scenario)
 
 
 @pytest.mark.parametrize("answer", ["a page", "cut off", "another shape", "another encoding"])

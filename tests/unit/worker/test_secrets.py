@@ -111,6 +111,26 @@ def test_no_error_shows_a_secret_that_northflank_quotes(client, wire):
     assert "pnu_1" not in shown
 
 
+@pytest.mark.parametrize(
+    "shown",
+    [lambda body: body, json.dumps, lambda body: json.dumps(body, ensure_ascii=False)],
+    ids=["details", "as JSON", "as JSON of a browser"],
+)
+def test_no_error_shows_a_part_of_a_secret_longer_than_its_quote(shown, client, wire):
+    """A key of several lines: cut off first, it would not be recognised."""
+    wire.answer = lambda request: httpx.Response(
+        409 if request.url.path.endswith("/tags") else 400,
+        json={"error": {"message": "Invalid", "details": shown(json.loads(request.content))}},
+    )
+    secret = {"KEY": 'é"\n' + "SECRET" * 1000}
+
+    with pytest.raises(Rejected) as refused:
+        asyncio.run(SecretGroups(client).tag_for(P, pool="nf", secret=secret, identity=""))
+
+    assert "KEY" in str(refused.value)
+    assert "SECRET" not in "".join(traceback.format_exception(refused.value))
+
+
 def test_nothing_secret_needs_no_group(client, wire):
     assert asyncio.run(SecretGroups(client).tag_for(P, pool="nf", secret={}, identity="")) is None
     assert wire.calls == []

@@ -6,7 +6,7 @@ import asyncio
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
@@ -14,7 +14,15 @@ from prefect_northflank.access import Access
 from prefect_northflank.api import Project
 from prefect_northflank.budget import RateBudget
 from prefect_northflank.client import NorthflankClient
-from prefect_northflank.errors import ApiError, NorthflankError, NotFound, Rejected, TakenOver
+from prefect_northflank.errors import (
+    ApiError,
+    NorthflankError,
+    NotFound,
+    Rejected,
+    ServerFailed,
+    StartInDoubt,
+    TakenOver,
+)
 from prefect_northflank.job import JobRequest
 from prefect_northflank.retry import Patience
 from prefect_northflank.start import Starter, unclaimed
@@ -334,6 +342,18 @@ def test_a_list_of_runs_that_makes_no_sense_does_not_say_that_nothing_was_starte
     assert northflank.inner.jobs["single"] == [run.id]
 
 
+@pytest.mark.parametrize("request_", [SINGLE, LASTING])
+def test_a_start_in_doubt_is_not_made_again_when_its_runs_cannot_be_seen(request_, patience, time):
+    """Not seeing a run within the patience is not seeing that there is none; the job stays, for it may run."""
+    northflank = Troubled(refusal(502), time, "GET", passes_at=700)
+    northflank.inner.plan = ["503 after"]
+
+    with pytest.raises(StartInDoubt, match=r"answered 503 .* answered 502 .* has a run before"):
+        start(northflank, patience, request_)
+
+    assert northflank.inner.jobs[request_.name] == ["run-0"]
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [(401, "put a valid API token"), (403, "Run Job"), (409, "rename one of the two")],
@@ -349,6 +369,16 @@ def test_trouble_that_outlasts_the_patience_fails_with_its_own_remedy(
 
     assert 600 <= time.now < 700
     assert not northflank.inner.jobs.get("single")
+
+
+def test_trouble_with_the_builds_of_a_job_is_waited_for_once(patience, time):
+    """The wait for a build has the whole patience; the start around it does not begin another one."""
+    of_a_repository = replace(SINGLE, body={"name": "single", "deployment": {"vcs": {}}})
+
+    with pytest.raises(ServerFailed):
+        start(Troubled(refusal(502), time, "GET", passes_at=1e9), patience, of_a_repository)
+
+    assert 600 <= time.now < 700
 
 
 def test_what_will_not_pass_is_not_waited_for(patience, time, told):

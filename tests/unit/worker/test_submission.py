@@ -157,11 +157,16 @@ PENDING = State(id=uuid4(), type=StateType.PENDING, name="Pending")
 NO_SLOT_YET = State(id=uuid4(), type=StateType.SCHEDULED, name="AwaitingConcurrencySlot")
 
 
-def asked_for(*states, ask):
-    """Let a worker *ask* Prefect for a state of a flow run with this history; return the states asked for, by name."""
-    asked = []
+def asked_for(*states, ask, trouble=()):
+    """Let a worker *ask* Prefect for a state of a flow run with this history; return the states asked for, by name.
+
+    Asked for the history, Prefect answers *trouble* first.
+    """
+    asked, before = [], list(trouble)
 
     def server(request: httpx.Request) -> httpx.Response:
+        if request.method == "GET" and before:
+            return before.pop(0)
         if request.method == "GET":
             return httpx.Response(200, json=[it.model_dump(mode="json") for it in states])
         asked.append(json.loads(request.content)["state"]["name"])
@@ -185,6 +190,17 @@ def test_a_flow_run_that_was_over_is_not_reported_as_one_that_could_not_be_start
 
     assert asked_for(COMPLETED, PENDING, ask=ask) == ["Completed"]
     assert asked_for(NO_SLOT_YET, PENDING, ask=ask) == ["Crashed"]
+
+
+@pytest.mark.parametrize(("times", "asked"), [(3, ["Completed"]), (99, [])])
+def test_a_flow_run_is_not_crashed_before_prefect_says_that_it_was_not_over(
+    times, asked, no_waiting
+):
+    async def ask(worker):
+        await worker._propose_crashed_state(FLOW_RUN, "its block is gone")  # noqa: SLF001 (Prefect's hook)
+
+    trouble = [httpx.Response(401)] * times
+    assert asked_for(COMPLETED, PENDING, ask=ask, trouble=trouble) == asked
 
 
 def test_a_flow_run_that_was_over_does_not_wait_for_a_slot_of_its_deployment():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from dataclasses import dataclass, field, replace
+from functools import partial
 from uuid import UUID, uuid4
 
 import httpx
@@ -42,7 +43,15 @@ class Ledger:
     """Whether the container of r1 has passed its gate."""
     misled: bool = False
     """Whether an earlier worker's record is yet to arrive."""
+    refusals: int = 0
+    """How often Northflank refuses the token once the states have been read."""
     written: list[str] = field(default_factory=list)
+    _states_read: bool = False
+
+    def refuses(self) -> bool:
+        refused = self._states_read and self.refusals > 0
+        self.refusals -= refused
+        return refused
 
     async def records(self, flow_run_ids):
         record = Record(
@@ -57,6 +66,7 @@ class Ledger:
         return dict.fromkeys(flow_run_ids, record)
 
     async def states(self, _):
+        self._states_read = True
         passed = State(type=StateType.PENDING, name=PASSED, message="etl-0123abcd-aaaa-x7k2p")
         return [State(type=StateType.PENDING, name=CLAIMED), *([passed] if self.passed else [])]
 
@@ -82,7 +92,9 @@ class Ledger:
 def seen_through(wire):
     """See the flow run through with *ledger*; return what was written into it, and the calls to Northflank."""
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def answer(request: httpx.Request, ledger: Ledger) -> httpx.Response:
+        if ledger.refuses():
+            return httpx.Response(401, json={"error": {"message": "invalid token"}})
         if request.method == "PUT":
             return httpx.Response(400, json={"error": {"message": "no such plan"}})
         if request.method == "DELETE":
@@ -91,7 +103,7 @@ def seen_through(wire):
         return httpx.Response(200, json={"data": {"runs": [run], **run}})
 
     def seen_through(ledger):
-        wire.answer = answer
+        wire.answer = partial(answer, ledger=ledger)
         configuration = NorthflankJobConfiguration(
             credentials={"api_token": "t"},
             project_id="demo",
@@ -151,5 +163,11 @@ def test_a_flow_run_is_cancelled_though_its_job_run_may_not_be_aborted(seen_thro
 
 def test_a_record_that_arrives_late_does_not_end_the_watch_over_the_run_that_executes(seen_through):
     written, _ = seen_through(Ledger(StateType.RUNNING, misled=True))
+
+    assert written == [str(PID)]
+
+
+def test_a_token_refused_once_does_not_end_the_watch_over_the_run_that_executes(seen_through):
+    written, _ = seen_through(Ledger(StateType.RUNNING, misled=True, refusals=1))
 
     assert written == [str(PID)]

@@ -38,7 +38,7 @@ from prefect_northflank.checks import (
     tag_can_be_had,
 )
 from prefect_northflank.connections import Connections
-from prefect_northflank.errors import MissingToken
+from prefect_northflank.errors import BrokenToken, MissingToken
 
 FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
 PID = "-:demo:j:r1"
@@ -244,6 +244,21 @@ def test_the_token_is_read_from_the_environment_when_the_block_has_none(variable
 def test_no_token_anywhere_is_an_error_with_the_remedy():
     with pytest.raises(MissingToken, match="northflank-creds"):
         Northflank().access({})
+
+
+def test_a_token_of_blanks_is_none():
+    with pytest.raises(MissingToken):
+        Northflank(api_token=" \n").access({})
+
+
+@pytest.mark.parametrize("token", ["nf-\nsecret", "nf-\x00secret", "nf-sécret"])
+def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token):
+    """The HTTP client names the whole header in its error, which would go to the flow run's log."""
+    with pytest.raises(BrokenToken) as refused:
+        Northflank(api_token=token).access({})
+
+    assert "copy it again" in str(refused.value)
+    assert "cret" not in str(refused.value)
 
 
 def test_the_token_is_in_no_text_of_the_block():
