@@ -1,7 +1,7 @@
 """The errors a user can meet, and how each is worded: where, what, why, what to do.
 
 MetaflowPrefectError
-├── UnsupportedFlow        the flow uses what we cannot honour (all findings at once)
+├── UnsupportedFlow        the flow uses what we cannot honor (all findings at once)
 ├── OutputRefused          `create` would have to overwrite or invent something
 ├── StaleGeneratedFile     the generated file does not fit the runtime or the flow beside it
 ├── SettingRefused         a setting has a value that we do not know
@@ -34,7 +34,7 @@ class MetaflowPrefectError(Exception):
 
 @dataclass(frozen=True, kw_only=True)
 class Finding:
-    """One feature of one step (or of the flow) that cannot be honoured."""
+    """One feature of one step (or of the flow) that cannot be honored."""
 
     where: str
     feature: str
@@ -54,7 +54,7 @@ class UnsupportedFlow(MetaflowPrefectError):
         self.findings = findings
         listed = "\n".join(str(finding) for finding in findings)
         count = f"{len(findings)} feature{'s' if len(findings) > 1 else ''}"
-        super().__init__(f"{flow} uses {count} that can't be honoured on Prefect:\n{listed}")
+        super().__init__(f"{flow} uses {count} that can't be honored on Prefect:\n{listed}")
 
 
 class OutputRefused(MetaflowPrefectError):

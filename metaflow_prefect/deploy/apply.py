@@ -45,17 +45,23 @@ def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Po
     )
     known = ", ".join(sorted(pools)) or "none"
     if chosen is None:
+        make = "" if pools else f", after {_making('POOL')}"
         raise DeploymentRefused(
             f"No work pool is named; nothing was created (pools on this server: {known}).",
-            fix="name one with --work-pool",
+            fix=f"name one with --work-pool{make}",
         )
     if chosen not in pools:
         raise DeploymentRefused(
             f"There is no work pool {chosen!r}; nothing was created (pools on this server: {known}).",
-            fix=f"{prefects('work-pool', 'create', '--type', 'northflank', chosen)}    (or --type process, to run on workers' machines)",
+            fix=_making(chosen),
         )
     found = pools[chosen]
     return Pool(name=chosen, type=str(found.type), template=found.base_job_template)
+
+
+def _making(pool: str) -> str:
+    command = prefects("work-pool", "create", "--type", "northflank", pool)
+    return f"{command}    (or --type process, to run on workers' machines)"
 
 
 def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | None) -> Deployed:

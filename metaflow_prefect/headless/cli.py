@@ -119,7 +119,7 @@ def down() -> None:
         click.echo(f"stopping {', '.join(_services(layout))}", err=True)
     left_over = stack.take_down(layout)
     if left_over:
-        click.echo(f"ended {left_over} processes of flow runs")
+        click.echo(report.ended(left_over, had_supervisor=ran))
     click.echo("stopped" if ran or left_over else "nothing was running")
 
 

@@ -156,6 +156,14 @@ def welcome(settings: Settings, record: Record) -> str:
     return "\n".join(lines)
 
 
+def ended(number: int, *, had_supervisor: bool) -> str:
+    """Say what `down` has ended beside the services that the supervisor has stopped."""
+    processes = "1 process" if number == 1 else f"{number} processes"
+    # Without a supervisor the services themselves are among them.
+    whose = "of flow runs" if had_supervisor else "of the stack, which had lost its supervisor"
+    return f"ended {processes} {whose}"
+
+
 def _row(variable: Variable, value: Value) -> dict[str, str]:
     text = value.text or ""
     if variable.secret and value.origin is not Origin.DEFAULT:

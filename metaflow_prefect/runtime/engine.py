@@ -144,7 +144,7 @@ def run_step(label: str) -> None:
             task: Any = context.task  # as `_prefect_task` has made it
             session.board.tell(step, Change.RETRYING, task.retry_delay_seconds)
             if task.retry_delay_seconds:
-                logger.info("%s", _tried_again(label, task.retry_delay_seconds))
+                logger.info("%s", _tried_again(task.retry_delay_seconds))
         raise
     finally:
         reporter.identify(label, context.task_run.id, logger)
@@ -153,10 +153,10 @@ def run_step(label: str) -> None:
     events.step_finished(session.context.program, record.outcome.path, is_last=is_last)
 
 
-def _tried_again(label: str, seconds: float) -> str:
+def _tried_again(seconds: float) -> str:
     is_ours_to_start = OPTIONS.get() is not _NO_OPTIONS
     hint = f" ({pause.OPTION} SECONDS shortens the pause)" if is_ours_to_start else ""
-    return f"{label} is tried again in {duration(seconds)}{hint}."
+    return f"failed; it is tried again in {duration(seconds)}{hint}"
 
 
 def _show(logger: Any) -> Callable[[Stream, str], None]:

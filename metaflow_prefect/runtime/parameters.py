@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable
@@ -135,6 +136,16 @@ def _own_options() -> list[Any]:
     ]
 
 
+def _typed_default(parameter: Parameter) -> object:
+    """Return the default as one would type it, which is what `--help` shows."""
+    is_text = parameter.default is None or isinstance(parameter.default, str)
+    return (
+        parameter.default
+        if parameter.type is not Json or is_text
+        else json.dumps(parameter.default)
+    )
+
+
 def _summary(flow: Any) -> str:
     return str(flow.description or flow.name).partition("\n\nArgs:")[0]
 
@@ -151,7 +162,7 @@ def _option(parameter: Parameter) -> Any:
     return click.Option(
         (f"--{parameter.name}",),
         type=kind,
-        default=parameter.default,
+        default=_typed_default(parameter),
         required=parameter.required,
         help=parameter.help or None,
         show_default=parameter.default is not None,

@@ -14,6 +14,7 @@ from metaflow_prefect.errors import StepFailed
 
 _MARK = "metaflow_failed_step"
 _RETRY = "Retry %s/%s"
+_AT_ONCE = "immediately"
 _FINISHED = "Finished in state "
 
 
@@ -21,6 +22,7 @@ class Told(str, Enum):
     """What a line of Prefect's tells of a failed step."""
 
     RETRIED = "retried"
+    PUT_OFF = "put off"
     FAILED = "failed"
     ENDED = "ended"
 
@@ -42,7 +44,7 @@ def shorten(record: logging.LogRecord) -> bool:
     """Keep every line; one about a failed step without tracebacks, and with its text once."""
     failure = _failure(record)
     if failure is not None:
-        setattr(record, _MARK, Told.RETRIED if "Retry" in str(record.msg) else Told.FAILED)
+        setattr(record, _MARK, _told(record))
         record.exc_info = record.exc_text = None
         # The flow run's log has none of the task's own lines, which stand right above in the task's.
         is_whole = record.name.endswith("flow_runs")
@@ -55,6 +57,12 @@ def shorten(record: logging.LogRecord) -> bool:
         setattr(record, _MARK, Told.ENDED)
         record.msg = f"{_FINISHED}Failed()"
     return True
+
+
+def _told(record: logging.LogRecord) -> Told:
+    if _RETRY not in str(record.msg):
+        return Told.FAILED
+    return Told.RETRIED if record.getMessage().endswith(_AT_ONCE) else Told.PUT_OFF
 
 
 def _failure(record: logging.LogRecord) -> StepFailed | None:

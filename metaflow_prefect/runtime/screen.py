@@ -23,6 +23,8 @@ from metaflow_prefect.runtime.progress import Progress
 _REFRESHES_PER_SECOND = 4
 _OF_A_FAILED_STEP = {
     Told.RETRIED: "failed; it is tried again",
+    # Our own line says when.
+    Told.PUT_OFF: "",
     Told.FAILED: "failed",
     Told.ENDED: "",
 }

@@ -101,3 +101,10 @@ def test_what_goes_on_without_its_supervisor_is_said_with_what_to_do(record):
 def test_a_stack_whose_up_has_just_begun_is_starting(record):
     assert without_supervisor(None, (11,), being_started=True).verdict.value == "starting"
     assert without_supervisor(record, (), being_started=False).verdict.value == "not running"
+
+
+def test_what_down_ends_without_a_supervisor_is_not_called_processes_of_flow_runs():
+    assert report.ended(1, had_supervisor=True) == "ended 1 process of flow runs"
+    assert report.ended(3, had_supervisor=False) == (
+        "ended 3 processes of the stack, which had lost its supervisor"
+    )

@@ -62,6 +62,16 @@ def test_a_failed_attempt_is_one_line_its_own_error_is_above(prefects):
     assert shown(ended, path=prefects, task="train[3]", level=logging.ERROR) == []
 
 
+def test_a_retry_that_is_put_off_is_told_by_our_line_only_which_says_when(prefects):
+    error = StepFailed("Step train failed.\n  ten lines of it")
+    later = "Task run failed with exception: %r - Retry %s/%s will start %s"
+
+    assert shown(later, error, 1, 2, "60 second(s) from now", path=prefects, task="train[3]") == []
+    assert shown(later, error, 1, 2, "immediately", path=prefects, task="train[3]") == [
+        "!train[3] failed; it is tried again"
+    ]
+
+
 def test_in_a_plain_log_a_failure_has_no_traceback_of_ours_and_its_lines_once():
     error = StepFailed("Step train failed.\n  ten lines of it")
     raised = (StepFailed, error, None)
