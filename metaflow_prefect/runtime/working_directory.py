@@ -60,11 +60,17 @@ def brought_back(program: Program, here: Path, say: Callable[[str], None]) -> It
     if program.working_directory is None:
         yield
         return
-    code = Path(program.working_directory)
-    before = _files(code)
+    from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
+
+    code, local = Path(program.working_directory), here / DATASTORE_LOCAL_DIR
+    before, local_was_there = _files(code), local.exists()
     try:
         yield
     finally:
+        if not local_was_there:
+            # It is made for cards and local metadata (`prepare`); where a run has none, nothing is left behind.
+            with suppress(OSError):
+                local.rmdir()
         written = [path for path, when in _files(code).items() if before.get(path) != when]
         if written:
             folder = Path(tempfile.mkdtemp(prefix=f"{program.flow}-files-", dir=here))

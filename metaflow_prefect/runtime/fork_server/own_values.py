@@ -31,6 +31,22 @@ _TEMPFILE = "tempfile"
 _THROUGH = frozenset({"uuid", "secrets", "random", _TEMPFILE, "multiprocessing.process"})
 
 
+_SEED_BYTES = (16,)
+"""What NumPy draws for a generator without a seed (`SeedSequence` in numpy/random/bit_generator.pyx)."""
+
+
+def _is_numpys_seed(caller: FrameType, args: tuple[Any, ...]) -> bool:
+    """Say whether NumPy draws for a generator, which `randomness` seeds anew in each fork.
+
+    It does so by `secrets.randbits` from compiled code, which has no frame: the flow seems to have called.
+    """
+    return (
+        args == _SEED_BYTES
+        and caller.f_code.co_name == "getrandbits"
+        and "numpy.random" in sys.modules
+    )
+
+
 class Watch:
     """Notices who asks, from now to `end`."""
 
@@ -49,7 +65,8 @@ class Watch:
 
     def _watching(self, original: Any, what: str) -> Any:
         def watching(*args: Any, **options: Any) -> Any:
-            if self._is_the_flow(sys._getframe(1), what):  # noqa: SLF001  the way to see who calls
+            caller = sys._getframe(1)  # noqa: SLF001  the way to see who calls
+            if self._is_the_flow(caller, what) and not _is_numpys_seed(caller, args):
                 self._asked[what] = None
             return original(*args, **options)
 

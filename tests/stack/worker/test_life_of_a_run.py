@@ -302,9 +302,7 @@ def test_a_run_that_hits_its_deadline_is_crashed_with_that_reason_and_not_execut
         ),
     ],
 )
-def test_what_cannot_work_crashes_and_names_the_remedy(
-    served, prefect, job_variables, words
-):
+def test_what_cannot_work_crashes_and_names_the_remedy(served, prefect, job_variables, words):
     flow_run = prefect.trigger(served.deploy("hello", **job_variables))
     ended = prefect.wait_for(flow_run)
 
