@@ -111,9 +111,10 @@ class Session:
             python=sys.executable,
             flow_file=program.script,
             run_id=run_id,
-            datastore_root=datastore.root
-            if local_folder is None
-            else str(Path(datastore.root).absolute()),
+            # Steps may work in another folder than this process; the root of an object store is an address.
+            datastore_root=str(Path(datastore.root).absolute())
+            if program.datastore == "local"
+            else datastore.root,
             tags=(*program.tags, *options.tags),
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_written(program.config),
