@@ -9,7 +9,7 @@ from enum import Enum
 import httpx
 
 from metaflow_prefect.headless.record import Record
-from metaflow_prefect.headless.server_api import UNREACHABLE, Queue, ServerApi, answers
+from metaflow_prefect.headless.server_api import UNREACHABLE, Answer, Queue, ServerApi, answers, ask
 from metaflow_prefect.headless.supervisor import ProcessState, State
 
 #: How long a service may take to answer for the first time; as long as `up` waits by default.
@@ -41,7 +41,8 @@ class Verdict(str, Enum):
 class ServiceHealth:
     """One service; `healthy` is what its own probe says, or that it runs if it has none.
 
-    `starting` is one whose process is young and whose probe does not answer yet.
+    `starting` is one whose process is young and does not listen yet: Prefect's server and workers
+    listen only once they can serve, so one that answers badly has started and something is wrong.
     """
 
     name: str
@@ -159,7 +160,8 @@ def _service(record: Record, process: ProcessState) -> ServiceHealth:
     probe = record.health_urls.get(process.name)
     runs = process.state.has_process
     uptime = int(time.time() - process.since) if runs else None
-    healthy = runs and (probe is None or answers(probe))
+    answer = ask(probe) if runs and probe else Answer.WELL
+    healthy = runs and answer is Answer.WELL
     is_young = process.state in {State.STARTING, State.RUNNING} and (uptime or 0) < STARTING_SECONDS
     return ServiceHealth(
         name=process.name,
@@ -167,7 +169,7 @@ def _service(record: Record, process: ProcessState) -> ServiceHealth:
         pid=process.pid,
         uptime_seconds=uptime,
         healthy=healthy,
-        starting=is_young and not healthy,
+        starting=is_young and answer is Answer.NOT_LISTENING,
         note=process.note,
     )
 

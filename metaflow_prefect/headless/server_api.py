@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import Enum
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -148,15 +149,28 @@ class ServerApi:
         return self._client.request(method, path, json=body)
 
 
-def answers(url: str, *, timeout_seconds: float = 5) -> bool:
-    """Whether *url* answers 200."""
+class Answer(Enum):
+    """What a health address answers."""
+
+    WELL = "200"
+    BADLY = "another status, or nothing in time"
+    NOT_LISTENING = "no connection"
+
+
+def ask(url: str, *, timeout_seconds: float = 5) -> Answer:
+    """Ask the health address *url* once."""
     try:
-        return (
-            httpx.get(url, timeout=timeout_seconds, trust_env=_through_proxy(url)).status_code
-            == httpx.codes.OK
-        )
+        answer = httpx.get(url, timeout=timeout_seconds, trust_env=_through_proxy(url))
+    except httpx.ConnectError:
+        return Answer.NOT_LISTENING
     except UNREACHABLE:
-        return False
+        return Answer.BADLY
+    return Answer.WELL if answer.status_code == httpx.codes.OK else Answer.BADLY
+
+
+def answers(url: str) -> bool:
+    """Whether *url* answers 200."""
+    return ask(url) is Answer.WELL
 
 
 def _through_proxy(url: str) -> bool:

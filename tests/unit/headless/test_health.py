@@ -3,6 +3,9 @@
 import json
 import re
 import time
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
 
 import pytest
 
@@ -51,6 +54,38 @@ def test_a_young_service_that_does_not_answer_yet_is_starting_and_no_problem(rec
     assert "BAD" not in shown
     assert re.search(r"server    \.\.\.  starting for \d+ s pid 7\n", shown)
     assert re.search(r"worker    ok   running for \d+ s pid 7", shown)
+
+
+@pytest.fixture
+def without_database():
+    """A young server that listens, answers /health and cannot use its database."""
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            self.send_response(200 if self.path == "/api/health" else 503)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/api"
+        server.shutdown()
+
+
+def test_a_young_server_that_lost_its_database_is_a_problem(record, without_database):
+    lost = replace(
+        record, local_url=without_database, health_urls={"server": f"{without_database}/ready"}
+    )
+    health = examine(lost, (process("server"), process("worker")), None)
+
+    assert health.verdict.value == "unhealthy"
+    assert health.problems[:2] == (
+        "server runs but is not healthy",
+        "the server cannot use its database, sqlite",
+    )
+    assert "BAD" in report.status_text(lost, health)
 
 
 def test_a_service_that_does_not_answer_for_minutes_is_a_problem(record):
