@@ -18,12 +18,12 @@ from metaflow_prefect.runtime.connection import is_embedded
 from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Place
 from metaflow_prefect.runtime.executors import Stream
 from metaflow_prefect.runtime.graph import End, Step
-from metaflow_prefect.runtime.launch_options import LaunchOptions
-from metaflow_prefect.runtime.local_run import drain
+from metaflow_prefect.runtime.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.picture import duration
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.progress import Change, State
 from metaflow_prefect.runtime.publisher import Publisher
+from metaflow_prefect.runtime.recording import wait_until_recorded
 from metaflow_prefect.runtime.session import Session
 from metaflow_prefect.runtime.suspension import Suspension
 
@@ -44,11 +44,6 @@ class _Run(NamedTuple):
 
 
 _RUN: ContextVar[_Run] = ContextVar("metaflow_prefect_run")
-
-_NO_OPTIONS = LaunchOptions()
-
-OPTIONS: ContextVar[LaunchOptions] = ContextVar("metaflow_prefect_options", default=_NO_OPTIONS)
-"""Set by whoever calls the flow function in this process; a deployed run has none."""
 
 
 def execute(
@@ -97,7 +92,7 @@ def execute(
         session.dispose()
         _RUN.reset(token)
         if is_embedded():
-            drain(context.flow_run.id, schedule.task_runs)
+            wait_until_recorded(context.flow_run.id, schedule.task_runs)
 
 
 def _run_to_the_end(
@@ -154,7 +149,7 @@ def run_step(label: str) -> None:
 
 
 def _tried_again(seconds: float) -> str:
-    is_ours_to_start = OPTIONS.get() is not _NO_OPTIONS
+    is_ours_to_start = OPTIONS.get() is not NO_OPTIONS
     hint = f" ({pause.OPTION} SECONDS shortens the pause)" if is_ours_to_start else ""
     return f"failed; it is tried again in {duration(seconds)}{hint}"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from metaflow_prefect.runtime import current_trigger, new_values
@@ -39,3 +40,10 @@ class LaunchOptions:
             new_values.VARIABLE: Part.NEW_VALUES,
         }
         return tuple(part for name, part in by_variable.items() if name in self.variables)
+
+
+NO_OPTIONS = LaunchOptions()
+"""What a flow run has that Prefect started: nothing is added."""
+
+OPTIONS: ContextVar[LaunchOptions] = ContextVar("metaflow_prefect_options", default=NO_OPTIONS)
+"""What the flow run of this context has; Prefect calls the flow's function, so they cannot be its arguments."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gc
 import os
 import threading
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,14 +16,13 @@ from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.runtime import ahead, local_server
 from metaflow_prefect.runtime.board import Board
 from metaflow_prefect.runtime.connection import is_embedded, prefect_home, say, server
-from metaflow_prefect.runtime.launch_options import LaunchOptions
+from metaflow_prefect.runtime.launch_options import OPTIONS, LaunchOptions
 from metaflow_prefect.runtime.origin import Origin
 from metaflow_prefect.runtime.outcome import Outcome, status
 from metaflow_prefect.runtime.output import write as write_output
 from metaflow_prefect.runtime.program import Program
 from metaflow_prefect.runtime.screen import Screen, is_wanted, prefects_log
 
-_DRAIN_SECONDS = 30.0
 _HOW_TO_SEE_IT = "to see its page, afterwards: prefect server start"
 
 
@@ -44,8 +42,6 @@ def run_locally(
     Raises:
         ServerRefused: a server is configured but does not answer, or our own does not start.
     """
-    from metaflow_prefect.runtime.engine import OPTIONS
-
     board = Board()
     screen = Screen(lambda: board.progress, waiting=f"{flow.name} is about to begin")
     beginning = _Beginning(run_id_file, screen, (*labels, *tags))
@@ -183,40 +179,3 @@ def _prefect() -> Iterator[None]:
     # told that this process lives.
     with server(os.environ), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield
-
-
-def drain(flow_run_id: UUID, task_runs: int) -> None:
-    """Wait until the embedded server has recorded *task_runs* of the flow run, at most half a minute.
-
-    Task runs are events; those still under way when the process ends would be lost.
-    """
-    from prefect.client.orchestration import get_client
-    from prefect.client.schemas.filters import (
-        FlowRunFilter,
-        FlowRunFilterId,
-        TaskRunFilter,
-        TaskRunFilterState,
-        TaskRunFilterStateType,
-    )
-    from prefect.client.schemas.objects import StateType
-    from prefect.events.worker import EventsWorker
-
-    deadline = time.monotonic() + _DRAIN_SECONDS
-    sent = threading.Thread(target=EventsWorker.instance().wait_until_empty, daemon=True)
-    sent.start()
-    sent.join(_DRAIN_SECONDS)
-    terminal = [kind for kind in StateType if kind.name in _TERMINAL]
-    wanted = {
-        "flow_runs": FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])).model_dump(mode="json"),
-        "task_runs": TaskRunFilter(
-            state=TaskRunFilterState(type=TaskRunFilterStateType(any_=terminal))
-        ).model_dump(mode="json"),
-    }
-    with get_client(sync_client=True) as client:
-        while time.monotonic() < deadline:
-            if client.request("POST", "/task_runs/count", json=wanted).json() >= task_runs:
-                return
-            time.sleep(0.05)
-
-
-_TERMINAL = frozenset({"COMPLETED", "FAILED", "CRASHED", "CANCELLED"})
