@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from examples.processes import INTERRUPTED, DemoFailed, Processes, exit_on_signals
-from metaflow_prefect.runtime import local_server
+from metaflow_prefect.runtime.servers import local_server
 
 if TYPE_CHECKING:
     from metaflow import Run

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from metaflow_prefect.version import VERSION
 
 if TYPE_CHECKING:
-    from metaflow_prefect.runtime.events import Event
+    from metaflow_prefect.runtime.run.events import Event
 
 __version__ = VERSION
 
@@ -17,7 +17,7 @@ __all__ = ["Event", "__version__"]
 def __getattr__(name: str) -> object:
     """Load what users import only when they do: Metaflow imports this package with every flow."""
     if name == "Event":
-        from metaflow_prefect.runtime.events import Event
+        from metaflow_prefect.runtime.run.events import Event
 
         return Event
     message = f"module {__name__!r} has no attribute {name!r}"

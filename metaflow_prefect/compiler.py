@@ -18,12 +18,12 @@ from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.analysis.refused_first import silence
 from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
-from metaflow_prefect.runtime.origin import Origin
-from metaflow_prefect.runtime.origin import read as read_origin
-from metaflow_prefect.runtime.outcome import Outcome
-from metaflow_prefect.runtime.output import check as check_output
-from metaflow_prefect.runtime.output import write as write_output
-from metaflow_prefect.runtime.values import joined, json_value
+from metaflow_prefect.runtime.flow.parameter_values import joined, json_value
+from metaflow_prefect.runtime.local.output_files import check as check_output
+from metaflow_prefect.runtime.local.output_files import write as write_output
+from metaflow_prefect.runtime.progress.run_result import Outcome
+from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.store.resume_origin import read as read_origin
 
 _LONGEST_HEADER = 1000
 """Bytes within which the first line of a generated file ends, whatever the flow is called."""
@@ -120,7 +120,7 @@ def run_now(
     *values* are the parameters' values by name, as steps see them. Where they are all there, no default is
     evaluated: Metaflow evaluates none that is not needed.
     """
-    from metaflow_prefect.runtime.local_run import begin_to_start_a_server, run_locally
+    from metaflow_prefect.runtime.local.run import begin_to_start_a_server, run_locally
 
     begin_to_start_a_server()
     is_complete = values.keys() >= set(_parameters(state.flow).values())

@@ -83,7 +83,7 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         COLUMNS="200",
     )
     yield home
-    from metaflow_prefect.runtime import local_server
+    from metaflow_prefect.runtime.servers import local_server
 
     local_server.stop(Path(os.environ["PREFECT_HOME"]), even_if_used=True)
     os.environ.clear()

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import httpx
 
-from metaflow_prefect.headless.database import SQLITE_PLUGIN
+from metaflow_prefect.headless.settings.database_address import SQLITE_PLUGIN
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from metaflow_prefect.errors import Finding
 from metaflow_prefect.ir import Json, Parameter, ParameterType
-from metaflow_prefect.runtime.values import json_value
+from metaflow_prefect.runtime.flow.parameter_values import json_value
 
 _BY_CLICK_NAME = {
     "text": ParameterType.STR,

@@ -23,11 +23,12 @@ from metaflow_prefect.cli.options import (
     parsed,
     show,
 )
-from metaflow_prefect.deploy.runs import RunRecord
+from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.names import option_key
-from metaflow_prefect.runtime import choice, namespace, pause, typed
-from metaflow_prefect.runtime.output import write as write_output
+from metaflow_prefect.runtime.local import typed_command
+from metaflow_prefect.runtime.local.output_files import write as write_output
+from metaflow_prefect.runtime.steps import client_namespace, executor_option, retry_delay
 
 
 @command(
@@ -53,7 +54,7 @@ def create(
 
     flow = write(obj, Path(output), parsed(options), is_standalone=standalone, may_overwrite=force)
     required = [parameter.name for parameter in flow.parameters if parameter.required]
-    command = shlex.join(("python", output, *typed.values(required)))
+    command = shlex.join(("python", output, *typed_command.values(required)))
     text = f"{flow.name} is compiled to {output}. Run it with:\n    {command}"
     show({"flow": flow.name, "file": output}, text, is_json=is_json)
 
@@ -64,16 +65,16 @@ def create(
     "Compile the flow and run it in this process.",
     RUN_ID_FILE,
     JSON,
-    click.option(choice.OPTION, **choice.option()),
-    click.option(namespace.OPTION, **namespace.option()),
-    click.option(pause.OPTION, **pause.option()),
+    click.option(executor_option.OPTION, **executor_option.option()),
+    click.option(client_namespace.OPTION, **client_namespace.option()),
+    click.option(retry_delay.OPTION, **retry_delay.option()),
     *COMPILE_OPTIONS,
     cls=LikeMetaflows,
 )
 def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> None:
     """Compile to a temporary file and call its flow."""
     from metaflow_prefect.compiler import run_now
-    from metaflow_prefect.runtime.outcome import conclude
+    from metaflow_prefect.runtime.progress.run_result import conclude
 
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
     outcome = run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
@@ -98,9 +99,9 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     NAME,
     JSON,
     RUN_ID_FILE,
-    click.option(choice.OPTION, **choice.option()),
-    click.option(namespace.OPTION, **namespace.option()),
-    click.option(pause.OPTION, **pause.option()),
+    click.option(executor_option.OPTION, **executor_option.option()),
+    click.option(client_namespace.OPTION, **client_namespace.option()),
+    click.option(retry_delay.OPTION, **retry_delay.option()),
     *COMPILE_OPTIONS,
     short="Go on where an earlier run has failed.",
     cls=Resuming,
@@ -115,7 +116,7 @@ def resume(
 ) -> None:
     """Run with the tasks of another run, made by Metaflow or by us."""
     from metaflow_prefect.compiler import resume_now
-    from metaflow_prefect.runtime.outcome import conclude
+    from metaflow_prefect.runtime.progress.run_result import conclude
 
     obj, values = context.obj, given(context, options)
     if options["deployed"]:
@@ -135,7 +136,7 @@ def resume(
 
 
 def _how_to_go_on() -> str:
-    command = typed.typed("resume")
+    command = typed_command.typed("resume")
     return (
         f"correct what it says, then `{command}` goes on from there; what is done is not done again"
     )
@@ -148,14 +149,15 @@ def _resumed_on_its_pool(
     step_to_rerun: str | None,
     values: dict[str, Any],
 ) -> RunRecord:
-    from metaflow_prefect.deploy import record, trigger
-    from metaflow_prefect.deploy.target import target
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy.runs import trigger
+    from metaflow_prefect.deploy.server import deployment_record
+    from metaflow_prefect.deploy.server.deployment_name import target
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     if origin_run_id is None:
         raise RunRefused(
             "--deployed needs the run to resume; nothing was started.",
-            fix=f"name it with --origin-run-id; `{typed.typed('list-runs', *named(name))}` lists them",
+            fix=f"name it with --origin-run-id; `{typed_command.typed('list-runs', *named(name))}` lists them",
         )
     if step_to_rerun is not None and step_to_rerun not in obj.graph:
         raise RunRefused(
@@ -163,7 +165,7 @@ def _resumed_on_its_pool(
             fix=f"use one of: {', '.join(node.name for node in obj.graph)}",
         )
     with prefect_client() as client:
-        deployment = record.read(client, target(obj, name).full_name)
+        deployment = deployment_record.read(client, target(obj, name).full_name)
         return trigger.resume(client, deployment, origin_run_id, step_to_rerun, values)
 
 

@@ -20,11 +20,11 @@ from metaflow_prefect.cli.options import (
     positive,
     show,
 )
-from metaflow_prefect.deploy import options as deploy_options
-from metaflow_prefect.deploy import schedules
-from metaflow_prefect.deploy.options import Collision, DeployOptions, Notification, Outcome
-from metaflow_prefect.deploy.tokens import TokenRequest
-from metaflow_prefect.runtime.output import write as write_output
+from metaflow_prefect.deploy.plan import options as deploy_options
+from metaflow_prefect.deploy.plan import schedules
+from metaflow_prefect.deploy.plan.options import Collision, DeployOptions, Notification, Outcome
+from metaflow_prefect.deploy.server.production_tokens import TokenRequest
+from metaflow_prefect.runtime.local.output_files import write as write_output
 
 _DEPLOY_OPTIONS = (
     NAME,
@@ -100,7 +100,8 @@ _DEPLOY_OPTIONS = (
 )
 def deploy(obj: Any, **options: Any) -> None:
     """Plan, then show, write or apply."""
-    from metaflow_prefect.deploy import commands, summary
+    from metaflow_prefect.deploy import deploying
+    from metaflow_prefect.deploy.plan import summary
 
     wanted, compiling, is_json = _wanted(options), parsed(options), options["is_json"]
     request = TokenRequest(
@@ -109,15 +110,15 @@ def deploy(obj: Any, **options: Any) -> None:
         is_new_wanted=options["generate_new_token"],
     )
     if options["dry_run"]:
-        planned = commands.prepare(obj, wanted, compiling, request).plan
+        planned = deploying.prepare(obj, wanted, compiling, request).plan
         show(summary.summary(planned), summary.text(planned), is_json=is_json)
         return
     if options["prefect_yaml"] is not None:
-        prepared = commands.prepare(obj, wanted, compiling, request)
-        text = commands.write_yaml(obj, wanted, prepared, Path(options["prefect_yaml"]))
+        prepared = deploying.prepare(obj, wanted, compiling, request)
+        text = deploying.write_yaml(obj, wanted, prepared, Path(options["prefect_yaml"]))
         show({"file": options["prefect_yaml"]}, text, is_json=is_json)
         return
-    prepared, deployed = commands.deploy(obj, wanted, compiling, request)
+    prepared, deployed = deploying.deploy(obj, wanted, compiling, request)
     data = {
         "name": deployed.full_name,
         "flow_name": obj.flow.name,
@@ -127,7 +128,7 @@ def deploy(obj: Any, **options: Any) -> None:
     write_attributes(options["deployer_attribute_file"], data)
     show(
         {**summary.summary(prepared.plan), "id": deployed.id, "url": deployed.url},
-        commands.report(prepared, deployed),
+        deploying.report(prepared, deployed),
         is_json=is_json,
     )
 
@@ -140,11 +141,11 @@ def deploy(obj: Any, **options: Any) -> None:
 )
 def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
     """One line each."""
-    from metaflow_prefect.deploy import record
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy.server import deployment_record
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     with prefect_client() as client:
-        found = record.listed(client, None if is_all else obj.flow.name)
+        found = deployment_record.listed(client, None if is_all else obj.flow.name)
     lines = [
         f"{item.full_name}  pool {item.work_pool}, {', '.join(map(str, item.schedules)) or 'no schedule'}"
         f"{' (paused)' if item.is_paused else ''}, by {item.owner}"
@@ -158,13 +159,13 @@ def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
 )
 def delete(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
     """Runs that are under way go on."""
-    from metaflow_prefect.deploy import operations
-    from metaflow_prefect.deploy.target import target
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy import authorized
+    from metaflow_prefect.deploy.server.deployment_name import target
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     found = target(obj, name)
     with prefect_client() as client:
-        operations.delete(client, found.full_name, operations.Authority.of(found, authorize))
+        authorized.delete(client, found.full_name, authorized.Authority.of(found, authorize))
     text = f"{found.full_name} is deleted. Runs that are under way go on."
     show({"deleted": found.full_name}, text, is_json=is_json)
 
@@ -172,14 +173,15 @@ def delete(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> 
 @command(prefect, "Print the production token of the deployment.", NAME, AUTHORIZE, JSON)
 def get_token(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
     """Only to its owner, and to those who have it already."""
-    from metaflow_prefect.deploy import operations, record
-    from metaflow_prefect.deploy.target import target
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy import authorized
+    from metaflow_prefect.deploy.server import deployment_record
+    from metaflow_prefect.deploy.server.deployment_name import target
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     found = target(obj, name)
     with prefect_client() as client:
-        deployment = record.read(client, found.full_name)
-    operations.Authority.of(found, authorize).check(deployment)
+        deployment = deployment_record.read(client, found.full_name)
+    authorized.Authority.of(found, authorize).check(deployment)
     show({"production_token": deployment.token}, deployment.token or "none", is_json=is_json)
 
 
@@ -204,14 +206,14 @@ def write_attributes(file: str | None, data: dict[str, Any]) -> None:
 def _set_paused(
     obj: Any, name: str | None, authorize: str | None, *, is_paused: bool, is_json: bool
 ) -> None:
-    from metaflow_prefect.deploy import operations
-    from metaflow_prefect.deploy.target import target
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy import authorized
+    from metaflow_prefect.deploy.server.deployment_name import target
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     found = target(obj, name)
-    authority = operations.Authority.of(found, authorize)
+    authority = authorized.Authority.of(found, authorize)
     with prefect_client() as client:
-        operations.set_paused(client, found.full_name, authority, is_paused=is_paused)
+        authorized.set_paused(client, found.full_name, authority, is_paused=is_paused)
     text = f"The schedules of {found.full_name} are {'asleep' if is_paused else 'awake'}."
     show({"deployment": found.full_name, "paused": is_paused}, text, is_json=is_json)
 

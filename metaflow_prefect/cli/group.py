@@ -10,7 +10,7 @@ from metaflow._vendor import click
 
 from metaflow_prefect.cli.overview import Overview, Suggesting, as_typed
 from metaflow_prefect.errors import MetaflowPrefectError, SettingRefused
-from metaflow_prefect.runtime import typed
+from metaflow_prefect.runtime.local import typed_command
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
@@ -24,7 +24,7 @@ def cli() -> None:
 @click.pass_context  # type: ignore[untyped-decorator]
 def prefect(context: Any) -> None:
     """Check the flow as `run` does before anything else."""
-    typed.begin_with(as_typed(context))
+    typed_command.begin_with(as_typed(context))
     obj = context.obj
     obj.check(obj.graph, obj.flow, obj.environment, pylint=obj.pylint)
 

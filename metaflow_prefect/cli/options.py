@@ -13,9 +13,9 @@ from metaflow._vendor import click
 from metaflow_prefect.analysis.code import own_paths
 from metaflow_prefect.cli.group import says_what_is_wrong
 from metaflow_prefect.compiler import CompileOptions
-from metaflow_prefect.runtime.output import check as check_output
-from metaflow_prefect.runtime.values import json_value
-from metaflow_prefect.runtime.variables import of_metaflows_command
+from metaflow_prefect.runtime.flow.parameter_values import json_value
+from metaflow_prefect.runtime.local.option_variables import of_metaflows_command
+from metaflow_prefect.runtime.local.output_files import check as check_output
 
 
 class WithParameters(click.Command):  # type: ignore[misc]  # Metaflow's click has no types

@@ -8,7 +8,7 @@ from typing import Any
 
 from metaflow._vendor import click
 
-from metaflow_prefect.runtime.typed import UNKNOWN, beginning, values
+from metaflow_prefect.runtime.local.typed_command import UNKNOWN, beginning, values
 
 SECTIONS = (
     ("Try it on this machine", ("run", "resume", "server", "create")),

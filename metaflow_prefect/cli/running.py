@@ -25,10 +25,10 @@ from metaflow_prefect.cli.options import (
     given,
     show,
 )
-from metaflow_prefect.deploy.runs import RunRecord
+from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
-from metaflow_prefect.runtime.outcome import RunStatus
-from metaflow_prefect.runtime.output import write as write_output
+from metaflow_prefect.runtime.local.output_files import write as write_output
+from metaflow_prefect.runtime.progress.run_result import RunStatus
 
 _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
 """What every command needs that changes a run."""
@@ -60,15 +60,16 @@ def trigger(
     **values: Any,
 ) -> None:
     """Start a run on the server; its worker does the rest."""
-    from metaflow_prefect.deploy import record, watching
-    from metaflow_prefect.deploy import trigger as triggering
-    from metaflow_prefect.deploy.target import target
-    from metaflow_prefect.runtime import screen
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy.runs import follow_run
+    from metaflow_prefect.deploy.runs import trigger as triggering
+    from metaflow_prefect.deploy.server import deployment_record
+    from metaflow_prefect.deploy.server.deployment_name import target
+    from metaflow_prefect.runtime.progress import terminal
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     obj = context.obj
     with prefect_client() as client:
-        deployment = record.read(client, target(obj, name).full_name)
+        deployment = deployment_record.read(client, target(obj, name).full_name)
         run = triggering.trigger(client, deployment, carried(context, given(context, values)))
         if run_id_file is not None:
             write_output(Path(run_id_file), run.run_id)
@@ -84,9 +85,9 @@ def trigger(
             show(run.summary(), _started(run, deployment.full_name), is_json=is_json)
         if not wait:
             return
-        is_shown = screen.is_wanted() and not is_json
-        run = watching.wait(client, run) if is_shown else triggering.wait(client, run)
-        summary = {**run.summary(), "steps": watching.steps_of(client, run)}
+        is_shown = terminal.is_wanted() and not is_json
+        run = follow_run.wait(client, run) if is_shown else triggering.wait(client, run)
+        summary = {**run.summary(), "steps": follow_run.steps_of(client, run)}
     show(summary, run.in_words(), is_json=is_json)
     if run.status is not RunStatus.SUCCEEDED:
         sys.exit(1)
@@ -108,13 +109,14 @@ def trigger(
 )
 def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool) -> None:
     """One line each."""
-    from metaflow_prefect.deploy import record, runs
-    from metaflow_prefect.deploy.target import target
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy.runs import runs
+    from metaflow_prefect.deploy.server import deployment_record
+    from metaflow_prefect.deploy.server.deployment_name import target
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     wanted = frozenset(RunStatus(state.upper().replace("-", "_")) for state in states)
     with prefect_client() as client:
-        deployment = record.read(client, target(obj, name).full_name)
+        deployment = deployment_record.read(client, target(obj, name).full_name)
         found = tuple(runs.listed(client, deployment, wanted))
     text = "\n".join(f"{run.run_id}  {run.in_words()}" for run in found) or "none"
     show([run.summary() for run in found], text, is_json=is_json)
@@ -129,8 +131,8 @@ def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool
 )
 def status(obj: Any, run_id: str, is_json: bool) -> None:
     """Exit with 0 whatever it is: the question was answered."""
-    from metaflow_prefect.deploy import runs
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy.runs import runs
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
@@ -147,15 +149,15 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
 )
 def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bool) -> None:
     """Each line as soon as the server has it."""
-    from metaflow_prefect.deploy import run_logs, runs, watching
-    from metaflow_prefect.runtime import screen
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy.runs import follow_run, run_logs, runs
+    from metaflow_prefect.runtime.progress import terminal
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
         # The lines are the answer: into a file or a pipe they go as they are.
-        if follow and not is_json and sys.stdout.isatty() and screen.is_wanted():
-            watching.follow(client, run, step_name)
+        if follow and not is_json and sys.stdout.isatty() and terminal.is_wanted():
+            follow_run.follow(client, run, step_name)
             return
         for line in (run_logs.follow if follow else run_logs.lines)(client, run, step_name):
             sys.stdout.write((json.dumps(line.summary()) if is_json else str(line)) + "\n")
@@ -172,20 +174,21 @@ def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bo
 )
 def fetch(obj: Any, run_id: str, is_json: bool) -> None:
     """Nothing is to be done where there is a metadata service."""
-    from metaflow_prefect.deploy import metadata, record, runs
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy.runs import fetch_metadata, runs
+    from metaflow_prefect.deploy.server import deployment_record
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.read(client, obj.flow.name, run_id)
-        deployment = record.of_run(client, run.flow_name, run.deployment_id)
+        deployment = deployment_record.of_run(client, run.flow_name, run.deployment_id)
     if deployment is None:
         raise RunRefused(
             f"The deployment of {run.run_id} is not on this server, and knew where its metadata is; nothing was fetched.",
             fix="deploy the flow again under the same name, resume the run, and fetch that one",
         )
-    if not metadata.is_elsewhere(deployment):
+    if not fetch_metadata.is_elsewhere(deployment):
         text = f"The metadata of {run.pathspec} is where Metaflow's client looks for it."
-    elif metadata.fetch(deployment, run):
+    elif fetch_metadata.fetch(deployment, run):
         text = f"The metadata of {run.pathspec} is here now."
     else:
         text = f"{run.pathspec} has stored no metadata yet."
@@ -200,7 +203,7 @@ def fetch(obj: Any, run_id: str, is_json: bool) -> None:
 )
 def suspend(obj: Any, **options: Any) -> None:
     """It looks every few seconds whether somebody wants that."""
-    from metaflow_prefect.deploy import runs
+    from metaflow_prefect.deploy.runs import runs
 
     _change(obj, runs.suspend, "stops after the tasks that are running", options)
 
@@ -208,7 +211,7 @@ def suspend(obj: Any, **options: Any) -> None:
 @command(prefect, "Let a suspended run go on.", *_CHANGE)
 def unsuspend(obj: Any, **options: Any) -> None:
     """What it has done is not done again."""
-    from metaflow_prefect.deploy import runs
+    from metaflow_prefect.deploy.runs import runs
 
     _change(obj, runs.unsuspend, "goes on when a worker takes it", options)
 
@@ -216,7 +219,7 @@ def unsuspend(obj: Any, **options: Any) -> None:
 @command(prefect, "End the run.", *_CHANGE)
 def terminate(obj: Any, **options: Any) -> None:
     """Its worker ends what it has started."""
-    from metaflow_prefect.deploy import runs
+    from metaflow_prefect.deploy.runs import runs
 
     _change(obj, runs.terminate, "is being ended", options)
 
@@ -224,14 +227,14 @@ def terminate(obj: Any, **options: Any) -> None:
 def _change(
     obj: Any, change: Callable[[Any, RunRecord], None], words: str, options: dict[str, Any]
 ) -> None:
-    from metaflow_prefect.deploy import operations
-    from metaflow_prefect.deploy.target import target
-    from metaflow_prefect.runtime.connection import prefect_client
+    from metaflow_prefect.deploy import authorized
+    from metaflow_prefect.deploy.server.deployment_name import target
+    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     found = target(obj, options["name"])
-    authority = operations.Authority.of(found, options["authorize"])
+    authority = authorized.Authority.of(found, options["authorize"])
     with prefect_client() as client:
-        run = operations.change_run(client, found.full_name, options["run_id"], authority, change)
+        run = authorized.change_run(client, found.full_name, options["run_id"], authority, change)
     show(run.summary(), f"{run.run_id} {words} ({run.state}).", is_json=options["is_json"])
 
 

@@ -13,8 +13,8 @@ from metaflow_prefect.cli.options import JSON, show
 @command(server, "Say whether a local server runs, where, and whether a run uses it.", JSON)
 def status(_obj: Any, is_json: bool) -> None:
     """Exits with 0 in any case: no server is how it is between runs."""
-    from metaflow_prefect.runtime import local_server
-    from metaflow_prefect.runtime.connection import prefect_home
+    from metaflow_prefect.runtime.servers import local_server
+    from metaflow_prefect.runtime.servers.connection import prefect_home
 
     found = local_server.status(prefect_home())
     served = found.served
@@ -36,8 +36,8 @@ def status(_obj: Any, is_json: bool) -> None:
 )
 def stop(_obj: Any, force: bool, is_json: bool) -> None:
     """Stopping what does not run is no error."""
-    from metaflow_prefect.runtime import local_server
-    from metaflow_prefect.runtime.connection import prefect_home
+    from metaflow_prefect.runtime.servers import local_server
+    from metaflow_prefect.runtime.servers.connection import prefect_home
 
     served = local_server.stop(prefect_home(), even_if_used=force)
     text = f"Stopped the server at {served.url}." if served else "No local server runs."

@@ -12,12 +12,14 @@ from typing import Any, ClassVar
 from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
 from metaflow.runner.deployer import DeployedFlow, TriggeredRun
 
-from metaflow_prefect.deploy import metadata, operations, record, run_logs, runs, trigger
-from metaflow_prefect.deploy.record import DeploymentRecord
-from metaflow_prefect.deploy.runs import RunRecord
-from metaflow_prefect.deploy.site import user
-from metaflow_prefect.runtime.connection import prefect_client
-from metaflow_prefect.runtime.outcome import RunStatus
+from metaflow_prefect.deploy import authorized
+from metaflow_prefect.deploy.runs import fetch_metadata, run_logs, runs, trigger
+from metaflow_prefect.deploy.runs.runs import RunRecord
+from metaflow_prefect.deploy.server import deployment_record
+from metaflow_prefect.deploy.server.deploying_machine import user
+from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
+from metaflow_prefect.runtime.progress.run_result import RunStatus
+from metaflow_prefect.runtime.servers.connection import prefect_client
 
 __all__ = ["PrefectDeployedFlow", "PrefectTriggeredRun"]
 
@@ -116,12 +118,12 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
             return
         with self._client() as client:
             run = self._record()
-            deployment = record.of_run(client, run.flow_name, run.deployment_id)
+            deployment = deployment_record.of_run(client, run.flow_name, run.deployment_id)
         # What a deployment that was deleted knew of its datastore is gone: the run may be here all the same.
         is_here = (
             deployment is None
-            or not metadata.is_elsewhere(deployment)
-            or metadata.fetch(deployment, run)
+            or not fetch_metadata.is_elsewhere(deployment)
+            or fetch_metadata.fetch(deployment, run)
         )
         self._has_all_metadata = is_here and run.status.is_over
 
@@ -131,9 +133,9 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
             return runs.read(client, flow_name, run_id)
 
     def _change(self, change: Any, authorize: str | None) -> bool:
-        authority = operations.Authority(user=user(), authorize=authorize)
+        authority = authorized.Authority(user=user(), authorize=authorize)
         with self._client() as client:
-            operations.change_run(
+            authorized.change_run(
                 client, self.deployer.name, self.pathspec.split("/")[1], authority, change
             )
         return True
@@ -164,13 +166,13 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
             DeploymentRefused: there is none.
         """
         with prefect_client() as client:
-            return cls._of(record.read(client, identifier), metadata)
+            return cls._of(deployment_record.read(client, identifier), metadata)
 
     @classmethod
     def list_deployed_flows(cls, flow_name: str | None = None) -> Iterator[PrefectDeployedFlow]:
         """Yield the deployments of one flow, or of all."""
         with prefect_client() as client:
-            found = record.listed(client, flow_name)
+            found = deployment_record.listed(client, flow_name)
         for deployment in found:
             yield cls._of(deployment, None)
 
@@ -187,7 +189,7 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
         deployed = cls.from_deployment(identifier, metadata)
         with deployed._client() as client:  # noqa: SLF001  one of this class
             run = runs.read(client, deployed.flow_name, run_id)
-            runs.belongs(run, record.read(client, identifier))
+            runs.belongs(run, deployment_record.read(client, identifier))
         return deployed._run(run)  # noqa: SLF001  as above
 
     @property
@@ -202,7 +204,7 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
             ParameterRefused: there is no such parameter, or it does not accept the value.
         """
         with self._client() as client:
-            run = trigger.trigger(client, record.read(client, self.name), kwargs)
+            run = trigger.trigger(client, deployment_record.read(client, self.name), kwargs)
         return self._run(run)
 
     def resume(
@@ -218,7 +220,7 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
             ParameterRefused: there is no such parameter, or the deployment does not accept a value.
         """
         with self._client() as client:
-            deployment = record.read(client, self.name)
+            deployment = deployment_record.read(client, self.name)
             run = trigger.resume(client, deployment, origin_run_id, step_to_rerun, kwargs)
         return self._run(run)
 
@@ -230,14 +232,14 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
         """
         wanted = frozenset(RunStatus(state) for state in states or ())
         with self._client() as client:
-            found = tuple(runs.listed(client, record.read(client, self.name), wanted))
+            found = tuple(runs.listed(client, deployment_record.read(client, self.name), wanted))
         for run in found:
             yield self._run(run)
 
     def delete(self, authorize: str | None = None) -> bool:
         """Remove the deployment, its schedules and its automations; True, or an error."""
         with self._client() as client:
-            operations.delete(client, self.name, self._authority(authorize))
+            authorized.delete(client, self.name, self._authority(authorize))
         return True
 
     def pause_schedule(self, authorize: str | None = None) -> bool:
@@ -262,7 +264,7 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
     def _set_paused(self, authorize: str | None, *, is_paused: bool) -> bool:
         with self._client() as client:
             authority = self._authority(authorize)
-            operations.set_paused(client, self.name, authority, is_paused=is_paused)
+            authorized.set_paused(client, self.name, authority, is_paused=is_paused)
         return True
 
     def _run(self, run: RunRecord) -> PrefectTriggeredRun:
@@ -271,10 +273,10 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
 
     def _record(self) -> DeploymentRecord:
         with self._client() as client:
-            return record.read(client, self.name)
+            return deployment_record.read(client, self.name)
 
-    def _authority(self, authorize: str | None) -> operations.Authority:
-        return operations.Authority(user=user(), authorize=authorize)
+    def _authority(self, authorize: str | None) -> authorized.Authority:
+        return authorized.Authority(user=user(), authorize=authorize)
 
     def _client(self) -> Any:
         return prefect_client(self.deployer.env_vars)

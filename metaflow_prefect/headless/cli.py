@@ -16,29 +16,23 @@ from urllib.parse import urlsplit
 
 import click
 
-from metaflow_prefect.headless import (
-    access,
-    environment,
-    examples,
-    migrations,
-    processes,
-    report,
-    stack,
-    storage,
-)
-from metaflow_prefect.headless.doctor import examine as diagnose
+from metaflow_prefect.headless import examples, report
+from metaflow_prefect.headless.console import Voice
+from metaflow_prefect.headless.database import migrations, provisioning
 from metaflow_prefect.headless.errors import HeadlessError, NoSuchName, NotRunning
-from metaflow_prefect.headless.health import Health, examine, without_supervisor
-from metaflow_prefect.headless.layout import Layout, prepare
-from metaflow_prefect.headless.loading import load_checked_settings, load_settings
-from metaflow_prefect.headless.logs import Follower
-from metaflow_prefect.headless.record import Record, load_record
-from metaflow_prefect.headless.services import resolve_name
-from metaflow_prefect.headless.settings import Settings
-from metaflow_prefect.headless.supervisor import Supervisor
-from metaflow_prefect.headless.up import UpOptions
-from metaflow_prefect.headless.up import up as bring_up
-from metaflow_prefect.headless.voice import Voice
+from metaflow_prefect.headless.files.layout import Layout, prepare
+from metaflow_prefect.headless.files.service_logs import Follower
+from metaflow_prefect.headless.files.stack_record import Record, load_record
+from metaflow_prefect.headless.services import process_environment, processes
+from metaflow_prefect.headless.services.services import resolve_name
+from metaflow_prefect.headless.services.supervisor_client import Supervisor
+from metaflow_prefect.headless.settings.model import Settings
+from metaflow_prefect.headless.stack import auth, lifecycle
+from metaflow_prefect.headless.stack.doctor import examine as diagnose
+from metaflow_prefect.headless.stack.health import Health, examine, without_supervisor
+from metaflow_prefect.headless.stack.loading import load_checked_settings, load_settings
+from metaflow_prefect.headless.stack.start import UpOptions
+from metaflow_prefect.headless.stack.start import up as bring_up
 from metaflow_prefect.version import VERSION
 
 Parameters = ParamSpec("Parameters")
@@ -117,7 +111,7 @@ def down() -> None:
     ran = Supervisor(layout).pid() is not None
     if ran:
         click.echo(f"stopping {', '.join(_services(layout))}", err=True)
-    left_over = stack.take_down(layout)
+    left_over = lifecycle.take_down(layout)
     if left_over:
         click.echo(report.ended(left_over, had_supervisor=ran))
     click.echo("stopped" if ran or left_over else "nothing was running")
@@ -234,11 +228,11 @@ def info(*, as_json: bool) -> None:
 def env(*, as_export: bool, as_json: bool) -> None:
     """The variables a client of this stack needs."""
     settings, client = _client()
-    variables = environment.for_shell(settings, client)
+    variables = process_environment.for_shell(settings, client)
     if as_json:
         click.echo(report.as_json(variables))
     elif as_export:
-        unset = environment.withheld(settings, os.environ)
+        unset = process_environment.withheld(settings, os.environ)
         click.echo(report.exports(variables, unset))
     else:
         click.echo(report.listing(variables))
@@ -254,7 +248,7 @@ def run(command: tuple[str, ...]) -> None:
         click.echo(_checked_database())
         return
     settings, client = _client()
-    variables = environment.for_command(settings, client, os.environ)
+    variables = process_environment.for_command(settings, client, os.environ)
     examples.install(settings.flows_directory)
     program = shutil.which(command[0], path=variables.get("PATH"))
     if program is None:
@@ -281,7 +275,7 @@ def upgrade() -> None:
     settings = load_settings()
     layout = Layout(home=settings.home)
     prepare(layout)
-    migrations.upgrade(settings, storage.current(settings, layout))
+    migrations.upgrade(settings, provisioning.current(settings, layout))
 
 
 @main.command()
@@ -313,11 +307,11 @@ def example(name: str | None) -> None:
 
 def _checked_database() -> str:
     settings = load_settings()
-    chosen = storage.current(settings, Layout(home=settings.home))
+    chosen = provisioning.current(settings, Layout(home=settings.home))
     return migrations.check(chosen, is_made_by_up=settings.server.migrate)
 
 
-def _client() -> tuple[Settings, environment.Access]:
+def _client() -> tuple[Settings, process_environment.Access]:
     """The settings as the running stack has them (its port may be another), and its secrets."""
     settings = load_settings()
     layout = Layout(home=settings.home)
@@ -333,32 +327,32 @@ def _client() -> tuple[Settings, environment.Access]:
             "the port is chosen when the stack is started (PREFECT_SERVER_PORT=0)",
             fix="start it with `prefect-headless up -d`",
         )
-    return settings, access.of_running(settings, layout, record)
+    return settings, auth.of_running(settings, layout, record)
 
 
 def _health(settings: Settings, layout: Layout) -> tuple[Record | None, Health]:
     record = load_record(layout)
     supervisor = Supervisor(layout)
     if supervisor.pid() is None:
-        starting = stack.is_being_started(layout)
+        starting = lifecycle.is_being_started(layout)
         left_over = processes.of_stack(layout.home)
         return record, without_supervisor(record, left_over, being_started=starting)
-    auth_string = access.of_running(settings, layout, record).auth_string
+    auth_string = auth.of_running(settings, layout, record).auth_string
     return record, examine(record, supervisor.processes(), auth_string)
 
 
 def _running() -> tuple[Layout, Supervisor]:
     layout = Layout(home=load_settings().home)
-    return layout, stack.require_running(layout)
+    return layout, lifecycle.require_running(layout)
 
 
 def _start(layout: Layout, names: tuple[str, ...], wait_seconds: float) -> None:
     """Start services of the running stack and return when they are healthy."""
     record = load_record(layout)
     probes = record.health_urls if record is not None else {}
-    every = tuple(stack.Awaited(name=name, health_url=probes.get(name)) for name in names)
+    every = tuple(lifecycle.Awaited(name=name, health_url=probes.get(name)) for name in names)
     voice = Voice(sys.stderr, live=sys.stderr.isatty())
-    stack.start_again(layout, every, patience_seconds=wait_seconds, voice=voice)
+    lifecycle.start_again(layout, every, patience_seconds=wait_seconds, voice=voice)
 
 
 @contextmanager

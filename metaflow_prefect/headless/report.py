@@ -7,14 +7,14 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from metaflow_prefect.headless.database import without_password
-from metaflow_prefect.headless.environment import EMULATOR_TOKEN
-from metaflow_prefect.headless.health import Health, ServiceHealth, Verdict
-from metaflow_prefect.headless.record import Record
-from metaflow_prefect.headless.settings import Settings
-from metaflow_prefect.headless.sources import MASK, Origin, Value
-from metaflow_prefect.headless.supervisor import State
-from metaflow_prefect.headless.variables import VARIABLES, Variable
+from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.services.process_environment import EMULATOR_TOKEN
+from metaflow_prefect.headless.services.supervisor_client import State
+from metaflow_prefect.headless.settings.database_address import without_password
+from metaflow_prefect.headless.settings.model import Settings
+from metaflow_prefect.headless.settings.precedence import MASK, Origin, Value
+from metaflow_prefect.headless.settings.variables import VARIABLES, Variable
+from metaflow_prefect.headless.stack.health import Health, ServiceHealth, Verdict
 from metaflow_prefect.version import VERSION
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from metaflow_prefect import ir
 from metaflow_prefect.names import Identifier, snake_case, unique_identifiers
 from metaflow_prefect.render.literals import Code
-from metaflow_prefect.runtime.program import RUNTIME_API
+from metaflow_prefect.runtime.flow.program import RUNTIME_API
 from metaflow_prefect.version import VERSION
 
 _FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolTaskRunner", "flow", "task",

@@ -9,11 +9,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from metaflow_prefect.runtime.engine import execute, run_step
-    from metaflow_prefect.runtime.graph import End, Foreach, Next, Parallel, Split, Step, Switch
-    from metaflow_prefect.runtime.hooks import exit_hooks
-    from metaflow_prefect.runtime.parameters import Json, Parameter, main
-    from metaflow_prefect.runtime.program import RUNTIME_API, Program, check_api
+    from metaflow_prefect.runtime.flow.graph import (
+        End,
+        Foreach,
+        Next,
+        Parallel,
+        Split,
+        Step,
+        Switch,
+    )
+    from metaflow_prefect.runtime.flow.program import RUNTIME_API, Program, check_api
+    from metaflow_prefect.runtime.local.command_line import Json, Parameter, main
+    from metaflow_prefect.runtime.run.engine import execute, run_step
+    from metaflow_prefect.runtime.run.exit_hooks import exit_hooks
 
 __all__ = [
     "RUNTIME_API",
@@ -35,11 +43,13 @@ __all__ = [
 ]
 
 _MODULES = {
-    **dict.fromkeys(("execute", "run_step"), "engine"),
-    "exit_hooks": "hooks",
-    **dict.fromkeys(("End", "Foreach", "Next", "Parallel", "Split", "Step", "Switch"), "graph"),
-    **dict.fromkeys(("Json", "Parameter", "main"), "parameters"),
-    **dict.fromkeys(("RUNTIME_API", "Program", "check_api"), "program"),
+    **dict.fromkeys(("execute", "run_step"), "run.engine"),
+    "exit_hooks": "run.exit_hooks",
+    **dict.fromkeys(
+        ("End", "Foreach", "Next", "Parallel", "Split", "Step", "Switch"), "flow.graph"
+    ),
+    **dict.fromkeys(("Json", "Parameter", "main"), "local.command_line"),
+    **dict.fromkeys(("RUNTIME_API", "Program", "check_api"), "flow.program"),
 }
 
 

@@ -8,7 +8,6 @@ with Emulator() as emulator:
         ...
 """
 
-from northflank_emulator.access import Role
 from northflank_emulator.emulator import (
     DEFAULT_TOKEN,
     CallFailedError,
@@ -28,6 +27,7 @@ from northflank_emulator.settings import (
     RunOrder,
     Settings,
 )
+from northflank_emulator.state.permissions import Role
 
 __all__ = [
     "DEFAULT_TOKEN",

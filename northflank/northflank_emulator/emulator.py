@@ -12,14 +12,14 @@ from types import TracebackType
 import httpx
 from typing_extensions import Self
 
-from northflank_emulator.access import Role
 from northflank_emulator.api import Api
 from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault
-from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import serving
 from northflank_emulator.server.records import RecordedRequest, Records
 from northflank_emulator.settings import Settings
+from northflank_emulator.state.permissions import Role
 
 _START_SECONDS = 60
 _STOP_SECONDS = 60

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from enum import Enum
 from fnmatch import fnmatchcase
 
-from northflank_emulator.schema import (
+from northflank_emulator.fields.schema import (
     Integer,
     JsonObject,
     MapOf,

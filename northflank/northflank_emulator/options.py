@@ -9,21 +9,10 @@ from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
 
-from northflank_emulator.access import Role
 from northflank_emulator.execution.scripted import Outcome, read_outcomes
 from northflank_emulator.faults import Fault, FaultKind, parse, problems
-from northflank_emulator.schema import JsonObject
-from northflank_emulator.settings import (
-    AbortedRun,
-    Choices,
-    Limits,
-    LogPrefix,
-    Pace,
-    RetryAfter,
-    RunOrder,
-    Settings,
-)
-from northflank_emulator.values import (
+from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.option_values import (
     HOST,
     NAME,
     SLUG,
@@ -36,6 +25,17 @@ from northflank_emulator.values import (
     seconds,
     whole,
 )
+from northflank_emulator.settings import (
+    AbortedRun,
+    Choices,
+    Limits,
+    LogPrefix,
+    Pace,
+    RetryAfter,
+    RunOrder,
+    Settings,
+)
+from northflank_emulator.state.permissions import Role
 
 TOKEN_VARIABLE = "NORTHFLANK_API_TOKEN"  # noqa: S105 - a variable's name
 _SECRET = frozenset({"token", "role_token"})

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
 
-from northflank_emulator.access import Role
+from northflank_emulator.state.permissions import Role
 
 
 class AbortedRun(str, Enum):

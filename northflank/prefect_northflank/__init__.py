@@ -1,9 +1,9 @@
 """Prefect worker that runs flow runs as Northflank jobs."""
 
-from prefect_northflank.blocks import Northflank, NorthflankCredentials
-from prefect_northflank.configuration import NorthflankJobConfiguration
 from prefect_northflank.decorators import northflank
-from prefect_northflank.variables import NorthflankWorkerVariables
+from prefect_northflank.job.configuration import NorthflankJobConfiguration
+from prefect_northflank.job.token_block import Northflank, NorthflankCredentials
+from prefect_northflank.job.variables import NorthflankWorkerVariables
 from prefect_northflank.worker import NorthflankWorker, NorthflankWorkerResult
 
 __all__ = [

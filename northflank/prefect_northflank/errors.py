@@ -9,7 +9,7 @@ from enum import Enum
 
 import httpx
 
-from prefect_northflank.fields import variables_named
+from prefect_northflank.variable_fields import variables_named
 
 LONGEST_QUOTE = 2000
 """Characters of Northflank's message that an error repeats."""

@@ -18,22 +18,26 @@ from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import PrefectSignal
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
-from prefect_northflank.caretaker import Caretaker, Hands
-from prefect_northflank.checks import VENDORS_DISTRIBUTION
-from prefect_northflank.configuration import NorthflankJobConfiguration
-from prefect_northflank.connections import Connections
+from prefect_northflank.accounts import Connections
 from prefect_northflank.errors import LongOver, NotRecorded, TakenOver, VendorPackageInstalled
-from prefect_northflank.killing import kill
-from prefect_northflank.ledger import PrefectLedger
-from prefect_northflank.patience import asked_again, is_passing, read_critically
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.recurring import Recurring, in_words, traceback_worth_reading
-from prefect_northflank.submission import Before, Order, Submitter
-from prefect_northflank.supervision import Supervisor
-from prefect_northflank.tempo import Tempo
+from prefect_northflank.flow_run.cancellation import kill
+from prefect_northflank.flow_run.submission import Before, Order, Submitter
+from prefect_northflank.flow_run.submit_limit import Turns
+from prefect_northflank.flow_run.supervisor import Supervisor
+from prefect_northflank.job.configuration import NorthflankJobConfiguration
+from prefect_northflank.job.variables import NorthflankWorkerVariables
+from prefect_northflank.records.flow_runs import PrefectLedger
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.prefect_retry import asked_again, is_passing, read_critically
+from prefect_northflank.records.repeated_problems import (
+    Recurring,
+    in_words,
+    traceback_worth_reading,
+)
+from prefect_northflank.recovery.orphan_recovery import Caretaker, Hands
+from prefect_northflank.start.preconditions import VENDORS_DISTRIBUTION
 from prefect_northflank.termination import ending_on_sigterm
-from prefect_northflank.turns import Turns
-from prefect_northflank.variables import NorthflankWorkerVariables
+from prefect_northflank.watch.intervals import Tempo
 
 
 class NorthflankWorkerResult(BaseWorkerResult):

@@ -197,7 +197,9 @@ def _without_ids(text: str, places: Mapping[str, str]) -> str:
     text = pathspec.sub(lambda found: f"<{places.get(f'{flow}/{found[0]}', found[0])}>", text)
     # The folder of the flow's code: a copy for Metaflow's own run, unpacked for a run of a deployment.
     # Looked for from where a word begins, else a line of a megabyte takes minutes.
-    text = re.sub(r"(?<![^\s\"'])[^\s\"']*/(?:flows|metaflow-prefect-\w+/code)(?=/)", "<code>", text)
+    text = re.sub(
+        r"(?<![^\s\"'])[^\s\"']*/(?:flows|metaflow-prefect-\w+/code)(?=/)", "<code>", text
+    )
     text = re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{3}", "<time>", text)
     return re.sub(r"0x[0-9a-f]{6,}", "0x", text)
 

@@ -42,7 +42,7 @@ NOT_COMPARED = {
     (
         "environment_uv",
         Form.NORTHFLANK,
-    ): "the containers of the pool have no uv project (deploy/jobs.py)",
+    ): "the containers of the pool have no uv project (deploy/plan/job_variables.py)",
 }
 """Deployments that are refused, or mean something else, by design, and why."""
 

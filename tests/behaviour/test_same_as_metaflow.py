@@ -2,7 +2,7 @@
 
 import pytest
 
-from metaflow_prefect.runtime import choice
+from metaflow_prefect.runtime.steps import executor_option
 from tests.behaviour.cases import FLOWS, Case, cases
 from tests.behaviour.comparing import compare
 from tests.behaviour.running import Form
@@ -41,8 +41,8 @@ ENDINGS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_a_compiled_flow_does_what_the_flow_does(case: Case, tmp_path, prefect_server, request):
-    chosen = request.config.getoption("--step-executor") or choice.DEFAULT.value
-    environment = {**prefect_server.environment, choice.VARIABLE: chosen}
+    chosen = request.config.getoption("--step-executor") or executor_option.DEFAULT.value
+    environment = {**prefect_server.environment, executor_option.VARIABLE: chosen}
     assert not compare(case, Form.FILE, tmp_path, environment)
 
 
@@ -51,7 +51,10 @@ def test_a_compiled_flow_does_what_the_flow_does(case: Case, tmp_path, prefect_s
     "case", [case for case in cases() if case.name in ENDINGS], ids=lambda case: case.name
 )
 def test_a_fresh_process_for_each_step_makes_no_difference(case: Case, tmp_path, prefect_server):
-    environment = {**prefect_server.environment, choice.VARIABLE: choice.Choice.FRESH.value}
+    environment = {
+        **prefect_server.environment,
+        executor_option.VARIABLE: executor_option.Choice.FRESH.value,
+    }
     assert not compare(case, Form.FILE, tmp_path, environment)
 
 

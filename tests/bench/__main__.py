@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from metaflow_prefect.runtime import local_server
+from metaflow_prefect.runtime.servers import local_server
 from tests.bench.cases import CASES, LONG_FLOW, Case, Contender, long_flow
 from tests.bench.measuring import Cost, measure, peak_megabytes
 from tests.bench.page import Row, table, write

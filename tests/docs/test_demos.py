@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime import local_server
+from metaflow_prefect.runtime.servers import local_server
 
 ROOT = Path(__file__).parent.parent.parent
 PATIENCE_SECONDS = 400

@@ -27,7 +27,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from metaflow_prefect.runtime import local_server
+from metaflow_prefect.runtime.servers import local_server
 
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"

@@ -18,10 +18,10 @@ from metaflow._vendor import click
 
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import Request, analyze
-from metaflow_prefect.deploy.jobs import Site
-from metaflow_prefect.deploy.options import DeployOptions
-from metaflow_prefect.deploy.plan import plan
-from metaflow_prefect.deploy.summary import summary
+from metaflow_prefect.deploy.plan.job_variables import Site
+from metaflow_prefect.deploy.plan.options import DeployOptions
+from metaflow_prefect.deploy.plan.plan import plan
+from metaflow_prefect.deploy.plan.summary import summary
 from metaflow_prefect.errors import UnsupportedFlow
 from metaflow_prefect.render import render
 

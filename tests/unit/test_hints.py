@@ -12,9 +12,9 @@ from metaflow._vendor.click.testing import CliRunner
 
 import metaflow_prefect
 from metaflow_prefect.cli.group import Refused, prefect, says_what_is_wrong
-from metaflow_prefect.deploy import record
+from metaflow_prefect.deploy.server import deployment_record
 from metaflow_prefect.errors import RunRefused
-from metaflow_prefect.runtime import typed
+from metaflow_prefect.runtime.local import typed_command
 
 PACKAGE = Path(metaflow_prefect.__file__).parent
 PREFECTS_OWN = ("prefect server start",)
@@ -89,11 +89,11 @@ def test_no_message_advises_a_command_of_ours_as_if_it_were_one_of_prefects():
     ],
 )
 def test_a_hint_begins_as_the_command_was_typed_and_is_quoted(argv, rest, printed):
-    token = typed._BEGINNING.set(typed.beginning(argv, rest))  # noqa: SLF001  put back below
+    token = typed_command._BEGINNING.set(typed_command.beginning(argv, rest))  # noqa: SLF001  put back below
     try:
-        assert typed.typed("logs", "X") == printed
+        assert typed_command.typed("logs", "X") == printed
     finally:
-        typed._BEGINNING.reset(token)  # noqa: SLF001  as above
+        typed_command._BEGINNING.reset(token)  # noqa: SLF001  as above
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_a_hint_begins_as_the_command_was_typed_and_is_quoted(argv, rest, printe
     ],
 )
 def test_a_deployment_is_named_by_the_option_that_finds_it(full_name, words):
-    assert record.words(full_name) == words
+    assert deployment_record.words(full_name) == words
 
 
 def test_errors_are_shown_with_their_asterisks():

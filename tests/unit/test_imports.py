@@ -49,14 +49,16 @@ def test_compiling_loads_neither_prefect_nor_the_engine(loaded):
 
     assert of(modules, "metaflow_prefect.render")
     assert not of(modules, "prefect", "rich", "httpx")
-    assert not of(modules, "metaflow_prefect.runtime.engine", "metaflow_prefect.runtime.session")
+    assert not of(
+        modules, "metaflow_prefect.runtime.run.engine", "metaflow_prefect.runtime.run.session"
+    )
 
 
 def test_a_generated_file_loads_no_part_of_the_compiler(loaded):
     loaded(str(FLOW), "--no-pylint", "prefect", "create", "out.py")
     modules = loaded("-c", f"import out, sys\n{SHOW}")
 
-    assert of(modules, "metaflow_prefect.runtime.engine")
+    assert of(modules, "metaflow_prefect.runtime.run.engine")
     assert not of(
         modules, "metaflow_prefect.analysis", "metaflow_prefect.render", "metaflow_prefect.deploy"
     )

@@ -19,7 +19,7 @@ from metaflow_prefect.names import Identifier, artifact_key, task_id, task_label
         "metaflow_prefect.names",
         "metaflow_prefect.render.environment",
         "metaflow_prefect.analysis.decorators",
-        "metaflow_prefect.deploy.options",
+        "metaflow_prefect.deploy.plan.options",
     ],
 )
 def test_examples_in_docstrings_hold(module):

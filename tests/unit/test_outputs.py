@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from metaflow_prefect.errors import OutputRefused
-from metaflow_prefect.runtime import output
+from metaflow_prefect.runtime.local import output_files
 
 FLOW = """
 from metaflow import Config, FlowSpec, IncludeFile, step
@@ -149,7 +149,7 @@ def test_what_is_written_is_there_as_a_whole_and_nothing_beside_it(tmp_path):
     (tmp_path / "out").write_text("before, and longer")
     (tmp_path / "out").chmod(0o640)
 
-    output.write(tmp_path / "out", "after")
+    output_files.write(tmp_path / "out", "after")
 
     assert (tmp_path / "out").read_text() == "after"
     assert (tmp_path / "out").stat().st_mode & 0o777 == 0o640
@@ -160,7 +160,7 @@ def test_what_cannot_be_written_leaves_what_was_there(tmp_path):
     (tmp_path / "out").write_text("before")
 
     with pytest.raises(UnicodeEncodeError):
-        output.write(tmp_path / "out", "after \ud800")
+        output_files.write(tmp_path / "out", "after \ud800")
 
     assert (tmp_path / "out").read_text() == "before"
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
@@ -170,7 +170,7 @@ def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path):
     (tmp_path / "target").write_text("before")
     (tmp_path / "link").symlink_to("target")
 
-    output.write(tmp_path / "link", "after")
+    output_files.write(tmp_path / "link", "after")
 
     assert (tmp_path / "link").is_symlink()
     assert (tmp_path / "target").read_text() == "after"
@@ -181,7 +181,7 @@ def test_a_pipe_is_written_in_place(tmp_path):
     cat = shutil.which("cat")
     assert cat is not None
     with subprocess.Popen([cat, tmp_path / "pipe"], stdout=subprocess.PIPE, text=True) as reader:
-        output.write(tmp_path / "pipe", "through")
+        output_files.write(tmp_path / "pipe", "through")
         said, _ = reader.communicate(timeout=30)
 
     assert said == "through"
@@ -190,9 +190,9 @@ def test_a_pipe_is_written_in_place(tmp_path):
 
 def test_a_folder_that_does_not_exist_is_named_before_anything_is_done(tmp_path):
     with pytest.raises(OutputRefused, match="mkdir -p"):
-        output.check(tmp_path / "none" / "out", tuple)
+        output_files.check(tmp_path / "none" / "out", tuple)
 
 
 def test_a_folder_is_no_file_to_write(tmp_path):
     with pytest.raises(OutputRefused, match="is a folder"):
-        output.check(tmp_path, tuple)
+        output_files.check(tmp_path, tuple)

@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from prefect.server.database.configurations import AioSqliteConfiguration
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from metaflow_prefect.headless.database import SQLITE_PLUGIN, sqlite
+from metaflow_prefect.headless.settings.database_address import SQLITE_PLUGIN, sqlite
 from metaflow_prefect.sqlite_transactions import ImmediateTransactions
 
 AT_ONCE = 8

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass, replace
 
-from northflank_emulator.domain.world import World, accept
+from northflank_emulator.domain.context import World, accept
 from northflank_emulator.errors import ConflictError, not_found
-from northflank_emulator.identity import slug
-from northflank_emulator.models import AccountItem
-from northflank_emulator.schema import Json, Record
-from northflank_emulator.store import Table
+from northflank_emulator.fields.schema import Json, Record
+from northflank_emulator.state.identity import slug
+from northflank_emulator.state.models import AccountItem
+from northflank_emulator.state.store import Table
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

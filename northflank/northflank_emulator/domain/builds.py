@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from northflank_emulator import job_fields, resource_fields
-from northflank_emulator.domain.world import World, accept, invalid
+from northflank_emulator.domain.context import World, accept, invalid
 from northflank_emulator.errors import ConflictError, not_found
-from northflank_emulator.job_spec import part
-from northflank_emulator.models import (
+from northflank_emulator.fields import job_fields, resource_fields
+from northflank_emulator.fields.schema import Json, JsonObject, Problem
+from northflank_emulator.state.job_spec import part
+from northflank_emulator.state.models import (
     Build,
     Builder,
     BuilderKind,
@@ -16,7 +17,6 @@ from northflank_emulator.models import (
     Event,
     Job,
 )
-from northflank_emulator.schema import Json, JsonObject, Problem
 
 _SHA_DIGITS = 40
 _ID_DIGITS = 24

@@ -7,9 +7,7 @@ from typing import cast
 
 from cronsim import CronSim, CronSimError
 
-from northflank_emulator import job_fields, job_spec
-from northflank_emulator.commands import split
-from northflank_emulator.domain.world import (
+from northflank_emulator.domain.context import (
     World,
     accept,
     check_references,
@@ -17,10 +15,13 @@ from northflank_emulator.domain.world import (
     invalid,
 )
 from northflank_emulator.errors import ConflictError, InvalidRequestError
-from northflank_emulator.identity import slug
-from northflank_emulator.job_spec import part
-from northflank_emulator.models import Job, JobType
-from northflank_emulator.schema import Json, JsonObject, Problem, Record
+from northflank_emulator.fields import job_fields
+from northflank_emulator.fields.schema import Json, JsonObject, Problem, Record
+from northflank_emulator.state import job_spec
+from northflank_emulator.state.container_command import split
+from northflank_emulator.state.identity import slug
+from northflank_emulator.state.job_spec import part
+from northflank_emulator.state.models import Job, JobType
 
 # Whether an expression is one does not depend on the time.
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=timezone.utc)

@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from northflank_emulator import resource_fields
-from northflank_emulator.catalog import REGIONS
-from northflank_emulator.domain.world import World, accept, invalid
+from northflank_emulator.domain.context import World, accept, invalid
 from northflank_emulator.errors import ConflictError
-from northflank_emulator.identity import slug
-from northflank_emulator.models import Project
-from northflank_emulator.schema import Json, JsonObject, Problem
+from northflank_emulator.fields import resource_fields
+from northflank_emulator.fields.catalog import REGIONS
+from northflank_emulator.fields.schema import Json, JsonObject, Problem
+from northflank_emulator.state.identity import slug
+from northflank_emulator.state.models import Project
 
 
 class Projects:

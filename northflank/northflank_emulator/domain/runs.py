@@ -5,17 +5,18 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from northflank_emulator import environment, job_fields, job_spec
-from northflank_emulator.catalog import PLANS
-from northflank_emulator.commands import split
 from northflank_emulator.domain.builds import Builds
-from northflank_emulator.domain.world import World, accept, check_references, check_source
+from northflank_emulator.domain.context import World, accept, check_references, check_source
 from northflank_emulator.errors import ConflictError, InvalidRequestError, not_found
 from northflank_emulator.execution.container import ContainerSpec
-from northflank_emulator.job_spec import part, variables
-from northflank_emulator.models import Ending, Job, Run
-from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.fields import job_fields
+from northflank_emulator.fields.catalog import PLANS
+from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.settings import RunOrder
+from northflank_emulator.state import container_environment, job_spec
+from northflank_emulator.state.container_command import split
+from northflank_emulator.state.job_spec import part, variables
+from northflank_emulator.state.models import Ending, Job, Run
 
 _RUN_NAME_DIGITS = 24
 
@@ -101,7 +102,7 @@ class Runs:
         groups = {}
         job = self._world.store.jobs.get((run.project, run.job))
         if job is not None:
-            groups = environment.inherited(self._world.store.secrets.of(run.project), job)
+            groups = container_environment.inherited(self._world.store.secrets.of(run.project), job)
         platform = {
             "NF_PROJECT_ID": run.project,
             "NF_OBJECT_ID": run.job,
@@ -114,7 +115,7 @@ class Runs:
             name=name,
             image=run.image,
             deployment=part(run.spec, "deployment"),
-            environment=environment.container_variables(
+            environment=container_environment.container_variables(
                 groups,
                 variables(run.spec, "runtimeEnvironment"),
                 platform,

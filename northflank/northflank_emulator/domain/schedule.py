@@ -7,9 +7,9 @@ from datetime import datetime
 from cronsim import CronSim
 
 from northflank_emulator.errors import ApiError
-from northflank_emulator.job_spec import part
-from northflank_emulator.models import Job, JobType, Run
-from northflank_emulator.store import Store
+from northflank_emulator.state.job_spec import part
+from northflank_emulator.state.models import Job, JobType, Run
+from northflank_emulator.state.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

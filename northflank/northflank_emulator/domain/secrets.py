@@ -2,13 +2,13 @@
 
 from dataclasses import replace
 
-from northflank_emulator import resource_fields
-from northflank_emulator.domain.world import World, accept, check_references
+from northflank_emulator.domain.context import World, accept, check_references
 from northflank_emulator.errors import ConflictError, not_found
-from northflank_emulator.identity import slug
-from northflank_emulator.job_spec import part
-from northflank_emulator.models import SecretGroup
-from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.fields import resource_fields
+from northflank_emulator.fields.schema import Json, JsonObject
+from northflank_emulator.state.identity import slug
+from northflank_emulator.state.job_spec import part
+from northflank_emulator.state.models import SecretGroup
 
 
 class Secrets:

@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from northflank_emulator import resource_fields
-from northflank_emulator.domain.world import World, accept, check_references, invalid
+from northflank_emulator.domain.context import World, accept, check_references, invalid
 from northflank_emulator.errors import ConflictError
-from northflank_emulator.identity import slug
-from northflank_emulator.job_spec import part
-from northflank_emulator.models import Builder, BuilderKind, BuildService
-from northflank_emulator.schema import Json, JsonObject, Problem
+from northflank_emulator.fields import resource_fields
+from northflank_emulator.fields.schema import Json, JsonObject, Problem
+from northflank_emulator.state.identity import slug
+from northflank_emulator.state.job_spec import part
+from northflank_emulator.state.models import Builder, BuilderKind, BuildService
 
 
 class BuildServices:

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from northflank_emulator.identity import Ids
-from northflank_emulator.models import Event, Project, Webhook
-from northflank_emulator.schema import JsonObject
-from northflank_emulator.store import Store
+from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.models import Event, Project, Webhook
+from northflank_emulator.state.store import Store
 
 _log = logging.getLogger(__name__)
 _TRIES = 3

@@ -11,14 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
-from northflank_emulator.clock import Clock
-from northflank_emulator.commands import argv
 from northflank_emulator.execution import images
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
-from northflank_emulator.execution.lines import LineCutter
+from northflank_emulator.execution.line_cutter import LineCutter
 from northflank_emulator.execution.meter import Meter
-from northflank_emulator.models import Stream
-from northflank_emulator.schema import JsonObject
+from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.state.clock import Clock
+from northflank_emulator.state.container_command import argv
+from northflank_emulator.state.models import Stream
 
 _HERE: Final = Path(__file__).parent
 _INIT: Final = _HERE / "init_process.py"

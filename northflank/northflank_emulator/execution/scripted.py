@@ -9,11 +9,11 @@ from typing import Any
 
 import tomli
 
-from northflank_emulator.clock import Clock
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
-from northflank_emulator.log_book import Written
-from northflank_emulator.models import Stream
-from northflank_emulator.schema import Flag, Integer, ListOf, Number, Record, Text, check
+from northflank_emulator.fields.schema import Flag, Integer, ListOf, Number, Record, Text, check
+from northflank_emulator.state.clock import Clock
+from northflank_emulator.state.log_book import Written
+from northflank_emulator.state.models import Stream
 
 _TERMINATED = 143
 _KILLED = 137

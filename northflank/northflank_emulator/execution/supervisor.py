@@ -6,8 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from northflank_emulator import run_state
-from northflank_emulator.clock import Clock
 from northflank_emulator.execution.container import (
     Container,
     ContainerSpec,
@@ -18,13 +16,15 @@ from northflank_emulator.execution.container import (
 )
 from northflank_emulator.execution.log_keeper import LogKeeper
 from northflank_emulator.faults import Fault, FaultKind, Faults
-from northflank_emulator.identity import Ids
-from northflank_emulator.job_spec import backoff_limit, deadline_seconds, grace_seconds
-from northflank_emulator.log_book import Origin, Written
-from northflank_emulator.models import ContainerStatus, Ending, Event, Run, Stream
-from northflank_emulator.schema import JsonObject
+from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.settings import Pace
-from northflank_emulator.store import Store
+from northflank_emulator.state import run_state
+from northflank_emulator.state.clock import Clock
+from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.job_spec import backoff_limit, deadline_seconds, grace_seconds
+from northflank_emulator.state.log_book import Origin, Written
+from northflank_emulator.state.models import ContainerStatus, Ending, Event, Run, Stream
+from northflank_emulator.state.store import Store
 
 _log = logging.getLogger(__name__)
 _KILLED = 137

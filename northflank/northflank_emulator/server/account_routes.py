@@ -3,27 +3,27 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from northflank_emulator import documents
-from northflank_emulator.access import Permission
 from northflank_emulator.api import Api
-from northflank_emulator.catalog import PLANS, REGIONS
-from northflank_emulator.clock import iso
 from northflank_emulator.domain.account import AccountItems
-from northflank_emulator.models import AccountItem, Project
-from northflank_emulator.schema import JsonObject
+from northflank_emulator.fields.catalog import PLANS, REGIONS
+from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.server import responses
 from northflank_emulator.server.routing import Call, Route, data, nothing, operation, paged
+from northflank_emulator.state.clock import iso
+from northflank_emulator.state.models import AccountItem, Project
+from northflank_emulator.state.permissions import Permission
 
 _P = "/v1/projects/{project}"
 _SECRET = f"{_P}/secrets/{{secret}}"
 
 
 def _list_projects(call: Call) -> JsonObject:
-    return paged("projects", call.page(call.api.projects.all()), documents.project_listed)
+    return paged("projects", call.page(call.api.projects.all()), responses.project_listed)
 
 
 def _shown(call: Call, project: Project) -> JsonObject:
     jobs, services = call.api.jobs.all(project.id), call.api.services.all(project.id)
-    return data(documents.project_read(project, jobs, services))
+    return data(responses.project_read(project, jobs, services))
 
 
 def _get_project(call: Call) -> JsonObject:
@@ -45,17 +45,17 @@ def _delete_project(call: Call) -> JsonObject:
 
 def _create_secret(call: Call) -> JsonObject:
     secret = call.api.secrets.create(call.params["project"], call.body)
-    return data(documents.secret_created(secret))
+    return data(responses.secret_created(secret))
 
 
 def _upsert_secret(call: Call) -> JsonObject:
     secret = call.api.secrets.upsert(call.params["project"], call.body)
-    return data(documents.secret_created(secret))
+    return data(responses.secret_created(secret))
 
 
 def _list_secrets(call: Call) -> JsonObject:
     page = call.page(call.api.secrets.all(call.params["project"]))
-    return paged("secrets", page, documents.secret_listed)
+    return paged("secrets", page, responses.secret_listed)
 
 
 def _names(call: Call) -> tuple[str, str]:
@@ -63,17 +63,17 @@ def _names(call: Call) -> tuple[str, str]:
 
 
 def _get_secret(call: Call) -> JsonObject:
-    return data(documents.secret_read(call.api.secrets.get(*_names(call))))
+    return data(responses.secret_read(call.api.secrets.get(*_names(call))))
 
 
 def _get_secret_details(call: Call) -> JsonObject:
-    document = documents.secret_read(call.api.secrets.get(*_names(call)))
+    document = responses.secret_read(call.api.secrets.get(*_names(call)))
     return data({**document, "addonSecrets": []})
 
 
 def _patch_secret(call: Call) -> JsonObject:
     secret = call.api.secrets.patch(*_names(call), call.body)
-    return data(documents.secret_created(secret))
+    return data(responses.secret_created(secret))
 
 
 def _delete_secret(call: Call) -> JsonObject:
@@ -172,7 +172,7 @@ ROUTES: tuple[Route, ...] = (
     operation("patch.secret", "PATCH", _SECRET, Permission.SECRET_UPDATE, _patch_secret),
     operation("update.secret", "POST", _SECRET, Permission.SECRET_UPDATE, _patch_secret),
     operation("delete.secret", "DELETE", _SECRET, Permission.SECRET_DELETE, _delete_secret),
-    *_ItemRoutes(what="tag", path="/v1/tags", items=lambda api: api.tags, show=documents.tag).all(
+    *_ItemRoutes(what="tag", path="/v1/tags", items=lambda api: api.tags, show=responses.tag).all(
         Permission.TAG_READ,
         Permission.TAG_CREATE,
         Permission.TAG_UPDATE,
@@ -182,7 +182,7 @@ ROUTES: tuple[Route, ...] = (
         what="credential",
         path="/v1/integrations/registries",
         items=lambda api: api.registries,
-        show=documents.registry,
+        show=responses.registry,
     ).all(
         Permission.REGISTRY_READ,
         Permission.REGISTRY_CREATE,

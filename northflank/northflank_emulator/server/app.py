@@ -17,10 +17,10 @@ from northflank_emulator.server import (
     run_routes,
 )
 from northflank_emulator.server.control import control_routes
-from northflank_emulator.server.gate import Gate
+from northflank_emulator.server.dashboard import page_routes
 from northflank_emulator.server.log_tail import LogTail
-from northflank_emulator.server.page import page_routes
 from northflank_emulator.server.records import Records
+from northflank_emulator.server.request_pipeline import Gate
 from northflank_emulator.server.routing import Router
 
 _LOGS = "/projects/{project}/jobs/{job}/logs"

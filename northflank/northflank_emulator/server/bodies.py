@@ -6,7 +6,7 @@ from typing import Final
 from starlette.requests import ClientDisconnect, Request
 
 from northflank_emulator.errors import BodyTooLargeError, InvalidRequestError
-from northflank_emulator.schema import Json
+from northflank_emulator.fields.schema import Json
 
 _LARGEST: Final = 10 * 1024 * 1024
 

@@ -1,10 +1,10 @@
 """The routes of build services, and of the builds of services and jobs."""
 
-from northflank_emulator import documents
-from northflank_emulator.access import Permission
-from northflank_emulator.models import Builder, BuilderKind, BuildService
-from northflank_emulator.schema import JsonObject
+from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.server import responses
 from northflank_emulator.server.routing import Call, Route, data, nothing, operation, paged
+from northflank_emulator.state.models import Builder, BuilderKind, BuildService
+from northflank_emulator.state.permissions import Permission
 
 _P = "/v1/projects/{project}"
 _SERVICES = f"{_P}/services"
@@ -16,7 +16,7 @@ def _names(call: Call) -> tuple[str, str]:
 
 
 def _made(call: Call, service: BuildService) -> JsonObject:
-    return data(documents.service_created(service, call.api.store.builds.of(_builder_of(service))))
+    return data(responses.service_created(service, call.api.store.builds.of(_builder_of(service))))
 
 
 def _builder_of(service: BuildService) -> Builder:
@@ -37,14 +37,14 @@ def _patch(call: Call) -> JsonObject:
 
 def _list(call: Call) -> JsonObject:
     def show(service: BuildService) -> JsonObject:
-        return documents.service_listed(service, call.api.store.builds.of(_builder_of(service)))
+        return responses.service_listed(service, call.api.store.builds.of(_builder_of(service)))
 
     return paged("services", call.page(call.api.services.all(call.params["project"])), show)
 
 
 def _get(call: Call) -> JsonObject:
     service = call.api.world.service(*_names(call))
-    return data(documents.service_read(service, call.api.store.builds.of(_builder_of(service))))
+    return data(responses.service_read(service, call.api.store.builds.of(_builder_of(service))))
 
 
 def _delete(call: Call) -> JsonObject:
@@ -59,15 +59,15 @@ def _builder(call: Call) -> Builder:
 
 
 def _start_build(call: Call) -> JsonObject:
-    return data(documents.build(call.api.builds.start(_builder(call), call.body)))
+    return data(responses.build(call.api.builds.start(_builder(call), call.body)))
 
 
 def _list_builds(call: Call) -> JsonObject:
-    return paged("builds", call.page(call.api.builds.all(_builder(call))), documents.build)
+    return paged("builds", call.page(call.api.builds.all(_builder(call))), responses.build)
 
 
 def _get_build(call: Call) -> JsonObject:
-    return data(documents.build(call.api.builds.get(_builder(call), call.params["build"])))
+    return data(responses.build(call.api.builds.get(_builder(call), call.params["build"])))
 
 
 def _abort_build(call: Call) -> JsonObject:

@@ -8,9 +8,9 @@ from starlette.routing import Route
 
 from northflank_emulator import faults
 from northflank_emulator.api import Api
-from northflank_emulator.domain.world import invalid
+from northflank_emulator.domain.context import invalid
 from northflank_emulator.errors import ApiError, UnauthorizedError, not_found
-from northflank_emulator.schema import JsonObject
+from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.server import bodies, reply
 from northflank_emulator.server.callers import bearer_token
 from northflank_emulator.server.records import Records

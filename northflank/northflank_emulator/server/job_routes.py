@@ -1,13 +1,14 @@
 """The routes of jobs and their runs, containers, logs."""
 
-from northflank_emulator import documents, job_fields
-from northflank_emulator.access import Permission
 from northflank_emulator.domain import jobs
-from northflank_emulator.environment import BUILD, RUNTIME, inherited
-from northflank_emulator.job_spec import part, variables
-from northflank_emulator.models import Builder, BuilderKind, Job
-from northflank_emulator.schema import JsonObject
+from northflank_emulator.fields import job_fields
+from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.server import responses
 from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, operation, paged
+from northflank_emulator.state.container_environment import BUILD, RUNTIME, inherited
+from northflank_emulator.state.job_spec import part, variables
+from northflank_emulator.state.models import Builder, BuilderKind, Job
+from northflank_emulator.state.permissions import Permission
 
 _P = "/v1/projects/{project}"
 _JOB = f"{_P}/jobs/{{job}}"
@@ -15,7 +16,7 @@ _JOB = f"{_P}/jobs/{{job}}"
 
 def _created(call: Call, job: Job, variant: jobs.Variant) -> JsonObject:
     builds = call.api.store.builds.of(Builder(project=job.project, kind=BuilderKind.JOB, id=job.id))
-    show = documents.job_created if variant.only is None else documents.job_created_flat
+    show = responses.job_created if variant.only is None else responses.job_created_flat
     return data(show(job, builds))
 
 
@@ -64,11 +65,11 @@ def _names(call: Call) -> tuple[str, str]:
 
 def _list(call: Call) -> JsonObject:
     page = call.page(call.api.jobs.all(call.params["project"]))
-    return paged("jobs", page, documents.job_listed)
+    return paged("jobs", page, responses.job_listed)
 
 
 def _get(call: Call) -> JsonObject:
-    return data(documents.job_read(call.api.world.job(*_names(call))))
+    return data(responses.job_read(call.api.world.job(*_names(call))))
 
 
 def _delete(call: Call) -> JsonObject:
@@ -110,7 +111,7 @@ def _deployment(call: Call) -> JsonObject:
     job = call.api.world.job(*_names(call))
     builder = call.api.world.builder(job.project, job.id, part(job.spec, "deployment"))
     builds = call.api.store.builds.of(builder)
-    return data(documents.deployment(job, builder, builds[-1] if builds else None))
+    return data(responses.deployment(job, builder, builds[-1] if builds else None))
 
 
 def _deploy(call: Call) -> JsonObject:

@@ -11,14 +11,13 @@ from dataclasses import dataclass, replace
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from northflank_emulator import documents
-from northflank_emulator.access import Permission
 from northflank_emulator.api import Api
 from northflank_emulator.errors import ApiError, ForbiddenError, UnauthorizedError
-from northflank_emulator.models import LogLine, Run
-from northflank_emulator.schema import Json, JsonObject
-from northflank_emulator.server import log_query
+from northflank_emulator.fields.schema import Json, JsonObject
+from northflank_emulator.server import log_query, responses
 from northflank_emulator.server.routing import Call
+from northflank_emulator.state.models import LogLine, Run
+from northflank_emulator.state.permissions import Permission
 
 _BATCH_CHARACTERS = 32_700
 _INIT_SECONDS = 30
@@ -121,7 +120,7 @@ class LogTail:
             if batch and size + len(line.text) > _BATCH_CHARACTERS:
                 await socket.send_json({"type": "log-lines", "data": batch})
                 batch, size = [], 0
-            batch.append(documents.log_line(line, self._api.settings.choices))
+            batch.append(responses.log_line(line, self._api.settings.choices))
             size += len(line.text)
         if batch:
             await socket.send_json({"type": "log-lines", "data": batch})

@@ -1,12 +1,12 @@
 """The routes that show how jobs do: metrics, and who is notified."""
 
-from northflank_emulator import documents
-from northflank_emulator.access import Permission
-from northflank_emulator.clock import iso, parse
 from northflank_emulator.errors import InvalidRequestError
 from northflank_emulator.execution.metrics import Sample
-from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.fields.schema import Json, JsonObject
+from northflank_emulator.server import responses
 from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, operation, paged
+from northflank_emulator.state.clock import iso, parse
+from northflank_emulator.state.permissions import Permission
 
 _JOB = "/v1/projects/{project}/jobs/{job}"
 _NOTIFICATIONS = "/v1/integrations/notifications"
@@ -81,21 +81,21 @@ def _in_range(call: Call, sample: Sample) -> bool:
 
 
 def _create_notification(call: Call) -> JsonObject:
-    return data(documents.webhook(call.api.webhooks.create(call.body)))
+    return data(responses.webhook(call.api.webhooks.create(call.body)))
 
 
 def _list_notifications(call: Call) -> JsonObject:
     page = call.page(call.api.webhooks.all())
-    return paged("notificationIntegrations", page, documents.webhook)
+    return paged("notificationIntegrations", page, responses.webhook)
 
 
 def _get_notification(call: Call) -> JsonObject:
-    return data(documents.webhook(call.api.webhooks.get(call.params["notification"])))
+    return data(responses.webhook(call.api.webhooks.get(call.params["notification"])))
 
 
 def _update_notification(call: Call) -> JsonObject:
     webhook = call.api.webhooks.update(call.params["notification"], call.body)
-    return data(documents.webhook(webhook))
+    return data(responses.webhook(webhook))
 
 
 def _delete_notification(call: Call) -> JsonObject:

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
-from northflank_emulator.clock import iso
-from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.fields.schema import Json, JsonObject
+from northflank_emulator.state.clock import iso
 
-_log = logging.getLogger("northflank_emulator.access")
+_log = logging.getLogger("northflank_emulator.state.permissions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 
 from northflank_emulator.errors import ApiError
 from northflank_emulator.faults import Fault
-from northflank_emulator.schema import JsonObject
+from northflank_emulator.fields.schema import JsonObject
 
 _JSON = "application/json; charset=utf-8"
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import unquote
 
-from northflank_emulator.access import Permission, Role
 from northflank_emulator.api import Api
 from northflank_emulator.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
-from northflank_emulator.paging import Item, Page, PageRequest, cut
-from northflank_emulator.schema import Json, JsonObject
+from northflank_emulator.fields.schema import Json, JsonObject
+from northflank_emulator.state.paging import Item, Page, PageRequest, cut
+from northflank_emulator.state.permissions import Permission, Role
 
 _PARAMETER = re.compile(r"\{(\w+)\}")
 _TEAM = "/v1/teams/{team}"

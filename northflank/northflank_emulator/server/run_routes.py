@@ -2,14 +2,13 @@
 
 from dataclasses import dataclass
 
-from northflank_emulator import documents
-from northflank_emulator.access import Permission
 from northflank_emulator.domain import runs
-from northflank_emulator.job_spec import part
-from northflank_emulator.models import Container
-from northflank_emulator.schema import JsonObject
-from northflank_emulator.server import log_query
+from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.server import log_query, responses
 from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, operation, paged
+from northflank_emulator.state.job_spec import part
+from northflank_emulator.state.models import Container
+from northflank_emulator.state.permissions import Permission
 
 _JOB = "/v1/projects/{project}/jobs/{job}"
 
@@ -25,12 +24,12 @@ def _start_run(call: Call) -> JsonObject:
 def _list_runs(call: Call) -> JsonObject:
     choices = call.api.settings.choices
     page = call.page(call.api.runs.all(*_names(call)))
-    return paged("runs", page, lambda run: documents.run(run, choices))
+    return paged("runs", page, lambda run: responses.run(run, choices))
 
 
 def _get_run(call: Call) -> JsonObject:
     run = call.api.runs.get(*_names(call), call.params["run"])
-    return data(documents.run(run, call.api.settings.choices))
+    return data(responses.run(run, call.api.settings.choices))
 
 
 def _abort_run(call: Call) -> JsonObject:
@@ -54,7 +53,7 @@ def _containers(call: Call) -> JsonObject:
     )
     containers = [it for run in found for it in run.containers]
     page = call.page([_Listed(number=at, container=it) for at, it in enumerate(containers)])
-    answer = paged("containers", page, lambda it: documents.container(it.container))
+    answer = paged("containers", page, lambda it: responses.container(it.container))
     return {**answer, "data": {**part(answer, "data"), "runId": wanted or ""}}
 
 
@@ -69,7 +68,7 @@ def _logs(call: Call) -> JsonObject:
     find = book.first if query.forward else book.last
     lines = find(job.project, job.id, query.wanted, query.limit)
     shown = lines if query.forward else lines[::-1]
-    return data([documents.log_line(line, choices) for line in shown])
+    return data([responses.log_line(line, choices) for line in shown])
 
 
 ROUTES: tuple[Route, ...] = (

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.headless import cluster
-from metaflow_prefect.headless.layout import Layout, prepare, write_private
-from metaflow_prefect.headless.reading import read_settings
-from metaflow_prefect.headless.sources import Sources
+from metaflow_prefect.headless.database import cluster
+from metaflow_prefect.headless.files.layout import Layout, prepare, write_private
+from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.reading import read_settings
 
 pytestmark = pytest.mark.slow
 

@@ -13,7 +13,11 @@ import pytest
 import yaml
 from dotenv import dotenv_values
 
-from metaflow_prefect.headless.database import (
+from metaflow_prefect.headless.database.provisioning import external_password
+from metaflow_prefect.headless.files.layout import Layout
+from metaflow_prefect.headless.services.process_environment import Access
+from metaflow_prefect.headless.services.services import Cluster, Plan, services
+from metaflow_prefect.headless.settings.database_address import (
     DatabaseKind,
     Surroundings,
     choose,
@@ -21,13 +25,9 @@ from metaflow_prefect.headless.database import (
     from_url,
     sqlite,
 )
-from metaflow_prefect.headless.environment import Access
-from metaflow_prefect.headless.layout import Layout
-from metaflow_prefect.headless.reading import read_settings
-from metaflow_prefect.headless.services import Cluster, Plan, services
-from metaflow_prefect.headless.sources import Sources
-from metaflow_prefect.headless.storage import external_password
-from metaflow_prefect.headless.variables import BY_NAME
+from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.reading import read_settings
+from metaflow_prefect.headless.settings.variables import BY_NAME
 
 SEED = (Path(__file__).parent / "seed.md").read_text()
 DEPLOY = Path(__file__).parents[3] / "metaflow_prefect" / "headless" / "resources" / "deploy"

@@ -21,7 +21,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from metaflow_prefect.errors import ServerRefused
-from metaflow_prefect.runtime import local_server
+from metaflow_prefect.runtime.servers import local_server
 
 pytestmark = pytest.mark.slow
 

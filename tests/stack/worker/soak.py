@@ -26,7 +26,7 @@ from northflank_emulator import Emulator
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.settings import Settings
 
-from metaflow_prefect.headless.database import sqlite
+from metaflow_prefect.headless.settings.database_address import sqlite
 from tests.stack.worker.proxy import Answer, Deed, Proxy, Request, Rule, every
 
 T = TypeVar("T")

@@ -11,19 +11,19 @@ from uuid import uuid4
 import pytest
 import yaml
 from northflank_emulator import Emulator
-from northflank_emulator.access import Role
 from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
-from prefect_northflank.access import Access
-from prefect_northflank.api import Project
-from prefect_northflank.client import NorthflankClient
+from northflank_emulator.state.permissions import Role
+from prefect_northflank.api.access import Access
+from prefect_northflank.api.answers import Project
+from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.retry import Patience
 from prefect_northflank.errors import BuildFailed, NotBuilt, Rejected
-from prefect_northflank.job import Subject, request_for
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.retry import Patience
-from prefect_northflank.secrets import SecretGroups
-from prefect_northflank.start import Starter
-from prefect_northflank.stream import Streams
-from prefect_northflank.variables import NorthflankVariables
+from prefect_northflank.job.definition import Subject, request_for
+from prefect_northflank.job.variables import NorthflankVariables
+from prefect_northflank.logs.stream import Streams
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.start.secret_groups import SecretGroups
+from prefect_northflank.start.start_once import Starter
 
 pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).parents[3] / "examples" / "northflank" / "prefect.yaml"

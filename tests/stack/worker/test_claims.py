@@ -10,9 +10,9 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary_settings
 from prefect.states import Pending, Submitting
-from prefect_northflank.claims import PASSED, Claim
-from prefect_northflank.gate import environment_of
-from prefect_northflank.ledger import PrefectLedger
+from prefect_northflank.job.claim_gate import environment_of
+from prefect_northflank.records.claims import PASSED, Claim
+from prefect_northflank.records.flow_runs import PrefectLedger
 
 pytestmark = pytest.mark.slow
 AT_ONCE = 12

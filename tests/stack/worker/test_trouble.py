@@ -9,9 +9,9 @@ from dataclasses import replace
 
 import pytest
 from northflank_emulator import Emulator
-from northflank_emulator.access import Role
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.settings import Settings
+from northflank_emulator.state.permissions import Role
 from prefect_northflank import NorthflankWorker
 
 from tests.stack.worker.proxy import Answer, Deed, Proxy, Rule

@@ -12,9 +12,9 @@ from prefect.server.events.schemas.events import ReceivedEvent
 from prefect.server.utilities.user_templates import render_user_template
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.automations import run_parameters
-from metaflow_prefect.deploy.options import DeployOptions
-from metaflow_prefect.deploy.plan import plan
+from metaflow_prefect.deploy.plan.automations import run_parameters
+from metaflow_prefect.deploy.plan.options import DeployOptions
+from metaflow_prefect.deploy.plan.plan import plan
 from tests.unit.deploy.test_jobs import flow, site
 
 MOMENT = datetime(2026, 11, 21, tzinfo=timezone.utc)

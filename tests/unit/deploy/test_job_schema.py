@@ -9,9 +9,9 @@ import prefect
 import pytest
 from prefect_northflank.worker import NorthflankWorker
 
-from metaflow_prefect.deploy.job_schema import findings
-from metaflow_prefect.deploy.jobs import Site, job_variables
-from metaflow_prefect.deploy.options import DeployOptions
+from metaflow_prefect.deploy.plan.job_schema import findings
+from metaflow_prefect.deploy.plan.job_variables import Site, job_variables
+from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused
 from tests.unit.deploy.test_jobs import flow
 

@@ -7,9 +7,9 @@ from io import BytesIO
 import pytest
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.jobs import Site, job_variables
-from metaflow_prefect.deploy.options import DeployOptions
-from metaflow_prefect.deploy.storage import code_package
+from metaflow_prefect.deploy.plan.job_variables import Site, job_variables
+from metaflow_prefect.deploy.plan.options import DeployOptions
+from metaflow_prefect.deploy.server.code_storage import code_package
 from metaflow_prefect.errors import UnsupportedFlow
 
 FILES = {"flow.py": b"the flow\n", "below/helper.py": b"a helper\n"}

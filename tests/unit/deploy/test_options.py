@@ -5,9 +5,13 @@ from __future__ import annotations
 import pytest
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.options import job_variables, parameter_defaults, with_defaults
-from metaflow_prefect.deploy.plan import deployment_name
-from metaflow_prefect.deploy.schema import arguments, flow_run_parameters, parameter_schema
+from metaflow_prefect.deploy.plan.options import job_variables, parameter_defaults, with_defaults
+from metaflow_prefect.deploy.plan.parameter_schema import (
+    arguments,
+    flow_run_parameters,
+    parameter_schema,
+)
+from metaflow_prefect.deploy.plan.plan import deployment_name
 from metaflow_prefect.errors import DeploymentRefused, ParameterRefused
 
 PARAMETERS = (

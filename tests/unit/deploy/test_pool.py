@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from metaflow_prefect.deploy import apply
+from metaflow_prefect.deploy.server import apply
 from metaflow_prefect.errors import DeploymentRefused
 
 

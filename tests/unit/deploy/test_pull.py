@@ -11,7 +11,7 @@ import pytest
 from metaflow.datastore import FlowDataStore
 from metaflow.plugins import DATASTORES
 
-from metaflow_prefect.deploy.pull import Carried, carried, key
+from metaflow_prefect.deploy.plan.pull_step import Carried, carried, key
 
 SMALL = "print('{{ not_for_prefect }}')\n"
 

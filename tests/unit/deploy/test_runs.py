@@ -7,8 +7,8 @@ from datetime import datetime
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from metaflow_prefect.deploy.runs import RunRecord
-from metaflow_prefect.runtime.outcome import RunStatus, status
+from metaflow_prefect.deploy.runs.runs import RunRecord
+from metaflow_prefect.runtime.progress.run_result import RunStatus, status
 
 
 @pytest.mark.parametrize("kind", list(StateType))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaflow_prefect.deploy.schedules import nobody_to_ask, parse, schedules
+from metaflow_prefect.deploy.plan.schedules import nobody_to_ask, parse, schedules
 from metaflow_prefect.errors import DeploymentRefused
 from metaflow_prefect.ir import Parameter, ParameterType, Schedule
 

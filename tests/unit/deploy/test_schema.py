@@ -6,7 +6,11 @@ import pytest
 from prefect.utilities.schema_tools import validate
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.schema import arguments, flow_run_parameters, parameter_schema
+from metaflow_prefect.deploy.plan.parameter_schema import (
+    arguments,
+    flow_run_parameters,
+    parameter_schema,
+)
 from metaflow_prefect.errors import ParameterRefused
 
 TYPES = {

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy import tokens
-from metaflow_prefect.deploy.tokens import Holder, TokenRequest
+from metaflow_prefect.deploy.server import production_tokens
+from metaflow_prefect.deploy.server.production_tokens import Holder, TokenRequest
 from metaflow_prefect.errors import DeploymentRefused, Unauthorized
 
 ALICES = Holder(owner="alice", token="flow-0-abcd")
@@ -14,27 +14,29 @@ ALICES = Holder(owner="alice", token="flow-0-abcd")
 
 @pytest.mark.parametrize("shown", ["flow-0-abcd", "production:flow-0-abcd"])
 def test_whoever_shows_the_token_may_change_somebody_elses_deployment(shown):
-    tokens.check(ALICES, "bob", shown, None)
-    tokens.check(ALICES, "bob", None, shown)
+    production_tokens.check(ALICES, "bob", shown, None)
+    production_tokens.check(ALICES, "bob", None, shown)
 
 
 def test_the_owner_needs_no_token():
-    tokens.check(ALICES, "alice", None, None)
+    production_tokens.check(ALICES, "alice", None, None)
 
 
 @pytest.mark.parametrize("shown", [None, "flow-0-xxxx", ""])
 def test_nobody_else_may(shown):
     with pytest.raises(Unauthorized, match="alice"):
-        tokens.check(ALICES, "bob", shown, None)
+        production_tokens.check(ALICES, "bob", shown, None)
 
 
 def test_a_deployment_keeps_its_token():
-    assert tokens.choose(ALICES, TokenRequest(), "flow", is_project=False) == "flow-0-abcd"
+    assert (
+        production_tokens.choose(ALICES, TokenRequest(), "flow", is_project=False) == "flow-0-abcd"
+    )
 
 
 def test_the_first_deployment_gets_a_token_and_a_new_one_follows_on_request():
-    first = tokens.choose(None, TokenRequest(), "flow", is_project=False)
-    second = tokens.choose(
+    first = production_tokens.choose(None, TokenRequest(), "flow", is_project=False)
+    second = production_tokens.choose(
         Holder(owner="alice", token=first),
         TokenRequest(is_new_wanted=True),
         "flow",
@@ -47,13 +49,13 @@ def test_the_first_deployment_gets_a_token_and_a_new_one_follows_on_request():
 
 def test_a_project_takes_no_token_from_outside():
     with pytest.raises(DeploymentRefused, match="--generate-new-token"):
-        tokens.choose(None, TokenRequest(given="mine"), "mfprj-x", is_project=True)
+        production_tokens.choose(None, TokenRequest(given="mine"), "mfprj-x", is_project=True)
 
 
 def test_a_branch_has_the_prefix_that_metaflows_other_orchestrators_give_it():
     project = ir.Project(name="shop", branch="prod", flow_name="shop.prod.F", is_production=True)
 
-    prefix = tokens.prefix("F", None, project)
+    prefix = production_tokens.prefix("F", None, project)
 
     assert prefix.startswith("mfprj-")
-    assert prefix == tokens.prefix("OtherFlow", "name", project)
+    assert prefix == production_tokens.prefix("OtherFlow", "name", project)

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from northflank_emulator.cli import main
-from northflank_emulator.store import StateRefusedError, Store
+from northflank_emulator.state.store import StateRefusedError, Store
 
 pytestmark = pytest.mark.slow
 TOKEN = "test-token"

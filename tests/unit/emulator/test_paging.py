@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from northflank_emulator.errors import InvalidRequestError
-from northflank_emulator.paging import PageRequest, cut
+from northflank_emulator.state.paging import PageRequest, cut
 
 
 @dataclass(frozen=True)

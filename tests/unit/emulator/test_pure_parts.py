@@ -6,16 +6,19 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from northflank_emulator import documents, job_spec, run_state
-from northflank_emulator.clock import iso, parse
-from northflank_emulator.commands import argv
 from northflank_emulator.domain.schedule import Schedule, ScheduleHands
-from northflank_emulator.environment import container_variables, inherited
 from northflank_emulator.errors import InvalidRequestError
-from northflank_emulator.execution.lines import LineCutter
+from northflank_emulator.execution.line_cutter import LineCutter
 from northflank_emulator.faults import Fault, FaultKind, Faults
-from northflank_emulator.identity import Ids, slug
-from northflank_emulator.models import (
+from northflank_emulator.server import responses
+from northflank_emulator.server.rate_limit import RateLimiter
+from northflank_emulator.settings import AbortedRun, Choices
+from northflank_emulator.state import job_spec, run_state
+from northflank_emulator.state.clock import iso, parse
+from northflank_emulator.state.container_command import argv
+from northflank_emulator.state.container_environment import container_variables, inherited
+from northflank_emulator.state.identity import Ids, slug
+from northflank_emulator.state.models import (
     ContainerStatus,
     Ending,
     Job,
@@ -24,9 +27,7 @@ from northflank_emulator.models import (
     SecretGroup,
     Stream,
 )
-from northflank_emulator.rate_limit import RateLimiter
-from northflank_emulator.settings import AbortedRun, Choices
-from northflank_emulator.store import Store
+from northflank_emulator.state.store import Store
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=timezone.utc)
 JOB = Job(
@@ -226,7 +227,7 @@ def test_the_first_end_of_a_run_stays():
 def test_a_lost_run_is_reported_as_failed():
     lost = run_state.lost(run_state.staged(RUN, "c", NOON), NOON)
 
-    assert documents.run(lost, Choices())["status"] == "FAILED"
+    assert responses.run(lost, Choices())["status"] == "FAILED"
     assert lost.containers[0].status is ContainerStatus.FAILED
 
 
@@ -236,13 +237,13 @@ def test_a_lost_run_is_reported_as_failed():
 def test_what_an_aborted_run_shows_can_be_chosen(choice, status):
     aborted = run_state.concluded(RUN, Ending.ABORTED, NOON)
 
-    shown = documents.run(aborted, Choices(aborted_run=choice))
+    shown = responses.run(aborted, Choices(aborted_run=choice))
 
     assert (shown["status"], shown["concluded"], shown["active"]) == (status, True, 0)
 
 
 def test_a_run_that_goes_on_has_no_end():
-    shown = documents.run(RUN, Choices())
+    shown = responses.run(RUN, Choices())
 
     assert (shown["status"], shown["concluded"]) == ("RUNNING", False)
     assert "concludedAt" not in shown

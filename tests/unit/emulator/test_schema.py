@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from northflank_emulator import job_fields
-from northflank_emulator.schema import check
+from northflank_emulator.fields import job_fields
+from northflank_emulator.fields.schema import check
 
 
 def problems(rule, value) -> dict[str, str]:

@@ -12,10 +12,10 @@ from textwrap import dedent, indent
 
 import pytest
 
-from metaflow_prefect.runtime import commands
-from metaflow_prefect.runtime.executors import Command, StepExecutor, Stream
-from metaflow_prefect.runtime.fork_server.client import ForkServer, Warm
-from metaflow_prefect.runtime.fresh_process import FreshProcess
+from metaflow_prefect.runtime.steps import commands
+from metaflow_prefect.runtime.steps.executor import Command, StepExecutor, Stream
+from metaflow_prefect.runtime.steps.fork_server import ForkServer, Warm
+from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 
 FLOW = """
 {module}

@@ -7,10 +7,10 @@ import os
 import pytest
 
 from metaflow_prefect.names import RUN_ID_VARIABLE
-from metaflow_prefect.runtime.choice import Choice
-from metaflow_prefect.runtime.fork_server import run_id
-from metaflow_prefect.runtime.fork_server.client import ForkServer
-from metaflow_prefect.runtime.where_safe import WhereSafe, executor
+from metaflow_prefect.runtime.in_flow import run_id_watch
+from metaflow_prefect.runtime.steps.executor_choice import WhereSafe, executor
+from metaflow_prefect.runtime.steps.executor_option import Choice
+from metaflow_prefect.runtime.steps.fork_server import ForkServer
 
 SAYS = (
     "import json, os; print(json.dumps([AT_IMPORT, os.environ['METAFLOW_RUN_ID'], os.getppid()]))"
@@ -71,14 +71,14 @@ def test_one_with_another_environment_is_not_used(probe, chosen):
 
 def test_only_a_missing_run_is_watched_for_and_only_until_the_end(monkeypatch):
     monkeypatch.setenv(RUN_ID_VARIABLE, "7")
-    known = run_id.Watch()
+    known = run_id_watch.Watch()
     assert os.environ[RUN_ID_VARIABLE] == "7"
     known.end()
     assert not known.was_asked_for
 
     monkeypatch.delenv(RUN_ID_VARIABLE)
     before = type(os.environ)
-    unknown = run_id.Watch()
+    unknown = run_id_watch.Watch()
     assert os.environ.get("PATH") == os.environ["PATH"]
     assert not unknown.was_asked_for
     assert RUN_ID_VARIABLE not in os.environ

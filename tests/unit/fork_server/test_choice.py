@@ -8,20 +8,20 @@ from dataclasses import replace
 import pytest
 
 from metaflow_prefect.errors import SettingRefused
-from metaflow_prefect.runtime import choice, commands
-from metaflow_prefect.runtime.choice import Choice
-from metaflow_prefect.runtime.environment import COMMAND, parse
-from metaflow_prefect.runtime.executors import Command
-from metaflow_prefect.runtime.flow_command import Part, with_parts
-from metaflow_prefect.runtime.fresh_process import FreshProcess
-from metaflow_prefect.runtime.where_safe import WhereSafe, executor, why_never
+from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
+from metaflow_prefect.runtime.in_flow.print_environment import COMMAND, parse
+from metaflow_prefect.runtime.steps import commands, executor_option
+from metaflow_prefect.runtime.steps.executor import Command
+from metaflow_prefect.runtime.steps.executor_choice import WhereSafe, executor, why_never
+from metaflow_prefect.runtime.steps.executor_option import Choice
+from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 
 PARENT = "import os; print(os.getppid())"
 
 
 @pytest.mark.parametrize(
     ("environment", "expected"),
-    [({}, choice.DEFAULT), ({choice.VARIABLE: ""}, choice.DEFAULT), ({choice.VARIABLE: "fork"}, Choice.FORK)],
+    [({}, executor_option.DEFAULT), ({executor_option.VARIABLE: ""}, executor_option.DEFAULT), ({executor_option.VARIABLE: "fork"}, Choice.FORK)],
 )  # fmt: skip
 def test_the_environment_chooses(environment, expected):
     assert Choice.of(environment) is expected
@@ -29,7 +29,7 @@ def test_the_environment_chooses(environment, expected):
 
 def test_an_unknown_choice_is_refused_with_the_known_ones():
     with pytest.raises(SettingRefused, match="one of auto, fork, fresh"):
-        Choice.of({choice.VARIABLE: "warm"})
+        Choice.of({executor_option.VARIABLE: "warm"})
 
 
 def test_nothing_is_forked_where_it_cannot_be_the_same():

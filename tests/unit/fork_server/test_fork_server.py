@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime.executors import Stream
-from metaflow_prefect.runtime.fork_server.client import ServerLost
+from metaflow_prefect.runtime.steps.executor import Stream
+from metaflow_prefect.runtime.steps.fork_server import ServerLost
 
 pytestmark = pytest.mark.slow
 
@@ -191,8 +191,8 @@ def test_when_our_process_is_killed_the_server_ends_its_tasks_and_itself(long_ta
     flow, path = long_task
     script = f"""
 import os, sys
-from metaflow_prefect.runtime.executors import Command
-from metaflow_prefect.runtime.fork_server.client import ForkServer, Warm
+from metaflow_prefect.runtime.steps.executor import Command
+from metaflow_prefect.runtime.steps.fork_server import ForkServer, Warm
 environment = dict(os.environ)
 warm = Warm(python=sys.executable, flow_file={flow.flow_file!r}, options={flow.options!r}, environment=environment)
 server = ForkServer(warm, "auto")

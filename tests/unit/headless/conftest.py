@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 
 import pytest
 
-from metaflow_prefect.headless.reading import read_settings
-from metaflow_prefect.headless.settings import Settings
-from metaflow_prefect.headless.sources import Sources
+from metaflow_prefect.headless.settings.model import Settings
+from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.reading import read_settings
 
 PREFECT_KNOWS = frozenset(
     {

@@ -10,7 +10,7 @@ import sys
 
 import pytest
 
-from metaflow_prefect.headless.launch import SERVICES
+from metaflow_prefect.headless.services.exec_service import SERVICES
 
 TELL = "import signal; print(signal.getsignal(signal.SIGINT) is signal.default_int_handler)"
 
@@ -30,7 +30,13 @@ def test_a_service_does_not_ignore_sigint_though_the_stack_was_told_to():
         "command": [sys.executable, "-c", TELL],
         "environment": {},
     }
-    launch = [sys.executable, "-m", "metaflow_prefect.headless.launch", "service", "worker"]
+    launch = [
+        sys.executable,
+        "-m",
+        "metaflow_prefect.headless.services.exec_service",
+        "service",
+        "worker",
+    ]
     environment = {**os.environ, SERVICES: json.dumps({"worker": service})}
 
     done = subprocess.run(launch, env=environment, capture_output=True, text=True, check=True)

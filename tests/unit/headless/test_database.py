@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.headless import database, postgres, storage
-from metaflow_prefect.headless.database import DatabaseKind, Surroundings
+from metaflow_prefect.headless.database import postgres, provisioning
+from metaflow_prefect.headless.settings import database_address
+from metaflow_prefect.headless.settings.database_address import DatabaseKind, Surroundings
 
 BARE = Surroundings(postgres_answers=False, cluster_exists=False, binaries=None)
 INSTALLED = Surroundings(postgres_answers=False, cluster_exists=False, binaries=Path("/bin"))
@@ -35,16 +36,20 @@ POSTGRES = {"PREFECT_STORAGE_TYPE": "postgres"}
     ],
 )
 def test_the_database_follows_the_settings_and_the_machine(settings, environ, surroundings, kind):
-    assert database.choose(settings(**environ), surroundings) is kind
+    assert database_address.choose(settings(**environ), surroundings) is kind
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
 def test_every_spelling_of_a_postgres_url_gets_the_driver_prefect_needs(scheme):
-    assert database.from_url(f"{scheme}://u:p@h:1/d").url == "postgresql+asyncpg://u:p@h:1/d"
+    assert (
+        database_address.from_url(f"{scheme}://u:p@h:1/d").url == "postgresql+asyncpg://u:p@h:1/d"
+    )
 
 
 def test_libpqs_ssl_mode_gets_the_name_of_the_driver():
-    found = database.from_url("postgresql://u:p@h/d?sslmode=require&application_name=sslmode=x")
+    found = database_address.from_url(
+        "postgresql://u:p@h/d?sslmode=require&application_name=sslmode=x"
+    )
 
     assert found.url == "postgresql+asyncpg://u:p@h/d?ssl=require&application_name=sslmode=x"
 
@@ -57,15 +62,15 @@ def test_libpqs_ssl_mode_gets_the_name_of_the_driver():
     ],
 )
 def test_a_url_that_the_driver_cannot_use_is_refused_in_clear_words(url, reason):
-    trial = postgres.wait_for(database.from_url(url), patience_seconds=0)
+    trial = postgres.wait_for(database_address.from_url(url), patience_seconds=0)
 
-    assert trial.outcome is database.Outcome.REFUSED
+    assert trial.outcome is database_address.Outcome.REFUSED
     assert reason in trial.reason
     assert "hush" not in trial.reason + trial.fix
 
 
 def test_a_password_with_special_characters_is_quoted(settings):
-    found = database.from_parts(DatabaseKind.PG_VARIABLES, settings(PGUSER="a b"), "p@/w:%")
+    found = database_address.from_parts(DatabaseKind.PG_VARIABLES, settings(PGUSER="a b"), "p@/w:%")
 
     assert found.url == "postgresql+asyncpg://a%20b:p%40%2Fw%3A%25@127.0.0.1:15432/prefect"
 
@@ -80,15 +85,15 @@ def test_a_password_with_special_characters_is_quoted(settings):
     ],
 )
 def test_a_label_never_shows_the_password(url):
-    assert "hush" not in database.from_url(url).label
+    assert "hush" not in database_address.from_url(url).label
 
 
 def test_switching_the_database_says_that_nothing_is_copied():
-    before, now = "postgresql+asyncpg://u:***@h/d", database.sqlite(Path("/x/prefect.db"))
+    before, now = "postgresql+asyncpg://u:***@h/d", database_address.sqlite(Path("/x/prefect.db"))
 
-    assert "not copied" in (database.switch_warning(before, now) or "")
-    assert database.switch_warning(now.label, now) is None
-    assert database.switch_warning(None, now) is None
+    assert "not copied" in (database_address.switch_warning(before, now) or "")
+    assert database_address.switch_warning(now.label, now) is None
+    assert database_address.switch_warning(None, now) is None
 
 
 @pytest.mark.parametrize(
@@ -104,4 +109,4 @@ def test_a_pass_file_is_read_as_libpq_reads_it(settings, tmp_path, lines, passwo
     path = tmp_path / "pgpass"
     path.write_text(lines)
 
-    assert storage.password_in(path, settings().storage.postgres) == password
+    assert provisioning.password_in(path, settings().storage.postgres) == password

@@ -4,9 +4,10 @@ import stat
 
 import pytest
 
-from metaflow_prefect.headless import examples, layout, logs, secret_files
+from metaflow_prefect.headless import examples
 from metaflow_prefect.headless.errors import HeadlessError, HomeRefused
-from metaflow_prefect.headless.layout import Layout
+from metaflow_prefect.headless.files import layout, secret_files, service_logs
+from metaflow_prefect.headless.files.layout import Layout
 
 
 def mode(path):
@@ -39,7 +40,7 @@ def test_a_home_that_is_a_file_is_refused_in_clear_words(tmp_path):
 def test_following_goes_on_after_rotation(tmp_path):
     path = tmp_path / "server.log"
     path.write_text("old\n")
-    follower = logs.Follower(path)
+    follower = service_logs.Follower(path)
     assert list(follower.new_lines()) == ["old"]
 
     with path.open("a") as file:
@@ -55,7 +56,7 @@ def test_following_goes_on_after_rotation(tmp_path):
 
 
 def test_following_waits_for_a_file_that_does_not_exist_yet(tmp_path):
-    follower = logs.Follower(tmp_path / "late.log")
+    follower = service_logs.Follower(tmp_path / "late.log")
     assert list(follower.new_lines()) == []
     (tmp_path / "late.log").write_text("first\n")
 
@@ -67,8 +68,8 @@ def test_the_last_lines_of_a_log_are_the_last_lines(tmp_path):
     path = tmp_path / "a.log"
     path.write_text("1\n2\n3\n")
 
-    assert logs.last_lines(path, 2) == ("2", "3")
-    assert logs.last_lines(tmp_path / "none.log", 2) == ()
+    assert service_logs.last_lines(path, 2) == ("2", "3")
+    assert service_logs.last_lines(tmp_path / "none.log", 2) == ()
 
 
 def test_an_example_the_user_changed_stays(tmp_path):

@@ -10,10 +10,10 @@ from threading import Thread
 import pytest
 
 from metaflow_prefect.headless import report
-from metaflow_prefect.headless.health import examine, without_supervisor
-from metaflow_prefect.headless.ports import free_port
-from metaflow_prefect.headless.record import Record
-from metaflow_prefect.headless.supervisor import ProcessState, State
+from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.services.ports import free_port
+from metaflow_prefect.headless.services.supervisor_client import ProcessState, State
+from metaflow_prefect.headless.stack.health import examine, without_supervisor
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from metaflow_prefect.headless.errors import PortTaken
-from metaflow_prefect.headless.ports import Wanted, free_port, require_free
+from metaflow_prefect.headless.services.ports import Wanted, free_port, require_free
 
 HERE = "127.0.0.1"
 

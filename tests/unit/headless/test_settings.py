@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from metaflow_prefect.headless.errors import SettingsRefused
-from metaflow_prefect.headless.reading import read_settings
-from metaflow_prefect.headless.settings import StorageType
-from metaflow_prefect.headless.sources import Sources
-from metaflow_prefect.headless.variables import VARIABLES
+from metaflow_prefect.headless.settings.model import StorageType
+from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.reading import read_settings
+from metaflow_prefect.headless.settings.variables import VARIABLES
 
 EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
 

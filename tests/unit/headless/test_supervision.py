@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.headless import services
-from metaflow_prefect.headless.database import from_url
-from metaflow_prefect.headless.environment import Access
-from metaflow_prefect.headless.layout import LONGEST_SOCKET, Layout
-from metaflow_prefect.headless.services import Cluster, Plan
-from metaflow_prefect.headless.supervision import configuration
+from metaflow_prefect.headless.files.layout import LONGEST_SOCKET, Layout
+from metaflow_prefect.headless.services import services
+from metaflow_prefect.headless.services.process_environment import Access
+from metaflow_prefect.headless.services.services import Cluster, Plan
+from metaflow_prefect.headless.services.supervisord_conf import configuration
+from metaflow_prefect.headless.settings.database_address import from_url
 
 
 @pytest.fixture

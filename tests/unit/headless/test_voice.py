@@ -2,7 +2,7 @@
 
 import io
 
-from metaflow_prefect.headless.voice import CLEAR_LINE, Voice
+from metaflow_prefect.headless.console import CLEAR_LINE, Voice
 
 
 def spoken(seconds, **options):

@@ -6,7 +6,10 @@ from dataclasses import dataclass, replace
 
 from metaflow.util import compress_list, decompress_list
 
-from metaflow_prefect.runtime.commands import (
+from metaflow_prefect.runtime.flow.dispatcher import Frame, Launch, Place
+from metaflow_prefect.runtime.flow.graph import Next, Step
+from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.steps.commands import (
     Attempt,
     RunContext,
     init,
@@ -14,9 +17,6 @@ from metaflow_prefect.runtime.commands import (
     step,
     top_level,
 )
-from metaflow_prefect.runtime.dispatcher import Frame, Launch, Place
-from metaflow_prefect.runtime.graph import Next, Step
-from metaflow_prefect.runtime.program import Program
 
 MAX_ARG_STRLEN = 131072
 """Linux: the longest argument of a command."""

@@ -18,7 +18,7 @@ from prefect.settings import PREFECT_CLIENT_MAX_RETRIES, temporary_settings
 
 from metaflow_prefect import Event
 from metaflow_prefect.errors import ServerRefused
-from metaflow_prefect.runtime.connection import prefect_client
+from metaflow_prefect.runtime.servers.connection import prefect_client
 
 VERSION = f'"{prefect.__version__}"'
 DROPPED = (0, "")

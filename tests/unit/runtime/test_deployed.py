@@ -8,11 +8,11 @@ from uuid import uuid4
 
 from prefect.client.schemas.objects import FlowRun
 
-from metaflow_prefect.runtime import current_trigger
-from metaflow_prefect.runtime.deployed import SCHEDULED_TIME, completed
-from metaflow_prefect.runtime.flow_command import Part
-from metaflow_prefect.runtime.launch_options import LaunchOptions
-from metaflow_prefect.runtime.program import Program
+from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.in_flow import current_trigger
+from metaflow_prefect.runtime.in_flow.flow_command import Part
+from metaflow_prefect.runtime.run.deployment_inputs import SCHEDULED_TIME, completed
+from metaflow_prefect.runtime.run.launch_options import LaunchOptions
 
 PROGRAM = Program(
     flow="F", source="f.py", sha256="0", metadata="local", datastore="local", location="f.py"

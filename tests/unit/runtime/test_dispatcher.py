@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from metaflow_prefect.errors import UnexpectedTransition
-from metaflow_prefect.runtime.dispatcher import Dispatcher, Launch, Outcome
-from metaflow_prefect.runtime.graph import (
+from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch, Outcome
+from metaflow_prefect.runtime.flow.graph import (
     End,
     Foreach,
     Next,

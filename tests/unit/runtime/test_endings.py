@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metaflow_prefect.runtime.endings import last_lines
+from metaflow_prefect.runtime.steps.exit_messages import last_lines
 
 METAFLOW = Path("/opt/venv/lib/metaflow")
 TRACEBACK = """\

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime.executors import Command, Stream
-from metaflow_prefect.runtime.fresh_process import FreshProcess
+from metaflow_prefect.runtime.steps.executor import Command, Stream
+from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 
 
 def python(code: str, *words: str) -> Command:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime.guard import Guard
+from metaflow_prefect.runtime.in_flow.guard import Guard
 
 TASK = """
 import os, subprocess, sys, time
@@ -22,8 +22,8 @@ time.sleep(600)
 
 FLOW_PROCESS = f"""
 import os, sys
-from metaflow_prefect.runtime.executors import Command
-from metaflow_prefect.runtime.fresh_process import FreshProcess
+from metaflow_prefect.runtime.steps.executor import Command
+from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 
 def show(stream, line):
     sys.stdout.write(line.decode())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from metaflow_prefect.errors import SettingRefused
-from metaflow_prefect.runtime import local_server
-from metaflow_prefect.runtime.local_server.place import (
+from metaflow_prefect.runtime.servers import local_server
+from metaflow_prefect.runtime.servers.local_server_files import (
     IDLE_VARIABLE,
     MODE_VARIABLE,
     Mode,

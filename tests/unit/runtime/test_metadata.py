@@ -7,8 +7,8 @@ import json
 import pytest
 from metaflow.plugins.datastores.local_storage import LocalStorage
 
-from metaflow_prefect.runtime.dispatcher import Place
-from metaflow_prefect.runtime.metadata import TaskMetadata
+from metaflow_prefect.runtime.flow.dispatcher import Place
+from metaflow_prefect.runtime.store.task_metadata import TaskMetadata
 
 ARTIFACTS = {name: (f"hash-of-{name}", "pickle-v4") for name in ("a", "b", "c")}
 

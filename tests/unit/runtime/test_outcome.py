@@ -8,10 +8,10 @@ import pytest
 from metaflow._vendor import click
 
 from metaflow_prefect.cli.options import JSON, WithParameters
-from metaflow_prefect.runtime import outcome, progress
-from metaflow_prefect.runtime.graph import End, Foreach, Next, Step
-from metaflow_prefect.runtime.outcome import Outcome, RunStatus
-from metaflow_prefect.runtime.progress import Change, Event, State
+from metaflow_prefect.runtime.flow.graph import End, Foreach, Next, Step
+from metaflow_prefect.runtime.progress import model, run_result
+from metaflow_prefect.runtime.progress.model import Change, Event, State
+from metaflow_prefect.runtime.progress.run_result import Outcome, RunStatus
 
 
 class Task:
@@ -35,8 +35,8 @@ def ended(status: RunStatus = RunStatus.SUCCEEDED, **more) -> Outcome:
     )
 
 
-def a_failed_run() -> progress.Progress:
-    now = progress.begin("DemoFlow", "prefect-0192", STEPS, 0.0)
+def a_failed_run() -> model.Progress:
+    now = model.begin("DemoFlow", "prefect-0192", STEPS, 0.0)
     for name, change, moment in (
         ("start", Change.QUEUED, 0),
         ("start", Change.STARTED, 1),
@@ -74,7 +74,7 @@ def test_a_run_that_failed_before_its_first_step_has_no_times_and_no_steps():
 
 
 def test_json_goes_to_standard_output_and_words_to_standard_error(capsys):
-    outcome.conclude(ended(), is_json=True)
+    run_result.conclude(ended(), is_json=True)
 
     out, err = capsys.readouterr()
     assert (json.loads(out)["status"], err) == ("SUCCEEDED", "")
@@ -91,7 +91,7 @@ def test_a_run_that_did_not_succeed_ends_the_command_with_1(capsys, status, stat
     unhappy = Outcome(flow="DemoFlow", flow_run_id="1", status=status, state=state, message="why")
 
     with pytest.raises(SystemExit) as exit_:
-        outcome.conclude(unhappy, is_json=False, fix="resume it")
+        run_result.conclude(unhappy, is_json=False, fix="resume it")
 
     assert exit_.value.code == 1
     assert capsys.readouterr() == ("", f"{words}\nFix: resume it\n")

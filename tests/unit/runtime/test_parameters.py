@@ -6,7 +6,7 @@ import pytest
 from metaflow._vendor.click.testing import CliRunner
 from prefect import flow
 
-from metaflow_prefect.runtime.parameters import Json, Parameter, _command
+from metaflow_prefect.runtime.local.command_line import Json, Parameter, _command
 
 
 @flow

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaflow_prefect.runtime.poster import Poster
+from metaflow_prefect.runtime.run.artifact_queue import Poster
 
 
 @pytest.mark.slow

@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 
 from metaflow_prefect.errors import StaleGeneratedFile
-from metaflow_prefect.runtime.program import RUNTIME_API, Program, check_api
+from metaflow_prefect.runtime.flow.program import RUNTIME_API, Program, check_api
 
 
 def program(folder, source="f.py", content=b"flow"):

@@ -11,11 +11,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from metaflow_prefect.runtime import drawing, layout, picture, progress
-from metaflow_prefect.runtime.board import Board
-from metaflow_prefect.runtime.chart import chart, progress_of
-from metaflow_prefect.runtime.graph import End, Foreach, Next, Split, Step, Switch
-from metaflow_prefect.runtime.progress import Change, Event, State, StepProgress
+from metaflow_prefect.runtime.flow.graph import End, Foreach, Next, Split, Step, Switch
+from metaflow_prefect.runtime.progress import graph_layout, graph_svg, model, terminal_table
+from metaflow_prefect.runtime.progress.current import Board
+from metaflow_prefect.runtime.progress.model import Change, Event, State, StepProgress
+from metaflow_prefect.runtime.progress.run_artifact import chart, progress_of
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,16 +37,16 @@ STEPS = (
 )
 
 
-def run(*events: tuple[str, Change, float]) -> progress.Progress:
+def run(*events: tuple[str, Change, float]) -> model.Progress:
     """Return the progress of a run that began at 0 after *events*."""
-    now = progress.begin("DemoFlow", "prefect-1", STEPS, 0.0)
+    now = model.begin("DemoFlow", "prefect-1", STEPS, 0.0)
     for step, change, moment in events:
         now = now.after(Event(step=step, change=change, moment=moment))
     return now
 
 
 def test_a_step_says_when_its_next_task_is_tried_again():
-    now = progress.begin("DemoFlow", "prefect-1", STEPS, 0.0)
+    now = model.begin("DemoFlow", "prefect-1", STEPS, 0.0)
     for change, moment, again in (
         (Change.QUEUED, 0, None), (Change.QUEUED, 0, None), (Change.STARTED, 1, None), (Change.STARTED, 1, None),
         (Change.RETRYING, 10, 130), (Change.RETRYING, 5, 125), (Change.STARTED, 125, None),
@@ -55,17 +55,17 @@ def test_a_step_says_when_its_next_task_is_tried_again():
 
     (waiting,) = (item for item in now.steps if item.name == "train")
     assert waiting.pause(127.5) == 2.5
-    assert progress.loads(progress.dumps(now)) == now
+    assert model.loads(model.dumps(now)) == now
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(picture.picture(now, picture.View(now=127.5)))
+    console.print(terminal_table.picture(now, terminal_table.View(now=127.5)))
     assert "1 running, 2 retried, again in 3.0s" in console.export_text()
 
 
-def step(of: progress.Progress, name: str) -> StepProgress:
+def step(of: model.Progress, name: str) -> StepProgress:
     return next(item for item in of.steps if item.name == name)
 
 
-def a_run_under_way() -> progress.Progress:
+def a_run_under_way() -> model.Progress:
     return run(
         ("start", Change.QUEUED, 0),
         ("start", Change.STARTED, 1),
@@ -83,7 +83,7 @@ def a_run_under_way() -> progress.Progress:
     )
 
 
-def a_run_that_goes_well() -> progress.Progress:
+def a_run_that_goes_well() -> model.Progress:
     """One without a failure, for the picture that a newcomer sees first."""
     return run(
         ("start", Change.QUEUED, 0),
@@ -143,24 +143,26 @@ def test_whatever_is_told_no_count_is_ever_negative_and_the_json_says_the_same(e
 
     for item in now.steps:
         assert min(item.waiting, item.running, item.done, item.failed) >= 0
-    assert progress.loads(progress.dumps(now)) == now
+    assert model.loads(model.dumps(now)) == now
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"steps": [{"title": 1}], "state": "done"}'])
 def test_progress_that_another_version_has_written_is_none(text):
-    assert progress.loads(text) is None
+    assert model.loads(text) is None
 
 
 def test_only_the_steps_that_a_foreach_leads_to_have_a_bar():
     assert [item.name for item in run().steps if item.is_foreach] == ["train"]
 
 
-def shown(of: progress.Progress, *, columns: int = 80, encoding: str = "utf-8", **view) -> str:
+def shown(of: model.Progress, *, columns: int = 80, encoding: str = "utf-8", **view) -> str:
     """Return what a terminal without colours shows."""
     console = Console(width=columns, force_terminal=False, color_system=None, record=True)
-    signs = picture.signs(encoding)
+    signs = terminal_table.signs(encoding)
     with console.capture() as captured:
-        console.print(picture.picture(of, picture.View(now=10.0, signs=signs, **view)))
+        console.print(
+            terminal_table.picture(of, terminal_table.View(now=10.0, signs=signs, **view))
+        )
     return captured.get()
 
 
@@ -183,8 +185,10 @@ def test_a_terminal_with_colours_shows_the_same_text(request):
     from pathlib import Path
 
     console = Console(width=80, record=True, force_terminal=True, file=io.StringIO())
-    view = picture.View(now=10.0, link="http://127.0.0.1:4200/runs/flow-run/6bb95314-3394-4e6a")
-    console.print(picture.picture(a_run_that_goes_well(), view))
+    view = terminal_table.View(
+        now=10.0, link="http://127.0.0.1:4200/runs/flow-run/6bb95314-3394-4e6a"
+    )
+    console.print(terminal_table.picture(a_run_that_goes_well(), view))
     text = console.export_text(clear=False)
 
     # With colours the part of a bar that is to come is drawn too.
@@ -215,16 +219,16 @@ def test_nothing_runs_any_more_in_a_run_that_is_over():
 
 
 def test_no_two_steps_are_drawn_at_the_same_place_and_edges_lead_down():
-    placed = layout.layout(STEPS)
+    placed = graph_layout.layout(STEPS)
 
     assert len(set(placed.places.values())) == len(STEPS)
-    for edge in layout.edges(STEPS):
+    for edge in graph_layout.edges(STEPS):
         if edge.source != edge.target:
             assert placed.places[edge.source][1] < placed.places[edge.target][1]
 
 
 def test_an_edge_over_several_rows_passes_beside_the_steps_between():
-    placed = layout.layout(STEPS)
+    placed = graph_layout.layout(STEPS)
     way = next(way for edge, way in placed.ways.items() if edge.source == "clean")
 
     assert len(way) == 4
@@ -234,13 +238,13 @@ def test_an_edge_over_several_rows_passes_beside_the_steps_between():
 
 
 def test_the_drawing_is_an_image_with_every_step_and_edge():
-    svg = ET.fromstring(drawing.draw(STEPS, a_run_under_way(), 10.0))  # noqa: S314  our own
+    svg = ET.fromstring(graph_svg.draw(STEPS, a_run_under_way(), 10.0))  # noqa: S314  our own
     space = "{http://www.w3.org/2000/svg}"
 
     names = {text.text for text in svg.iter(f"{space}text") if text.get("class") == "n"}
     paths = [path for path in svg.iter(f"{space}path") if path.get("class") == "e"]
     assert names == {item.name for item in STEPS}
-    assert len(paths) == len(layout.edges(STEPS))
+    assert len(paths) == len(graph_layout.edges(STEPS))
 
 
 def test_those_who_watch_read_the_progress_in_the_artifact_again():

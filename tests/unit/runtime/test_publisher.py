@@ -10,11 +10,11 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from metaflow_prefect.runtime import publisher
-from metaflow_prefect.runtime.board import Board
-from metaflow_prefect.runtime.chart import progress_of
-from metaflow_prefect.runtime.graph import End, Step
-from metaflow_prefect.runtime.progress import Change, State
+from metaflow_prefect.runtime.flow.graph import End, Step
+from metaflow_prefect.runtime.progress import run_artifact_publisher
+from metaflow_prefect.runtime.progress.current import Board
+from metaflow_prefect.runtime.progress.model import Change, State
+from metaflow_prefect.runtime.progress.run_artifact import progress_of
 
 
 class Task:
@@ -85,12 +85,14 @@ def api() -> Iterator[Api]:
 
 
 def test_a_refused_post_is_said_once_and_the_next_one_has_the_runs_end(api, monkeypatch):
-    monkeypatch.setattr(publisher, "_EVERY_SECONDS", 0.05)
+    monkeypatch.setattr(run_artifact_publisher, "_EVERY_SECONDS", 0.05)
     api.refusals = 3
     said: list[str] = []
     board = Board()
     board.begin("DemoFlow", "prefect-1", STEPS)
-    publishing = publisher.Publisher(board, STEPS, uuid.uuid4(), said.append, is_continued=False)
+    publishing = run_artifact_publisher.Publisher(
+        board, STEPS, uuid.uuid4(), said.append, is_continued=False
+    )
 
     with publishing.publishing():
         assert api.refused.wait(60), said

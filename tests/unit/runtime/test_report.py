@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime.cards import Card
-from metaflow_prefect.runtime.datastore import Artifact
-from metaflow_prefect.runtime.report import markdown
+from metaflow_prefect.runtime.run.task_reports import markdown
+from metaflow_prefect.runtime.store.cards import Card
+from metaflow_prefect.runtime.store.datastore import Artifact
 
 PATHSPEC = "DemoFlow/prefect-1/train/t-2"
 

@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from metaflow_prefect.errors import StepFailed
-from metaflow_prefect.runtime import prefects_lines, screen
+from metaflow_prefect.runtime.progress import prefect_log_filter, terminal
 
 
 class Paper:
@@ -27,9 +27,9 @@ def shown(
     """Return what is shown of one record that the code at *path* has logged."""
     record = logging.LogRecord("prefect.task_runs", level, path, 1, message, told, None)
     record.task_run_name = task
-    prefects_lines.shorten(record)
+    prefect_log_filter.shorten(record)
     paper = Paper()
-    screen.Above(paper).emit(record)
+    terminal.Above(paper).emit(record)
     return paper.lines
 
 
@@ -78,7 +78,7 @@ def test_in_a_plain_log_a_failure_has_no_traceback_of_ours_and_its_lines_once():
 
     def logged(name: str, message: str, *told: object) -> str:
         record = logging.LogRecord(name, logging.ERROR, "", 1, message, told, raised)
-        prefects_lines.shorten(record)
+        prefect_log_filter.shorten(record)
         return logging.Formatter().format(record)
 
     assert logged("prefect.task_runs", "Task run failed: %r - Retries are exhausted", error) == (
@@ -100,7 +100,7 @@ def test_retries_are_counted_as_metaflow_counts_them_and_no_line_announces_nothi
         "Task run failed with %s: %r - Retry %s/%s will start %s",
         ("exception", error, number, 5, "immediately"), None,
     )  # fmt: skip
-    prefects_lines.shorten(record)
+    prefect_log_filter.shorten(record)
 
     assert record.getMessage() == (
         f"Task run failed with exception: Step train failed. - {told} will start immediately"
@@ -111,7 +111,7 @@ def test_other_errors_are_logged_as_prefect_logs_them():
     record = logging.LogRecord(
         "prefect.task_runs", logging.ERROR, "", 1, "no: %r", (ValueError("x"),), None
     )
-    prefects_lines.shorten(record)
+    prefect_log_filter.shorten(record)
 
     assert record.getMessage() == "no: ValueError('x')"
 
@@ -121,13 +121,13 @@ def test_without_a_terminal_or_where_it_may_not_be_drawn_on_nothing_is(monkeypat
     monkeypatch.setattr("sys.stderr.isatty", lambda: True, raising=False)
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert screen.is_wanted()
+    assert terminal.is_wanted()
 
     monkeypatch.setenv(name, value)
-    assert not screen.is_wanted()
+    assert not terminal.is_wanted()
 
 
 def test_where_standard_error_is_a_file_nothing_is_drawn(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
 
-    assert not screen.is_wanted()
+    assert not terminal.is_wanted()

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime import working_directory
-from metaflow_prefect.runtime.program import Program
+from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.steps import working_directory
 
 DEPLOYED = {"METAFLOW_PREFECT_DEPLOYMENT": "F/default"}
 

@@ -9,11 +9,11 @@ from typing import Any
 
 import httpx
 import pytest
-from prefect_northflank import patience as patience_module
-from prefect_northflank.access import Access
-from prefect_northflank.budget import RateBudget
-from prefect_northflank.client import NorthflankClient
-from prefect_northflank.retry import Patience
+from prefect_northflank.api.access import Access
+from prefect_northflank.api.budget import RateBudget
+from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.retry import Patience
+from prefect_northflank.records import prefect_retry as patience_module
 
 Answer = httpx.Response | Exception
 

@@ -6,7 +6,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
-from prefect_northflank.adoption import Attempts
+from prefect_northflank.recovery.orphan_rules import Attempts
 
 FLOW_RUN = FlowRun(id=uuid4(), flow_id=uuid4(), state_id=uuid4(), infrastructure_pid="-:demo:j:r1")
 

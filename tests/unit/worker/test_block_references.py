@@ -10,8 +10,8 @@ import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
-from prefect_northflank.access import Access
-from prefect_northflank.block_references import Block, origins
+from prefect_northflank.api.access import Access
+from prefect_northflank.job.block_references import Block, origins
 
 SECRET = "{{ prefect.blocks.secret.db-password }}"
 DB_PASSWORD = Block(slug="secret", name="db-password")

@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.schemas.objects import StateType
-from prefect_northflank.access import Access
-from prefect_northflank.api import Project
-from prefect_northflank.budget import Purpose, RateBudget, named_wait
-from prefect_northflank.client import NorthflankClient
-from prefect_northflank.job import JobRequest
-from prefect_northflank.ledger import Record
-from prefect_northflank.monitor import Monitor
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.retry import Patience
-from prefect_northflank.start import Starter
-from prefect_northflank.tempo import Tempo
-from prefect_northflank.watch import Fate
+from prefect_northflank.api.access import Access
+from prefect_northflank.api.answers import Project
+from prefect_northflank.api.budget import Purpose, RateBudget, named_wait
+from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.retry import Patience
+from prefect_northflank.job.definition import JobRequest
+from prefect_northflank.records.flow_runs import Record
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.start.start_once import Starter
+from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.watch.monitor import Monitor
+from prefect_northflank.watch.watched_run import Fate
 
 HOUR = 3600.0
 LIMIT = 1000

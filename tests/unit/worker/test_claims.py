@@ -11,7 +11,8 @@ import httpx
 import pytest
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import State, StateType
-from prefect_northflank.claims import (
+from prefect_northflank.job.claim_gate import COMMAND, environment_of
+from prefect_northflank.records.claims import (
     CLAIMED,
     CLAIMED_AGAIN,
     PASSED,
@@ -22,8 +23,7 @@ from prefect_northflank.claims import (
     name_of_claim,
     submitted,
 )
-from prefect_northflank.gate import COMMAND, environment_of
-from prefect_northflank.ledger import PrefectLedger
+from prefect_northflank.records.flow_runs import PrefectLedger
 
 
 def state(name: str, type_: StateType = StateType.PENDING, message: str | None = None) -> State:

@@ -6,16 +6,16 @@ import asyncio
 
 import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
-from prefect_northflank.access import Access
-from prefect_northflank.checks import (
+from prefect_northflank.api.access import Access
+from prefect_northflank.errors import ConfigurationError, MissingToken
+from prefect_northflank.setup.cli import main
+from prefect_northflank.start.preconditions import (
     Wanted,
     block_name_is_possible,
     containers_reach_prefect,
     pool_is_ours,
 )
-from prefect_northflank.cli import main
-from prefect_northflank.errors import ConfigurationError, MissingToken
-from prefect_northflank.tempo import Tempo
+from prefect_northflank.watch.intervals import Tempo
 
 
 def wanted(**changes) -> Wanted:

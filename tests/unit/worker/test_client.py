@@ -9,10 +9,10 @@ from datetime import timedelta
 import httpx
 import pytest
 from prefect_northflank import errors
-from prefect_northflank.access import Access
-from prefect_northflank.api import Project, RunStatus, moment
-from prefect_northflank.budget import Purpose, RateBudget
-from prefect_northflank.client import NorthflankClient, is_ambiguous
+from prefect_northflank.api.access import Access
+from prefect_northflank.api.answers import Project, RunStatus, moment
+from prefect_northflank.api.budget import Purpose, RateBudget
+from prefect_northflank.api.client import NorthflankClient, is_ambiguous
 
 P = Project(id="demo")
 

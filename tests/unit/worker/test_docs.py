@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from prefect_northflank import NorthflankWorkerVariables
-from prefect_northflank.tempo import PREFIX, Tempo
+from prefect_northflank.watch.intervals import PREFIX, Tempo
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "from-the-vendors-worker.md").read_text(encoding="utf-8")

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from prefect_northflank.environment import is_loopback, job_environment, shippable
 from prefect_northflank.errors import (
     ConfigurationError,
     LoopbackApiUrl,
     SeveralRefused,
     TemplatedValue,
 )
+from prefect_northflank.job.environment import is_loopback, job_environment, shippable
 
 NORTHFLANK = "https://api.northflank.com"
 

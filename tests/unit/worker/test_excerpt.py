@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from prefect_northflank.api import LogLine, Project
-from prefect_northflank.excerpt import (
+from prefect_northflank.api.answers import LogLine, Project
+from prefect_northflank.logs.excerpt import (
     CHARACTERS_AT_ONCE,
     CONTAINERS_AT_FULL_RATE,
     LINES_AT_ONCE,
@@ -14,7 +14,7 @@ from prefect_northflank.excerpt import (
     Line,
     WholeLines,
 )
-from prefect_northflank.pid import InfrastructurePid
+from prefect_northflank.records.pid import InfrastructurePid
 
 PID = InfrastructurePid(project=Project(id="demo"), job="etl-1", run="r-1")
 WHERE = "Northflank's log of job run r-1 (job etl-1) has all of it"

@@ -11,9 +11,9 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect_northflank.adoption import Company
-from prefect_northflank.janitor import Janitor
-from prefect_northflank.names import lasting_job
+from prefect_northflank.job.names import lasting_job
+from prefect_northflank.recovery.leftover_jobs import Janitor
+from prefect_northflank.recovery.orphan_rules import Company
 
 OVER = State(type=StateType.COMPLETED, name="Completed")
 IN_BOTH = [

@@ -10,12 +10,12 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
-from prefect_northflank.api import Project
-from prefect_northflank.ledger import Record
-from prefect_northflank.monitor import Monitor
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.tempo import Tempo
-from prefect_northflank.watch import Fate
+from prefect_northflank.api.answers import Project
+from prefect_northflank.records.flow_runs import Record
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.watch.monitor import Monitor
+from prefect_northflank.watch.watched_run import Fate
 
 P = Project(id="demo")
 PID = InfrastructurePid(project=P, job="j", run="r1")

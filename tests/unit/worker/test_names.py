@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from prefect_northflank import environment, names, pid
+from prefect_northflank.job import environment, names
+from prefect_northflank.records import pid
 
 UUIDS = st.uuids(version=4)
 ANY_TEXT = st.text(max_size=120)

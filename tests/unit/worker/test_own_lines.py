@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_northflank.own_lines import NewLines
+from prefect_northflank.logs.deduplication import NewLines
 
 OUTPUT = """\
 Installing collected packages: metaflow

@@ -20,7 +20,7 @@ from prefect.settings import (
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
 from prefect_northflank.errors import ConfigurationError
-from prefect_northflank.patience import TRIES, asked_again, is_passing, read_critically
+from prefect_northflank.records.prefect_retry import TRIES, asked_again, is_passing, read_critically
 from pydantic import ValidationError
 
 

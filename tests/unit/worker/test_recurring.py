@@ -20,14 +20,14 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
-from prefect_northflank.api import Project
-from prefect_northflank.caretaker import Caretaker, Hands
-from prefect_northflank.connections import Connections
+from prefect_northflank.accounts import Connections
+from prefect_northflank.api.answers import Project
 from prefect_northflank.errors import TakenOver, error_for
-from prefect_northflank.patience import read_critically
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.recurring import Recurring
-from prefect_northflank.tempo import Tempo
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.prefect_retry import read_critically
+from prefect_northflank.records.repeated_problems import Recurring
+from prefect_northflank.recovery.orphan_recovery import Caretaker, Hands
+from prefect_northflank.watch.intervals import Tempo
 
 FLOW_RUN = FlowRun(id=UUID(int=1), flow_id=UUID(int=2), name="amber-bat")
 ANSWERS = {

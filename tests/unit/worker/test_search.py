@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect_northflank.api import JobRun, Project, RunStatus
-from prefect_northflank.claims import CLAIMED, PASSED
+from prefect_northflank.api.answers import JobRun, Project, RunStatus
 from prefect_northflank.errors import NotFound
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.search import Search
+from prefect_northflank.records.claims import CLAIMED, PASSED
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.start.find_job_run import Search
 
 FLOW_RUN = FlowRun(id=UUID(int=7), flow_id=uuid4(), name="amber-bat")
 P = Project(id="demo")

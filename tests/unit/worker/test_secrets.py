@@ -8,9 +8,9 @@ import traceback
 
 import httpx
 import pytest
-from prefect_northflank.api import Project
+from prefect_northflank.api.answers import Project
 from prefect_northflank.errors import ConfigurationError, Rejected
-from prefect_northflank.secrets import SecretGroups, admitting_tags
+from prefect_northflank.start.secret_groups import SecretGroups, admitting_tags
 
 P = Project(id="demo")
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field, replace
 
 import httpx
 import pytest
-from prefect_northflank.access import Access
-from prefect_northflank.api import Project
-from prefect_northflank.budget import RateBudget
-from prefect_northflank.client import NorthflankClient
+from prefect_northflank.api.access import Access
+from prefect_northflank.api.answers import Project
+from prefect_northflank.api.budget import RateBudget
+from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.retry import Patience
 from prefect_northflank.errors import (
     ApiError,
     NorthflankError,
@@ -23,9 +24,8 @@ from prefect_northflank.errors import (
     StartInDoubt,
     TakenOver,
 )
-from prefect_northflank.job import JobRequest
-from prefect_northflank.retry import Patience
-from prefect_northflank.start import Starter, unclaimed
+from prefect_northflank.job.definition import JobRequest
+from prefect_northflank.start.start_once import Starter, unclaimed
 
 P = Project(id="demo")
 SINGLE = JobRequest(name="single", body={"name": "single"}, overrides={}, lasting=False)

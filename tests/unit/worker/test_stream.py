@@ -7,11 +7,11 @@ import json
 import logging
 
 import pytest
-from prefect_northflank import stream as stream_module
-from prefect_northflank.access import Access
-from prefect_northflank.api import Project
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.stream import Streams
+from prefect_northflank.api.access import Access
+from prefect_northflank.api.answers import Project
+from prefect_northflank.logs import stream as stream_module
+from prefect_northflank.logs.stream import Streams
+from prefect_northflank.records.pid import InfrastructurePid
 from websockets.asyncio.server import serve
 
 PID = InfrastructurePid(project=Project(id="demo"), job="etl", run="r1")

@@ -21,11 +21,11 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
-from prefect_northflank.connections import Connections
+from prefect_northflank.accounts import Connections
 from prefect_northflank.errors import NorthflankError
-from prefect_northflank.ledger import PrefectLedger
-from prefect_northflank.submission import Before, Order, Submitter
-from prefect_northflank.tempo import Tempo
+from prefect_northflank.flow_run.submission import Before, Order, Submitter
+from prefect_northflank.records.flow_runs import PrefectLedger
+from prefect_northflank.watch.intervals import Tempo
 
 FLOW_RUN = FlowRun(
     id=UUID("07db3792-88ef-4719-9ee0-0da0dedca33b"), flow_id=UUID(int=2), name="amber-bat"

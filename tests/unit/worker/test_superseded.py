@@ -6,8 +6,8 @@ from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
-from prefect_northflank.api import Project
-from prefect_northflank.superseded import is_superseded
+from prefect_northflank.api.answers import Project
+from prefect_northflank.recovery.superseded_jobs import is_superseded
 
 P = Project(id="demo")
 

@@ -13,14 +13,14 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_KEY, temporary_settings
 from prefect_northflank import NorthflankJobConfiguration
-from prefect_northflank.api import Project
-from prefect_northflank.claims import CLAIMED, PASSED, Claim
-from prefect_northflank.connections import Connections
-from prefect_northflank.ledger import Record
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.submission import Order, Submitter
-from prefect_northflank.supervision import Supervisor
-from prefect_northflank.tempo import Tempo
+from prefect_northflank.accounts import Connections
+from prefect_northflank.api.answers import Project
+from prefect_northflank.flow_run.submission import Order, Submitter
+from prefect_northflank.flow_run.supervisor import Supervisor
+from prefect_northflank.records.claims import CLAIMED, PASSED, Claim
+from prefect_northflank.records.flow_runs import Record
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.watch.intervals import Tempo
 
 FLOW_RUN = FlowRun(id=UUID(int=7), flow_id=uuid4(), name="amber-bat")
 PID = InfrastructurePid(project=Project(id="demo"), job="etl-0123abcd", run="r1")

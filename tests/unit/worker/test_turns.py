@@ -4,7 +4,7 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
-from prefect_northflank.turns import Turns
+from prefect_northflank.flow_run.submit_limit import Turns
 
 RUNS = [UUID(int=number) for number in range(7)]
 

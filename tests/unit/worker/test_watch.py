@@ -8,14 +8,21 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect_northflank.adoption import Company, Need, need_of
-from prefect_northflank.api import Container, ContainerStatus, JobRun, LogLine, Project, RunStatus
-from prefect_northflank.diagnosis import Evidence, reason
-from prefect_northflank.ledger import OWNER_LABEL, Record
-from prefect_northflank.looks import looks_due, seconds_to_next_look
-from prefect_northflank.pid import InfrastructurePid
-from prefect_northflank.tempo import Tempo
-from prefect_northflank.watch import Fate, Watch, verdict
+from prefect_northflank.api.answers import (
+    Container,
+    ContainerStatus,
+    JobRun,
+    LogLine,
+    Project,
+    RunStatus,
+)
+from prefect_northflank.records.flow_runs import OWNER_LABEL, Record
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.recovery.orphan_rules import Company, Need, need_of
+from prefect_northflank.watch.exit_reason import Evidence, reason
+from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.watch.poll_schedule import looks_due, seconds_to_next_look
+from prefect_northflank.watch.watched_run import Fate, Watch, verdict
 
 PID = InfrastructurePid(project=Project(id="demo"), job="j", run="r1")
 OTHER = "-:demo:j:r2"

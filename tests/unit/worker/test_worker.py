@@ -27,18 +27,18 @@ from prefect_northflank import (
     NorthflankWorker,
     northflank,
 )
-from prefect_northflank import checks as checks_module
-from prefect_northflank.access import Access
-from prefect_northflank.api import Project
-from prefect_northflank.checks import (
+from prefect_northflank.accounts import Connections
+from prefect_northflank.api.access import Access
+from prefect_northflank.api.answers import Project
+from prefect_northflank.errors import BrokenToken, MissingToken
+from prefect_northflank.start import preconditions as checks_module
+from prefect_northflank.start.preconditions import (
     Wanted,
     no_vendors_package,
     our_worker_is_found,
     permissions,
     tag_can_be_had,
 )
-from prefect_northflank.connections import Connections
-from prefect_northflank.errors import BrokenToken, MissingToken
 
 FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
 PID = "-:demo:j:r1"

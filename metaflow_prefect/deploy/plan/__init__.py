@@ -1,0 +1,1 @@
+"""What a deployment will be, as values; pure."""

@@ -1,0 +1,169 @@
+"""What somebody who deploys may ask for, and how the `NAME=VALUE` options are read; pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any
+
+from metaflow_prefect import ir
+from metaflow_prefect.errors import DeploymentRefused, ParameterRefused
+from metaflow_prefect.names import option_key
+from metaflow_prefect.runtime.flow.parameter_values import json_value
+
+
+class Collision(str, Enum):
+    """What happens to a run that would exceed the deployment's concurrency limit."""
+
+    ENQUEUE = "enqueue"
+    CANCEL_NEW = "cancel-new"
+
+
+class Outcome(str, Enum):
+    """The ways a run can end of which people may want to be told."""
+
+    ERROR = "error"
+    SUCCESS = "success"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notification:
+    """Tell about runs that end in `outcome` through Prefect's notification block `block` (`type/name`)."""
+
+    outcome: Outcome
+    block: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployOptions:
+    """What the person who deploys asked for.
+
+    `work_pool` None means: the one that the server's answers leave no doubt about. `is_paused` None
+    leaves an existing deployment as it is. `priority` is Prefect's: 1 goes first.
+    `job_variables` override whatever we would set. `parameter_defaults` are texts, as typed.
+    `schedules` are those beside the flow's own.
+    """
+
+    work_pool: str | None = None
+    work_queue: str | None = None
+    priority: int | None = None
+    name: str | None = None
+    tags: tuple[str, ...] = ()
+    is_paused: bool | None = None
+    concurrency_limit: int | None = None
+    collision: Collision = Collision.ENQUEUE
+    image: str | None = None
+    namespace: str | None = None
+    job_variables: Mapping[str, Any] = field(default_factory=dict)
+    parameter_defaults: Mapping[str, str] = field(default_factory=dict)
+    notifications: tuple[Notification, ...] = ()
+    schedules: tuple[ir.Schedule, ...] = ()
+
+
+def job_variables(assignments: tuple[str, ...]) -> dict[str, Any]:
+    """Parse `--job-variable NAME=VALUE`: a value is JSON if it can be read as such, else text.
+
+    `env.NAME=VALUE` sets an environment variable, which is always text.
+
+    >>> job_variables(("cleanup_job=false", "env.DEBUG=1", "project_id=acme"))
+    {'cleanup_job': False, 'env': {'DEBUG': '1'}, 'project_id': 'acme'}
+
+    Raises:
+        DeploymentRefused: one of them has no `=`, or no name.
+    """
+    variables: dict[str, Any] = {}
+    for name, value in _pairs("--job-variable", assignments):
+        if name.startswith("env."):
+            variables.setdefault("env", {})[name.removeprefix("env.")] = value
+        else:
+            variables[name] = _json_or_text(value)
+    return variables
+
+
+def parameter_defaults(assignments: tuple[str, ...]) -> dict[str, str]:
+    """Parse `--param-default NAME=VALUE`; the values stay text until the flow's types are known.
+
+    Raises:
+        DeploymentRefused: one of them has no `=`, or no name.
+    """
+    return dict(_pairs("--param-default", assignments))
+
+
+def with_defaults(
+    parameters: tuple[ir.Parameter, ...], texts: Mapping[str, str]
+) -> tuple[ir.Parameter, ...]:
+    """Return *parameters* with the defaults that *texts* give them.
+
+    Raises:
+        ParameterRefused: there is no such parameter, or the text is no value of its type.
+    """
+    wanted = {option_key(name): (name, text) for name, text in texts.items()}
+    changed: list[ir.Parameter] = []
+    for parameter in parameters:
+        name, text = wanted.pop(option_key(parameter.name), ("", None))
+        if text is None:
+            changed.append(parameter)
+        else:
+            changed.append(replace(parameter, default=_value(parameter, text), required=False))
+    for name, _ in wanted.values():
+        listed = ", ".join(parameter.name for parameter in parameters) or "none"
+        raise ParameterRefused(
+            f"--param-default {name}: the flow has no such parameter; nothing was created.",
+            fix=f"use one of: {listed}",
+        )
+    return tuple(changed)
+
+
+def _value(parameter: ir.Parameter, text: str) -> ir.Json:
+    try:
+        value: ir.Json = _READERS[parameter.type](text)
+    except ValueError:
+        value = None
+    if value is None or (parameter.choices and value not in parameter.choices):
+        kind = " | ".join(parameter.choices) or parameter.type.value
+        raise ParameterRefused(
+            f"--param-default {parameter.name}={text}: that is no {kind}; nothing was created.",
+            fix=f"give a value of type {kind}",
+        )
+    return value
+
+
+def _boolean(text: str) -> bool:
+    """Read what click reads as a boolean."""
+    folded = text.strip().lower()
+    if folded in {"1", "true", "t", "yes", "y", "on"}:
+        return True
+    if folded in {"0", "false", "f", "no", "n", "off"}:
+        return False
+    raise ValueError(text)
+
+
+_READERS: Mapping[ir.ParameterType, Any] = {
+    ir.ParameterType.STR: str,
+    ir.ParameterType.INT: int,
+    ir.ParameterType.FLOAT: float,
+    ir.ParameterType.BOOL: _boolean,
+    ir.ParameterType.JSON: lambda text: json_value(json.loads(text)),
+}
+
+
+def _pairs(option: str, assignments: tuple[str, ...]) -> list[tuple[str, str]]:
+    pairs = []
+    for assignment in assignments:
+        name, equals, value = assignment.partition("=")
+        if not equals or not name:
+            raise DeploymentRefused(
+                f"{option} {assignment!r} is not of the form NAME=VALUE; nothing was created.",
+                fix=f"write for example {option} name=value",
+            )
+        pairs.append((name, value))
+    return pairs
+
+
+def _json_or_text(value: str) -> Any:
+    try:
+        return json.loads(value)
+    except ValueError:
+        return value

@@ -1,0 +1,177 @@
+"""The deployment plan: everything `deploy` will create, as a value. Pure; `apply` carries it out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow_prefect import ir
+from metaflow_prefect.deploy.plan import job_variables as jobs
+from metaflow_prefect.deploy.plan import pull_step, schedules
+from metaflow_prefect.deploy.plan.captured_environment import Taken
+from metaflow_prefect.deploy.plan.job_variables import Site
+from metaflow_prefect.deploy.plan.options import (
+    Collision,
+    DeployOptions,
+    Notification,
+    with_defaults,
+)
+from metaflow_prefect.deploy.plan.parameter_schema import parameter_schema
+from metaflow_prefect.errors import DeploymentRefused, UnsupportedFlow
+from metaflow_prefect.render import argument_names, entrypoint_name
+
+DEFAULT_NAME = "default"
+
+_NAME_LIMIT = 255
+_BANNED = re.compile(r"[/%&<>\"]|[\x00-\x1f]")
+"""What Prefect refuses in names (`prefect.types.names`), and the quotation mark."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Concurrency:
+    """How many runs of the deployment may be active at once, and what becomes of one more."""
+
+    limit: int
+    collision: Collision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkQueue:
+    """The queue of the work pool that holds the deployment's runs; created if `priority` is given."""
+
+    name: str
+    priority: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeploymentPlan:
+    """One deployment, complete. `is_paused` None leaves an existing deployment as it is."""
+
+    flow_name: str
+    name: str
+    entrypoint: str
+    description: str
+    version: str
+    tags: tuple[str, ...]
+    parameters: Mapping[str, Any]
+    parameter_schema: Mapping[str, Any]
+    keys: Mapping[str, str]
+    flow_parameters: tuple[ir.Parameter, ...]
+    schedules: tuple[ir.Schedule, ...]
+    triggers: ir.Triggers | None
+    notifications: tuple[Notification, ...]
+    is_paused: bool | None
+    concurrency: Concurrency | None
+    work_pool: str
+    work_queue: WorkQueue | None
+    job_variables: Mapping[str, Any]
+    code: pull_step.Carried
+    kept: Taken
+
+    @property
+    def full_name(self) -> str:
+        """The deployment's name as Prefect's commands take it: `flow/deployment`."""
+        return f"{self.flow_name}/{self.name}"
+
+    @property
+    def pull_steps(self) -> tuple[Mapping[str, Any], ...]:
+        """What Prefect does before it executes the flow."""
+        return (self.code.step,)
+
+
+def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> DeploymentPlan:
+    """Decide everything about the deployment of *flow*, whose standalone file is *generated*.
+
+    Raises:
+        UnsupportedFlow: what the flow needs cannot be had on the work pool.
+        ParameterRefused: a default that is no value of its parameter.
+        DeploymentRefused: the options contradict each other or the pool.
+    """
+    name = deployment_name(flow.project, options.name)
+    file_name = f"{entrypoint_name(flow)}.py"
+    keys = argument_names(flow)
+    parameters = with_defaults(flow.parameters, options.parameter_defaults)
+    is_triggered = flow.triggers is not None
+    return DeploymentPlan(
+        flow_name=flow.name,
+        name=name,
+        entrypoint=f"{file_name}:{entrypoint_name(flow)}",
+        # As Prefect itself would describe it, from the generated function.
+        description=flow.doc or flow.name,
+        version=flow.source.sha256[:12],
+        tags=_tags(flow, options, site),
+        parameters={keys[item.name]: item.default for item in parameters if not item.required},
+        parameter_schema=parameter_schema(parameters, keys, is_triggered=is_triggered),
+        keys=keys,
+        flow_parameters=parameters,
+        schedules=_schedules(flow, options, parameters),
+        triggers=flow.triggers,
+        notifications=options.notifications,
+        is_paused=options.is_paused,
+        concurrency=_concurrency(options),
+        work_pool=site.pool,
+        work_queue=_work_queue(options),
+        job_variables=jobs.job_variables(flow, f"{flow.name}/{name}", options, site),
+        code=pull_step.carried(
+            file_name, generated, flow.name, site.python if site.is_local else "python"
+        ),
+        kept=site.taken,
+    )
+
+
+def deployment_name(project: ir.Project | None, name: str | None) -> str:
+    """Return the name of a deployment: under @project `project.branch.Flow`, with *name* appended if given.
+
+    Raises:
+        DeploymentRefused: it is too long, or has characters that Prefect refuses.
+    """
+    words = [project.flow_name] if project is not None else []
+    words += [name] if name else []
+    chosen = ".".join(words) or DEFAULT_NAME
+    if len(chosen) > _NAME_LIMIT:
+        raise DeploymentRefused(
+            f"The deployment's name has {len(chosen)} characters; it may have {_NAME_LIMIT}.",
+            fix="choose a shorter --name or --branch",
+        )
+    if _BANNED.search(chosen):
+        raise DeploymentRefused(
+            f"The deployment's name {chosen!r} has characters that Prefect refuses.",
+            fix="leave out / % & < > quotation marks and line ends",
+        )
+    return chosen
+
+
+def _schedules(
+    flow: ir.Flow, options: DeployOptions, parameters: tuple[ir.Parameter, ...]
+) -> tuple[ir.Schedule, ...]:
+    found = schedules.schedules(flow.schedule, options.schedules)
+    if findings := schedules.nobody_to_ask(found, parameters):
+        raise UnsupportedFlow(flow.name, findings)
+    return found
+
+
+def _tags(flow: ir.Flow, options: DeployOptions, site: Site) -> tuple[str, ...]:
+    of_project = () if flow.project is None else flow.project.labels
+    always = ("metaflow", f"user:{site.owner}")
+    return tuple(dict.fromkeys((*always, *of_project, *flow.tags, *options.tags)))
+
+
+def _concurrency(options: DeployOptions) -> Concurrency | None:
+    if options.concurrency_limit is None:
+        if options.collision is not Collision.ENQUEUE:
+            raise DeploymentRefused(
+                f"--collision {options.collision.value} says nothing without a limit; nothing was created.",
+                fix="give --concurrency-limit too",
+            )
+        return None
+    return Concurrency(limit=options.concurrency_limit, collision=options.collision)
+
+
+def _work_queue(options: DeployOptions) -> WorkQueue | None:
+    if options.work_queue is not None:
+        return WorkQueue(name=options.work_queue, priority=options.priority)
+    if options.priority is not None:
+        return WorkQueue(name=f"priority-{options.priority}", priority=options.priority)
+    return None

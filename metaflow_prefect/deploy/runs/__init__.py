@@ -1,0 +1,1 @@
+"""Runs of deployments: started, followed, cancelled."""

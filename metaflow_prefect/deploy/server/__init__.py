@@ -1,0 +1,1 @@
+"""A deployment on the Prefect server: written, read back, removed."""

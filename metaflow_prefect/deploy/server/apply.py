@@ -1,0 +1,253 @@
+"""Carry out a deployment plan: what changes deployments on a Prefect server."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from metaflow_prefect.deploy.plan import automations
+from metaflow_prefect.deploy.plan.plan import DeploymentPlan
+from metaflow_prefect.deploy.plan.schedules import in_words
+from metaflow_prefect.deploy.server import secret_block
+from metaflow_prefect.deploy.server.deploying_machine import Pool
+from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
+from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.runtime.servers.connection import prefects
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """What the server holds now. `url` is None where Prefect has no page (its embedded server)."""
+
+    id: str
+    full_name: str
+    url: str | None
+
+
+def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Pool:
+    """Return the work pool to deploy to: the one that is named, or the one that nobody could doubt.
+
+    That is the pool of the *existing* deployment, Prefect's default pool (PREFECT_DEFAULT_WORK_POOL_NAME),
+    or the only pool of the server.
+
+    Raises:
+        DeploymentRefused: there is no such pool, or several and none is named.
+    """
+    from prefect.settings import get_current_settings
+
+    pools = {item.name: item for item in client.read_work_pools()}
+    chosen = (
+        name
+        or (existing.work_pool if existing is not None else None)
+        or get_current_settings().deployments.default_work_pool_name
+        or (next(iter(pools)) if len(pools) == 1 else None)
+    )
+    known = ", ".join(sorted(pools)) or "none"
+    if chosen is None:
+        make = "" if pools else f", after {_making('POOL')}"
+        raise DeploymentRefused(
+            f"No work pool is named; nothing was created (pools on this server: {known}).",
+            fix=f"name one with --work-pool{make}",
+        )
+    if chosen not in pools:
+        raise DeploymentRefused(
+            f"There is no work pool {chosen!r}; nothing was created (pools on this server: {known}).",
+            fix=_making(chosen),
+        )
+    found = pools[chosen]
+    return Pool(name=chosen, type=str(found.type), template=found.base_job_template)
+
+
+def _making(pool: str) -> str:
+    command = prefects("work-pool", "create", "--type", "northflank", pool)
+    return f"{command}    (or --type process, to run on workers' machines)"
+
+
+def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | None) -> Deployed:
+    """Create the deployment, or bring the *existing* one of that name up to date.
+
+    Repeating it changes nothing. If it fails, a deployment, or its queue, that did not exist before does
+    not exist.
+
+    Raises:
+        DeploymentRefused: a schedule or a block that Prefect does not know; nothing was created.
+    """
+    from prefect.utilities.urls import url_for
+
+    schedules = _schedules(planned, existing)
+    blocks = {item.block: _block_id(client, item.block) for item in planned.notifications}
+    with contextlib.ExitStack() as undo:
+        new_queue = _make_queue(client, planned)
+        if new_queue is not None:
+            undo.callback(client.delete_work_queue_by_id, new_queue)
+        if existing is None:
+            # By its name: the server may have made it although we got no answer.
+            undo.callback(_delete_if_there, client, planned.full_name)
+        deployment_id = str(_create(client, planned, schedules))
+        if existing is None:
+            undo.callback(secret_block.delete, client, deployment_id)
+        secret_block.save(client, deployment_id, planned.kept)
+        _synchronise(client, planned, deployment_id, blocks)
+        undo.pop_all()
+    url = url_for("deployment", obj_id=deployment_id, default_base_url=None)
+    return Deployed(id=deployment_id, full_name=planned.full_name, url=url)
+
+
+def set_paused(client: Any, record: DeploymentRecord, *, is_paused: bool) -> None:
+    """Put all schedules of the deployment to sleep, or wake them, those too that slept one by one."""
+    if is_paused:
+        client.pause_deployment(record.id)
+        return
+    client.resume_deployment(record.id)
+    for schedule in record.schedules:
+        if not schedule.is_awake:
+            client.update_deployment_schedule(record.id, schedule.id, active=True)
+
+
+def delete(client: Any, record: DeploymentRecord) -> None:
+    """Remove the deployment with its schedules, automations and secrets; runs under way go on."""
+    for automation in _automations(client, record.full_name, record.id):
+        client.delete_automation(automation.id)
+    secret_block.delete(client, record.id)
+    client.delete_deployment(record.id)
+
+
+def _delete_if_there(client: Any, full_name: str) -> None:
+    from prefect.exceptions import ObjectNotFound
+
+    with contextlib.suppress(ObjectNotFound):
+        client.delete_deployment(client.read_deployment_by_name(full_name).id)
+
+
+def _create(client: Any, planned: DeploymentPlan, schedules: list[Any]) -> Any:
+    from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+
+    limit = planned.concurrency
+    options = None
+    if limit is not None:
+        strategy = ConcurrencyLimitStrategy(limit.collision.name)
+        options = ConcurrencyOptions(collision_strategy=strategy)
+    return client.create_deployment(
+        flow_id=client.create_flow_from_name(planned.flow_name),
+        name=planned.name,
+        version=planned.version,
+        schedules=schedules,
+        concurrency_limit=None if limit is None else limit.limit,
+        concurrency_options=options,
+        parameters=dict(planned.parameters),
+        description=planned.description,
+        work_pool_name=planned.work_pool,
+        work_queue_name=None if planned.work_queue is None else planned.work_queue.name,
+        tags=list(planned.tags),
+        entrypoint=planned.entrypoint,
+        parameter_openapi_schema=dict(planned.parameter_schema),
+        paused=planned.is_paused,
+        pull_steps=[dict(step) for step in planned.pull_steps],
+        enforce_parameter_schema=True,
+        job_variables=dict(planned.job_variables),
+    )
+
+
+def check_schedules(planned: DeploymentPlan) -> None:
+    """Make sure that Prefect knows every schedule.
+
+    Raises:
+        DeploymentRefused: it does not know one.
+    """
+    _schedules(planned, None)
+
+
+def _schedules(planned: DeploymentPlan, existing: DeploymentRecord | None) -> list[Any]:
+    """Return the schedules; those that somebody has put to sleep one by one, in Prefect, stay asleep."""
+    from prefect.client.schemas.actions import DeploymentScheduleCreate
+    from prefect.client.schemas.schedules import CronSchedule
+
+    held = () if existing is None or planned.is_paused is False else existing.schedules
+    asleep = {item.text for item in held if not item.is_awake}
+    found = []
+    for schedule in planned.schedules:
+        text = in_words(schedule.cron, schedule.timezone)
+        try:
+            known = CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+        except ValueError as error:
+            raise DeploymentRefused(
+                f"The schedule {text} is not one that Prefect knows; nothing was created.",
+                fix="write it as minute, hour, day of month, month, day of week, each in its range, "
+                "and the time zone as in Europe/Berlin",
+            ) from error
+        found.append(DeploymentScheduleCreate(schedule=known, active=text not in asleep))
+    return found
+
+
+def _block_id(client: Any, slug: str) -> str:
+    from prefect.exceptions import ObjectNotFound
+
+    kind, _, name = slug.partition("/")
+    try:
+        return str(client.read_block_document_by_name(name, kind).id)
+    except ObjectNotFound:
+        raise DeploymentRefused(
+            f"There is no block {slug!r} on this server; nothing was created.",
+            fix="create it in Prefect (for example a slack-webhook) and name it as TYPE/NAME",
+        ) from None
+
+
+def _make_queue(client: Any, planned: DeploymentPlan) -> Any | None:
+    """Create the queue if it is missing, and return its id then."""
+    from prefect.exceptions import ObjectNotFound
+
+    queue = planned.work_queue
+    if queue is None:
+        return None
+    try:
+        found = client.read_work_queue_by_name(queue.name, planned.work_pool)
+    except ObjectNotFound:
+        made = client.create_work_queue(
+            queue.name, priority=queue.priority, work_pool_name=planned.work_pool
+        )
+        return made.id
+    if queue.priority is not None and found.priority != queue.priority:
+        raise DeploymentRefused(
+            f"Work queue {queue.name!r} of pool {planned.work_pool} has priority {found.priority}, "
+            f"not {queue.priority}; nothing was created.",
+            fix="change the queue's priority in Prefect, or name another --work-queue",
+        )
+    return None
+
+
+def _synchronise(
+    client: Any, planned: DeploymentPlan, deployment_id: str, blocks: Mapping[str, str]
+) -> None:
+    """Make the automations of the deployment those that are planned, and touch no others.
+
+    One that is as planned stays, with what it has counted so far. The server does not say who owns
+    an automation, so ours are those with names of ours among the ones related to the deployment.
+    """
+    from prefect.events.schemas.automations import AutomationCore
+
+    present = _automations(client, planned.full_name, deployment_id)
+    for body in automations.bodies(planned, deployment_id, blocks):
+        wanted = AutomationCore.model_validate(body)
+        same = [item for item in present if item.name == wanted.name]
+        present = [item for item in present if item not in same[:1]]
+        if not same:
+            client.create_automation(wanted)
+        elif _content(same[0]) != _content(wanted):
+            # Its owner can't be changed, and the server refuses to be told.
+            del body["owner_resource"]
+            client.update_automation(same[0].id, AutomationCore.model_validate(body))
+    for obsolete in present:
+        client.delete_automation(obsolete.id)
+
+
+def _automations(client: Any, full_name: str, deployment_id: str) -> list[Any]:
+    ours = automations.name(full_name, "")
+    related = client.read_resource_related_automations(automations.owner(deployment_id))
+    return [item for item in related if item.name.startswith(ours)]
+
+
+def _content(automation: Any) -> dict[str, Any]:
+    content: dict[str, Any] = automation.model_dump(exclude={"id", "owner_resource"})
+    return content

@@ -1,0 +1,80 @@
+"""What a deployment keeps in Metaflow's datastore: the flow's code, for `Run.code`, and the files of IncludeFile."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import tarfile
+from collections.abc import Mapping
+from typing import Any
+
+from metaflow_prefect.analysis.files import IncludedFile
+from metaflow_prefect.deploy.plan.pull_step import key
+from metaflow_prefect.errors import DeploymentRefused
+
+_FORMAT = {"version": 0, "archive_format": "tgz", "mfcontent_version": 0}
+"""The form of Metaflow's code packages that needs no copy of Metaflow itself (`metaflow.package`)."""
+
+
+def code_package(flow: str, script: str, files: Mapping[str, bytes]) -> bytes:
+    """Return *files* as Metaflow's client reads a code package; the same files give the same bytes."""
+    # Metaflow's own packages have it too: `MetaflowCode.info`, of which the client needs `script`.
+    info = json.dumps({"flow_name": flow, "script": script}).encode()
+    buffer = io.BytesIO()
+    with (
+        gzip.GzipFile(fileobj=buffer, mode="wb", mtime=0) as packed,
+        tarfile.open(fileobj=packed, mode="w") as archive,
+    ):
+        for name, content in sorted({**files, "INFO": info}.items()):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return buffer.getvalue()
+
+
+def code_variables(datastore: Any, package: bytes) -> dict[str, str]:
+    """Return what tells Metaflow of a code package in every task; nothing is stored yet."""
+    name = key(package)
+    storage = datastore._storage_impl  # noqa: SLF001  only a store that has saved something tells its address
+    path = storage.path_join(datastore.flow_name, "data", name[:2], name)
+    return {
+        "METAFLOW_CODE_URL": str(storage.full_uri(path)),
+        "METAFLOW_CODE_SHA": name,
+        "METAFLOW_CODE_DS": datastore.TYPE,
+        "METAFLOW_CODE_METADATA": json.dumps(_FORMAT),
+    }
+
+
+def keep(datastore: Any, contents: list[bytes]) -> None:
+    """Store *contents*, each under its own key; what is there already is not stored again.
+
+    Raises:
+        DeploymentRefused: the datastore can't be written; runs could not write it either.
+    """
+    try:
+        datastore.save_data(contents, len_hint=len(contents))
+    except Exception as error:
+        raise _unwritable(datastore, error) from error
+
+
+def keep_files(datastore: Any, included: tuple[IncludedFile, ...]) -> dict[str, str]:
+    """Store the files of IncludeFile, and return by parameter what a run is given instead of a path.
+
+    Raises:
+        DeploymentRefused: the datastore can't be written.
+    """
+    try:
+        return {file.parameter: file.store() for file in included}
+    except Exception as error:
+        raise _unwritable(datastore, error) from error
+
+
+def _unwritable(datastore: Any, error: BaseException) -> DeploymentRefused:
+    """Return the refusal for *error*, which a storage of some provider raised while it was written."""
+    # Some say no more than which file it was.
+    said = " ".join((type(error).__name__, *str(error).strip().splitlines()[-1:]))
+    return DeploymentRefused(
+        f"The datastore {datastore.datastore_root} can't be written; nothing was created: {said}",
+        fix="check its address (METAFLOW_DATASTORE_SYSROOT_…, METAFLOW_S3_ENDPOINT_URL) and your credentials",
+    )

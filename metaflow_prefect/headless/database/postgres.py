@@ -1,0 +1,161 @@
+"""Talks to a PostgreSQL server: is it there, does it let us in, has it what Prefect needs."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+
+import asyncpg
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from metaflow_prefect.headless.settings.database_address import Database, Outcome, Trial
+
+#: Reasons that may pass by waiting: the server is not there yet or is starting up.
+NOT_YET = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
+#: Everything a connection attempt raises, SQLAlchemy's wrapping included.
+TROUBLE = (*NOT_YET, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+ATTEMPT_SECONDS = 5
+
+
+def wait_for(database: Database, *, patience_seconds: float) -> Trial:
+    """Try *database* until it answers, for at most *patience_seconds* while nothing listens."""
+    deadline = time.monotonic() + patience_seconds
+    while True:
+        trial = asyncio.run(_try(database))
+        if trial.outcome is not Outcome.UNREACHABLE or time.monotonic() >= deadline:
+            return trial
+        time.sleep(0.3)
+
+
+def create_database(database: Database) -> Trial:
+    """Create the database that *database* names, in the same server; then try it."""
+    return asyncio.run(_create_then_try(database))
+
+
+def has_table(database: Database, name: str) -> bool:
+    """Whether *database*, which answers, has a table of that name where Prefect looks for it."""
+    (found,) = asyncio.run(
+        _execute(make_url(database.url), f"SELECT to_regclass('{name}') IS NOT NULL")
+    )
+    return found
+
+
+async def _create_then_try(database: Database) -> Trial:
+    url = make_url(database.url)
+    name = (url.database or "").replace('"', '""')
+    try:
+        await _execute(url.set(database="postgres"), f'CREATE DATABASE "{name}"')
+    except TROUBLE as error:
+        cause = _cause(error)
+        # Somebody else made it, or the server has no database `postgres`: the trial tells.
+        if not isinstance(cause, (asyncpg.DuplicateDatabaseError, asyncpg.InvalidCatalogNameError)):
+            return Trial(
+                outcome=Outcome.REFUSED,
+                reason=f"the database {url.database!r} does not exist and {url.username!r} may "
+                f"not create it ({_first_line(cause)})",
+                fix=f"create it as a superuser: createdb --owner {url.username} {url.database}",
+            )
+    return await _try(database)
+
+
+async def _try(database: Database) -> Trial:
+    try:
+        url = make_url(database.url)
+    except (ArgumentError, ValueError):
+        # SQLAlchemy's own words would show the password.
+        return Trial(
+            outcome=Outcome.REFUSED,
+            reason="the database URL cannot be read",
+            fix="write it as postgresql://user:password@host:5432/database, special characters "
+            "of the password as %40 and the like",
+        )
+    try:
+        return await asyncio.wait_for(_inspect(url), ATTEMPT_SECONDS)
+    except TROUBLE as error:
+        return _explain(url, _cause(error))
+    except TypeError as error:
+        # What is behind the question mark becomes arguments of asyncpg's `connect`.
+        return Trial(
+            outcome=Outcome.REFUSED,
+            reason=f"the options {', '.join(url.query)} of the database URL are not asyncpg's "
+            f"({error})",
+            fix="remove those behind the question mark that only libpq knows",
+        )
+
+
+def _explain(url: URL, cause: BaseException) -> Trial:
+    where = f"PostgreSQL at {url.host}:{url.port}"
+    if isinstance(cause, asyncpg.InvalidCatalogNameError):
+        reason = f"there is no database {url.database!r}"
+        return Trial(outcome=Outcome.NO_DATABASE, reason=reason)
+    if isinstance(cause, asyncpg.InvalidPasswordError):
+        return Trial(
+            outcome=Outcome.REFUSED,
+            reason=f"{where} refuses the password of {url.username!r}",
+            fix="correct PGUSER and PGPASSWORD, or the database URL",
+        )
+    if isinstance(cause, NOT_YET):
+        return Trial(
+            outcome=Outcome.UNREACHABLE,
+            reason=f"{where} does not answer ({_first_line(cause)})",
+            fix="start it, or correct the address",
+        )
+    return Trial(
+        outcome=Outcome.REFUSED,
+        reason=f"{where} refuses us ({_first_line(cause)})",
+        fix="see the server's log",
+    )
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What asyncpg said: SQLAlchemy wraps it twice."""
+    inner = error.orig if isinstance(error, DBAPIError) else error
+    while inner is not None and not isinstance(inner, (asyncpg.PostgresError, OSError)):
+        error, inner = inner, inner.__cause__
+    return inner or error
+
+
+async def _inspect(url: URL) -> Trial:
+    """What Prefect's migrations need, asked before they fail half way."""
+    question = """
+        SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'),
+               EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'),
+               has_database_privilege(current_database(), 'CREATE'),
+               coalesce(has_schema_privilege('public', 'CREATE'), false)
+    """
+    installed, available, may_extend, may_create = await _execute(url, question)
+    if not installed and not available:
+        return Trial(
+            outcome=Outcome.UNFIT,
+            reason="the extension pg_trgm, which Prefect needs, is not installed on the server",
+            fix="install PostgreSQL's contrib package (Debian: postgresql-contrib)",
+        )
+    if (not installed and not may_extend) or not may_create:
+        return Trial(
+            outcome=Outcome.UNFIT,
+            reason=f"the role {url.username!r} may not create tables and the extension pg_trgm "
+            f"in {url.database!r}",
+            fix=f'as a superuser: ALTER DATABASE "{url.database}" OWNER TO "{url.username}"',
+        )
+    return Trial(outcome=Outcome.READY)
+
+
+async def _execute(url: URL, statement: str) -> tuple[bool, ...]:
+    """The only row of *statement*, run outside a transaction, on a connection of its own."""
+    engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    try:
+        connection: AsyncConnection
+        async with engine.connect() as connection:
+            result = await connection.execute(text(statement))
+            return tuple(result.one()) if result.returns_rows else ()
+    finally:
+        await engine.dispose()
+
+
+def _first_line(error: BaseException) -> str:
+    words = str(error).strip() or type(error).__name__
+    return words.splitlines()[0]

@@ -1,0 +1,1 @@
+"""Where a stack keeps its files, and what they hold."""

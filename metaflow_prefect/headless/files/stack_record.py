@@ -1,0 +1,66 @@
+"""What is written down about a running stack, so that other commands find it; no secret."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from metaflow_prefect.headless.files.layout import Layout, write_private
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """A stack as it was started; `health_urls` maps a service to the address of its probe.
+
+    `storage` is None where only workers run: the database is the business of the server elsewhere.
+    """
+
+    version: str
+    supervisor_pid: int
+    started_at: str
+    services: tuple[str, ...]
+    api_url: str
+    local_url: str
+    ui_url: str
+    ui_api_url: str
+    storage: str | None
+    storage_kind: str | None
+    pool: str
+    pool_type: str
+    authenticated: bool
+    health_urls: dict[str, str]
+    emulator_url: str | None
+    findings: tuple[str, ...]
+
+    def save(self, layout: Layout) -> None:
+        """Write the record, readable by this user only."""
+        write_private(layout.record, json.dumps(asdict(self), indent=2) + "\n")
+
+
+def load_record(layout: Layout) -> Record | None:
+    """The record of the last stack started here; None if there is none we can read."""
+    try:
+        found = json.loads(layout.record.read_text(encoding="utf-8"))
+        return Record(
+            **{
+                **found,
+                "services": tuple(found["services"]),
+                "findings": tuple(found["findings"]),
+            }
+        )
+    except (FileNotFoundError, json.JSONDecodeError, TypeError, KeyError):
+        return None
+
+
+def last_storage(layout: Layout) -> str | None:
+    """The label of the storage used last, None at the first start."""
+    try:
+        return layout.last_storage.read_text(encoding="utf-8").strip() or None
+    except FileNotFoundError:
+        return None
+
+
+def forget(path: Path) -> None:
+    """Remove a file that may be gone already."""
+    path.unlink(missing_ok=True)

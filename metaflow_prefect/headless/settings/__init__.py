@@ -1,0 +1,1 @@
+"""Environment variables and `.env` as settings."""

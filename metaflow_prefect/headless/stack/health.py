@@ -1,0 +1,196 @@
+"""Whether a stack is well: its processes, the server and its database, the workers, the queue."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from enum import Enum
+
+import httpx
+
+from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.services.supervisor_client import ProcessState, State
+from metaflow_prefect.headless.stack.server_api import (
+    UNREACHABLE,
+    Answer,
+    Queue,
+    ServerApi,
+    answers,
+    ask,
+)
+
+#: How long a service may take to answer for the first time; as long as `up` waits by default.
+STARTING_SECONDS = 180
+
+
+class Verdict(str, Enum):
+    """The health of the whole; `exit_code` is that of `prefect-headless status`."""
+
+    HEALTHY = "healthy"
+    STARTING = "starting"
+    UNHEALTHY = "unhealthy"
+    UNSUPERVISED = "without its supervisor"
+    NOT_RUNNING = "not running"
+
+    @property
+    def exit_code(self) -> int:
+        """0 healthy, 1 not (yet), 3 nothing runs (as `systemctl status` has it)."""
+        match self:
+            case Verdict.HEALTHY:
+                return 0
+            case Verdict.STARTING | Verdict.UNHEALTHY | Verdict.UNSUPERVISED:
+                return 1
+            case Verdict.NOT_RUNNING:
+                return 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServiceHealth:
+    """One service; `healthy` is what its own probe says, or that it runs if it has none.
+
+    `starting` is one whose process is young and does not listen yet: Prefect's server and workers
+    listen only once they can serve, so one that answers badly has started and something is wrong.
+    """
+
+    name: str
+    state: State
+    pid: int | None
+    uptime_seconds: int | None
+    healthy: bool
+    starting: bool
+    note: str
+
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with it, in words."""
+        if self.healthy or self.starting:
+            return None
+        if self.state is not State.RUNNING and self.note:
+            return f"{self.name} is {self.state.value.lower()}: {self.note}"
+        return f"{self.name} runs but is not healthy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Health:
+    """A stack at one moment; what could not be asked is None, `problems` says why."""
+
+    verdict: Verdict
+    services: tuple[ServiceHealth, ...]
+    api: bool
+    database: bool
+    online_workers: tuple[str, ...] | None
+    queue: Queue | None
+    problems: tuple[str, ...]
+
+    def of(self, name: str) -> Health:
+        """What concerns the service *name*, which is one of ours."""
+        (service,) = (service for service in self.services if service.name == name)
+        return replace(
+            self,
+            verdict=_verdict(well=service.healthy, starting=service.starting, services=(service,)),
+            services=(service,),
+            problems=(service.problem,) if service.problem else (),
+        )
+
+
+def without_supervisor(
+    record: Record | None, left_over: tuple[int, ...], *, being_started: bool
+) -> Health:
+    """What there is to say where no supervisor answers; *left_over* are processes of the stack."""
+    if being_started:
+        return replace(_nothing_runs(), verdict=Verdict.STARTING)
+    return _unsupervised(record, left_over) if left_over else _nothing_runs()
+
+
+def examine(
+    record: Record | None, processes: tuple[ProcessState, ...], auth_string: str | None
+) -> Health:
+    """Ask every part of the stack how it is; without processes nothing is asked."""
+    if record is None or not processes:
+        return _nothing_runs()
+    services = tuple(_service(record, process) for process in processes)
+    starting = any(service.starting for service in services)
+    problems = [service.problem for service in services if service.problem]
+    api = answers(f"{record.local_url}/health")
+    database = answers(f"{record.local_url}/ready")
+    if api and not database and not starting:
+        problems.append(f"the server cannot use its database, {record.storage or 'elsewhere'}")
+    workers, queue, why = _ask(record, auth_string) if api else (None, None, "")
+    if not api and not starting:
+        problems.append(f"no server answers at {record.local_url}")
+    problems += [why] if why else []
+    well = api and database and all(service.healthy for service in services)
+    return Health(
+        verdict=_verdict(well=well, starting=starting, services=services),
+        services=services,
+        api=api,
+        database=database,
+        online_workers=workers,
+        queue=queue,
+        problems=tuple(problems),
+    )
+
+
+def _verdict(*, well: bool, starting: bool, services: tuple[ServiceHealth, ...]) -> Verdict:
+    if well:
+        return Verdict.HEALTHY
+    only_starting = starting and not any(service.problem for service in services)
+    return Verdict.STARTING if only_starting else Verdict.UNHEALTHY
+
+
+def _unsupervised(record: Record | None, left_over: tuple[int, ...]) -> Health:
+    """The supervisor was killed: what it started goes on and holds its ports."""
+    api = record is not None and answers(f"{record.local_url}/health")
+    holds = f", and the server answers at {record.local_url}" if record and api else ""
+    goes_on = f"{len(left_over)} processes go on" if len(left_over) > 1 else "a process goes on"
+    problem = (
+        f"the supervisor is gone, but {goes_on} ({', '.join(map(str, left_over))}){holds}: "
+        "`prefect-headless up -d` ends what is left and starts the stack again, "
+        "`prefect-headless down` only ends it"
+    )
+    return replace(_nothing_runs(), verdict=Verdict.UNSUPERVISED, api=api, problems=(problem,))
+
+
+def _nothing_runs() -> Health:
+    return Health(
+        verdict=Verdict.NOT_RUNNING,
+        services=(),
+        api=False,
+        database=False,
+        online_workers=None,
+        queue=None,
+        problems=(),
+    )
+
+
+def _service(record: Record, process: ProcessState) -> ServiceHealth:
+    probe = record.health_urls.get(process.name)
+    runs = process.state.has_process
+    uptime = int(time.time() - process.since) if runs else None
+    answer = ask(probe) if runs and probe else Answer.WELL
+    healthy = runs and answer is Answer.WELL
+    is_young = process.state in {State.STARTING, State.RUNNING} and (uptime or 0) < STARTING_SECONDS
+    return ServiceHealth(
+        name=process.name,
+        state=process.state,
+        pid=process.pid,
+        uptime_seconds=uptime,
+        healthy=healthy,
+        starting=is_young and answer is Answer.NOT_LISTENING,
+        note=process.note,
+    )
+
+
+def _ask(
+    record: Record, auth_string: str | None
+) -> tuple[tuple[str, ...] | None, Queue | None, str]:
+    try:
+        with ServerApi(record.local_url, auth_string) as api:
+            return api.online_workers(record.pool), api.queue(), ""
+    except httpx.HTTPStatusError as error:
+        if error.response.status_code == httpx.codes.UNAUTHORIZED:
+            reason = "the server wants another auth string: set PREFECT_API_AUTH_STRING"
+            return None, None, f"workers and queue are unknown ({reason})"
+        return None, None, f"workers and queue are unknown ({error})"
+    except UNREACHABLE as error:
+        return None, None, f"workers and queue are unknown ({error})"

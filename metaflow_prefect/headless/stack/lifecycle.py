@@ -1,0 +1,341 @@
+"""Starts, watches and stops a stack; every decision was made before, in values."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fcntl import LOCK_EX, LOCK_NB, flock
+from typing import IO
+
+import httpx
+
+from metaflow_prefect.headless.console import Voice
+from metaflow_prefect.headless.database import migrations, provisioning
+from metaflow_prefect.headless.errors import (
+    NotRunning,
+    SettingsRefused,
+    StackFailed,
+    StorageRefused,
+)
+from metaflow_prefect.headless.files.layout import Layout
+from metaflow_prefect.headless.files.service_logs import last_lines
+from metaflow_prefect.headless.files.stack_record import Record, forget
+from metaflow_prefect.headless.services import processes
+from metaflow_prefect.headless.services.services import Order, Plan, Service
+from metaflow_prefect.headless.services.supervisor_client import State, Supervisor
+from metaflow_prefect.headless.settings.database_address import Database, Outcome
+from metaflow_prefect.headless.stack.server_api import ServerApi, UnknownVariables, answers
+
+CLUSTER_PATIENCE_SECONDS = 60
+STOP_PATIENCE_SECONDS = 90
+GRACE_SECONDS = 5
+TAIL_LINES = 15
+#: `status` takes the lock for a moment to see whether it is free.
+LOCK_SECONDS = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Awaited:
+    """A service whose health is waited for; it is healthy when it runs if it has no probe."""
+
+    name: str
+    health_url: str | None
+    detail: str = ""
+
+
+@contextmanager
+def starting(layout: Layout) -> Iterator[None]:
+    """Hold the lock that keeps two starts of the same stack apart.
+
+    Raises:
+        StackFailed: another start is under way.
+    """
+    deadline = time.monotonic() + LOCK_SECONDS
+    with layout.lock.open("w") as file:
+        while not _take(file):
+            if time.monotonic() > deadline:
+                raise StackFailed(f"another `up` of {layout.home} is under way", fix="wait for it")
+            time.sleep(0.05)
+        yield
+
+
+def is_being_started(layout: Layout) -> bool:
+    """Whether an `up` is under way, or stays in the foreground."""
+    if not layout.lock.exists():
+        return False
+    with layout.lock.open("r+") as file:
+        return not _take(file)
+
+
+def _take(file: IO[str]) -> bool:
+    """Take the lock if it is free; it is let go of when *file* is closed."""
+    try:
+        flock(file, LOCK_EX | LOCK_NB)
+    except OSError:
+        return False
+    return True
+
+
+def await_running(layout: Layout, record: Record, *, patience_seconds: float, voice: Voice) -> None:
+    """Return when every service of a stack that runs already is healthy; start none of them.
+
+    Raises:
+        StackFailed: one does not run, gave up, or was not healthy in time.
+    """
+    supervisor = Supervisor(layout)
+    deadline = time.monotonic() + patience_seconds
+    ended = [item.name for item in supervisor.processes() if not item.state.has_process]
+    if ended:
+        raise StackFailed(
+            f"the stack runs already, but without {', '.join(ended)}",
+            fix="`prefect-headless status` says why; `prefect-headless restart` starts all anew",
+        )
+    for name in record.services:
+        probe = record.health_urls.get(name)
+        _await(layout, supervisor, Awaited(name=name, health_url=probe), deadline, voice)
+    voice.rest()
+
+
+def bring_up(
+    plan: Plan,
+    every: tuple[Service, ...],
+    *,
+    patience_seconds: float,
+    voice: Voice,
+) -> None:
+    """Start the services of a running supervisor in order and return when all are healthy.
+
+    Raises:
+        StackFailed: a service gave up or was not healthy in time.
+        StorageRefused: the managed cluster does not let us in.
+        SettingsRefused: the work pool exists with another type.
+    """
+    supervisor = Supervisor(plan.layout)
+    deadline = time.monotonic() + patience_seconds
+    if plan.database is None:
+        _await_server_elsewhere(plan, deadline, voice)
+    else:
+        _prepare_database(plan, plan.database, supervisor, voice)
+    makes_tables = plan.database is not None and plan.database.is_missing_file
+    # The others wait by themselves for what they need.
+    for service in every:
+        supervisor.start(service.name)
+    for service in every:
+        first = makes_tables and service.order is Order.SERVER
+        detail = ", which makes the tables of a new database" if first else ""
+        awaited = Awaited(name=service.name, health_url=service.health_url, detail=detail)
+        _await(plan.layout, supervisor, awaited, deadline, voice)
+        if service.order is Order.SERVER:
+            voice.say(f"server is ready at {plan.settings.server.local_url}")
+            _furnish(plan)
+    if plan.worker_ports:
+        _await_workers(plan, supervisor, deadline, voice)
+    voice.rest()
+
+
+def start_again(
+    layout: Layout, every: tuple[Awaited, ...], *, patience_seconds: float, voice: Voice
+) -> None:
+    """Start services of a running stack and return when all of them are healthy.
+
+    Raises:
+        StackFailed: one gave up or was not healthy in time; none is stopped for that.
+        NotRunning: the stack is ending.
+    """
+    supervisor = Supervisor(layout)
+    deadline = time.monotonic() + patience_seconds
+    for awaited in every:
+        supervisor.start(awaited.name)
+    for awaited in every:
+        _await(layout, supervisor, awaited, deadline, voice)
+    voice.rest()
+
+
+def _prepare_database(plan: Plan, database: Database, supervisor: Supervisor, voice: Voice) -> None:
+    """Start the managed cluster, and make the tables where the server cannot."""
+    if plan.cluster is not None:
+        supervisor.start("postgres")
+        _await_cluster(plan.layout, database, supervisor, voice)
+    if not plan.settings.server.migrate:
+        migrations.require_tables(database)
+    if plan.settings.server.migrates_beforehand:
+        voice.say("creating or upgrading the tables")
+        with plan.layout.log("server").open("ab") as log:
+            migrations.upgrade(plan.settings, database, log=log)
+
+
+def _await_server_elsewhere(plan: Plan, deadline: float, voice: Voice) -> None:
+    """Return when the server that the workers are for answers, and its pool fits them."""
+    url = plan.settings.api_url
+    while not answers(f"{url}/health"):
+        if time.monotonic() > deadline:
+            raise StackFailed(
+                f"no Prefect server answers at {url}/health",
+                fix="start it, or correct PREFECT_API_URL",
+            )
+        voice.wait(f"the server at {url}")
+        time.sleep(0.5)
+    with _api(plan) as api:
+        _check_pool(api, plan.settings.workers.pool, plan.settings.workers.type)
+
+
+def _await_cluster(
+    layout: Layout, database: Database, supervisor: Supervisor, voice: Voice
+) -> None:
+    deadline = time.monotonic() + CLUSTER_PATIENCE_SECONDS
+    while True:
+        trial = provisioning.make_ready(database, patience_seconds=0)
+        if trial.outcome is Outcome.READY:
+            return
+        if trial.outcome is not Outcome.UNREACHABLE:
+            raise StorageRefused(f"the managed cluster: {trial.reason}", fix=trial.fix)
+        _fail_if_given_up(layout, supervisor, "postgres")
+        if time.monotonic() > deadline:
+            raise _failure(layout, "postgres", "did not answer in time")
+        voice.wait("postgres")
+        time.sleep(0.1)
+
+
+def _await(
+    layout: Layout, supervisor: Supervisor, awaited: Awaited, deadline: float, voice: Voice
+) -> None:
+    while not _is_healthy(supervisor, awaited):
+        _fail_if_given_up(layout, supervisor, awaited.name)
+        if time.monotonic() > deadline:
+            raise _failure(layout, awaited.name, "was not healthy in time")
+        voice.wait(awaited.name + awaited.detail)
+        time.sleep(0.2)
+
+
+def _is_healthy(supervisor: Supervisor, awaited: Awaited) -> bool:
+    states = {process.name: process.state for process in supervisor.processes()}
+    if not states.get(awaited.name, State.UNKNOWN).has_process:
+        return False
+    return awaited.health_url is None or answers(awaited.health_url)
+
+
+def _fail_if_given_up(layout: Layout, supervisor: Supervisor, name: str) -> None:
+    found = supervisor.processes()
+    if not found:
+        raise _failure(layout, "supervisord", "ended")
+    gone = next((process for process in found if process.state is State.FATAL), None)
+    if gone is not None and gone.name:
+        raise _failure(layout, gone.name, f"was given up while {name} was awaited")
+
+
+def given_up(layout: Layout) -> StackFailed | None:
+    """The error that says which service was given up, None while all are tried."""
+    fatal = [item.name for item in Supervisor(layout).processes() if item.state is State.FATAL]
+    return _failure(layout, fatal[0], "was given up") if fatal else None
+
+
+def _failure(layout: Layout, name: str, what: str) -> StackFailed:
+    tail = "\n".join(f"  {line}" for line in last_lines(layout.log(name), TAIL_LINES))
+    return StackFailed(f"{name} {what}; its log ends:\n{tail}", fix=f"see {layout.log(name)}")
+
+
+def _furnish(plan: Plan) -> None:
+    """What the server should know before the first run: the automation, and no wrong pool."""
+    settings = plan.settings
+    with _api(plan) as api:
+        if settings.crash_zombies:
+            api.ensure_zombie_automation()
+        if plan.worker_ports:
+            _check_pool(api, settings.workers.pool, settings.workers.type)
+
+
+def _await_workers(plan: Plan, supervisor: Supervisor, deadline: float, voice: Voice) -> None:
+    """Return when every worker polls its pool; then set the defaults of the job variables."""
+    workers = plan.settings.workers
+    wanted = {f"{plan.host_name}-{index}" for index in range(1, len(plan.worker_ports) + 1)}
+    with _api(plan) as api:
+        while not wanted <= set(api.online_workers(workers.pool)):
+            _fail_if_given_up(plan.layout, supervisor, "worker")
+            if time.monotonic() > deadline:
+                raise _failure(plan.layout, "worker", "did not reach the server in time")
+            voice.wait("the workers to reach the server")
+            time.sleep(0.2)
+        if not workers.variables:
+            return
+        try:
+            api.set_job_variables(workers.pool, workers.variables)
+        except UnknownVariables as error:
+            problem = (
+                f"PREFECT_WORKER_POOL_VARIABLES: the pool {workers.pool!r} has no job variable "
+                f"{', '.join(error.unknown)}; it has {', '.join(error.known)}"
+            )
+            raise SettingsRefused((problem,)) from error
+
+
+@contextmanager
+def _api(plan: Plan) -> Iterator[ServerApi]:
+    """The server's API; its refusal becomes an error of ours."""
+    ours = plan.with_server
+    server = plan.settings.server.local_url if ours else plan.settings.api_url
+    try:
+        with ServerApi(server, plan.access.auth_string) as api:
+            yield api
+    except httpx.HTTPError as error:
+        elsewhere = "correct PREFECT_API_URL, or PREFECT_API_AUTH_STRING if the answer was 401"
+        raise StackFailed(
+            f"the server at {server} refused a request: {error}",
+            fix=f"see {plan.layout.log('server')}" if ours else elsewhere,
+        ) from error
+
+
+def _check_pool(api: ServerApi, pool: str, wanted: str) -> None:
+    found = api.pool_type(pool)
+    if found is not None and found != wanted:
+        problem = (
+            f"PREFECT_WORKER_POOL_TYPE={wanted}, but the work pool {pool!r} exists with type "
+            f"{found!r}: set the type to {found}, or choose another PREFECT_WORKER_POOL_NAME"
+        )
+        raise SettingsRefused((problem,))
+
+
+def take_down(layout: Layout) -> int:
+    """Stop every process of the stack at *layout*; how many flow-run processes were left over.
+
+    Raises:
+        StackFailed: a process survived even force.
+    """
+    supervisor = Supervisor(layout)
+    pid = supervisor.pid()
+    if pid is not None:
+        supervisor.shut_down()
+        if not processes.wait_until_gone((pid,), patience_seconds=STOP_PATIENCE_SECONDS):
+            processes.end(layout.home, grace_seconds=GRACE_SECONDS)
+    left_over = processes.end(layout.home, grace_seconds=GRACE_SECONDS)
+    remaining = processes.of_stack(layout.home)
+    if remaining:
+        raise StackFailed(
+            f"processes {', '.join(map(str, remaining))} of the stack do not end",
+            fix="end them yourself",
+        )
+    for path in (layout.record, layout.socket, layout.pid_file, layout.configuration):
+        forget(path)
+    return left_over
+
+
+def require_running(layout: Layout) -> Supervisor:
+    """The supervisor of the stack at *layout*.
+
+    Raises:
+        NotRunning: there is none.
+    """
+    supervisor = Supervisor(layout)
+    if supervisor.pid() is not None:
+        return supervisor
+    left_over = processes.of_stack(layout.home)
+    if left_over:
+        raise NotRunning(
+            f"the stack at PREFECT_HOME={layout.home} lost its supervisor; {len(left_over)} "
+            "processes of it go on",
+            fix="`prefect-headless up -d` ends them and starts it again",
+        )
+    raise NotRunning(
+        f"no stack runs at PREFECT_HOME={layout.home}",
+        fix="start one with `prefect-headless up -d`, or set PREFECT_HOME to the one you mean",
+    )

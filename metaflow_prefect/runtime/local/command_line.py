@@ -1,0 +1,169 @@
+"""The command line of a generated file: the flow's own parameters, with Metaflow's own types and words."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaflow_prefect.errors import MetaflowPrefectError
+from metaflow_prefect.names import option_key
+from metaflow_prefect.runtime.flow.parameter_values import json_value
+from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.local.option_variables import of_metaflows_command
+from metaflow_prefect.runtime.local.output_files import check as check_output
+from metaflow_prefect.runtime.local.output_files import code_beside
+from metaflow_prefect.runtime.local.run import run_locally, with_workers
+from metaflow_prefect.runtime.progress.run_result import conclude
+from metaflow_prefect.runtime.steps import client_namespace, executor_option, retry_delay
+from metaflow_prefect.runtime.steps.working_directory import brought_back
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """Marks a parameter of Metaflow's `JSONType`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parameter:
+    """One parameter of the flow.
+
+    `name` is Metaflow's; `argument` is that of the generated function, where it has to differ
+    (dashes, keywords). `default` is what Metaflow evaluated when the flow was compiled.
+    """
+
+    name: str
+    type: type = str
+    default: object = None
+    required: bool = False
+    help: str = ""
+    choices: tuple[str, ...] = ()
+    argument: str | None = None
+
+    @property
+    def keyword(self) -> str:
+        """The name of the generated function's argument."""
+        return self.argument or self.name
+
+
+def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:
+    """Run *flow* with the parameters of this process's command line, and exit.
+
+    The exit code is 0 when the flow run completed, 1 when it failed, 2 when the command line is wrong.
+    """
+    command = _command(flow, parameters)
+    try:
+        # As for `prefect run`, whose place it takes.
+        command.main(prog_name=Path(sys.argv[0]).name, auto_envvar_prefix="METAFLOW_PREFECT_RUN")
+    except MetaflowPrefectError as error:
+        sys.stderr.write(f"{error.headline}: {error}\n")
+        sys.exit(1)
+
+
+def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
+    # The same click that Metaflow uses gives the same words for the same mistakes.
+    from metaflow._vendor import click
+
+    def call(
+        max_workers: int | None = None,
+        tag: tuple[str, ...] = (),
+        run_id_file: str | None = None,
+        *,
+        is_json: bool = False,
+        **values: Any,
+    ) -> None:
+        if run_id_file is not None:
+            check_output(Path(run_id_file), lambda: _own_files(flow))
+        keywords = {p.keyword: _carried(p, values[option_key(p.name)]) for p in parameters}
+        limited = with_workers(flow, max_workers)
+        with brought_back(_program(flow), Path.cwd(), _say):
+            outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
+        conclude(outcome, is_json=is_json)
+
+    options = [_option(parameter) for parameter in parameters]
+    taken = {name for option in options for name in option.opts}
+    # A parameter of the flow wins where it has the name of an option of ours.
+    ours = [option for option in _own_options() if not taken.intersection(option.opts)]
+    said = of_metaflows_command("RUN", ours, options, os.environ)
+    return click.Command(
+        name=flow.name, callback=call, params=[*options, *ours], help=_summary(flow),
+        context_settings={"default_map": said},
+    )  # fmt: skip
+
+
+def _carried(parameter: Parameter, value: object) -> object:
+    return json_value(value) if parameter.type is Json else value
+
+
+def _own_files(flow: Any) -> Iterable[Path]:
+    """Return the generated file and the code beside its flow."""
+    return (Path(sys.argv[0]), *code_beside(_program(flow).flow_file))
+
+
+def _program(flow: Any) -> Program:
+    """Return what the generated file says of its Metaflow program."""
+    program: Program = flow.fn.__globals__["PROGRAM"]
+    return program
+
+
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
+def _own_options() -> list[Any]:
+    from metaflow._vendor import click
+
+    return [
+        click.Option(
+            ("--max-workers",),
+            type=click.IntRange(min=1),
+            help="How many tasks may run at the same time.",
+        ),
+        click.Option(("--tag",), multiple=True, help="Annotate this run with the given tag."),
+        click.Option(("--run-id-file",), help="Write the ID of this run to the file specified."),
+        click.Option(
+            ("--json", "is_json"),
+            is_flag=True,
+            help="Print one JSON document on standard output.",
+        ),
+        click.Option((executor_option.OPTION,), **executor_option.option()),
+        click.Option((client_namespace.OPTION,), **client_namespace.option()),
+        click.Option((retry_delay.OPTION,), **retry_delay.option()),
+    ]
+
+
+def _typed_default(parameter: Parameter) -> object:
+    """Return the default as one would type it, which is what `--help` shows."""
+    is_text = parameter.default is None or isinstance(parameter.default, str)
+    return (
+        parameter.default
+        if parameter.type is not Json or is_text
+        else json.dumps(parameter.default)
+    )
+
+
+def _summary(flow: Any) -> str:
+    return str(flow.description or flow.name).partition("\n\nArgs:")[0]
+
+
+def _option(parameter: Parameter) -> Any:
+    from metaflow._vendor import click
+    from metaflow.parameters import JSONType
+
+    kind: object = parameter.type
+    if parameter.choices:
+        kind = click.Choice(parameter.choices)
+    elif parameter.type is Json:
+        kind = JSONType
+    return click.Option(
+        (f"--{parameter.name}",),
+        type=kind,
+        default=_typed_default(parameter),
+        required=parameter.required,
+        help=parameter.help or None,
+        show_default=parameter.default is not None,
+    )

@@ -1,0 +1,182 @@
+"""Run a generated flow in this process, shown as it goes."""
+
+from __future__ import annotations
+
+import gc
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+from metaflow_prefect import names
+from metaflow_prefect.errors import MetaflowPrefectError
+from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.local.output_files import write as write_output
+from metaflow_prefect.runtime.progress.current import Board
+from metaflow_prefect.runtime.progress.run_result import Outcome, status
+from metaflow_prefect.runtime.progress.terminal import Screen, is_wanted, prefects_log
+from metaflow_prefect.runtime.run.launch_options import OPTIONS, LaunchOptions
+from metaflow_prefect.runtime.servers import local_server
+from metaflow_prefect.runtime.servers.connection import is_embedded, prefect_home, say, server
+from metaflow_prefect.runtime.steps import early_fork_server
+from metaflow_prefect.runtime.store.resume_origin import Origin
+
+_HOW_TO_SEE_IT = "to see its page, afterwards: prefect server start"
+
+
+def run_locally(
+    flow: Any,
+    keywords: Mapping[str, object],
+    *,
+    tags: tuple[str, ...] = (),
+    labels: tuple[str, ...] = (),
+    run_id_file: str | None = None,
+    origin: Origin | None = None,
+) -> Outcome:
+    """Run *flow* to its end in this process, and return how it ended.
+
+    *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful tasks of that run are taken over instead of being executed.
+
+    Raises:
+        ServerRefused: a server is configured but does not answer, or our own does not start.
+    """
+    board = Board()
+    screen = Screen(lambda: board.progress, waiting=f"{flow.name} is about to begin")
+    beginning = _Beginning(run_id_file, screen, (*labels, *tags))
+    # All of Prefect is imported by now, and stays: the collector need not visit it again and again.
+    gc.freeze()
+    with early_fork_server.started(_program(flow)) as fork_server:
+        options = LaunchOptions(
+            tags=tags, origin=origin, on_begin=beginning.note, board=board, ahead=fork_server
+        )
+        token = OPTIONS.set(options)
+        try:
+            with _prefect(), _watched(screen):
+                state = flow(**keywords, return_state=True)
+        finally:
+            OPTIONS.reset(token)
+    # The process is about to end: Python's last collections need not visit any of it.
+    gc.freeze()
+    return Outcome(
+        flow=flow.name if board.progress is None else board.progress.flow,
+        flow_run_id=str(state.state_details.flow_run_id),
+        status=status(state.type.value, state.name),
+        state=state.name,
+        message=state.message or "",
+        name=beginning.name,
+        url=beginning.url,
+        progress=board.progress,
+    )
+
+
+def _program(flow: Any) -> Program:
+    """Return what the generated file of *flow* says of its Metaflow program."""
+    program: Program = flow.fn.__globals__["PROGRAM"]
+    return program
+
+
+def with_workers(flow: Any, number: int | None) -> Any:
+    """Return the flow with at most *number* of its tasks at the same time; as it is, if None."""
+    if number is None:
+        return flow
+    from prefect.task_runners import ThreadPoolTaskRunner
+
+    runner: Any = ThreadPoolTaskRunner(max_workers=number)
+    return flow.with_options(task_runner=runner)
+
+
+@contextmanager
+def _watched(screen: Screen) -> Iterator[None]:
+    """Show the run as it goes where somebody looks; elsewhere leave Prefect's lines as they are."""
+    if not is_wanted():
+        yield
+        return
+    with screen.shown(), prefects_log(screen):
+        yield
+
+
+class _Beginning:
+    """What is done, and what is learnt, when the flow run has begun; its name and page are None until then."""
+
+    def __init__(self, run_id_file: str | None, screen: Screen, tags: tuple[str, ...]) -> None:
+        self.name: str | None = None
+        self.url: str | None = None
+        self._run_id_file = run_id_file
+        self._screen = screen
+        self._tags = tags
+
+    def note(self, flow: str, run_id: str) -> None:
+        """Tag the run, and tell whoever asked for it which one it is; called in the flow's own thread."""
+        from prefect.context import FlowRunContext
+
+        context = FlowRunContext.get()
+        if context is not None and context.flow_run is not None:
+            self.name = context.flow_run.name
+        _tag(run_id, self._tags)
+        self.url = _page(run_id)
+        self._screen.link = self.url or _HOW_TO_SEE_IT
+        if self._run_id_file is not None:
+            write_output(Path(self._run_id_file), run_id)
+        _remember_latest(flow, run_id)
+
+
+def _tag(run_id: str, tags: tuple[str, ...]) -> None:
+    """Tag the flow run as a deployment's are.
+
+    Not with `prefect.tags`: that tags each task too, and asks the server about limits each time.
+    """
+    from metaflow.util import get_username
+    from prefect.client.orchestration import get_client
+
+    wanted = dict.fromkeys(("metaflow", f"user:{get_username()}", *tags))
+    with get_client(sync_client=True) as client:
+        client.update_flow_run(_flow_run_id(run_id), tags=list(wanted))
+
+
+def _page(run_id: str) -> str | None:
+    """Return where Prefect shows the run; None where its server ends with it."""
+    from prefect.utilities.urls import url_for
+
+    return None if is_embedded() else url_for("flow-run", obj_id=_flow_run_id(run_id))
+
+
+def _flow_run_id(run_id: str) -> UUID:
+    return UUID(run_id.removeprefix(names.run_id("")))
+
+
+def _remember_latest(flow: str, run_id: str) -> None:
+    """Note the run where Metaflow's own commands look for the latest one (`resume`, `logs`)."""
+    from types import SimpleNamespace
+
+    from metaflow.util import write_latest_run_id
+
+    stand_in = SimpleNamespace(flow=SimpleNamespace(name=flow), echo=lambda *_, **__: None)
+    write_latest_run_id(stand_in, run_id)
+
+
+def begin_to_start_a_server() -> None:
+    """Have the local server start, if this run is to use one, while the caller gets ready for the run."""
+    if not is_embedded() or local_server.Mode.of(os.environ) is not local_server.Mode.SHARED:
+        return
+    home = prefect_home()
+
+    def start() -> None:
+        # What goes wrong is raised in the run itself, when it asks for the server.
+        with suppress(MetaflowPrefectError), local_server.using(home, os.environ, say):
+            pass
+
+    threading.Thread(target=start, daemon=True).start()
+
+
+@contextmanager
+def _prefect() -> Iterator[None]:
+    """Settings for a run that this process watches itself, and a server to run on."""
+    from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    # The heartbeat thread rounds every sync flow up to a whole second, and nobody needs to be
+    # told that this process lives.
+    with server(os.environ), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
+        yield

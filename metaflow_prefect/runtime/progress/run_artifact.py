@@ -1,0 +1,70 @@
+"""What Prefect's page shows of a whole run: its graph as it stands, and a table of its steps; pure.
+
+The Markdown ends with the same facts as a comment, which no page shows: those who follow a run from a
+terminal read them there (`progress_of`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from metaflow_prefect.runtime.flow.graph import Step
+from metaflow_prefect.runtime.progress import graph_svg
+from metaflow_prefect.runtime.progress.model import Progress, StepProgress, dumps, loads
+from metaflow_prefect.runtime.progress.terminal_table import counts, duration
+
+_BEFORE, _AFTER = "<!-- progress ", " -->"
+
+
+def chart(steps: tuple[Step, ...], docs: Mapping[str, str], progress: Progress, now: float) -> str:
+    """Return the Markdown of the run's artifact; *docs* says what each step is for."""
+    image = graph_svg.data_uri(graph_svg.draw(steps, progress, now))
+    head = (
+        f"### `{progress.flow}/{progress.run_id}`\n\n"
+        f"**{progress.state.value}**, {duration(progress.seconds(now))}\n\n"
+        f"{_failure(progress.failure)}"
+    )
+    rows = "\n".join(_row(step, docs.get(step.name, ""), progress, now) for step in progress.steps)
+    return (
+        f"{head}![graph of {progress.flow}]({image})\n\n"
+        f"| step | state | tasks | time | what it does |\n|---|---|---|---|---|\n{rows}\n\n"
+        f"{_BEFORE}{_hidden(dumps(progress))}{_AFTER}\n"
+    )
+
+
+def progress_of(markdown: str) -> Progress | None:
+    """Return the progress that `chart` has hidden in *markdown*, or None if there is none."""
+    _, found, rest = markdown.rpartition(_BEFORE)
+    return loads(rest.partition(_AFTER)[0]) if found else None
+
+
+def percent(step: StepProgress) -> float:
+    """Return how much of a foreach is done."""
+    return 100.0 * step.done / step.total if step.total else 0.0
+
+
+def _failure(text: str) -> str:
+    """Return the first error as a block; of a longer fence than any that its text may hold."""
+    if not text:
+        return ""
+    fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 3)
+    return f"{fence}text\n{text}\n{fence}\n\n"
+
+
+def _row(step: StepProgress, doc: str, progress: Progress, now: float) -> str:
+    seconds = step.seconds(progress.ended or now)
+    tasks = f"{step.done} of {step.total} done" if step.total > 1 else ""
+    cells = (
+        f"`{step.name}`",
+        step.shown_state(progress.state).value,
+        ", ".join(part for part in (tasks, counts(step)) if part),
+        "" if seconds is None else duration(seconds),
+        doc.replace("|", "\\|"),
+    )
+    return f"| {' | '.join(cells)} |"
+
+
+def _hidden(text: str) -> str:
+    # A name may not end the comment; JSON reads the escape as the same character.
+    return text.replace(">", "\\u003e")

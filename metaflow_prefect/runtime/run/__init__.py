@@ -1,0 +1,1 @@
+"""One run as a Prefect flow run: each task is a task run."""

@@ -1,0 +1,151 @@
+"""What people see of a run in Prefect beside its state: log lines and an artifact per task."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from metaflow_prefect.names import artifact_key
+from metaflow_prefect.runtime.flow.dispatcher import Place
+from metaflow_prefect.runtime.in_flow import current_trigger
+from metaflow_prefect.runtime.run.artifact_queue import Poster
+from metaflow_prefect.runtime.store.cards import Card
+from metaflow_prefect.runtime.store.datastore import Artifact, TaskRecord
+
+if TYPE_CHECKING:
+    from metaflow_prefect.runtime.run.session import Session
+
+MAX_TASKS_SHOWN = 50
+"""Tasks of one foreach that post an artifact of their own."""
+
+
+def run_begins(flow: str, run_id: str, resumes: bool) -> None:  # noqa: FBT001  a fact, not a mode
+    """Say in the flow run's log which Metaflow run this is."""
+    from prefect.logging import get_run_logger
+
+    verb = "continues" if resumes else "begins"
+    get_run_logger().info("Metaflow run %s/%s %s", flow, run_id, verb)
+
+
+def flow_log() -> Callable[[str], None]:
+    """Return what writes a line into the flow run's log, from any thread."""
+    from prefect.logging import get_run_logger
+
+    logger = get_run_logger()
+    return lambda text: logger.info("%s", text)
+
+
+class Reporter:
+    """Tells of the tasks of one run, in Metaflow's metadata and on Prefect's page; shared by their threads."""
+
+    def __init__(self, session: Session, flow_run: Any) -> None:
+        self._session = session
+        self._flow_run_id = str(flow_run.id)
+        self._facts = {
+            "prefect-flow-run-id": self._flow_run_id,
+            "prefect-flow-run-name": flow_run.name,
+        }
+        if flow_run.deployment_id is not None:
+            self._facts["prefect-deployment-id"] = str(flow_run.deployment_id)
+            # Workers hand it to their jobs; the flow run does not have it.
+            if name := os.environ.get("PREFECT__DEPLOYMENT_NAME"):
+                self._facts["prefect-deployment-name"] = name
+        self._poster = Poster(flow_log())
+
+    def reporting(self) -> AbstractContextManager[None]:
+        """Report while the block runs."""
+        return self._poster.posting()
+
+    def identify(self, label: str, task_run_id: UUID, logger: Any) -> None:
+        """Note in Metaflow's metadata which Prefect runs and deployment the task belongs to."""
+        session, facts = self._session, {**self._facts, "prefect-task-run-id": str(task_run_id)}
+        triggers = session.environment.get(current_trigger.VARIABLE)
+        if triggers and not session.launches[label].parents:
+            # As Metaflow's Argo plugin notes it, with the first task.
+            facts["execution-triggers"] = triggers
+        try:
+            session.metadata.note(
+                session.launches[label].place, session.numbers.get(label, 0), facts
+            )
+        except Exception as error:  # noqa: BLE001  a note about a run must never decide what the run does
+            logger.warning("The metadata of %s could not be written: %s", label, error)
+
+    def task_is_done(self, label: str, task_run_id: UUID, record: TaskRecord) -> None:
+        """Post the artifact that shows what the task has stored and how to fetch it.
+
+        Not for every task of a wide foreach: Prefect's page gets slow with thousands of artifacts, and
+        the first ones show what the others are like.
+        """
+        place = self._session.launches[label].place
+        if not place.indices or place.indices[-1] < MAX_TASKS_SHOWN:
+            self._poster.post(lambda: self._artifact(place, task_run_id, record))
+
+    def _artifact(self, place: Place, task_run_id: UUID, record: TaskRecord) -> dict[str, object]:
+        session, flow = self._session, self._session.context.program.flow
+        cards = session.datastore.cards.of(place.step, place.task_id)
+        pathspec = f"{flow}/{record.outcome.path}"
+        return {
+            "key": artifact_key(flow, place.step),
+            "type": "markdown",
+            "description": f"Artifacts of {place.label}",
+            "data": markdown(pathspec, record.artifacts, cards, self._flow_command()),
+            "flow_run_id": self._flow_run_id,
+            "task_run_id": str(task_run_id),
+        }
+
+    def _flow_command(self) -> str:
+        context = self._session.context
+        return shlex.join(("python", context.flow_file, f"--datastore={context.program.datastore}"))
+
+
+def markdown(
+    pathspec: str,
+    artifacts: tuple[Artifact, ...],
+    cards: tuple[Card, ...] = (),
+    command: str = "",
+) -> str:
+    """Return a table of *artifacts* with the line of Python that fetches each, and where the cards are.
+
+    No values: whoever may open the page need not be allowed to see the data.
+    """
+    head = f"### `{pathspec}`\n\n"
+    if not artifacts:
+        return f"{head}This task stored no artifacts.\n{_cards(pathspec, cards, command)}"
+    rows = "\n".join(
+        f"| `{item.name}` | `{item.type}` | {_size(item.size)} | `task[{item.name!r}].data` |"
+        for item in artifacts
+    )
+    return (
+        f"{head}| artifact | type | size | fetch it with |\n|---|---|---|---|\n{rows}\n\n"
+        "```python\nfrom metaflow import Task, namespace\n\nnamespace(None)\n"
+        f"task = Task({pathspec!r})\n```\n{_cards(pathspec, cards, command)}"
+    )
+
+
+def _cards(pathspec: str, cards: tuple[Card, ...], command: str) -> str:
+    if not cards:
+        return ""
+    rows = "\n".join(f"| {card.id} | `{card.type}` | `{card.location}` |" for card in cards)
+    view = f"{command} card view {pathspec.partition('/')[2]}"
+    return (
+        f"\n#### Cards\n\n| id | type | kept at |\n|---|---|---|\n{rows}\n\n"
+        "Open them in your browser, in the flow's folder and with your access to the datastore:\n\n"
+        f"```bash\n{view}\n```\n"
+    )
+
+
+_NARROW = "\N{NO-BREAK SPACE}"
+
+
+def _size(size: int) -> str:
+    """Return a size in bytes as people read it."""
+    value = float(size)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:  # noqa: PLR2004  SI prefixes
+            return f"{value:.0f}{_NARROW}{unit}" if unit == "B" else f"{value:.1f}{_NARROW}{unit}"
+        value /= 1000
+    return f"{value:.1f}{_NARROW}GB"

@@ -1,0 +1,1 @@
+"""Which Prefect server a run uses, and the one that this machine starts for itself."""

@@ -1,0 +1,122 @@
+"""The local server's process: Prefect's own API server and page, until nobody needs them any more.
+
+Run as `python -m metaflow_prefect.runtime.servers.local_server_process FOLDER IDLE_SECONDS`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from metaflow_prefect.browser_guard import guarded, trust
+from metaflow_prefect.runtime.servers.local_server_files import Place, Served
+from metaflow_prefect.server_settings import only_pages_of
+from metaflow_prefect.sqlite_transactions import let_transactions_wait
+
+HOST = "127.0.0.1"
+NAMES = (HOST, "localhost")
+
+_LOOK_SECONDS = 1.0
+_GRACE_SECONDS = 5
+
+
+class Activity:
+    """Passes everything on to Prefect's application, and knows when it was last asked for something."""
+
+    def __init__(self, application: Any) -> None:
+        self._application = application
+        self._open = 0
+        self._last = time.monotonic()
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """Serve one request, or one WebSocket for as long as it lasts (a page in a browser has one)."""
+        counts = scope["type"] != "lifespan"
+        self._open += counts
+        try:
+            await self._application(scope, receive, send)
+        finally:
+            self._open -= counts
+            self._last = time.monotonic()
+
+    def idle_seconds(self) -> float:
+        """Return how long nothing was asked for."""
+        return 0.0 if self._open else time.monotonic() - self._last
+
+
+def main() -> None:
+    """Serve until idle, or until told to end by SIGTERM."""
+    place, idle_seconds = Place(Path(sys.argv[1])), float(sys.argv[2])
+    listener = socket.create_server((HOST, 0))
+    port = listener.getsockname()[1]
+    # Before Prefect reads its settings: its page is told where the API is.
+    os.environ["PREFECT_SERVER_API_HOST"] = HOST
+    os.environ["PREFECT_SERVER_API_PORT"] = str(port)
+    for name, origins in only_pages_of(*(f"http://{name}:{port}" for name in NAMES)).items():
+        os.environ.setdefault(name, origins)
+    # Prefect makes its database readable for all.
+    os.umask(0o077)
+    asyncio.run(_serve(place, listener, idle_seconds))
+
+
+async def _serve(place: Place, listener: socket.socket, idle_seconds: float) -> None:
+    import prefect
+    import uvicorn
+    from prefect.server.api.server import create_app
+    from prefect.settings import get_current_settings
+
+    let_transactions_wait(Engine)
+    activity = Activity(guarded(create_app(), trust(get_current_settings())))
+    server = uvicorn.Server(
+        uvicorn.Config(
+            activity, log_level="warning", timeout_graceful_shutdown=_GRACE_SECONDS, lifespan="on"
+        )
+    )
+    port = listener.getsockname()[1]
+    served = Served(
+        pid=os.getpid(),
+        url=f"http://{HOST}:{port}/api",
+        prefect_version=prefect.__version__,
+        idle_seconds=idle_seconds,
+    )
+    watching = asyncio.create_task(_watch(place, server, activity, served))
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        watching.cancel()
+        if place.read() == served:
+            place.clear()
+
+
+async def _watch(place: Place, server: Any, activity: Activity, served: Served) -> None:
+    """Record the server when it answers; end it when it has been idle for long enough."""
+    try:
+        while not server.started:  # noqa: ASYNC110  uvicorn tells it by this attribute only
+            await asyncio.sleep(_LOOK_SECONDS / 20)
+        place.write(served)
+        while not _may_end(place, activity, served):  # noqa: ASYNC110  locks of the system: nobody sets an event
+            await asyncio.sleep(min(_LOOK_SECONDS, served.idle_seconds / 2))
+    finally:
+        # Whatever ends the watch: a server that nobody watches would stay for ever.
+        server.should_exit = True
+
+
+def _may_end(place: Place, activity: Activity, served: Served) -> bool:
+    if not place.folder.exists():
+        return True  # removed with its PREFECT_HOME: nobody can find the server any more
+    if activity.idle_seconds() < served.idle_seconds:
+        return False
+    with place.ending() as is_unused:
+        if is_unused:
+            place.clear()
+        return is_unused
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""How one command of Metaflow's is executed: its words, its process, its output."""

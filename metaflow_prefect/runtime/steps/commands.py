@@ -1,0 +1,184 @@
+"""The command lines by which Metaflow begins a run and executes one task; pure."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
+from metaflow_prefect.runtime.flow.dispatcher import Launch
+from metaflow_prefect.runtime.flow.graph import Step
+from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.in_flow import make_interpreters as interpreters
+from metaflow_prefect.runtime.in_flow import print_environment as environment_part
+from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
+from metaflow_prefect.runtime.steps.executor import Command
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunContext:
+    """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root.
+
+    `namespace` is what the client sees inside the steps: all runs if empty, Metaflow's default if None.
+    `parts` are what Metaflow has no option for and each task of the run begins with (`flow_command`).
+    """
+
+    program: Program
+    python: str
+    flow_file: str
+    run_id: str
+    datastore_root: str
+    tags: tuple[str, ...] = ()
+    origin_run_id: str | None = None
+    config_file: str | None = None
+    namespace: str | None = None
+    parts: tuple[Part, ...] = ()
+
+
+def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
+    """Return the environment of every command of a run.
+
+    `python` comes first on the path: Metaflow starts @parallel's workers and cards by that name, and
+    nobody need have activated the virtual environment.
+    """
+    folder = os.path.dirname(python)  # noqa: PTH120  a link must stay one: it is the virtual environment
+    folders = [folder, *inherited.get("PATH", os.defpath).split(os.pathsep)]
+    if folders[1] == folder:
+        folders.pop(0)
+    return {
+        **inherited,
+        "PATH": os.pathsep.join(folders),
+        "PYTHONUNBUFFERED": "x",
+        RUN_ID_VARIABLE: run_id,
+    }
+
+
+def process(
+    run: RunContext,
+    words: Sequence[str],
+    environment: Mapping[str, str],
+    *,
+    name: str = "",
+    limit_seconds: float | None = None,
+) -> Command:
+    """Return the process that executes *words*, a command of the run, where the run's steps work."""
+    return Command(
+        words=words,
+        environment=environment,
+        folder=run.program.working_directory,
+        name=name,
+        limit_seconds=limit_seconds,
+    )
+
+
+def top_level(run: RunContext) -> list[str]:
+    """Return the interpreter, the flow's file and Metaflow's top-level options."""
+    program = run.program
+    words = [
+        run.python,
+        run.flow_file,
+        "--quiet",
+        "--no-pylint",
+        f"--metadata={program.metadata}",
+        f"--environment={program.environment}",
+        f"--datastore={program.datastore}",
+        f"--datastore-root={run.datastore_root}",
+        *program.options,
+    ]
+    if run.config_file is not None:
+        words.append(f"--local-config-file={run.config_file}")
+    return words
+
+
+def init(run: RunContext) -> list[str]:
+    """Return the command that registers the run and stores its parameters.
+
+    Parameter values travel in the environment (`parameter_variables`), where quoting and names
+    that look like options cannot go wrong.
+    """
+    return [
+        *top_level(run),
+        "init",
+        f"--run-id={run.run_id}",
+        f"--task-id={PARAMETERS_TASK_ID}",
+        *_tags(run),
+    ]
+
+
+def parameter_variables(values: Mapping[str, object]) -> dict[str, str]:
+    """Return the variables by which `init` takes parameters: `METAFLOW_INIT_<NAME>`.
+
+    A value of None is left out, as Metaflow has no way to pass it; `init` then uses None.
+    """
+    return {
+        "METAFLOW_INIT_" + name.upper().replace("-", "_"): _text(value)
+        for name, value in values.items()
+        if value is not None
+    }
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt of one task.
+
+    `input_paths` is Metaflow's compressed list; `clone` is the task of another run to take over
+    instead of executing anything.
+    """
+
+    launch: Launch
+    step: Step
+    number: int
+    input_paths: str
+    clone: str | None = None
+
+
+def read_environment(run: RunContext) -> list[str]:
+    """Return the command that prints the values of @environment (`environment.parse`)."""
+    return [*with_parts([Part.ENVIRONMENT], top_level(run)), environment_part.COMMAND]
+
+
+def make_interpreters(run: RunContext, folder: str) -> list[str]:
+    """Return the command that makes the steps' own interpreters and prints them (`interpreters.parse`).
+
+    It puts the code that they need into *folder*.
+    """
+    return [*with_parts([Part.INTERPRETERS], top_level(run)), interpreters.COMMAND, folder]
+
+
+def step(run: RunContext, attempt: Attempt, *, python: str | None = None) -> list[str]:
+    """Return the command that executes *attempt*, by the interpreter *python* if it is not the run's."""
+    launch = attempt.launch
+    own, *options = top_level(run)
+    begin = [python or own, *options]
+    words = [
+        *with_parts(run.parts, begin),
+        "step",
+        launch.place.step,
+        f"--run-id={run.run_id}",
+        f"--task-id={launch.place.task_id}",
+        f"--input-paths={attempt.input_paths}",
+        f"--retry-count={attempt.number}",
+        f"--max-user-code-retries={attempt.step.user_retries}",
+        *_tags(run),
+    ]
+    if run.namespace is not None:
+        words.append(f"--namespace={run.namespace}")
+    if launch.split_index is not None:
+        words.append(f"--split-index={launch.split_index}")
+    if launch.is_control:
+        words.append("--ubf-context=ubf_control")
+    if run.origin_run_id is not None:
+        words.append(f"--clone-run-id={run.origin_run_id}")
+    if attempt.clone is not None:
+        words.append(f"--clone-only={attempt.clone}")
+    return words
+
+
+def _tags(run: RunContext) -> list[str]:
+    return [f"--tag={tag}" for tag in run.tags]

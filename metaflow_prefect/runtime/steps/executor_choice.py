@@ -1,0 +1,145 @@
+"""Which executor executes a command: a fork server where that is the same, a fresh process elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Callable
+
+from metaflow_prefect.runtime.in_flow import make_interpreters
+from metaflow_prefect.runtime.steps.executor import Command, OnLine, StepExecutor
+from metaflow_prefect.runtime.steps.executor_option import Choice
+from metaflow_prefect.runtime.steps.fork_server import ForkServer, ServerLost, Warm
+from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
+
+_MAX_SERVERS = 4
+"""Each holds the flow's import in memory; more environments than this get fresh processes."""
+
+_EVERY_STEP = "every step"
+
+
+def executor(
+    choice: Choice,
+    warm: Warm,
+    metaflow_environment: str,
+    say: Callable[[str], None],
+    ahead: ForkServer | None = None,
+) -> StepExecutor:
+    """Return the executor for the flow of *warm*; if it forks, its server starts now.
+
+    *say* is told, once for each reason, which steps get fresh processes and why. *ahead* is a
+    server that has been started already, which is used if it is the same.
+    """
+    if choice is Choice.FRESH:
+        return FreshProcess()
+    refusal = why_never(sys.platform, metaflow_environment)
+    if refusal is not None:
+        say(_because(_EVERY_STEP, refusal))
+        return FreshProcess()
+    is_same = ahead is not None and ahead.warm == warm.before_the_run()
+    return WhereSafe(choice, warm, say, ahead if is_same else None)
+
+
+def why_never(platform: str, metaflow_environment: str) -> str | None:
+    """Return why no step of the flow can be forked here, in words, or None if they can be.
+
+    >>> why_never("darwin", "local")
+    'forking is only safe on Linux'
+    >>> why_never("linux", "conda")
+    '--environment=conda gives each step an interpreter of its own'
+    >>> why_never("linux", "local")
+    """
+    if platform != "linux":
+        return "forking is only safe on Linux"
+    if metaflow_environment in make_interpreters.METAFLOW_ENVIRONMENTS:
+        return f"--environment={metaflow_environment} gives each step an interpreter of its own"
+    return None
+
+
+class WhereSafe:
+    """Forks from a server that has imported the flow in the command's environment, if that is safe."""
+
+    def __init__(
+        self,
+        choice: Choice,
+        warm: Warm,
+        say: Callable[[str], None],
+        ahead: ForkServer | None = None,
+    ) -> None:
+        self._choice = choice
+        self._warm = warm
+        self._say = say
+        self._fresh = FreshProcess()
+        self._lock = threading.Lock()
+        self._said: set[str] = set()
+        self._seen: set[frozenset[tuple[str, str]]] = set()
+        self._is_stopped = False
+        self._servers = [ahead or ForkServer(warm, choice.value)]
+
+    def run(self, command: Command, on_line: OnLine) -> int:
+        """Execute *command* (see `StepExecutor.run`)."""
+        server = self._server_for(command)
+        if server is not None and server.came_too_early():
+            server = self._in_place_of(server)
+        if server is not None and (why := server.unfit()) is not None:
+            self._explain(_EVERY_STEP, why)
+        elif server is not None:
+            try:
+                return server.run(command, on_line)
+            except ServerLost as lost:
+                self._explain(command.name, str(lost))
+        return self._fresh.run(command, on_line)
+
+    def stop(self) -> None:
+        """End every running command (see `StepExecutor.stop`), then the servers."""
+        with self._lock:
+            self._is_stopped = True
+            executors: tuple[StepExecutor, ...] = (*self._servers, self._fresh)
+        # All at once: each gives its tasks a moment to end.
+        threads = [threading.Thread(target=executor.stop) for executor in executors]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+
+    def _server_for(self, command: Command) -> ForkServer | None:
+        """Return the server for *command*'s environment; start one where that pays off."""
+        with self._lock:
+            for server in self._servers:
+                if server.warm.request(command) is not None:
+                    return server
+            warm = self._warm.in_environment(command.environment)
+            if self._is_stopped or warm.request(command) is None:
+                return None
+            if self._is_worth_it(command) and len(self._servers) < _MAX_SERVERS:
+                self._servers.append(ForkServer(warm, self._choice.value))
+                return self._servers[-1]
+        self._explain(command.name, "its @environment must be there when the flow is imported")
+        return None
+
+    def _in_place_of(self, early: ForkServer) -> ForkServer:
+        """Return a server of the run, whose id is known now, for one whose flow asked for it in vain."""
+        with self._lock:
+            if early in self._servers and not self._is_stopped:
+                place = self._servers.index(early)
+                self._servers[place] = ForkServer(self._warm, self._choice.value)
+            return self._servers[0]
+
+    def _is_worth_it(self, command: Command) -> bool:
+        """Say whether an environment comes back: one task alone is no cheaper with a server."""
+        key = frozenset(command.environment.items() - self._warm.environment.items())
+        comes_back = key in self._seen or self._choice is Choice.FORK
+        self._seen.add(key)
+        return comes_back
+
+    def _explain(self, name: str, why: str) -> None:
+        text = _because(name, why)
+        with self._lock:
+            is_new = text not in self._said and not self._is_stopped
+            self._said.add(text)
+        if is_new:
+            self._say(text)
+
+
+def _because(name: str, why: str) -> str:
+    return f"{name}: fresh process, because {why}"

@@ -1,0 +1,285 @@
+"""The client of one fork server: starts it, asks it for commands from many threads, ends it."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from metaflow_prefect.names import RUN_ID_VARIABLE
+from metaflow_prefect.runtime.in_flow import flow_command
+from metaflow_prefect.runtime.steps.executor import Command, OnLine, Stream
+from metaflow_prefect.runtime.steps.processes import (
+    POLL_SECONDS,
+    RunningGroups,
+    end_group,
+    pump,
+    signal_group,
+)
+
+_SERVER = str(Path(flow_command.__file__).with_name("fork_server.py"))
+_LATE_VARIABLES = "METAFLOW_INIT_"
+"""Variables by which `init` takes parameters: Metaflow reads them after the flow's import."""
+_CHUNK = 65536
+
+
+class ServerLost(Exception):
+    """The server could not start the command; nothing of it has happened."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Warm:
+    """What a server has imported: the flow, by which interpreter, with which options and environment, where."""
+
+    python: str
+    flow_file: str
+    options: Sequence[str]
+    environment: Mapping[str, str]
+    folder: str | None = None
+
+    @classmethod
+    def of(cls, command: Command) -> Warm:
+        """Return what a server for *command* has: interpreter, flow, top-level options."""
+        python, flow_file, *options = command.words
+        return cls(
+            python=python,
+            flow_file=flow_file,
+            options=tuple(options),
+            environment=command.environment,
+            folder=command.folder,
+        )
+
+    def before_the_run(self) -> Warm:
+        """Return the same before the run has an id."""
+        known = {name: it for name, it in self.environment.items() if name != RUN_ID_VARIABLE}
+        return self.in_environment(known)
+
+    def in_environment(self, environment: Mapping[str, str]) -> Warm:
+        """Return the same with another environment."""
+        return replace(self, environment=environment)
+
+    def request(self, command: Command) -> Mapping[str, Any] | None:
+        """Return *command* in the server's terms, or None where only a process of its own can do it."""
+        late = _later_variables(self.environment, command.environment)
+        python, script, *words = command.words
+        if late is None or python != self.python or command.folder != self.folder:
+            return None
+        if script == self.flow_file:
+            return {"words": words, "variables": late, "reads_environment": False}
+        if script != flow_command.__file__ or words[1:2] != [self.flow_file]:
+            return None
+        parts = {flow_command.Part(word) for word in words[0].split(",")}
+        if flow_command.Part.INTERPRETERS in parts:
+            return None
+        # What else there is the server has done before it is ready.
+        reads_environment = flow_command.Part.ENVIRONMENT in parts
+        return {"words": words[2:], "variables": late, "reads_environment": reads_environment}
+
+
+def _later_variables(
+    before: Mapping[str, str], wanted: Mapping[str, str]
+) -> Mapping[str, str] | None:
+    """Return what *wanted* adds to *before*, or None where the flow's import could tell the difference.
+
+    A server that was started before the run had an id has noticed if the import asked for it.
+    """
+    if not before.keys() <= wanted.keys():
+        return None
+    late = {name: value for name, value in wanted.items() if before.get(name) != value}
+    unknown = set() if RUN_ID_VARIABLE in before else {RUN_ID_VARIABLE}
+    return (
+        late if all(name in unknown or name.startswith(_LATE_VARIABLES) for name in late) else None
+    )
+
+
+class ForkServer:
+    """One server process and what it runs. *mode* "fork" overlooks what the import has left behind."""
+
+    def __init__(self, warm: Warm, mode: str) -> None:
+        self.warm = warm
+        self._groups = RunningGroups()
+        self._sending = threading.Lock()
+        self._booting = threading.Lock()
+        self._answer: Mapping[str, Any] | None = None
+        self._control, theirs = socket.socketpair()
+        with theirs:
+            self._process = subprocess.Popen(
+                [warm.python, _SERVER, str(theirs.fileno()), mode, warm.flow_file, *warm.options],
+                env=dict(warm.environment),
+                cwd=warm.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                # Ctrl-C is for us: we end the server when our tasks have ended.
+                start_new_session=True,
+            )
+
+    def came_too_early(self) -> bool:
+        """Wait for the import; say whether it asked for the run's id, which was not known yet."""
+        self.unfit()
+        return bool((self._answer or {}).get("too_early"))
+
+    @property
+    def pid(self) -> int:
+        """The server's process id."""
+        return self._process.pid
+
+    def unfit(self) -> str | None:
+        """Wait for the import; return why the server cannot be used, in words, or None if it can."""
+        with self._booting:
+            if self._answer is None:
+                self._answer = self._boot_answer()
+        why: str | None = self._answer.get("unfit")
+        return why
+
+    def _boot_answer(self) -> Mapping[str, Any]:
+        text = b""
+        while not text.endswith(b"\n"):
+            if self._groups.is_stopped:
+                return {"unfit": "the run is over"}
+            if select.select([self._control], [], [], POLL_SECONDS)[0]:
+                data = self._control.recv(_CHUNK)
+                if not data:
+                    code = self._process.wait()
+                    return {"unfit": f"the fork server ended with exit code {code}"}
+                text += data
+        answer: Mapping[str, Any] = json.loads(text)
+        return answer
+
+    def run(self, command: Command, on_line: OnLine) -> int:
+        """Execute *command* (see `StepExecutor.run`).
+
+        Raises:
+            ServerLost: the server is unfit or gone, or this is not a command for it.
+        """
+        request = self.warm.request(command)
+        if self._groups.is_stopped:
+            return -signal.SIGTERM
+        if request is None or self.unfit() is not None:
+            raise ServerLost(self.unfit() or "it is not a command of this flow")
+        process = _Forked()
+        try:
+            process.start(self._ask, request)
+            if not self._groups.add(process.pid):
+                end_group(process)
+            return pump(process, on_line, command.limit_seconds)
+        finally:
+            process.end()
+            self._groups.discard(process.pid)
+
+    def _ask(self, descriptors: Sequence[int]) -> None:
+        with self._sending:
+            socket.send_fds(self._control, [b"+"], list(descriptors))
+
+    def stop(self) -> None:
+        """End every running command, then the server."""
+        self._groups.stop()
+        with contextlib.suppress(OSError):
+            self._control.shutdown(socket.SHUT_RDWR)
+        try:
+            self._process.wait(POLL_SECONDS * 50)
+        except subprocess.TimeoutExpired:
+            # It still imports the flow, and does not listen.
+            signal_group(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+        with self._booting:  # whoever waits for the import learns of its end from the socket
+            self._control.close()
+
+
+class _Forked:
+    """A `RunningProcess` that is a child of the server's; the server tells of its end."""
+
+    def __init__(self) -> None:
+        self._channel, self._theirs = socket.socketpair()
+        readers, writers = zip(os.pipe(), os.pipe(), strict=True)
+        self._writers: tuple[int, ...] = writers
+        self.outputs: Mapping[Stream, int] = dict(zip(Stream, readers, strict=True))
+        self.news = self._channel.fileno()
+        self.pid = 0
+        self._rest = b""
+        self._code: int | None = None
+
+    def start(self, ask: Callable[[Sequence[int]], None], request: Mapping[str, Any]) -> None:
+        """Have the server fork, and wait until the child leads its group.
+
+        Raises:
+            ServerLost: there is no child.
+        """
+        try:
+            ask((self._theirs.fileno(), *self._writers))
+        except OSError as error:
+            raise ServerLost(f"the fork server is gone ({error})") from error
+        finally:
+            # Now they are the server's, and the end of the streams is the end of the task.
+            self._let_go()
+        with contextlib.suppress(BrokenPipeError):  # the child has died: its end is the news
+            self._channel.sendall(json.dumps(request).encode() + b"\n")
+        self._channel.settimeout(0)
+        while not self.pid and self.poll() is None:
+            select.select([self._channel], [], [], POLL_SECONDS)
+
+    def poll(self) -> int | None:
+        """Read what the server says; return the exit code when it has said it.
+
+        Raises:
+            ServerLost: it says that there is no child, or it has gone before there was one.
+        """
+        try:
+            while self._code is None:
+                data = self._channel.recv(_CHUNK)
+                if not data:
+                    self._orphaned()
+                *lines, self._rest = (self._rest + data).split(b"\n")
+                for line in lines:
+                    self._understand(json.loads(line))
+        except BlockingIOError:
+            pass
+        return self._code
+
+    def _understand(self, message: Mapping[str, Any]) -> None:
+        if "refused" in message:
+            raise ServerLost(f"the fork server cannot fork: {message['refused']}")
+        self.pid = message.get("pid", self.pid)
+        self._code = message.get("exit")
+
+    def _orphaned(self) -> None:
+        """Follow the server: a task whose end nobody can tell is ended, and taken for killed."""
+        if not self.pid:
+            raise ServerLost("the fork server is gone")
+        signal_group(self.pid, signal.SIGKILL)
+        self._code = -signal.SIGKILL
+
+    def wait(self, seconds: float) -> int | None:
+        """Wait at most *seconds* for the end; return the exit code if it has come."""
+        deadline = time.monotonic() + seconds
+        while self.poll() is None and (left := deadline - time.monotonic()) > 0:
+            select.select([self._channel], [], [], left)
+        return self._code
+
+    def end(self) -> None:
+        """End the task if it runs, and let go of everything."""
+        with contextlib.suppress(ServerLost, OSError):
+            while not self.pid and self.poll() is None:
+                select.select([self._channel], [], [])
+            if self.poll() is None:
+                end_group(self)
+        self._let_go()
+        self._channel.close()
+        for reader in self.outputs.values():
+            os.close(reader)
+
+    def _let_go(self) -> None:
+        self._theirs.close()
+        for writer in self._writers:
+            os.close(writer)
+        self._writers = ()

@@ -1,0 +1,191 @@
+"""Metaflow's datastore as the runtime needs it: what a task reported, and the logs it leaves behind.
+
+The runtime reads results from the datastore instead of adding a decorator to the flow, so that a
+step runs under us with exactly the decorators it has under Metaflow.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metaflow_prefect.names import PARAMETERS_TASK_ID
+from metaflow_prefect.runtime.flow.dispatcher import Outcome, Place
+from metaflow_prefect.runtime.store.cards import Cards
+
+_RUNTIME = "runtime"
+"""How a task's process ended, in the datastore: written by whoever runs the flow."""
+
+_INTERNAL = frozenset({"name", "input"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Artifact:
+    """One `self.*` artifact: its name, the type it was stored with, and its stored size in bytes."""
+
+    name: str
+    type: str
+    size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskRecord:
+    """What a finished attempt left in the datastore."""
+
+    outcome: Outcome
+    artifacts: tuple[Artifact, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unnoted:
+    """A task that is done although its flow's process did not live to see it.
+
+    `artifacts` maps each name to its content's hash and its encoding.
+    """
+
+    attempt: int
+    artifacts: Mapping[str, tuple[str, str]]
+
+
+class RunDatastore:
+    """The part of Metaflow's datastore that belongs to one run.
+
+    A new Metaflow object is made for each call: they are cheap, and not safe to share between threads.
+    `local_folder` is the `.metaflow` that the steps see, where it is not the one that this process finds.
+    """
+
+    def __init__(
+        self,
+        flow: str,
+        run_id: str,
+        kind: str,
+        root: str | None = None,
+        local_folder: Path | None = None,
+    ) -> None:
+        # metaflow is imported here: a generated file must be importable in a moment.
+        from metaflow.plugins import DATASTORES
+
+        self.flow = flow
+        self.run_id = run_id
+        self._storage = next(storage for storage in DATASTORES if kind == storage.TYPE)
+        self.cards = Cards(flow, run_id, self.of_flow, local_folder)
+        self.root: str = root or self._storage.get_datastore_root_from_config(_silent)
+
+    def begun(self) -> bool:
+        """Say whether `init` has completed for this run, in this process or in an earlier one."""
+        return self._done_attempt("_parameters", PARAMETERS_TASK_ID) is not None
+
+    def parameters_path(self) -> str:
+        """Return the pathspec of the task that holds the parameters."""
+        return f"{self.run_id}/_parameters/{PARAMETERS_TASK_ID}"
+
+    def path(self, place: Place) -> str:
+        """Return the pathspec of the task at *place*, without the flow's name, as Metaflow's inputs are written."""
+        return f"{self.run_id}/{place.step}/{place.task_id}"
+
+    def record(self, place: Place, attempt: int | None = None) -> TaskRecord | None:
+        """Return what *attempt* (default: the last one) left, or None if it did not succeed."""
+        task = self._done_attempt(place.step, place.task_id, attempt)
+        if task is None or not task.get("_task_ok", default=False):
+            return None
+        steps, _ = task.get("_transition", default=None) or ((), None)
+        outcome = Outcome(
+            path=self.path(place),
+            next=tuple(steps),
+            num_splits=task.get("_foreach_num_splits", default=None),
+            gang=tuple(task.get("_control_mapper_tasks", default=None) or ()),
+        )
+        return TaskRecord(outcome=outcome, artifacts=_artifacts(task))
+
+    def attempts(self, place: Place) -> int:
+        """Return how many attempts of the task were finished, successfully or not."""
+        done = 0
+        while self._done_attempt(place.step, place.task_id, done) is not None:
+            done += 1
+        return done
+
+    def unnoted(self, place: Place) -> Unnoted | None:
+        """Return the task at *place* if it is done, but nobody was there to note how its process ended.
+
+        Metaflow marks a task as done before it registers what it has made: a kill may come between.
+        """
+        task = self._done_attempt(place.step, place.task_id)
+        if task is None or task.has_metadata(_RUNTIME):
+            return None
+        about = task.ds_metadata
+        artifacts = {
+            name: (sha, str(about["info"][name]["encoding"]))
+            for name, sha in about["objects"].items()
+        }
+        return Unnoted(attempt=int(task.attempt), artifacts=artifacts)
+
+    def save_logs(self, place: Place, attempt: int, logs: Mapping[str, bytes]) -> None:
+        """Keep the output of an attempt where `Task.stdout` and `Task.stderr` look for it."""
+        from metaflow.mflog import RUNTIME_LOG_SOURCE
+
+        self._write(place, attempt).save_logs(RUNTIME_LOG_SOURCE, dict(logs))
+
+    def save_exit(self, place: Place, attempt: int, return_code: int) -> None:
+        """Keep how the process of an attempt ended, in the words of Metaflow's own runtime."""
+        ended = {"return_code": return_code, "killed": False, "success": return_code == 0}
+        self._write(place, attempt).save_metadata({_RUNTIME: ended})
+
+    def write(self, name: str, content: bytes) -> None:
+        """Store a file of our own beside the runs of the flow, in place of an earlier one."""
+        storage, path = self._file(name)
+        storage.save_bytes(iter([(path, io.BytesIO(content))]), overwrite=True, len_hint=1)
+
+    def read(self, name: str) -> bytes | None:
+        """Return what `write` has stored, or None."""
+        storage, path = self._file(name)
+        with storage.load_bytes([path]) as loaded:
+            for _, file, _ in loaded:
+                if file is not None:
+                    return Path(file).read_bytes()
+        return None
+
+    def _file(self, name: str) -> tuple[Any, str]:
+        storage = self._storage(self.root)
+        return storage, storage.path_join(self.flow, *name.split("/"))
+
+    def of_flow(self) -> Any:
+        """Return Metaflow's own object for the datastore of the flow."""
+        from metaflow.datastore import FlowDataStore
+
+        return FlowDataStore(self.flow, storage_impl=self._storage, ds_root=self.root)
+
+    def _write(self, place: Place, attempt: int) -> Any:
+        return self.of_flow().get_task_datastore(
+            self.run_id, place.step, place.task_id, attempt=attempt, mode="w"
+        )
+
+    def _done_attempt(self, step: str, task_id: str, attempt: int | None = None) -> Any:
+        from metaflow.datastore.exceptions import DataException
+
+        try:
+            task = self.of_flow().get_task_datastore(self.run_id, step, task_id, attempt=attempt)
+        except DataException:
+            return None
+        # For an attempt that was never begun Metaflow returns an empty task instead of an error.
+        return task if task.has_metadata(task.METADATA_DONE_SUFFIX) else None
+
+
+def _artifacts(task: Any) -> tuple[Artifact, ...]:
+    info: Mapping[str, Mapping[str, Any]] = task.ds_metadata["info"]
+    return tuple(
+        Artifact(name=name, type=_type(about), size=int(about.get("size", 0)))
+        for name, about in sorted(info.items())
+        if not name.startswith("_") and name not in _INTERNAL
+    )
+
+
+def _type(about: Mapping[str, Any]) -> str:
+    written = str(about.get("type", "object"))
+    return written.removeprefix("<class '").removesuffix("'>")
+
+
+def _silent(*_: object, **__: object) -> None:
+    """Stand in for Metaflow's echo: a root that it finds is not news."""

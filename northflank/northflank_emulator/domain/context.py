@@ -1,0 +1,166 @@
+"""What every resource of the API works with, and the checks they share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from northflank_emulator.errors import InvalidRequestError, not_found
+from northflank_emulator.fields.catalog import PLANS
+from northflank_emulator.fields.schema import Json, JsonObject, Problem, Record, check
+from northflank_emulator.settings import Settings
+from northflank_emulator.state.clock import Clock
+from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.job_spec import part
+from northflank_emulator.state.models import (
+    Builder,
+    BuilderKind,
+    BuildService,
+    Event,
+    Job,
+    Project,
+)
+from northflank_emulator.state.store import Store
+
+_SHOWN_PROBLEMS = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The state and the surroundings of one emulator.
+
+    `tell` is whom events are told; `later` does something after so many seconds.
+    """
+
+    store: Store
+    clock: Clock
+    ids: Ids
+    settings: Settings
+    tell: Callable[[Event], None]
+    later: Callable[[float, Callable[[], None]], None]
+
+    def project(self, key: str) -> Project:
+        """The project *key*.
+
+        Raises:
+            NotFoundError: there is none.
+        """
+        found = self.store.projects.get(key)
+        if found is None:
+            raise not_found("project", key)
+        return found
+
+    def job(self, project: str, key: str) -> Job:
+        """The job *key* of a project.
+
+        Raises:
+            NotFoundError: there is no such project or job.
+        """
+        self.project(project)
+        found = self.store.jobs.get((project, key))
+        if found is None:
+            raise not_found("job", key, f"project {project!r}")
+        return found
+
+    def service(self, project: str, key: str) -> BuildService:
+        """The build service *key* of a project.
+
+        Raises:
+            NotFoundError: there is no such project or service.
+        """
+        self.project(project)
+        found = self.store.services.get((project, key))
+        if found is None:
+            raise not_found("service", key, f"project {project!r}")
+        return found
+
+    def builder(self, project: str, job: str, deployment: JsonObject) -> Builder:
+        """What builds the image of *job*: the build service or job that its deployment names, else itself."""
+        named = str(part(deployment, "internal").get("id", job))
+        is_service = self.store.services.get((project, named)) is not None
+        kind = BuilderKind.SERVICE if is_service and "internal" in deployment else BuilderKind.JOB
+        return Builder(project=project, kind=kind, id=named)
+
+
+def accept(rule: Record, body: Json) -> JsonObject:
+    """*body*, when it is what *rule* wants.
+
+    Raises:
+        InvalidRequestError: with every problem of every field.
+    """
+    problems = list(check(rule, body))
+    if problems or not isinstance(body, dict):
+        raise invalid(problems)
+    return body
+
+
+def invalid(problems: list[Problem]) -> InvalidRequestError:
+    """The error for a body with *problems*."""
+    details: dict[str, list[str]] = {}
+    for problem in problems:
+        details.setdefault(problem.path, []).append(problem.message)
+    shown = [f"{problem.path} {problem.message}" for problem in problems[:_SHOWN_PROBLEMS]]
+    rest = len(problems) - len(shown)
+    if rest:
+        shown.append(f"and {rest} more")
+    return InvalidRequestError(f"Invalid request body: {'; '.join(shown)}", details)
+
+
+def check_references(world: World, spec: JsonObject) -> None:
+    """Whether what *spec* refers to by id exists: tags, plans, registry credentials.
+
+    Raises:
+        InvalidRequestError: something does not.
+    """
+    problems = [
+        *_unknown_tags(world, spec),
+        *_unknown_plans(spec),
+        *_unknown_credentials(world, spec),
+    ]
+    if problems:
+        raise invalid(problems)
+
+
+def check_source(world: World, project: str, job: str, deployment: JsonObject) -> None:
+    """Whether there is what *deployment* says is to build the image of *job*.
+
+    Raises:
+        InvalidRequestError: there is not.
+    """
+    named = part(deployment, "internal").get("id", job)
+    known = (world.store.services, world.store.jobs)
+    if named != job and not any(table.get((project, named)) for table in known):
+        message = (
+            f"names {named!r}, which is no build service of project {project!r}; "
+            f"create it with POST /v1/projects/{project}/services/build"
+        )
+        raise invalid([Problem(path="deployment.internal.id", message=message)])
+
+
+def _unknown_tags(world: World, spec: JsonObject) -> list[Problem]:
+    tags = spec.get("tags")
+    return [
+        Problem(path="tags", message=f"names {tag!r}, which is not defined; create the tag first")
+        for tag in (tags if isinstance(tags, list) else ())
+        if world.store.tags.get(str(tag)) is None
+    ]
+
+
+def _unknown_plans(spec: JsonObject) -> list[Problem]:
+    return [
+        Problem(path=f"billing.{name}", message=f"is {plan!r}, which is no plan; see GET /v1/plans")
+        for name in ("deploymentPlan", "buildPlan")
+        if (plan := part(spec, "billing").get(name)) is not None and plan not in PLANS
+    ]
+
+
+def _unknown_credentials(world: World, spec: JsonObject) -> list[Problem]:
+    named = [
+        ("deployment.external.credentials", part(spec, "deployment", "external").get("credentials"))
+    ]
+    configured = part(spec, "buildConfiguration").get("dockerCredentials")
+    if isinstance(configured, list):
+        named += [("buildConfiguration.dockerCredentials", it) for it in configured]
+    return [
+        Problem(path=path, message=f"names {key!r}, which is no registry credential")
+        for path, key in named
+        if isinstance(key, str) and world.store.registries.get(key) is None
+    ]

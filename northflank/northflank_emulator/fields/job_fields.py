@@ -1,0 +1,363 @@
+"""The fields of jobs and job runs: names, limits and patterns of the API's create and run calls.
+
+Source: the Northflank API documentation of "Create job", "Patch job" and "Run job"
+(https://northflank.com/docs/v1/api) and the types of the vendor's Python SDK 2.1.0.
+"""
+
+import re
+
+from northflank_emulator.fields.schema import (
+    Anything,
+    Flag,
+    Integer,
+    ListOf,
+    MapOf,
+    Needs,
+    Nullable,
+    OneOf,
+    Record,
+    Rule,
+    Text,
+    partial,
+)
+
+# JavaScript's `^…$` is `fullmatch` here, so the anchors are left out.
+NAME = Text(
+    minimum=3,
+    maximum=52,
+    pattern=re.compile(r"[a-zA-Z]((-|\s)?[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*)?"),
+)
+DESCRIPTION = Text(maximum=200, pattern=re.compile(r"""[a-zA-Z0-9.,?\s\\/'"()[\];`%^&*\-_:!]+"""))
+SLUG = Text(minimum=3, maximum=100, pattern=re.compile(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*"))
+PROJECT_ITEM_ID = Text(minimum=3, maximum=54, pattern=SLUG.pattern)
+# The length is ours: the documented pattern has none, and backtracks on long input.
+IMAGE_PATH = Text(
+    maximum=512,
+    pattern=re.compile(
+        r"(?:(?:https?:\/\/)?([a-zA-Z0-9\-]+\.[a-zA-Z0-9\.\-]+)(\/v1)?)?(?:\/)?"
+        r"([a-zA-Z/-9\.\-_]+)(?:\:([a-zA-Z/-9\.\-_\:]+)|\@([a-zA-Z/-9\.\-_\:]+))"
+    ),
+)
+CREDENTIALS_ID = Text(pattern=re.compile(r"[A-Za-z0-9-]+"))
+VARIABLE_NAME = Text(minimum=1, maximum=512, pattern=re.compile(r"[a-zA-Z0-9_./-]+"))
+# A NUL can be in no environment of any operating system.
+VARIABLE_VALUE = Text(pattern=re.compile(r"[^\0]*"))
+COMMAND = Text(minimum=1, pattern=re.compile(r"[^\0]+"))
+VARIABLES = MapOf(key=VARIABLE_NAME, value=VARIABLE_VALUE)
+FILES = MapOf(
+    key=Text(minimum=2, maximum=1024, pattern=re.compile(r"/[^\0]+")),
+    value=Record(
+        fields={
+            "data": Text(pattern=re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")),
+            "encoding": Text(),
+        },
+        required=frozenset({"data"}),
+    ),
+)
+
+TAGS = ListOf(item=SLUG)
+INFRASTRUCTURE = Record(fields={"architecture": OneOf(values=("x86", "arm"))})
+GPU = Record(
+    fields={
+        "enabled": Flag(),
+        "configuration": Record(
+            fields={
+                "gpuType": Text(minimum=1),
+                "gpuCount": Integer(minimum=1),
+                "timesliced": Flag(),
+            },
+            required=frozenset({"gpuType"}),
+        ),
+    }
+)
+# GPU plans have names like `nf-gpu-rtx_pro_6000-96-1g`, which the documented slug has no room for.
+PLAN = Text(minimum=3, maximum=100, pattern=re.compile(r"[a-zA-Z0-9_]+(-[a-zA-Z0-9_]+)*"))
+BILLING = Record(
+    fields={"deploymentPlan": PLAN, "buildPlan": PLAN, "gpu": GPU},
+    required=frozenset({"deploymentPlan"}),
+)
+EXTERNAL = Record(
+    fields={"imagePath": IMAGE_PATH, "credentials": CREDENTIALS_ID},
+    required=frozenset({"imagePath"}),
+)
+INTERNAL = Record(
+    fields={
+        "id": PROJECT_ITEM_ID,
+        "branch": Text(minimum=1),
+        "buildSHA": Text(pattern=re.compile(r"[a-fA-F0-9]{7,40}|latest")),
+        "buildId": Text(minimum=1),
+    }
+)
+VCS_TYPES = OneOf(
+    values=("bitbucket", "gitlab", "github", "self-hosted", "azure", "origin"),
+)
+VCS_FIELDS: dict[str, Rule] = {
+    "projectUrl": Text(minimum=1),
+    "projectType": VCS_TYPES,
+    "projectBranch": Text(minimum=1),
+    "selfHostedVcsId": Text(minimum=1),
+    "accountLogin": Text(minimum=1),
+}
+VCS = Record(
+    fields={**VCS_FIELDS, "vcsLinkId": Text(minimum=24, maximum=24)},
+    required=frozenset({"projectUrl", "projectType", "projectBranch"}),
+)
+DOCKER = Record(
+    fields={
+        "configType": OneOf(
+            values=("default", "customEntrypoint", "customCommand", "customEntrypointCustomCommand")
+        ),
+        "customEntrypoint": COMMAND,
+        "customCommand": COMMAND,
+    },
+    required=frozenset({"configType"}),
+    needs=(
+        Needs(field="configType", value="customEntrypoint", required=("customEntrypoint",)),
+        Needs(field="configType", value="customCommand", required=("customCommand",)),
+        Needs(
+            field="configType",
+            value="customEntrypointCustomCommand",
+            required=("customEntrypoint", "customCommand"),
+        ),
+    ),
+)
+BUILDPACK = Record(
+    fields={
+        "configType": OneOf(
+            values=(
+                "default",
+                "customProcess",
+                "customCommand",
+                "customEntrypointCustomCommand",
+                "originalEntrypointCustomCommand",
+            )
+        ),
+        "customProcess": COMMAND,
+        "customEntrypoint": COMMAND,
+        "customCommand": COMMAND,
+    },
+    required=frozenset({"configType"}),
+    needs=(
+        Needs(field="configType", value="customProcess", required=("customProcess",)),
+        Needs(field="configType", value="customCommand", required=("customCommand",)),
+        Needs(
+            field="configType",
+            value="customEntrypointCustomCommand",
+            required=("customEntrypoint", "customCommand"),
+        ),
+        Needs(
+            field="configType",
+            value="originalEntrypointCustomCommand",
+            required=("customCommand",),
+        ),
+    ),
+)
+STORAGE = Record(
+    fields={
+        "ephemeralStorage": Record(fields={"storageSize": Integer(minimum=1024)}),
+        "shmSize": Integer(minimum=64),
+        "useHdbStorage": Flag(),
+        "usePdSsdStorage": Flag(),
+    }
+)
+LABELS = MapOf(key=Text(minimum=1), value=Text())
+SOURCES = ("external", "internal", "vcs")
+DEPLOYMENT = Record(
+    fields={
+        "external": EXTERNAL,
+        "internal": INTERNAL,
+        "vcs": VCS,
+        "docker": DOCKER,
+        "buildpack": BUILDPACK,
+        "storage": STORAGE,
+        "gpu": GPU,
+        "gracePeriodSeconds": Integer(minimum=15, maximum=600),
+        "metadata": Record(fields={"labels": LABELS, "annotations": LABELS}),
+    },
+    together=(SOURCES,),
+)
+BUILD_STORAGE = Record(
+    fields={
+        "ephemeralStorage": Record(
+            fields={"storageSize": OneOf(values=(16384, 32768, 65536, 131072, 262144, 524288))}
+        )
+    }
+)
+BUILD_CONFIGURATION = Record(
+    fields={
+        "pathIgnoreRules": ListOf(item=Text()),
+        "isAllowList": Flag(),
+        "ciIgnoreFlagsEnabled": Flag(),
+        "ciIgnoreFlags": ListOf(item=Text()),
+        "ignoreEmptyCommits": Flag(),
+        "dockerfileTarget": Text(),
+        "dockerCredentials": ListOf(item=CREDENTIALS_ID),
+        "includeGitFolder": Flag(),
+        "fullGitClone": Flag(),
+        "enableGitLfs": Flag(),
+        "storage": BUILD_STORAGE,
+    }
+)
+BUILD_SETTINGS = Record(
+    fields={
+        "dockerfile": Record(
+            fields={
+                "buildEngine": OneOf(values=("buildkit", "kaniko")),
+                "useCache": Flag(),
+                "dockerFilePath": Text(minimum=1),
+                "dockerWorkDir": Text(minimum=1),
+                "dockerfileContents": Nullable(rule=Text()),
+                "buildkit": Anything(),
+            },
+            required=frozenset({"dockerFilePath", "dockerWorkDir"}),
+        ),
+        "buildpack": Record(
+            fields={
+                "builder": Text(minimum=1),
+                "buildpackLocators": ListOf(item=Text()),
+                "buildContext": Text(),
+                "useCache": Flag(),
+            }
+        ),
+        "storage": BUILD_STORAGE,
+    },
+    together=(("dockerfile", "buildpack"),),
+)
+HEALTH_CHECK = Record(
+    fields={
+        "protocol": OneOf(values=("HTTP", "CMD", "TCP")),
+        "type": OneOf(values=("livenessProbe", "readinessProbe", "startupProbe")),
+        "path": Text(),
+        "cmd": Text(),
+        "port": Integer(minimum=1, maximum=65535),
+        "initialDelaySeconds": Integer(minimum=0),
+        "periodSeconds": Integer(minimum=1),
+        "timeoutSeconds": Integer(minimum=1),
+        "failureThreshold": Integer(minimum=1),
+        "successThreshold": Integer(minimum=1),
+    },
+    required=frozenset(
+        {
+            "protocol",
+            "type",
+            "initialDelaySeconds",
+            "periodSeconds",
+            "timeoutSeconds",
+            "failureThreshold",
+        }
+    ),
+)
+RUN_ON_SOURCE_CHANGE = OneOf(values=("never", "cd-promote", "always"))
+# A year of attempts or seconds is beyond any real use and keeps arithmetic away from overflow.
+LIMITS: dict[str, Rule] = {
+    "backoffLimit": Integer(minimum=0, maximum=1_000_000),
+    "activeDeadlineSeconds": Nullable(rule=Integer(minimum=1, maximum=100_000_000)),
+    "runOnSourceChange": RUN_ON_SOURCE_CHANGE,
+}
+CRON: dict[str, Rule] = {
+    "schedule": Nullable(rule=Text(minimum=1, maximum=200)),
+    "suspended": Flag(),
+    "concurrencyPolicy": OneOf(values=("allow", "forbid", "replace")),
+}
+SETTINGS = Record(
+    fields={**LIMITS, "cron": Record(fields=CRON)}, required=frozenset({"backoffLimit"})
+)
+
+_SHARED: dict[str, Rule] = {
+    "description": DESCRIPTION,
+    "tags": TAGS,
+    "stageId": SLUG,
+    "disabledCI": Flag(),
+    "buildConfiguration": BUILD_CONFIGURATION,
+    "buildSettings": BUILD_SETTINGS,
+    "runtimeEnvironment": VARIABLES,
+    "runtimeFiles": FILES,
+    "buildArguments": VARIABLES,
+    "buildFiles": FILES,
+    "dockerSecretMounts": FILES,
+    "healthChecks": ListOf(item=HEALTH_CHECK),
+}
+_CREATE: dict[str, Rule] = {
+    **_SHARED,
+    "name": NAME,
+    "infrastructure": INFRASTRUCTURE,
+    "billing": BILLING,
+    "deployment": DEPLOYMENT,
+}
+_PATCH: dict[str, Rule] = {
+    **_SHARED,
+    "stageId": Nullable(rule=SLUG),
+    "billing": partial(BILLING),
+}
+
+CREATE_JOB = Record(
+    fields={**_CREATE, "settings": SETTINGS}, required=frozenset({"name", "billing"})
+)
+CREATE_MANUAL_JOB = Record(
+    fields={**_CREATE, **LIMITS}, required=frozenset({"name", "billing", "backoffLimit"})
+)
+CREATE_CRON_JOB = Record(
+    fields={**_CREATE, **LIMITS, **CRON},
+    required=frozenset({"name", "billing", "backoffLimit"}),
+)
+PATCH_JOB = Record(fields={**_PATCH, "settings": partial(SETTINGS)})
+PATCH_MANUAL_JOB = Record(fields={**_PATCH, **LIMITS})
+PATCH_CRON_JOB = Record(fields={**_PATCH, **LIMITS, **CRON})
+
+START_RUN = Record(
+    fields={
+        "runtimeEnvironment": VARIABLES,
+        "runtimeFiles": FILES,
+        "dockerSecretMounts": FILES,
+        "billing": Record(fields={"deploymentPlan": PLAN}),
+        "deployment": Record(
+            fields={
+                "external": EXTERNAL,
+                "internal": INTERNAL,
+                "docker": DOCKER,
+                "buildpack": BUILDPACK,
+                "storage": STORAGE,
+                "gpu": GPU,
+            },
+            together=(("external", "internal"),),
+        ),
+    }
+)
+
+UPDATE_DEPLOYMENT = Record(
+    fields={"external": EXTERNAL, "internal": INTERNAL, "docker": DOCKER, "buildpack": BUILDPACK},
+    together=(("external", "internal"),),
+)
+UPDATE_ENVIRONMENT = Record(
+    fields={"runtimeEnvironment": VARIABLES, "runtimeFiles": FILES},
+    required=frozenset({"runtimeEnvironment"}),
+)
+UPDATE_BUILD_ARGUMENTS = Record(fields={"buildArguments": VARIABLES, "buildFiles": FILES})
+UPDATE_SETTINGS = Record(
+    fields={
+        **LIMITS,
+        "schedule": Text(minimum=1, maximum=200),
+        "concurrencyPolicy": CRON["concurrencyPolicy"],
+    }
+)
+UPDATE_HEALTH_CHECKS = Record(
+    fields={"healthChecks": ListOf(item=HEALTH_CHECK)}, required=frozenset({"healthChecks"})
+)
+UPDATE_BUILD_SOURCE = Record(fields=VCS_FIELDS)
+SCALE_JOB = Record(fields={"deploymentPlan": PLAN, "storage": STORAGE})
+RESUME_JOB = Record(fields={"suspended": Flag(), "disabledCI": Flag(), "disabledCD": Flag()})
+SUSPEND_JOB = Record(fields={"suspended": Flag()})
+BUILD_OVERRIDES = Record(
+    fields={
+        "buildArguments": VARIABLES,
+        "buildFiles": FILES,
+        "dockerSecretMounts": FILES,
+        "docker": Anything(),
+    }
+)
+START_BUILD = Record(
+    fields={
+        "sha": Text(pattern=re.compile(r"[a-fA-F0-9]{7,40}|latest")),
+        "overrides": BUILD_OVERRIDES,
+    }
+)

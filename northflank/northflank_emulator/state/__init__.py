@@ -1,0 +1,1 @@
+"""What the emulator keeps, as values and in SQLite."""

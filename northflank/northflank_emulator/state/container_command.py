@@ -1,0 +1,47 @@
+"""Which command a container starts: the image's, the job's, or one of each."""
+
+import shlex
+from collections.abc import Sequence
+
+from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.state.job_spec import part
+
+
+def argv(
+    deployment: JsonObject, entrypoint: Sequence[str], command: Sequence[str]
+) -> tuple[str, ...]:
+    """The words to execute, without a shell, for an image with *entrypoint* and *command*.
+
+    As in Docker, an entrypoint of the job's own drops the image's command too; with `default`,
+    a custom command that was sent along is ignored.
+    """
+    settings = part(deployment, "docker") or part(deployment, "buildpack")
+    own_entrypoint = split(settings.get("customEntrypoint"))
+    own_command = split(settings.get("customCommand"))
+    match settings.get("configType", "default"):
+        case "customEntrypoint":
+            return tuple(own_entrypoint)
+        case "customCommand" | "originalEntrypointCustomCommand":
+            return (*entrypoint, *own_command)
+        case "customEntrypointCustomCommand":
+            return (*own_entrypoint, *own_command)
+        case "customProcess":
+            return (*entrypoint, *split(settings.get("customProcess")))
+        case _:
+            return (*entrypoint, *command)
+
+
+def split(command: object) -> list[str]:
+    """The words of a command; quotes group them, nothing else is special.
+
+    Raises:
+        InvalidRequestError: a quote is not closed.
+    """
+    if not isinstance(command, str):
+        return []
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        message = f"Invalid command {command!r}: {error}; close the quote or escape it"
+        raise InvalidRequestError(message) from error

@@ -1,0 +1,118 @@
+"""How a long list is cut into pages: `per_page`, `page` and an opaque `cursor`."""
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Generic, Protocol, TypeVar
+
+from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.fields.schema import JsonObject
+
+DEFAULT_PER_PAGE = 50
+MAXIMUM_PER_PAGE = 100
+# Beyond any list the emulator can hold; keeps the arithmetic in machine words.
+_MAXIMUM_PAGE = 1_000_000_000
+
+
+class Numbered(Protocol):
+    """Something with a place in the order of creation."""
+
+    @property
+    def number(self) -> int:
+        """Its place; higher is newer."""
+        ...
+
+
+Item = TypeVar("Item", bound=Numbered)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PageRequest:
+    """Which part of a list is wanted.
+
+    With both, `cursor` wins over `page`: it names a place that does not move.
+    """
+
+    per_page: int = DEFAULT_PER_PAGE
+    page: int = 1
+    after: int | None = None
+
+    @classmethod
+    def of(cls, *, per_page: str | None, page: str | None, cursor: str | None) -> "PageRequest":
+        """The request that three query parameters make.
+
+        Raises:
+            InvalidRequestError: a parameter is not a number in range, or the cursor is not ours.
+        """
+        return cls(
+            per_page=_number("per_page", per_page, DEFAULT_PER_PAGE, MAXIMUM_PER_PAGE),
+            page=_number("page", page, 1, _MAXIMUM_PAGE),
+            after=None if cursor is None else _place_of(cursor),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page(Generic[Item]):
+    """One page, and the place where the next one begins, if there is one."""
+
+    items: tuple[Item, ...]
+    next_cursor: str | None
+
+    def document(self) -> JsonObject:
+        """The `pagination` part of a response; the last page has no `cursor` at all."""
+        # The SDKs take any cursor, null included, as "there is more".
+        more: JsonObject = {"cursor": self.next_cursor} if self.next_cursor else {}
+        return {"hasNextPage": self.next_cursor is not None, **more, "count": len(self.items)}
+
+
+def cut(items: Sequence[Item], request: PageRequest) -> Page[Item]:
+    """The page of *items* that *request* asks for; *items* are in order of their numbers."""
+    if request.after is None:
+        start = (request.page - 1) * request.per_page
+    else:
+        start = _position_after(items, request.after)
+    chosen = tuple(items[start : start + request.per_page])
+    more = start + request.per_page < len(items)
+    return Page(items=chosen, next_cursor=_cursor_of(chosen[-1]) if more and chosen else None)
+
+
+def _position_after(items: Sequence[Item], number: int) -> int:
+    """Where to go on after the item *number*, also when that one is gone."""
+    if not items:
+        return 0
+    ascending = items[0].number <= items[-1].number
+    for index, item in enumerate(items):
+        if (item.number > number) if ascending else (item.number < number):
+            return index
+    return len(items)
+
+
+def _cursor_of(item: Numbered) -> str:
+    return base64.urlsafe_b64encode(f"after:{item.number}".encode()).decode().rstrip("=")
+
+
+def _place_of(cursor: str) -> int:
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode("ascii")
+        word, _, number = text.partition(":")
+        if word == "after" and len(number) <= len(str(_MAXIMUM_PAGE)):
+            return int(number)
+    except (binascii.Error, ValueError):
+        pass  # Told below, like every cursor that we did not hand out.
+    raise _invalid("cursor", "is not a cursor this API returned")
+
+
+def _number(name: str, text: str | None, default: int, maximum: int) -> int:
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(maximum))):
+        raise _invalid(name, f"must be a whole number from 1 to {maximum}")
+    value = int(text)
+    if not 1 <= value <= maximum:
+        raise _invalid(name, f"must be a whole number from 1 to {maximum}")
+    return value
+
+
+def _invalid(name: str, problem: str) -> InvalidRequestError:
+    return InvalidRequestError(f"Invalid query parameter: {name} {problem}", {name: [problem]})

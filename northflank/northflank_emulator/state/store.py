@@ -1,0 +1,256 @@
+"""Where state is kept: in memory for reading, in SQLite for the next start."""
+
+import fcntl
+import os
+import sqlite3
+import stat
+from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from pydantic import TypeAdapter
+
+from northflank_emulator.state.log_book import LogBook
+from northflank_emulator.state.models import (
+    AccountItem,
+    Build,
+    BuildService,
+    Job,
+    Project,
+    Run,
+    SecretGroup,
+    Webhook,
+)
+from northflank_emulator.state.paging import Numbered
+
+Thing = TypeVar("Thing", bound=Numbered)
+
+_DATABASE = "state.sqlite"
+_LOCK = "lock"
+_MADE_HERE = frozenset({_DATABASE, _LOCK})
+_FILES = _MADE_HERE | {f"{_DATABASE}-wal", f"{_DATABASE}-shm", f"{_DATABASE}-journal"}
+_PRIVATE_DIRECTORY = 0o700
+_PRIVATE_FILE = 0o600
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS things (
+    kind TEXT NOT NULL, number INTEGER NOT NULL, body TEXT NOT NULL, PRIMARY KEY (kind, number)
+) WITHOUT ROWID;
+"""
+
+
+class StateInUseError(Exception):
+    """Another emulator has this state directory open."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__(
+            f"--state-dir {directory}: another emulator is using this state directory. "
+            "Stop it, or give this one a directory of its own."
+        )
+
+
+class StateRefusedError(Exception):
+    """A state directory cannot be used."""
+
+    def __init__(self, directory: Path, problem: str) -> None:
+        super().__init__(
+            f"--state-dir {directory}: {problem}. "
+            "Give the emulator a directory of its own that this user may write."
+        )
+
+
+class Table(Generic[Thing]):
+    """The things of one kind, by their *key* and by their *owner* (a project, a job)."""
+
+    def __init__(
+        self,
+        database: sqlite3.Connection,
+        kind: str,
+        of: type[Thing],
+        key: Callable[[Thing], Hashable],
+        owner: Callable[[Thing], Hashable],
+    ) -> None:
+        self._database = database
+        self._kind = kind
+        self._adapter: TypeAdapter[Thing] = TypeAdapter(of)
+        self._key = key
+        self._owner = owner
+        self._things: dict[Hashable, Thing] = {}
+        self._owned: dict[Hashable, dict[Hashable, Thing]] = {}
+        rows = database.execute(
+            "SELECT body FROM things WHERE kind = ? ORDER BY number", (self._kind,)
+        )
+        for (body,) in rows.fetchall():
+            self._remember(self._adapter.validate_json(body))
+
+    def put(self, thing: Thing) -> Thing:
+        """Keep *thing*, in place of what had its key."""
+        self._remember(thing)
+        body = self._adapter.dump_json(thing).decode()
+        self._database.execute(
+            "INSERT OR REPLACE INTO things VALUES (?, ?, ?)", (self._kind, thing.number, body)
+        )
+        return thing
+
+    def remove(self, thing: Thing) -> None:
+        """Forget *thing*."""
+        key = self._key(thing)
+        self._things.pop(key, None)
+        self._owned.get(self._owner(thing), {}).pop(key, None)
+        self._database.execute(
+            "DELETE FROM things WHERE kind = ? AND number = ?", (self._kind, thing.number)
+        )
+
+    def get(self, key: Hashable) -> Thing | None:
+        """The thing with *key*, if there is one."""
+        return self._things.get(key)
+
+    def of(self, owner: Hashable) -> list[Thing]:
+        """What *owner* has, oldest first."""
+        return list(self._owned.get(owner, {}).values())
+
+    def __iter__(self) -> Iterator[Thing]:
+        return iter(list(self._things.values()))
+
+    def __len__(self) -> int:
+        return len(self._things)
+
+    def _remember(self, thing: Thing) -> None:
+        key = self._key(thing)
+        self._things[key] = thing
+        self._owned.setdefault(self._owner(thing), {})[key] = thing
+
+
+def _nobody(_: object) -> Hashable:
+    return None
+
+
+def _its_project(thing: Job | BuildService | SecretGroup) -> Hashable:
+    return thing.project
+
+
+def _its_job(thing: Run) -> Hashable:
+    return (thing.project, thing.job)
+
+
+def _its_builder(thing: Build) -> Hashable:
+    return thing.builder
+
+
+def _own_id(thing: Project | AccountItem | Webhook) -> Hashable:
+    return thing.id
+
+
+def _in_project(thing: Job | BuildService | SecretGroup) -> Hashable:
+    return (thing.project, thing.id)
+
+
+def _in_job(thing: Run) -> Hashable:
+    return (thing.project, thing.job, thing.id)
+
+
+def _in_builder(thing: Build) -> Hashable:
+    return (thing.builder, thing.id)
+
+
+def _opened(directory: Path | None) -> sqlite3.Connection:
+    """The database of a state directory, or one in memory.
+
+    Raises:
+        StateRefusedError: the file is no database of ours.
+    """
+    database = sqlite3.connect(
+        directory / _DATABASE if directory else ":memory:",
+        isolation_level=None,
+        check_same_thread=False,
+    )
+    try:
+        # WAL without a sync per write outlives the process, which is what is promised.
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+    except sqlite3.DatabaseError as error:
+        database.close()
+        raise StateRefusedError(directory or Path(), f"{_DATABASE}: {error}") from error
+    return database
+
+
+class Store:
+    """All state of one emulator; without a directory it ends with the process.
+
+    Not for several threads: one event loop owns it.
+    """
+
+    def __init__(self, directory: Path | None = None) -> None:
+        if directory:
+            _make_private(directory)
+        self._lock = _Lock(directory) if directory else None
+        database = self._database = _opened(directory)
+        self.projects = Table(database, "project", Project, _own_id, _nobody)
+        self.jobs = Table(database, "job", Job, _in_project, _its_project)
+        self.runs = Table(database, "run", Run, _in_job, _its_job)
+        self.services = Table(database, "build-service", BuildService, _in_project, _its_project)
+        self.builds = Table(database, "build", Build, _in_builder, _its_builder)
+        self.secrets = Table(database, "secret", SecretGroup, _in_project, _its_project)
+        self.tags = Table(database, "tag", AccountItem, _own_id, _nobody)
+        self.registries = Table(database, "registry", AccountItem, _own_id, _nobody)
+        self.webhooks = Table(database, "webhook", Webhook, _own_id, _nobody)
+        self.logs = LogBook(database)
+        (highest,) = database.execute("SELECT MAX(number) FROM things").fetchone()
+        self._number = highest or 0
+
+    def next_number(self) -> int:
+        """The next place in the order of creation."""
+        self._number += 1
+        return self._number
+
+    def close(self) -> None:
+        """Write everything out and let go of the directory."""
+        self._database.close()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _make_private(directory: Path) -> None:
+    """Create *directory* for this user only, or close one that is there: it holds what jobs keep secret.
+
+    One with other things in it is left as it is; the files of the state are private in any case.
+
+    Raises:
+        StateRefusedError: it cannot be used, or anybody may put files into it.
+    """
+    try:
+        directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
+        found = directory.stat()
+        if found.st_uid == os.getuid() and {it.name for it in directory.iterdir()} <= _FILES:
+            directory.chmod(_PRIVATE_DIRECTORY)
+        elif found.st_mode & stat.S_IWOTH:
+            raise StateRefusedError(directory, "anybody may put files into it")
+        for name in sorted(_FILES):
+            _make_file_private(directory / name, create=name in _MADE_HERE)
+    except OSError as error:
+        raise StateRefusedError(directory, str(error.strerror or error).lower()) from error
+
+
+def _make_file_private(path: Path, *, create: bool) -> None:
+    """Let only this user read *path*; SQLite gives its other files the mode of its first."""
+    if create:
+        path.touch(mode=_PRIVATE_FILE)
+    with suppress(FileNotFoundError):
+        path.chmod(_PRIVATE_FILE)
+
+
+class _Lock:
+    """Keeps others out of a state directory; the system lifts it when the process ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self._file = (directory / _LOCK).open("w")
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            self._file.close()
+            raise StateInUseError(directory) from error
+
+    def close(self) -> None:
+        with suppress(OSError):
+            self._file.close()

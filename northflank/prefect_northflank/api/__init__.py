@@ -1,0 +1,1 @@
+"""Northflank's API: its calls, their answers, their budget."""

@@ -1,0 +1,1 @@
+"""One flow run from its claim to the report of its end."""

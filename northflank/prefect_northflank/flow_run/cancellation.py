@@ -1,0 +1,48 @@
+"""Aborts the job run behind a text Prefect remembers, and says in Prefect's words why it could not."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
+
+from prefect_northflank.accounts import Connections
+from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.errors import ConfigurationError, NorthflankError, NotFound
+from prefect_northflank.job.configuration import NorthflankJobConfiguration
+from prefect_northflank.job.names import submission_of
+from prefect_northflank.records.pid import InfrastructurePid
+
+
+async def kill(
+    infrastructure_pid: str, configuration: NorthflankJobConfiguration, connections: Connections
+) -> None:
+    """Abort the job run.
+
+    Raises:
+        InfrastructureNotFound: there is nothing (any more) to abort.
+        InfrastructureNotAvailable: this worker cannot reach it.
+    """
+    try:
+        pid = InfrastructurePid.parse(infrastructure_pid)
+        client = connections.account(configuration.access()).client
+    except (ValueError, ConfigurationError) as error:
+        raise InfrastructureNotAvailable(str(error)) from error
+    try:
+        running = [pid.run] if pid.run else await _runs_behind_intent(client, pid)
+        for run in running:
+            await client.abort_run(pid.project, pid.job, run)
+    except NotFound as error:
+        raise InfrastructureNotFound(str(error)) from error
+    except NorthflankError as error:
+        raise InfrastructureNotAvailable(str(error)) from error
+    if not running:
+        message = f"no job run of {pid.job} was recorded for this flow run"
+        raise InfrastructureNotFound(message)
+
+
+async def _runs_behind_intent(client: NorthflankClient, pid: InfrastructurePid) -> Collection[str]:
+    """Return the active runs of a job whose start was intended but not recorded; a lasting job's are not ours alone."""
+    if submission_of(pid.job) is None:
+        return ()
+    return [run.id async for run in client.runs(pid.project, pid.job) if not run.concluded]

@@ -1,0 +1,20 @@
+"""How a container is made to check its claim before it executes its flow run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib.resources import files
+
+from prefect_northflank.records.claims import Claim
+
+SCRIPT = "PREFECT__NORTHFLANK_GATE"
+CLAIM = "PREFECT__NORTHFLANK_CLAIM"
+
+COMMAND = f"python3 -c \"import os; exec(os.environ['{SCRIPT}'])\" flow-run execute"
+"""Stands in for `prefect flow-run execute`. Northflank runs it without a shell; its quotes group words."""
+
+
+def environment_of(claim: Claim) -> Mapping[str, str]:
+    """Return what a container needs to check *claim*."""
+    script = files(__package__).joinpath("claim_gate_script.py").read_text(encoding="utf-8")
+    return {SCRIPT: script, CLAIM: str(claim.id)}

@@ -1,0 +1,86 @@
+"""The Prefect block that holds a Northflank API token, with the environment as fallback."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+
+from prefect.blocks.core import Block
+from pydantic import Field, SecretStr
+
+from prefect_northflank.api.access import DEFAULT_BASE_URL, Access
+from prefect_northflank.errors import BrokenToken, MissingToken, NoAddress
+from prefect_northflank.job.environment import is_http
+
+TOKEN_VARIABLES = ("NORTHFLANK_API_TOKEN", "NF_API_TOKEN")
+"""Where the token is looked for when the block has none, in this order (names of the vendor's SDK)."""
+
+BASE_URL_VARIABLES = ("NORTHFLANK_API_BASE_URL", "NF_API_HOST", "NF_HOST")
+TEAM_VARIABLES = ("NORTHFLANK_TEAM_ID", "NF_TEAM_ID")
+
+
+class Northflank(Block):
+    """Credentials for the Northflank API.
+
+    Example:
+        >>> from prefect_northflank import Northflank
+        >>> Northflank(api_token="nf-...").save("northflank-creds")  # doctest: +SKIP
+    """
+
+    _block_type_name = "Northflank"
+    _block_type_slug = "northflank"
+    _description = "API token, address and team for running flow runs as Northflank jobs."
+    _documentation_url = "https://northflank.com/docs/v1/api/use-the-api"  # type: ignore[assignment]  # Block declares HttpUrl, converts text
+
+    api_token: SecretStr | None = Field(
+        default=None,
+        title="API token",
+        description="Northflank API token. Empty: NORTHFLANK_API_TOKEN (or NF_API_TOKEN) of the worker's environment.",
+    )
+    base_url: str | None = Field(
+        default=None,
+        title="Base URL",
+        description=f"Address of the API. Empty: NORTHFLANK_API_BASE_URL (or NF_API_HOST), else {DEFAULT_BASE_URL}.",
+    )
+    team_id: str | None = Field(
+        default=None,
+        title="Team ID",
+        description="Team whose projects are used; needed with a token of an organisation. Empty: NORTHFLANK_TEAM_ID.",
+    )
+
+    def access(self, environment: Mapping[str, str] | None = None) -> Access:
+        """Return what the block says, completed from *environment* (the process's own by default).
+
+        Raises:
+            MissingToken: neither has a token.
+            BrokenToken: the token cannot be sent.
+            NoAddress: the base URL is none.
+        """
+        known = os.environ if environment is None else environment
+        token = (
+            self.api_token.get_secret_value() if self.api_token else _first(known, TOKEN_VARIABLES)
+        )
+        token = (token or "").strip()
+        if not token:
+            raise MissingToken
+        if not (token.isascii() and token.isprintable()):
+            raise BrokenToken
+        base_url = self.base_url or _first(known, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
+        if not is_http(base_url):
+            raise NoAddress(base_url)
+        return Access(
+            token=token,
+            base_url=base_url,
+            team=self.team_id or _first(known, TEAM_VARIABLES),
+        )
+
+
+class NorthflankCredentials(Northflank):
+    """The same block under its other documented slug, `northflank-credentials`."""
+
+    _block_type_name = "Northflank Credentials"
+    _block_type_slug = "northflank-credentials"
+
+
+def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((environment[name] for name in names if environment.get(name)), None)

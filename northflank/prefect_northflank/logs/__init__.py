@@ -1,0 +1,1 @@
+"""A container's output in its flow run's log."""

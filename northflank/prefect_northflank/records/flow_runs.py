@@ -1,0 +1,294 @@
+"""What Prefect's records say about flow runs, and what the worker writes into them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from prefect.client.orchestration import PrefectClient
+from prefect.client.schemas.filters import (
+    FlowRunFilter,
+    FlowRunFilterDeploymentId,
+    FlowRunFilterId,
+    FlowRunFilterStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    WorkPoolFilter,
+    WorkPoolFilterName,
+)
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.exceptions import Abort, ObjectNotFound, PrefectSignal
+from prefect.states import Pending
+from prefect.utilities.engine import propose_state
+
+from prefect_northflank.records.claims import Claim, covered, directly_follows, name_of_claim
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.prefect_retry import is_passing
+
+OWNER_LABEL = "prefect.worker.name"
+"""Label by which Prefect's base worker notes who submits a flow run."""
+
+PAGE = 200
+"""Most flow runs asked for at once (server setting PREFECT_SERVER_API_DEFAULT_LIMIT)."""
+
+MISSED_BEATS = 3
+"""Heartbeats a worker may miss before its flow runs are anybody's (Prefect's own server says the same)."""
+
+UNFINISHED = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
+"""States of a flow run that has, or should have, a container."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """What Prefect says about a flow run now."""
+
+    state: StateType
+    state_name: str
+    pid: str | None
+    began: bool
+    """Whether it has ever been RUNNING."""
+    owner: str | None = None
+    """The worker whose flow run it is."""
+    state_id: UUID | None = None
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the flow run is over."""
+        return self.state in {
+            StateType.COMPLETED,
+            StateType.FAILED,
+            StateType.CANCELLED,
+            StateType.CRASHED,
+        }
+
+
+class Ledger(Protocol):
+    """Reads the records of many flow runs at once; costs no Northflank call."""
+
+    async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
+        """Return the records of *flow_run_ids*; those Prefect does not know are left out."""
+        ...
+
+
+class PrefectLedger:
+    """The ledger of a Prefect API."""
+
+    def __init__(self, client: PrefectClient, *, pool: str) -> None:
+        self._client = client
+        self._pool = pool
+        self._in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
+
+    async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
+        """Return the records of *flow_run_ids*, a call per 200."""
+        ids = sorted(flow_run_ids)
+        found: dict[UUID, Record] = {}
+        for start in range(0, len(ids), PAGE):
+            wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + PAGE]))
+            for flow_run in await self._client.read_flow_runs(flow_run_filter=wanted, limit=PAGE):
+                found[flow_run.id] = record_of(flow_run)
+        return found
+
+    async def is_scheduled(self, flow_run_id: UUID) -> bool:
+        """Return whether the flow run waits for a worker: nobody has taken, cancelled or deleted it."""
+        record = (await self.records([flow_run_id])).get(flow_run_id)
+        return record is not None and record.state is StateType.SCHEDULED
+
+    async def has_its_deployment(self, flow_run: FlowRun) -> bool:
+        """Return whether the flow run's deployment is there, or it never had one."""
+        if flow_run.deployment_id is None:
+            return True
+        try:
+            await self._client.read_deployment(flow_run.deployment_id)
+        except ObjectNotFound as error:
+            if is_passing(error):
+                raise
+            return False
+        return True
+
+    async def of_pool(self, flow_run_ids: Collection[UUID]) -> Sequence[FlowRun]:
+        """Return those of *flow_run_ids* that Prefect knows in this pool."""
+        ids = sorted(flow_run_ids)
+        found: list[FlowRun] = []
+        for start in range(0, len(ids), PAGE):
+            wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + PAGE]))
+            found += await self._client.read_flow_runs(
+                flow_run_filter=wanted, work_pool_filter=self._in_pool, limit=PAGE
+            )
+        return found
+
+    async def latest(self) -> Sequence[FlowRun]:
+        """Return the latest flow runs of the pool, newest first; those that are only scheduled may be hundreds."""
+        wanted = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED]))
+        )
+        return await self._client.read_flow_runs(
+            flow_run_filter=wanted,
+            work_pool_filter=self._in_pool,
+            limit=PAGE,
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        )
+
+    async def begun(self, served: UUID) -> Sequence[FlowRun]:
+        """Return the latest flow runs of a deployment that have begun, newest first."""
+        wanted = FlowRunFilter(
+            deployment_id=FlowRunFilterDeploymentId(any_=[served]),
+            start_time=FlowRunFilterStartTime(is_null_=False),
+        )
+        return await self._client.read_flow_runs(
+            flow_run_filter=wanted,
+            work_pool_filter=self._in_pool,
+            limit=PAGE,
+            sort=FlowRunSort.START_TIME_DESC,
+        )
+
+    async def pool_id(self) -> str:
+        """Return the id of the pool."""
+        return str((await self._client.read_work_pool(self._pool)).id)
+
+    async def deployments(self) -> Sequence[UUID]:
+        """Return the ids of the pool's deployments."""
+        found: list[UUID] = []
+        while True:
+            page = await self._client.read_deployments(
+                work_pool_filter=self._in_pool, limit=PAGE, offset=len(found)
+            )
+            found += [deployment.id for deployment in page]
+            if len(page) < PAGE:
+                return found
+
+    async def unfinished(self) -> Sequence[FlowRun]:
+        """Return the flow runs of the pool that have, or should have, a container."""
+        wanted = FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=list(UNFINISHED)))
+        )
+        found: list[FlowRun] = []
+        while True:
+            page = await self._client.read_flow_runs(
+                flow_run_filter=wanted,
+                work_pool_filter=self._in_pool,
+                limit=PAGE,
+                offset=len(found),
+            )
+            found.extend(page)
+            if len(page) < PAGE:
+                return found
+
+    async def online_workers(self) -> Collection[str]:
+        """Return the names of the pool's workers that have missed fewer than three heartbeats.
+
+        Time is the server's own: the latest heartbeat of any worker (ours is among them) stands for now.
+        """
+        workers = await self._client.read_workers_for_work_pool(self._pool, limit=PAGE)
+        beats = [
+            (it, it.last_heartbeat_time) for it in workers if it.last_heartbeat_time is not None
+        ]
+        now = max((beat for _, beat in beats), default=None)
+        return {
+            worker.name
+            for worker, beat in beats
+            if now is not None
+            and (now - beat).total_seconds()
+            < MISSED_BEATS * (worker.heartbeat_interval_seconds or 30)
+        }
+
+    async def runs_claimed(
+        self, pid: InfrastructurePid, *, deployment_id: UUID | None
+    ) -> Collection[str]:
+        """Return the runs of *pid*'s job that the latest flow runs of its deployment are recorded to have."""
+        wanted = (
+            FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]))
+            if deployment_id
+            else None
+        )
+        flow_runs = await self._client.read_flow_runs(
+            flow_run_filter=wanted,
+            work_pool_filter=self._in_pool,
+            limit=PAGE,
+            sort=FlowRunSort.EXPECTED_START_TIME_DESC,
+        )
+        pids = [parsed(flow_run.infrastructure_pid) for flow_run in flow_runs]
+        return {known.run for known in pids if known and known.run and known.job == pid.job}
+
+    async def write_pid(self, flow_run_id: UUID, pid: str) -> None:
+        """Record where the flow run is (or is about to be)."""
+        await self._client.update_flow_run(flow_run_id, infrastructure_pid=pid)
+
+    async def propose(self, flow_run_id: UUID, state: State) -> bool:
+        """Propose *state*; return whether Prefect accepted it. A flow run that ended meanwhile keeps its state."""
+        try:
+            answered = await propose_state(self._client, state, flow_run_id=flow_run_id)
+        except (PrefectSignal, ObjectNotFound):
+            return False
+        return answered.type is state.type and answered.name == state.name
+
+    async def states(self, flow_run_id: UUID) -> Sequence[State]:
+        """Return the states of the flow run so far, oldest first."""
+        return await self._client.read_flow_run_states(flow_run_id)
+
+    async def claim(self, flow_run_id: UUID, *, after: UUID, message: str) -> Claim | None:
+        """Claim the right to start the flow run, as it was decided upon its state *after*; None if it is too late.
+
+        A claim that arrives after the flow run has ended is taken back.
+        """
+        before = await self.states(flow_run_id)
+        if not before or before[-1].id != after or covered(before) is not None:
+            return None
+        state: State = Pending(name=name_of_claim(before[-1].name), message=message)
+        try:
+            answered = await propose_state(self._client, state, flow_run_id=flow_run_id)
+        except Abort:
+            # A server that knows no named PENDING states refuses every claim: there is nothing to check then.
+            now = await self.states(flow_run_id)
+            return Claim(id=after, gated=False) if now[-1].id == after else None
+        except (PrefectSignal, ObjectNotFound):
+            return None
+        seen = await self.states(flow_run_id)
+        if directly_follows(seen, answered.id, after):
+            return Claim(id=answered.id)
+        await self._put_back(flow_run_id, covered(seen))
+        return None
+
+    async def covered(self, flow_run_id: UUID) -> State | None:
+        """Return the final state of the flow run that a late request has covered, if one has."""
+        return covered(await self.states(flow_run_id))
+
+    async def put_back(self, flow_run_id: UUID) -> State | None:
+        """Put back the final state that a late request has covered, and return it; None if none has."""
+        return await self._put_back(flow_run_id, await self.covered(flow_run_id))
+
+    async def _put_back(self, flow_run_id: UUID, ended: State | None) -> State | None:
+        if ended is None:
+            return None
+        # Not by `set_flow_run_state`, which leaves out where the result of the flow is.
+        again = ended.model_dump(mode="json", include={"type", "name", "message", "data"})
+        await self._client.request(
+            "POST",
+            "/flow_runs/{id}/set_state",
+            path_params={"id": flow_run_id},
+            json={"state": again},
+        )
+        return ended
+
+
+def record_of(flow_run: FlowRun) -> Record:
+    """Return what matters of Prefect's flow run."""
+    state, owner = flow_run.state, flow_run.labels.get(OWNER_LABEL)
+    return Record(
+        state=state.type if state else StateType.PENDING,
+        state_name=(state.name if state else "") or "",
+        pid=flow_run.infrastructure_pid,
+        began=flow_run.start_time is not None,
+        owner=owner if isinstance(owner, str) else None,
+        state_id=state.id if state else None,
+    )
+
+
+def parsed(pid: str | None) -> InfrastructurePid | None:
+    """Return *pid* if it is one of ours."""
+    try:
+        return InfrastructurePid.parse(pid or "")
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""Flow runs whose worker died, and jobs that were left behind."""

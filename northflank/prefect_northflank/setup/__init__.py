@@ -1,0 +1,1 @@
+"""The command `prefect-northflank`: set up a work pool, find out what is wrong."""

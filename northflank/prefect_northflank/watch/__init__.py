@@ -1,0 +1,1 @@
+"""Watching job runs within the rate limit, and why one ended."""

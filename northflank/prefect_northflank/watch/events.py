@@ -1,0 +1,53 @@
+"""Tells Prefect's event stream what becomes of job runs, so that automations can act upon it."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from prefect.events import RelatedResource, emit_event
+from prefect.workers.base import BaseJobConfiguration
+
+from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.watch.watched_run import Ending
+
+
+class JobRunEvent(str, Enum):
+    """Names of the events; their resource is `prefect.northflank.job-run.<id>`."""
+
+    STARTED = "prefect.northflank.job-run.started"
+    ENDED = "prefect.northflank.job-run.ended"
+
+
+def tell_of_start(configuration: BaseJobConfiguration, pid: InfrastructurePid) -> None:
+    """Say that a job run was started."""
+    _tell(JobRunEvent.STARTED, configuration, pid, {})
+
+
+def tell_of_end(
+    configuration: BaseJobConfiguration, pid: InfrastructurePid, ending: Ending
+) -> None:
+    """Say that the watch over a job run has ended, and why; `status` is Northflank's, where a look has seen it."""
+    status = {"status": ending.run.status.value} if ending.run is not None else {}
+    _tell(JobRunEvent.ENDED, configuration, pid, {"fate": ending.fate.value, **status})
+
+
+def _tell(
+    event: JobRunEvent,
+    configuration: BaseJobConfiguration,
+    pid: InfrastructurePid,
+    payload: dict[str, str],
+) -> None:
+    resource = {
+        "prefect.resource.id": f"prefect.northflank.job-run.{pid.run}",
+        "prefect.resource.name": pid.job,
+        "northflank.project": pid.project.id,
+        "northflank.job": pid.job,
+    }
+    emit_event(
+        event.value, resource=resource, related=_related(configuration), payload=dict(payload)
+    )
+
+
+def _related(configuration: BaseJobConfiguration) -> list[RelatedResource]:
+    """Return flow run, flow, deployment and tags, as Prefect's own worker events name them."""
+    return configuration._related_resources()  # noqa: SLF001 (what Prefect's own integrations use for their events)
