@@ -114,8 +114,10 @@ def browser() -> Iterator[Any]:
     if program is None:
         pytest.skip("there is no Chromium: apt-get install chromium, or set CHROMIUM to one")
     with playwright.sync_playwright() as started:
-        # Its own sandbox needs rights that containers don't have; it only sees pages of this machine.
-        chromium = started.chromium.launch(executable_path=program, args=["--no-sandbox"])
+        # Its own sandbox needs rights that containers don't have; it only sees pages of this machine. Without a
+        # software renderer of its own the icons of Prefect's graph are black squares.
+        arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
+        chromium = started.chromium.launch(executable_path=program, args=arguments)
         yield chromium
         chromium.close()
 
