@@ -199,7 +199,8 @@ class Submitter:
         flow_run_id = order.flow_run.id
         try:
             record = (await self._ledger.records([flow_run_id])).get(flow_run_id)
-            if record is not None and record.pid in (str(intent), str(pid)):
+            # None: what we intended got lost after all. Whoever takes a flow run over writes an id first.
+            if record is not None and record.pid in (None, str(intent), str(pid)):
                 await self._ledger.write_pid(flow_run_id, str(pid))
                 return
         except Exception as error:

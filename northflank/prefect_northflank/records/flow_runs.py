@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
+import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.filters import (
     FlowRunFilter,
@@ -213,8 +214,17 @@ class PrefectLedger:
         return {known.run for known in pids if known and known.run and known.job == pid.job}
 
     async def write_pid(self, flow_run_id: UUID, pid: str) -> None:
-        """Record where the flow run is (or is about to be)."""
-        await self._client.update_flow_run(flow_run_id, infrastructure_pid=pid)
+        """Record where the flow run is (or is about to be).
+
+        Raises:
+            DecodingError: an answer that is not Prefect's, which says nothing to this; nothing need be recorded.
+        """
+        answer = await self._client.update_flow_run(flow_run_id, infrastructure_pid=pid)
+        if answer.status_code != httpx.codes.NO_CONTENT:
+            raise httpx.DecodingError(
+                f"Prefect's server answers 204 to PATCH /flow_runs, and {answer.status_code} came",
+                request=answer.request,
+            )
 
     async def propose(self, flow_run_id: UUID, state: State) -> bool:
         """Propose *state*; return whether Prefect accepted it. A flow run that ended meanwhile keeps its state."""

@@ -35,11 +35,12 @@ Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 
 
 def read_critically(client: PrefectClient, log: Log) -> None:
-    """Have *client* not believe three things that an answer can say; a second call changes nothing.
+    """Have *client* not believe four things that an answer can say; a second call changes nothing.
 
     It would wait as long as `Retry-After` says, be it a day, and say nothing. It takes any 404, a proxy's page too, for
     the word that a deployment, flow or pool has been deleted, upon which Prefect's base worker cancels flow runs. And it
-    follows a 302, which no API of Prefect answers, to a login page, and takes what is there for the answer.
+    follows a 302, which no API of Prefect answers, to a login page, and takes what is there for the answer. And it takes
+    a page that answers 200 in Prefect's place to something written for the word that it was written.
     """
     hooks = client._client.event_hooks["response"]  # noqa: SLF001 (it offers no other way to its HTTP client)
     if not any(isinstance(hook, _Critic) for hook in hooks):
@@ -52,8 +53,11 @@ class _Critic:
         self._said = False
 
     async def __call__(self, response: httpx.Response) -> None:
+        content_type = response.headers.get("content-type", "")
         refuses = response.is_client_error and response.status_code not in _PASSING
-        is_page = refuses and "json" not in response.headers.get("content-type", "")
+        is_page = (refuses and "json" not in content_type) or (
+            response.is_success and content_type.startswith("text/html")
+        )
         if is_page or response.status_code in (httpx.codes.FOUND, httpx.codes.SEE_OTHER):
             response.status_code = httpx.codes.BAD_GATEWAY
         asked = response.headers.get("retry-after")

@@ -384,10 +384,9 @@ class Pool:
             str(BIN / "prefect"),
             "worker",
             "start",
-            "--pool",
-            self.name,
-            "--name",
-            f"{self.name}-{name}",
+            *("--pool", self.name, "--name", f"{self.name}-{name}"),
+            # Without it Prefect's command starts a process worker if something answers 404 to its question about the pool.
+            *("--type", "northflank"),
         ]
         log = self.folder / f"worker-{uuid4().hex[:6]}.log"
         with running(command, self.environment | extra, log) as process:

@@ -20,6 +20,7 @@ from prefect.settings import (
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
 from prefect_northflank.errors import ConfigurationError
+from prefect_northflank.records.flow_runs import PrefectLedger
 from prefect_northflank.records.prefect_retry import TRIES, asked_again, is_passing, read_critically
 from pydantic import ValidationError
 
@@ -233,8 +234,9 @@ def test_a_wait_that_prefect_asks_for_is_bounded_and_said_once(asked, caplog, mo
         (httpx.Response(404, json={"detail": "Flow not found"}), ObjectNotFound),
         (httpx.Response(404, html="<html>nginx</html>"), httpx.HTTPStatusError),
         (httpx.Response(302, headers={"location": "/login"}), httpx.HTTPStatusError),
+        (httpx.Response(200, html="<html>Sign in</html>"), httpx.HTTPStatusError),
     ],
-    ids=["Prefect's own", "a page", "a way to a login page"],
+    ids=["Prefect's own", "a page", "a way to a login page", "a login page"],
 )
 def test_only_prefects_own_404_says_that_something_was_deleted(answer, raised):
     """Upon a 404 for a deployment Prefect's base worker cancels the flow run."""
@@ -252,3 +254,25 @@ def test_only_prefects_own_404_says_that_something_was_deleted(answer, raised):
     given = {PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False, PREFECT_CLIENT_MAX_RETRIES: 0}
     with temporary_settings(given), pytest.raises(raised):
         asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(200, html="<html>Sign in</html>"),
+        httpx.Response(200, json={"data": {}}),
+    ],
+    ids=["a login page", "JSON of something else"],
+)
+def test_an_id_is_recorded_only_when_prefect_itself_says_so(answer):
+    async def scenario():
+        settings = {"transport": httpx.MockTransport(lambda _: answer)}
+        async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
+            read_critically(client, logging.getLogger("test"))
+            await PrefectLedger(client, pool="nf").write_pid(uuid4(), "-:demo:job:")
+
+    given = {PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False, PREFECT_CLIENT_MAX_RETRIES: 0}
+    with temporary_settings(given), pytest.raises(httpx.HTTPError) as raised:
+        asyncio.run(scenario())
+
+    assert is_passing(raised.value)
