@@ -10,7 +10,7 @@ from datetime import datetime
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.state.clock import iso
 
-_log = logging.getLogger("northflank_emulator.state.permissions")
+_log = logging.getLogger("northflank_emulator.access")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
