@@ -16,7 +16,7 @@ from northflank_emulator.emulator import (
 )
 from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault, FaultKind
-from northflank_emulator.server.records import RecordedRequest
+from northflank_emulator.server.request_log import RecordedRequest
 from northflank_emulator.settings import (
     AbortedRun,
     Choices,

@@ -7,26 +7,26 @@ from collections.abc import Callable, Iterable
 from northflank_emulator.domain.account import AccountItems
 from northflank_emulator.domain.builds import Builds
 from northflank_emulator.domain.context import World
+from northflank_emulator.domain.cron_scheduler import Schedule, ScheduleHands
 from northflank_emulator.domain.jobs import Jobs
 from northflank_emulator.domain.projects import Projects
 from northflank_emulator.domain.runs import Hands, Runs
-from northflank_emulator.domain.schedule import Schedule, ScheduleHands
 from northflank_emulator.domain.secrets import Secrets
 from northflank_emulator.domain.services import BuildServices
 from northflank_emulator.domain.webhooks import Webhooks
 from northflank_emulator.execution import images
-from northflank_emulator.execution.deliveries import DeliveryReport, Outbox
-from northflank_emulator.execution.log_keeper import LogKeeper
+from northflank_emulator.execution.log_writer import LogKeeper
 from northflank_emulator.execution.metrics import MetricBook
 from northflank_emulator.execution.process import ProcessExecutor
+from northflank_emulator.execution.run_supervisor import Supervisor, Surroundings
 from northflank_emulator.execution.scripted import Outcome, ScriptedExecutor
-from northflank_emulator.execution.supervisor import Supervisor, Surroundings
+from northflank_emulator.execution.webhook_delivery import DeliveryReport, Outbox
 from northflank_emulator.faults import Fault, Faults
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.settings import Settings
 from northflank_emulator.state import run_state
 from northflank_emulator.state.clock import Clock, SystemClock
-from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.ids import Ids
 from northflank_emulator.state.models import Builder, BuilderKind, Ending, Event, Job, Run
 from northflank_emulator.state.store import Store
 

@@ -13,9 +13,9 @@ from northflank_emulator.api import Api
 from northflank_emulator.execution.images import InvalidImagesFileError
 from northflank_emulator.execution.scripted import InvalidScriptError
 from northflank_emulator.server import serving
-from northflank_emulator.server.records import Records
+from northflank_emulator.server.request_log import Records
 from northflank_emulator.settings import Settings
-from northflank_emulator.state.identity import slug
+from northflank_emulator.state.ids import slug
 from northflank_emulator.state.store import StateInUseError, StateRefusedError
 
 _PROBLEMS = (

@@ -17,7 +17,7 @@ from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import serving
-from northflank_emulator.server.records import RecordedRequest, Records
+from northflank_emulator.server.request_log import RecordedRequest, Records
 from northflank_emulator.settings import Settings
 from northflank_emulator.state.permissions import Role
 

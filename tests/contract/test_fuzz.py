@@ -12,12 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from northflank_emulator import Emulator, Outcome, Settings
 from northflank_emulator.server import (
-    account_routes,
-    build_routes,
-    job_routes,
-    observation_routes,
-    run_routes,
-)
+    account_routes, build_routes, job_routes, run_routes)
+from northflank_emulator.server import observability_routes
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +22,7 @@ ROUTES = (
     *run_routes.ROUTES,
     *build_routes.ROUTES,
     *account_routes.ROUTES,
-    *observation_routes.ROUTES,
+    *observability_routes.ROUTES,
 )
 PER_EXAMPLE = 25
 EXAMPLES = 400

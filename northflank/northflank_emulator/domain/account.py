@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from northflank_emulator.domain.context import World, accept
 from northflank_emulator.errors import ConflictError, not_found
 from northflank_emulator.fields.schema import Json, Record
-from northflank_emulator.state.identity import slug
+from northflank_emulator.state.ids import slug
 from northflank_emulator.state.models import AccountItem
 from northflank_emulator.state.store import Table
 

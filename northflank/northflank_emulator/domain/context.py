@@ -8,7 +8,7 @@ from northflank_emulator.fields.catalog import PLANS
 from northflank_emulator.fields.schema import Json, JsonObject, Problem, Record, check
 from northflank_emulator.settings import Settings
 from northflank_emulator.state.clock import Clock
-from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.ids import Ids
 from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.models import (
     Builder,

@@ -19,7 +19,7 @@ from northflank_emulator.fields import job_fields
 from northflank_emulator.fields.schema import Json, JsonObject, Problem, Record
 from northflank_emulator.state import job_spec
 from northflank_emulator.state.container_command import split
-from northflank_emulator.state.identity import slug
+from northflank_emulator.state.ids import slug
 from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.models import Job, JobType
 

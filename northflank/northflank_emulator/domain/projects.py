@@ -7,7 +7,7 @@ from northflank_emulator.errors import ConflictError
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.fields.catalog import REGIONS
 from northflank_emulator.fields.schema import Json, JsonObject, Problem
-from northflank_emulator.state.identity import slug
+from northflank_emulator.state.ids import slug
 from northflank_emulator.state.models import Project
 
 

@@ -6,7 +6,7 @@ from northflank_emulator.domain.context import World, accept, check_references
 from northflank_emulator.errors import ConflictError, not_found
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.fields.schema import Json, JsonObject
-from northflank_emulator.state.identity import slug
+from northflank_emulator.state.ids import slug
 from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.models import SecretGroup
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from northflank_emulator.state.log_book import Written
+from northflank_emulator.state.log_store import Written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Final
 
 from northflank_emulator.execution import images
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
-from northflank_emulator.execution.line_cutter import LineCutter
+from northflank_emulator.execution.line_splitter import LineCutter
 from northflank_emulator.execution.meter import Meter
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.clock import Clock

@@ -12,7 +12,7 @@ import tomli
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
 from northflank_emulator.fields.schema import Flag, Integer, ListOf, Number, Record, Text, check
 from northflank_emulator.state.clock import Clock
-from northflank_emulator.state.log_book import Written
+from northflank_emulator.state.log_store import Written
 from northflank_emulator.state.models import Stream
 
 _TERMINATED = 143

@@ -12,14 +12,14 @@ from northflank_emulator.server import (
     account_routes,
     build_routes,
     job_routes,
-    observation_routes,
+    observability_routes,
     reply,
     run_routes,
 )
 from northflank_emulator.server.control import control_routes
 from northflank_emulator.server.dashboard import page_routes
 from northflank_emulator.server.log_tail import LogTail
-from northflank_emulator.server.records import Records
+from northflank_emulator.server.request_log import Records
 from northflank_emulator.server.request_pipeline import Gate
 from northflank_emulator.server.routing import Router
 
@@ -34,7 +34,7 @@ def application(api: Api, records: Records) -> ASGIApp:
             *job_routes.ROUTES,
             *run_routes.ROUTES,
             *build_routes.ROUTES,
-            *observation_routes.ROUTES,
+            *observability_routes.ROUTES,
             *account_routes.ROUTES,
         ),
         api.settings.teams,

@@ -11,9 +11,9 @@ from northflank_emulator.api import Api
 from northflank_emulator.domain.context import invalid
 from northflank_emulator.errors import ApiError, UnauthorizedError, not_found
 from northflank_emulator.fields.schema import JsonObject
-from northflank_emulator.server import bodies, reply
-from northflank_emulator.server.callers import bearer_token
-from northflank_emulator.server.records import Records
+from northflank_emulator.server import reply, request_body
+from northflank_emulator.server.authentication import bearer_token
+from northflank_emulator.server.request_log import Records
 
 _Action = Callable[[Request], Awaitable[JsonObject]]
 
@@ -47,7 +47,7 @@ class _Control:
 
     async def add_fault(self, request: Request) -> JsonObject:
         """Set a fault."""
-        document = bodies.parsed(await bodies.raw(request))
+        document = request_body.parsed(await request_body.raw(request))
         problems = faults.problems(document)
         if problems or not isinstance(document, dict):
             raise invalid(problems)

@@ -14,9 +14,9 @@ from starlette.routing import Route
 
 from northflank_emulator.api import Api
 from northflank_emulator.faults import Fault, FaultKind
-from northflank_emulator.server.callers import is_near, password
+from northflank_emulator.server.authentication import is_near, password
 from northflank_emulator.state.job_spec import part
-from northflank_emulator.state.log_book import LineFilter
+from northflank_emulator.state.log_store import LineFilter
 from northflank_emulator.state.models import (
     Build,
     Builder,

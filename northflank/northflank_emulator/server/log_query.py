@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from northflank_emulator.errors import InvalidRequestError
 from northflank_emulator.server.routing import Call, one_of
 from northflank_emulator.state.clock import parse
-from northflank_emulator.state.log_book import LineFilter
+from northflank_emulator.state.log_store import LineFilter
 
 _TYPES = ("cdn", "mesh", "ingress", "runtime", "build", "backup", "restore")
 _TEXT_FILTERS = ("textIncludes", "textNotIncludes", "regexIncludes", "regexNotIncludes")

@@ -19,10 +19,10 @@ from northflank_emulator.errors import (
 )
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.fields.schema import Json
-from northflank_emulator.server import bodies, reply
-from northflank_emulator.server.callers import bearer_token
+from northflank_emulator.server import reply, request_body
+from northflank_emulator.server.authentication import bearer_token
 from northflank_emulator.server.rate_limit import Allowance, RateLimiter
-from northflank_emulator.server.records import RecordedRequest, Records
+from northflank_emulator.server.request_log import RecordedRequest, Records
 from northflank_emulator.server.routing import Call, Match, Router
 from northflank_emulator.settings import RetryAfter
 from northflank_emulator.state.permissions import Role
@@ -115,12 +115,12 @@ class Gate:
         if broken is not None:
             return broken
         # What is sent is recorded even where it is refused.
-        body = await bodies.raw(request)
+        body = await request_body.raw(request)
         role = self._admit(match, passage)
         if isinstance(match, ApiError):
             raise match
         self._permit(match, role)
-        passage.body = bodies.parsed(body) if passage.method in _WITH_BODY else None
+        passage.body = request_body.parsed(body) if passage.method in _WITH_BODY else None
         call = Call(
             api=self._api,
             params=match.params,

@@ -11,7 +11,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from northflank_emulator.api import Api
 from northflank_emulator.server.app import application
-from northflank_emulator.server.records import Records
+from northflank_emulator.server.request_log import Records
 
 _BACKLOG = 2048
 _ROUND_SECONDS = 0.25

@@ -11,7 +11,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from northflank_emulator.state.log_book import LogBook
+from northflank_emulator.state.log_store import LogBook
 from northflank_emulator.state.models import (
     AccountItem,
     Build,

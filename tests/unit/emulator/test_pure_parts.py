@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from northflank_emulator.domain.schedule import Schedule, ScheduleHands
+from northflank_emulator.domain.cron_scheduler import Schedule, ScheduleHands
 from northflank_emulator.errors import InvalidRequestError
-from northflank_emulator.execution.line_cutter import LineCutter
+from northflank_emulator.execution.line_splitter import LineCutter
 from northflank_emulator.faults import Fault, FaultKind, Faults
 from northflank_emulator.server import responses
 from northflank_emulator.server.rate_limit import RateLimiter
@@ -17,7 +17,7 @@ from northflank_emulator.state import job_spec, run_state
 from northflank_emulator.state.clock import iso, parse
 from northflank_emulator.state.container_command import argv
 from northflank_emulator.state.container_environment import container_variables, inherited
-from northflank_emulator.state.identity import Ids, slug
+from northflank_emulator.state.ids import Ids, slug
 from northflank_emulator.state.models import (
     ContainerStatus,
     Ending,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 from northflank_emulator.execution.container import Sink
-from northflank_emulator.state.log_book import LogBook, Origin, Written
+from northflank_emulator.state.log_store import LogBook, Origin, Written
 
 # When a run's log is full, so much of its beginning makes room for what follows.
 _PRUNED = 0.25

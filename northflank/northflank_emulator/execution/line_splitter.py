@@ -1,7 +1,7 @@
 """How a stream of bytes becomes log lines."""
 
 from northflank_emulator.state.clock import Clock
-from northflank_emulator.state.log_book import Written
+from northflank_emulator.state.log_store import Written
 from northflank_emulator.state.models import Stream
 
 # The container runtime splits longer lines, and marks all but the last part with P.

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import httpx
 
 from northflank_emulator.fields.schema import JsonObject
-from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.ids import Ids
 from northflank_emulator.state.models import Event, Project, Webhook
 from northflank_emulator.state.store import Store
 

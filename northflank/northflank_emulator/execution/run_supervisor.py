@@ -14,15 +14,15 @@ from northflank_emulator.execution.container import (
     ImagePullError,
     Usage,
 )
-from northflank_emulator.execution.log_keeper import LogKeeper
+from northflank_emulator.execution.log_writer import LogKeeper
 from northflank_emulator.faults import Fault, FaultKind, Faults
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.settings import Pace
 from northflank_emulator.state import run_state
 from northflank_emulator.state.clock import Clock
-from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.ids import Ids
 from northflank_emulator.state.job_spec import backoff_limit, deadline_seconds, grace_seconds
-from northflank_emulator.state.log_book import Origin, Written
+from northflank_emulator.state.log_store import Origin, Written
 from northflank_emulator.state.models import ContainerStatus, Ending, Event, Run, Stream
 from northflank_emulator.state.store import Store
 
