@@ -10,19 +10,19 @@ from collections.abc import Sequence
 
 from northflank_emulator import options
 from northflank_emulator.api import Api
-from northflank_emulator.execution.images import InvalidImagesFileError
-from northflank_emulator.execution.scripted import InvalidScriptError
+from northflank_emulator.execution.images import InvalidImagesFile
+from northflank_emulator.execution.scripted import InvalidScript
 from northflank_emulator.server import serving
-from northflank_emulator.server.request_log import Records
+from northflank_emulator.server.request_log import RequestLog
 from northflank_emulator.settings import Settings
 from northflank_emulator.state.ids import slug
-from northflank_emulator.state.store import StateInUseError, StateRefusedError
+from northflank_emulator.state.store import StateInUse, StateRefused
 
 _PROBLEMS = (
-    InvalidImagesFileError,
-    InvalidScriptError,
-    StateInUseError,
-    StateRefusedError,
+    InvalidImagesFile,
+    InvalidScript,
+    StateInUse,
+    StateRefused,
     OSError,
 )
 
@@ -45,7 +45,7 @@ async def _run(chosen: argparse.Namespace) -> None:
     settings, outcomes = options.settings(chosen), options.outcomes(chosen)
     with serving.listen(settings.host, settings.port) as sock:
         api = Api(settings, outcomes=outcomes, faults=chosen.fault)
-        server = serving.http_server(api, Records(settings.limits.recorded_requests))
+        server = serving.http_server(api, RequestLog(settings.limits.recorded_requests))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         given = not chosen.token and bool(os.environ.get(options.TOKEN_VARIABLE))

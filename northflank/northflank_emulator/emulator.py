@@ -17,7 +17,7 @@ from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import serving
-from northflank_emulator.server.request_log import RecordedRequest, Records
+from northflank_emulator.server.request_log import RecordedRequest, RequestLog
 from northflank_emulator.settings import Settings
 from northflank_emulator.state.permissions import Role
 
@@ -65,7 +65,7 @@ class Emulator:
         self._settings = replace(chosen, tokens=tokens)
         self._outcomes = outcomes
         self._faults = faults
-        self._records = Records(chosen.limits.recorded_requests)
+        self._request_log = RequestLog(chosen.limits.recorded_requests)
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._problem: BaseException | None = None
@@ -88,7 +88,7 @@ class Emulator:
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
         """Every API request it was sent, oldest first."""
-        return self._records.all()
+        return self._request_log.all()
 
     def call(self, method: str, path: str, body: Json = None) -> Json:
         """What the API returns as `data`; for the arrangements of a test, so it must succeed.
@@ -106,7 +106,7 @@ class Emulator:
 
     def forget_requests(self) -> None:
         """Begin a new record of requests."""
-        self._records.clear()
+        self._request_log.clear()
 
     @contextlib.contextmanager
     def fault(self, fault: Fault) -> Iterator[None]:
@@ -154,7 +154,7 @@ class Emulator:
     async def _serve(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._api = Api(self._settings, outcomes=self._outcomes, faults=self._faults)
-        self._server = serving.http_server(self._api, self._records)
+        self._server = serving.http_server(self._api, self._request_log)
         # The socket listens already: from here on a request is at worst a little slow.
         self._loop.call_soon(self._ready.set)
         await serving.serve(self._api, self._server, sock)

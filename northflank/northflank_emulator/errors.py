@@ -21,63 +21,63 @@ class ApiError(Exception):
         self.details = {field: list(problems) for field, problems in (details or {}).items()}
 
 
-class InvalidRequestError(ApiError):
+class InvalidRequest(ApiError):
     """The request itself is wrong; sending it again changes nothing."""
 
     status = 400
     kind = "bad-request"
 
 
-class UnauthorizedError(ApiError):
+class Unauthenticated(ApiError):
     """There is no token, or no such token."""
 
     status = 401
     kind = "unauthorized"
 
 
-class ForbiddenError(ApiError):
+class Forbidden(ApiError):
     """The token's role lacks the permission the endpoint needs."""
 
     status = 403
     kind = "forbidden"
 
 
-class NotFoundError(ApiError):
+class NotFound(ApiError):
     """The path, or something it names, does not exist."""
 
     status = 404
     kind = "not-found"
 
 
-class MethodNotAllowedError(ApiError):
+class MethodNotAllowed(ApiError):
     """The path exists, with other methods."""
 
     status = 405
     kind = "method-not-allowed"
 
 
-class ConflictError(ApiError):
+class Conflict(ApiError):
     """The request is fine, but not in the state things are in."""
 
     status = 409
     kind = "conflict"
 
 
-class BodyTooLargeError(ApiError):
+class BodyTooLarge(ApiError):
     """The body is larger than the emulator reads."""
 
     status = 413
     kind = "payload-too-large"
 
 
-class RateLimitedError(ApiError):
+class RateLimited(ApiError):
     """The token has used up its requests for this hour."""
 
     status = 429
     kind = "rate-limit-exceeded"
 
 
-def not_found(what: str, name: str, where: str = "") -> NotFoundError:
+def not_found(what: str, name: str, where: str = "") -> NotFound:
     """The error for a *what* called *name* that does not exist."""
     place = f" in {where}" if where else ""
-    return NotFoundError(f"Not found: there is no {what} {name!r}{place}")
+    return NotFound(f"Not found: there is no {what} {name!r}{place}")

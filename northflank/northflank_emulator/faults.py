@@ -13,9 +13,9 @@ from northflank_emulator.fields.schema import (
     MapOf,
     Nullable,
     Number,
+    ObjectRule,
     OneOf,
     Problem,
-    Record,
     Text,
     check,
 )
@@ -98,7 +98,7 @@ LONGEST_SECONDS = 24 * 3600
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _FIELD = re.compile(r"[\t\x20-\x7e]*")
 
-_FIELDS = Record(
+_FIELDS = ObjectRule(
     fields={
         "kind": OneOf(values=tuple(kind.value for kind in FaultKind)),
         "route": Text(minimum=1),

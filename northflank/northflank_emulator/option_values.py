@@ -18,7 +18,7 @@ _SHORTEST, _LONGEST = 3, 52
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wrong:
+class InvalidValue:
     """A value that means nothing, and what it should be."""
 
     text: str
@@ -32,12 +32,12 @@ class Reader(Generic[Value]):
     read: Callable[[str], Value]
     expected: str
 
-    def __call__(self, text: str) -> Value | Wrong:
+    def __call__(self, text: str) -> Value | InvalidValue:
         """The value of *text*, or what is wrong with it."""
         try:
             return self.read(text)
         except ValueError:
-            return Wrong(text=text, problem=f"expected {self.expected}")
+            return InvalidValue(text=text, problem=f"expected {self.expected}")
 
 
 def whole(minimum: int, maximum: int) -> Reader[int]:

@@ -19,8 +19,8 @@ from northflank_emulator.option_values import (
     TEAM,
     TOKEN,
     VARIABLE,
+    InvalidValue,
     Reader,
-    Wrong,
     one_of,
     seconds,
     whole,
@@ -82,7 +82,7 @@ def _unknown(words: Sequence[str], options: Mapping[str, object]) -> Iterator[st
 def _wrong(options: Mapping[str, object]) -> Iterator[str]:
     for name, value in options.items():
         for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Wrong):
+            if isinstance(one, InvalidValue):
                 shown = "" if name in _SECRET else f" {one.text!r}"
                 yield f"{_spelled(name)}{shown}: {one.problem}"
 
@@ -91,7 +91,7 @@ def _contradictions(options: argparse.Namespace) -> Iterator[str]:
     if options.script and options.executor is ExecutorKind.PROCESS:
         yield "--script: outcomes are replayed with --executor scripted; add it, or leave --script out"
     given = os.environ.get(TOKEN_VARIABLE)
-    if not options.token and given and isinstance(wrong := TOKEN(given), Wrong):
+    if not options.token and given and isinstance(wrong := TOKEN(given), InvalidValue):
         yield f"{TOKEN_VARIABLE}: {wrong.problem}"
 
 
@@ -136,14 +136,14 @@ def outcomes(options: argparse.Namespace) -> list[Outcome] | None:
     """The scripted outcomes, or None where runs are real processes.
 
     Raises:
-        InvalidScriptError: the script says something else.
+        InvalidScript: the script says something else.
     """
     if options.executor is ExecutorKind.PROCESS:
         return None
     return read_outcomes(options.script) if options.script else []
 
 
-def _fault(text: str) -> Fault | Wrong:
+def _fault(text: str) -> Fault | InvalidValue:
     """`KIND[,FIELD=VALUE]…`, with the fields of the control endpoint."""
     kind, *fields = text.split(",")
     document: JsonObject = {"kind": kind}
@@ -152,7 +152,7 @@ def _fault(text: str) -> Fault | Wrong:
         document[name] = _scalar(value)
     found = problems(document)
     if found:
-        return Wrong(text=text, problem="; ".join(f"{it.path} {it.message}" for it in found))
+        return InvalidValue(text=text, problem="; ".join(f"{it.path} {it.message}" for it in found))
     return parse(document)
 
 

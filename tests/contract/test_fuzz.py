@@ -12,8 +12,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from northflank_emulator import Emulator, Outcome, Settings
 from northflank_emulator.server import (
-    account_routes, build_routes, job_routes, run_routes)
-from northflank_emulator.server import observability_routes
+    account_routes,
+    build_routes,
+    job_routes,
+    observability_routes,
+    run_routes,
+)
 
 pytestmark = pytest.mark.slow
 

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 
-from northflank_emulator.domain.context import World, accept
-from northflank_emulator.errors import ConflictError, not_found
-from northflank_emulator.fields.schema import Json, Record
+from northflank_emulator.domain.context import DomainContext, accept
+from northflank_emulator.errors import Conflict, not_found
+from northflank_emulator.fields.schema import Json, ObjectRule
 from northflank_emulator.state.ids import slug
 from northflank_emulator.state.models import AccountItem
 from northflank_emulator.state.store import Table
@@ -14,11 +14,11 @@ from northflank_emulator.state.store import Table
 class AccountItems:
     """The tags, or the registry credentials, of the account."""
 
-    world: World
+    context: DomainContext
     what: str
     table: Table[AccountItem]
-    create_rule: Record
-    patch_rule: Record
+    create_rule: ObjectRule
+    patch_rule: ObjectRule
 
     def ensure(self, name: str) -> AccountItem:
         """The item of this name, created if need be."""
@@ -28,13 +28,13 @@ class AccountItems:
         """Create an item.
 
         Raises:
-            ConflictError: there is one of this name.
+            Conflict: there is one of this name.
         """
         accepted = accept(self.create_rule, body)
         name = str(accepted.pop("name"))
         if self.table.get(slug(name)) is not None:
             message = f"There is already a {self.what} {slug(name)!r}"
-            raise ConflictError(message)
+            raise Conflict(message)
         return self._add(name, accepted)
 
     def upsert(self, body: Json) -> AccountItem:
@@ -48,7 +48,7 @@ class AccountItems:
         """An item.
 
         Raises:
-            NotFoundError: there is no such item.
+            NotFound: there is no such item.
         """
         found = self.table.get(key)
         if found is None:
@@ -71,10 +71,10 @@ class AccountItems:
     def _add(self, name: str, spec: dict[str, Json]) -> AccountItem:
         return self.table.put(
             AccountItem(
-                number=self.world.store.next_number(),
+                number=self.context.store.next_number(),
                 id=slug(name),
                 name=name,
                 spec=spec,
-                created_at=self.world.clock.now(),
+                created_at=self.context.clock.now(),
             )
         )

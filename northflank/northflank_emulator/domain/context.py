@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from northflank_emulator.errors import InvalidRequestError, not_found
+from northflank_emulator.errors import InvalidRequest, not_found
 from northflank_emulator.fields.catalog import PLANS
-from northflank_emulator.fields.schema import Json, JsonObject, Problem, Record, check
+from northflank_emulator.fields.schema import Json, JsonObject, ObjectRule, Problem, check
 from northflank_emulator.settings import Settings
 from northflank_emulator.state.clock import Clock
 from northflank_emulator.state.ids import Ids
@@ -14,9 +14,9 @@ from northflank_emulator.state.models import (
     Builder,
     BuilderKind,
     BuildService,
-    Event,
     Job,
     Project,
+    WebhookEvent,
 )
 from northflank_emulator.state.store import Store
 
@@ -24,7 +24,7 @@ _SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
+class DomainContext:
     """The state and the surroundings of one emulator.
 
     `tell` is whom events are told; `later` does something after so many seconds.
@@ -34,14 +34,14 @@ class World:
     clock: Clock
     ids: Ids
     settings: Settings
-    tell: Callable[[Event], None]
-    later: Callable[[float, Callable[[], None]], None]
+    publish: Callable[[WebhookEvent], None]
+    call_later: Callable[[float, Callable[[], None]], None]
 
     def project(self, key: str) -> Project:
         """The project *key*.
 
         Raises:
-            NotFoundError: there is none.
+            NotFound: there is none.
         """
         found = self.store.projects.get(key)
         if found is None:
@@ -52,7 +52,7 @@ class World:
         """The job *key* of a project.
 
         Raises:
-            NotFoundError: there is no such project or job.
+            NotFound: there is no such project or job.
         """
         self.project(project)
         found = self.store.jobs.get((project, key))
@@ -64,7 +64,7 @@ class World:
         """The build service *key* of a project.
 
         Raises:
-            NotFoundError: there is no such project or service.
+            NotFound: there is no such project or service.
         """
         self.project(project)
         found = self.store.services.get((project, key))
@@ -80,11 +80,11 @@ class World:
         return Builder(project=project, kind=kind, id=named)
 
 
-def accept(rule: Record, body: Json) -> JsonObject:
+def accept(rule: ObjectRule, body: Json) -> JsonObject:
     """*body*, when it is what *rule* wants.
 
     Raises:
-        InvalidRequestError: with every problem of every field.
+        InvalidRequest: with every problem of every field.
     """
     problems = list(check(rule, body))
     if problems or not isinstance(body, dict):
@@ -92,7 +92,7 @@ def accept(rule: Record, body: Json) -> JsonObject:
     return body
 
 
-def invalid(problems: list[Problem]) -> InvalidRequestError:
+def invalid(problems: list[Problem]) -> InvalidRequest:
     """The error for a body with *problems*."""
     details: dict[str, list[str]] = {}
     for problem in problems:
@@ -101,32 +101,32 @@ def invalid(problems: list[Problem]) -> InvalidRequestError:
     rest = len(problems) - len(shown)
     if rest:
         shown.append(f"and {rest} more")
-    return InvalidRequestError(f"Invalid request body: {'; '.join(shown)}", details)
+    return InvalidRequest(f"Invalid request body: {'; '.join(shown)}", details)
 
 
-def check_references(world: World, spec: JsonObject) -> None:
+def check_references(context: DomainContext, spec: JsonObject) -> None:
     """Whether what *spec* refers to by id exists: tags, plans, registry credentials.
 
     Raises:
-        InvalidRequestError: something does not.
+        InvalidRequest: something does not.
     """
     problems = [
-        *_unknown_tags(world, spec),
+        *_unknown_tags(context, spec),
         *_unknown_plans(spec),
-        *_unknown_credentials(world, spec),
+        *_unknown_credentials(context, spec),
     ]
     if problems:
         raise invalid(problems)
 
 
-def check_source(world: World, project: str, job: str, deployment: JsonObject) -> None:
+def check_source(context: DomainContext, project: str, job: str, deployment: JsonObject) -> None:
     """Whether there is what *deployment* says is to build the image of *job*.
 
     Raises:
-        InvalidRequestError: there is not.
+        InvalidRequest: there is not.
     """
     named = part(deployment, "internal").get("id", job)
-    known = (world.store.services, world.store.jobs)
+    known = (context.store.services, context.store.jobs)
     if named != job and not any(table.get((project, named)) for table in known):
         message = (
             f"names {named!r}, which is no build service of project {project!r}; "
@@ -135,12 +135,12 @@ def check_source(world: World, project: str, job: str, deployment: JsonObject) -
         raise invalid([Problem(path="deployment.internal.id", message=message)])
 
 
-def _unknown_tags(world: World, spec: JsonObject) -> list[Problem]:
+def _unknown_tags(context: DomainContext, spec: JsonObject) -> list[Problem]:
     tags = spec.get("tags")
     return [
         Problem(path="tags", message=f"names {tag!r}, which is not defined; create the tag first")
         for tag in (tags if isinstance(tags, list) else ())
-        if world.store.tags.get(str(tag)) is None
+        if context.store.tags.get(str(tag)) is None
     ]
 
 
@@ -152,7 +152,7 @@ def _unknown_plans(spec: JsonObject) -> list[Problem]:
     ]
 
 
-def _unknown_credentials(world: World, spec: JsonObject) -> list[Problem]:
+def _unknown_credentials(context: DomainContext, spec: JsonObject) -> list[Problem]:
     named = [
         ("deployment.external.credentials", part(spec, "deployment", "external").get("credentials"))
     ]
@@ -162,5 +162,5 @@ def _unknown_credentials(world: World, spec: JsonObject) -> list[Problem]:
     return [
         Problem(path=path, message=f"names {key!r}, which is no registry credential")
         for path, key in named
-        if isinstance(key, str) and world.store.registries.get(key) is None
+        if isinstance(key, str) and context.store.registries.get(key) is None
     ]

@@ -13,19 +13,19 @@ from northflank_emulator.state.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleHands:
+class ScheduleControl:
     """What starts a job's scheduled run, and what stops a run."""
 
     start: Callable[[Job], Run]
     stop: Callable[[Run], None]
 
 
-class Schedule:
+class CronScheduler:
     """Starts the runs of cron jobs; times are UTC, to the minute."""
 
-    def __init__(self, store: Store, hands: ScheduleHands, now: datetime) -> None:
+    def __init__(self, store: Store, control: ScheduleControl, now: datetime) -> None:
         self._store = store
-        self._hands = hands
+        self._control = control
         self._looked_at = now
 
     def tick(self, now: datetime) -> None:
@@ -47,11 +47,11 @@ class Schedule:
                 return
             case "replace":
                 for run in active:
-                    self._hands.stop(run)
+                    self._control.stop(run)
             case _:
                 pass
         try:
-            self._hands.start(job)
+            self._control.start(job)
         except ApiError:
             # A job without an image or a build cannot run; nobody waits for the answer here.
             return

@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from northflank_emulator.domain.context import World, accept, invalid
-from northflank_emulator.errors import ConflictError
+from northflank_emulator.domain.context import DomainContext, accept, invalid
+from northflank_emulator.errors import Conflict
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.fields.catalog import REGIONS
 from northflank_emulator.fields.schema import Json, JsonObject, Problem
@@ -14,64 +14,64 @@ from northflank_emulator.state.models import Project
 class Projects:
     """The projects of the account; every team sees the same ones."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: DomainContext) -> None:
+        self._context = context
 
     def ensure(self, name: str) -> Project:
         """The project of this name, created if need be."""
-        return self._world.store.projects.get(slug(name)) or self._add({"name": name})
+        return self._context.store.projects.get(slug(name)) or self._add({"name": name})
 
     def create(self, body: Json) -> Project:
         """Create a project.
 
         Raises:
-            ConflictError: there is one of this name.
+            Conflict: there is one of this name.
         """
         accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
         key = slug(str(accepted["name"]))
-        if self._world.store.projects.get(key) is not None:
+        if self._context.store.projects.get(key) is not None:
             message = f"There is already a project with the same derived identifier {key!r}"
-            raise ConflictError(message)
+            raise Conflict(message)
         return self._add(accepted)
 
     def upsert(self, body: Json) -> Project:
         """Create a project, or change the one of this name."""
         accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
-        old = self._world.store.projects.get(slug(str(accepted["name"])))
+        old = self._context.store.projects.get(slug(str(accepted["name"])))
         if old is None:
             return self._add(accepted)
-        return self._world.store.projects.put(replace(old, spec={**old.spec, **_spec(accepted)}))
+        return self._context.store.projects.put(replace(old, spec={**old.spec, **_spec(accepted)}))
 
     def all(self) -> list[Project]:
         """Every project, oldest first."""
-        return list(self._world.store.projects)
+        return list(self._context.store.projects)
 
     def delete(self, key: str) -> None:
         """Delete a project.
 
         Raises:
-            ConflictError: it still has jobs, build services or secret groups.
+            Conflict: it still has jobs, build services or secret groups.
         """
-        project = self._world.project(key)
-        store = self._world.store
+        project = self._context.project(key)
+        store = self._context.store
         if store.jobs.of(key) or store.services.of(key) or store.secrets.of(key):
             message = (
                 f"Project {key!r} still has jobs, build services or secret groups; "
                 "delete these first"
             )
-            raise ConflictError(message)
+            raise Conflict(message)
         store.projects.remove(project)
 
     def _add(self, body: JsonObject) -> Project:
         name = str(body["name"])
-        return self._world.store.projects.put(
+        return self._context.store.projects.put(
             Project(
-                number=self._world.store.next_number(),
-                uid=self._world.ids.hexadecimal(24),
+                number=self._context.store.next_number(),
+                uid=self._context.ids.hexadecimal(24),
                 id=slug(name),
                 name=name,
                 spec=_spec(body),
-                created_at=self._world.clock.now(),
+                created_at=self._context.clock.now(),
             )
         )
 
@@ -80,7 +80,7 @@ def _checked(body: JsonObject) -> JsonObject:
     """*body*, when its region is one.
 
     Raises:
-        InvalidRequestError: it is not.
+        InvalidRequest: it is not.
     """
     region = body.get("region")
     if region is not None and region not in REGIONS:

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from northflank_emulator.domain.context import World, accept, check_references, invalid
-from northflank_emulator.errors import ConflictError
+from northflank_emulator.domain.context import DomainContext, accept, check_references, invalid
+from northflank_emulator.errors import Conflict
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.fields.schema import Json, JsonObject, Problem
 from northflank_emulator.state.ids import slug
@@ -15,41 +15,39 @@ from northflank_emulator.state.models import Builder, BuilderKind, BuildService
 class BuildServices:
     """The build services of all projects. `forget_builds` removes those of a service that is deleted."""
 
-    def __init__(self, world: World, forget_builds: Callable[[Builder], None]) -> None:
-        self._world = world
+    def __init__(self, context: DomainContext, forget_builds: Callable[[Builder], None]) -> None:
+        self._context = context
         self._forget_builds = forget_builds
 
     def ensure(self, project: str, name: str) -> BuildService:
         """The service of this name, created if need be."""
-        found = self._world.store.services.get((project, slug(name)))
+        found = self._context.store.services.get((project, slug(name)))
         return found or self._add(project, {"name": name, **_EXAMPLE})
 
     def create(self, project: str, body: Json) -> BuildService:
         """Create a build service.
 
         Raises:
-            ConflictError: the project has a service of this name already.
+            Conflict: the project has a service of this name already.
         """
-        self._world.project(project)
+        self._context.project(project)
         accepted = accept(resource_fields.CREATE_BUILD_SERVICE, body)
         key = slug(str(accepted["name"]))
-        if self._world.store.services.get((project, key)) is not None:
+        if self._context.store.services.get((project, key)) is not None:
             message = f"There is already a service with the same derived identifier {key!r}"
-            raise ConflictError(
-                message, {"name": [f"derives the identifier {key!r}, which is taken"]}
-            )
+            raise Conflict(message, {"name": [f"derives the identifier {key!r}, which is taken"]})
         return self._add(project, accepted)
 
     def upsert(self, project: str, body: Json) -> BuildService:
         """Create a build service, or give the one of this name a new specification as a whole."""
-        self._world.project(project)
+        self._context.project(project)
         accepted = accept(resource_fields.CREATE_BUILD_SERVICE, body)
-        old = self._world.store.services.get((project, slug(str(accepted["name"]))))
+        old = self._context.store.services.get((project, slug(str(accepted["name"]))))
         return self._change(old, _spec(accepted)) if old else self._add(project, accepted)
 
     def patch(self, project: str, key: str, body: Json) -> BuildService:
         """Change what *body* names; `billing` and `vcsData` are merged."""
-        service = self._world.service(project, key)
+        service = self._context.service(project, key)
         patch = accept(resource_fields.PATCH_BUILD_SERVICE, body)
         spec: JsonObject = {**service.spec, **patch}
         for name in ("billing", "vcsData"):
@@ -59,22 +57,22 @@ class BuildServices:
 
     def all(self, project: str) -> list[BuildService]:
         """The build services of a project, oldest first."""
-        self._world.project(project)
-        return self._world.store.services.of(project)
+        self._context.project(project)
+        return self._context.store.services.of(project)
 
     def delete(self, project: str, key: str) -> None:
         """Delete a build service with its builds; jobs that deploy it keep naming it."""
-        service = self._world.service(project, key)
-        self._world.store.services.remove(service)
+        service = self._context.service(project, key)
+        self._context.store.services.remove(service)
         self._forget_builds(Builder(project=project, kind=BuilderKind.SERVICE, id=key))
 
     def _add(self, project: str, body: JsonObject) -> BuildService:
-        now = self._world.clock.now()
+        now = self._context.clock.now()
         name = str(body["name"])
-        return self._world.store.services.put(
+        return self._context.store.services.put(
             BuildService(
-                number=self._world.store.next_number(),
-                uid=self._world.ids.hexadecimal(24),
+                number=self._context.store.next_number(),
+                uid=self._context.ids.hexadecimal(24),
                 id=slug(name),
                 project=project,
                 name=name,
@@ -85,12 +83,12 @@ class BuildServices:
         )
 
     def _change(self, service: BuildService, spec: JsonObject) -> BuildService:
-        changed = replace(service, spec=self._checked(spec), updated_at=self._world.clock.now())
-        return self._world.store.services.put(changed)
+        changed = replace(service, spec=self._checked(spec), updated_at=self._context.clock.now())
+        return self._context.store.services.put(changed)
 
     def _checked(self, spec: JsonObject) -> JsonObject:
         """*spec*, when also the rules hold that look at more than one field."""
-        check_references(self._world, spec)
+        check_references(self._context, spec)
         if spec.get("buildSource") != "bundle" and "vcsData" not in spec:
             raise invalid([Problem(path="vcsData", message="is required to build from git")])
         return spec

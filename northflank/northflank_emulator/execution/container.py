@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from northflank_emulator.state.log_store import Written
+from northflank_emulator.state.log_store import WrittenLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,12 +45,12 @@ class Usage:
     cpu_seconds: float
 
 
-class ImagePullError(Exception):
+class ImagePullFailed(Exception):
     """The image cannot be had; the container waits for it for ever, as on a cluster."""
 
 
 # Receives lines as they come, in order.
-Sink = Callable[[Sequence[Written]], None]
+Sink = Callable[[Sequence[WrittenLine]], None]
 
 
 class Container(Protocol):
@@ -76,7 +76,7 @@ class Executor(Protocol):
         """Start a container.
 
         Raises:
-            ImagePullError: the image is not known.
+            ImagePullFailed: the image is not known.
         """
         ...
 

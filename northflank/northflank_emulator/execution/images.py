@@ -20,7 +20,7 @@ from typing import cast
 
 import tomli
 
-from northflank_emulator.execution.container import ImagePullError
+from northflank_emulator.execution.container import ImagePullFailed
 
 # What every image has; the programs of the image come first.
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -28,7 +28,7 @@ _FIELDS = frozenset({"pattern", "bin", "entrypoint", "command", "env"})
 _STOCK = "prefect"
 
 
-class InvalidImagesFileError(Exception):
+class InvalidImagesFile(Exception):
     """The images file does not say what it should."""
 
     def __init__(self, path: Path, problem: str) -> None:
@@ -71,7 +71,7 @@ class Images:
         """The image at *path*.
 
         Raises:
-            ImagePullError: no pattern of the images file matches.
+            ImagePullFailed: no pattern of the images file matches.
         """
         for pattern, image in self._known:
             if fnmatchcase(path, pattern):
@@ -80,7 +80,7 @@ class Images:
             f"{path}: no pattern of the images file matches this image, so it cannot be pulled. "
             "Add one, or start the emulator without an images file."
         )
-        raise ImagePullError(message)
+        raise ImagePullFailed(message)
 
 
 def this_interpreter(environment: Mapping[str, str]) -> Images:
@@ -92,11 +92,11 @@ def read(path: Path, environment: Mapping[str, str]) -> Images:
     """The images of a file; *environment* goes into each of them.
 
     Raises:
-        InvalidImagesFileError: the file is missing or says something else.
+        InvalidImagesFile: the file is missing or says something else.
     """
     entries = _document(path).get("image")
     if not isinstance(entries, list) or not entries:
-        raise InvalidImagesFileError(path, "it has no list `image`")
+        raise InvalidImagesFile(path, "it has no list `image`")
     return Images(tuple(_image(path, entry, environment) for entry in entries))
 
 
@@ -105,21 +105,21 @@ def _document(path: Path) -> dict[str, object]:
         text = path.read_text(encoding="utf-8")
         loaded = json.loads(text) if path.suffix == ".json" else tomli.loads(text)
     except (OSError, ValueError) as error:
-        raise InvalidImagesFileError(path, f"it cannot be read ({error})") from error
+        raise InvalidImagesFile(path, f"it cannot be read ({error})") from error
     if not isinstance(loaded, dict):
-        raise InvalidImagesFileError(path, "it is not an object")
+        raise InvalidImagesFile(path, "it is not an object")
     return loaded
 
 
 def _image(path: Path, entry: object, environment: Mapping[str, str]) -> tuple[str, Image]:
     if not isinstance(entry, dict) or not {"pattern", "bin"} <= entry.keys():
-        raise InvalidImagesFileError(path, f"`pattern` or `bin` is missing in {entry!r}")
+        raise InvalidImagesFile(path, f"`pattern` or `bin` is missing in {entry!r}")
     unknown = sorted(entry.keys() - _FIELDS)
     if unknown:
-        raise InvalidImagesFileError(path, f"unknown field {', '.join(unknown)}")
+        raise InvalidImagesFile(path, f"unknown field {', '.join(unknown)}")
     directory = (path.parent / str(entry["bin"])).absolute()
     if not directory.is_dir():
-        raise InvalidImagesFileError(path, f"bin = {directory} is not a directory")
+        raise InvalidImagesFile(path, f"bin = {directory} is not a directory")
     entrypoint = entry.get("entrypoint", _STOCK)
     image = Image(
         bin=directory,
@@ -134,10 +134,10 @@ def _image(path: Path, entry: object, environment: Mapping[str, str]) -> tuple[s
 def _words(path: Path, name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return tuple(cast("list[str]", value))
-    raise InvalidImagesFileError(path, f"{name} must be a list of words, not {value!r}")
+    raise InvalidImagesFile(path, f"{name} must be a list of words, not {value!r}")
 
 
 def _variables(path: Path, value: object) -> dict[str, str]:
     if isinstance(value, dict):
         return {str(name): str(content) for name, content in value.items()}
-    raise InvalidImagesFileError(path, f"env must be a table of variables, not {value!r}")
+    raise InvalidImagesFile(path, f"env must be a table of variables, not {value!r}")

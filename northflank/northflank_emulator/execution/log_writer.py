@@ -1,30 +1,30 @@
-"""How the lines of running containers get into the log book, and who is woken by them."""
+"""How the lines of running containers get into the log store, and who is woken by them."""
 
 import asyncio
 from collections.abc import Sequence
 
 from northflank_emulator.execution.container import Sink
-from northflank_emulator.state.log_store import LogBook, Origin, Written
+from northflank_emulator.state.log_store import LineSource, LogStore, WrittenLine
 
 # When a run's log is full, so much of its beginning makes room for what follows.
 _PRUNED = 0.25
 
 
-class LogKeeper:
+class LogWriter:
     """Writes lines down, keeps each run's log within its limit, and wakes those who follow."""
 
-    def __init__(self, book: LogBook, characters_per_run: int) -> None:
-        self._book = book
+    def __init__(self, store: LogStore, characters_per_run: int) -> None:
+        self._store = store
         self._limit = characters_per_run
         self._sizes: dict[str, int] = {}
         self._news = asyncio.Event()
 
-    def sink(self, origin: Origin) -> Sink:
+    def sink(self, source: LineSource) -> Sink:
         """Where the lines of one container go."""
 
-        def keep(lines: Sequence[Written]) -> None:
-            self._book.append(origin, lines)
-            self._prune(origin.run, sum(len(line.text) + 1 for line in lines))
+        def keep(lines: Sequence[WrittenLine]) -> None:
+            self._store.append(source, lines)
+            self._prune(source.run, sum(len(line.text) + 1 for line in lines))
             self._news.set()
             self._news = asyncio.Event()
 
@@ -44,6 +44,6 @@ class LogKeeper:
     def _prune(self, run: str, added: int) -> None:
         size = self._sizes.get(run, 0) + added
         while size > self._limit:
-            self._book.forget_oldest(run, _PRUNED)
-            size = self._book.size(run)
+            self._store.forget_oldest(run, _PRUNED)
+            size = self._store.size(run)
         self._sizes[run] = size

@@ -22,7 +22,7 @@ class Sample:
     cpu_seconds: float
 
 
-class MetricBook:
+class MetricStore:
     """The latest samples of the latest containers; in memory only."""
 
     def __init__(self) -> None:

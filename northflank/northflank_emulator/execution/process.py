@@ -13,7 +13,7 @@ from typing import Final
 
 from northflank_emulator.execution import images
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
-from northflank_emulator.execution.line_splitter import LineCutter
+from northflank_emulator.execution.line_splitter import LineSplitter
 from northflank_emulator.execution.meter import Meter
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.clock import Clock
@@ -46,7 +46,7 @@ class ProcessExecutor:
         """Start the container's first process.
 
         Raises:
-            ImagePullError: the image is not known.
+            ImagePullFailed: the image is not known.
         """
         image = self._images.pull(spec.image)
         directory = self._root / spec.name
@@ -65,8 +65,8 @@ class ProcessExecutor:
             process=process,
             lifeline=lifeline,
             pumps=[
-                _pump(process.stdout, LineCutter(Stream.STDOUT, self._clock), sink),
-                _pump(process.stderr, LineCutter(Stream.STDERR, self._clock), sink),
+                _pump(process.stdout, LineSplitter(Stream.STDOUT, self._clock), sink),
+                _pump(process.stderr, LineSplitter(Stream.STDERR, self._clock), sink),
             ],
             directory=directory,
             memory_bytes=spec.memory_mb * 1024 * 1024 if spec.memory_mb else None,
@@ -130,11 +130,11 @@ class ProcessContainer:
 
     def terminate(self) -> None:
         """SIGTERM to the process group of the command."""
-        self._tell(b"TERM\n")
+        self._publish(b"TERM\n")
 
     def kill(self) -> None:
         """SIGKILL to everything in the container."""
-        self._tell(b"KILL\n")
+        self._publish(b"KILL\n")
 
     def check_memory(self, used_bytes: int, meter: Meter) -> None:
         """Kill the container if it uses more than its plan gives it."""
@@ -145,7 +145,7 @@ class ProcessContainer:
             self._out_of_memory = True
             self.kill()
 
-    def _tell(self, order: bytes) -> None:
+    def _publish(self, order: bytes) -> None:
         if not self._lifeline.is_closing():
             self._lifeline.write(order)
 
@@ -198,13 +198,13 @@ def _write_files(root: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _pump(
-    reader: asyncio.StreamReader | None, cutter: LineCutter, sink: Sink
+    reader: asyncio.StreamReader | None, splitter: LineSplitter, sink: Sink
 ) -> "asyncio.Task[None]":
     async def pump() -> None:
         while reader is not None and (some := await reader.read(_READ_SIZE)):
-            if lines := cutter.feed(some):
+            if lines := splitter.feed(some):
                 sink(lines)
-        if lines := cutter.finish():
+        if lines := splitter.finish():
             sink(lines)
 
     return asyncio.create_task(pump())

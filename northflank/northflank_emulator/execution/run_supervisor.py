@@ -11,10 +11,10 @@ from northflank_emulator.execution.container import (
     ContainerSpec,
     Executor,
     Exit,
-    ImagePullError,
+    ImagePullFailed,
     Usage,
 )
-from northflank_emulator.execution.log_writer import LogKeeper
+from northflank_emulator.execution.log_writer import LogWriter
 from northflank_emulator.faults import Fault, FaultKind, Faults
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.settings import Pace
@@ -22,8 +22,8 @@ from northflank_emulator.state import run_state
 from northflank_emulator.state.clock import Clock
 from northflank_emulator.state.ids import Ids
 from northflank_emulator.state.job_spec import backoff_limit, deadline_seconds, grace_seconds
-from northflank_emulator.state.log_store import Origin, Written
-from northflank_emulator.state.models import ContainerStatus, Ending, Event, Run, Stream
+from northflank_emulator.state.log_store import LineSource, WrittenLine
+from northflank_emulator.state.models import ContainerStatus, Ending, Run, Stream, WebhookEvent
 from northflank_emulator.state.store import Store
 
 _log = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _LONGEST_RETRY_SECONDS = 360.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class SupervisorDependencies:
     """What a supervisor works with."""
 
     store: Store
@@ -40,45 +40,45 @@ class Surroundings:
     ids: Ids
     faults: Faults
     pace: Pace
-    logs: LogKeeper
-    tell: Callable[[Event], None]
+    logs: LogWriter
+    publish: Callable[[WebhookEvent], None]
 
 
 # Makes the container of a run's next attempt: name in, what to start out.
 Prepare = Callable[[Run, str], ContainerSpec]
 
 
-class Supervisor:
+class RunSupervisor:
     """Drives every run that is not over. One per emulator, on its event loop."""
 
-    def __init__(self, around: Surroundings, executor: Executor, prepare: Prepare) -> None:
-        self._around = around
+    def __init__(self, deps: SupervisorDependencies, executor: Executor, prepare: Prepare) -> None:
+        self._deps = deps
         self._executor = executor
         self._prepare = prepare
-        self._driven: dict[str, _Drive] = {}
+        self._active: dict[str, _SupervisedRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, run: Run) -> None:
         """Start *run*, which the store has already."""
-        drive = _Drive(self._around, self._executor, self._prepare, run)
-        self._driven[run.id] = drive
-        task = asyncio.create_task(drive.to_the_end(), name=f"run {run.name}")
+        active = _SupervisedRun(self._deps, self._executor, self._prepare, run)
+        self._active[run.id] = active
+        task = asyncio.create_task(active.run_to_completion(), name=f"run {run.name}")
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(run, done))
 
     def stop(self, run_id: str, ending: Ending) -> None:
         """Ask a run to end as *ending*; a run that is over does not mind."""
-        drive = self._driven.get(run_id)
-        if drive is not None:
-            drive.stop(ending)
+        active = self._active.get(run_id)
+        if active is not None:
+            active.stop(ending)
 
     def _ended(self, run: Run, task: "asyncio.Task[None]") -> None:
         """Let go of a run; one that a bug of ours ended must not look as if it went on for ever."""
         self._tasks.discard(task)
-        drive = self._driven.pop(run.id)
+        active = self._active.pop(run.id)
         if not task.cancelled() and task.exception() is not None:
             _log.error("run %s broke off", run.name, exc_info=task.exception())
-            drive.lose()
+            active.lose()
 
     def usage(self) -> Mapping[str, Usage]:
         """What each running container uses, by its name."""
@@ -90,18 +90,18 @@ class Supervisor:
 
     async def shut_down(self) -> None:
         """End every run as lost, and wait until their containers are gone."""
-        for drive in list(self._driven.values()):
-            drive.stop(Ending.LOST)
+        for active in list(self._active.values()):
+            active.stop(Ending.LOST)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-class _Drive:
+class _SupervisedRun:
     """One run on its way."""
 
     def __init__(
-        self, around: Surroundings, executor: Executor, prepare: Prepare, run: Run
+        self, deps: SupervisorDependencies, executor: Executor, prepare: Prepare, run: Run
     ) -> None:
-        self._around = around
+        self._deps = deps
         self._executor = executor
         self._prepare = prepare
         self._run = run
@@ -114,11 +114,11 @@ class _Drive:
 
     def lose(self) -> None:
         """Report the run as lost, whatever it was doing."""
-        self._save(run_state.lost(self._run, self._around.clock.now()))
+        self._save(run_state.lost(self._run, self._deps.clock.now()))
 
-    async def to_the_end(self) -> None:
+    async def run_to_completion(self) -> None:
         """Go through the attempts until one succeeds, none is left, or the run is stopped."""
-        self._tell("job-run:start")
+        self._publish("job-run:start")
         deadline = deadline_seconds(self._run.spec)
         timer = deadline and asyncio.get_running_loop().call_later(
             deadline, self.stop, Ending.DEADLINE
@@ -128,15 +128,15 @@ class _Drive:
         finally:
             if timer:
                 timer.cancel()
-        self._save(run_state.concluded(self._run, ending, self._around.clock.now()))
-        self._around.logs.forget(self._run.id)
-        self._tell(_EVENTS[ending])
+        self._save(run_state.concluded(self._run, ending, self._deps.clock.now()))
+        self._deps.logs.forget(self._run.id)
+        self._publish(_EVENTS[ending])
 
     async def _attempts(self) -> Ending:
         for attempt in range(backoff_limit(self._run.spec) + 1):
             if attempt:
                 pause = min(
-                    self._around.pace.retry * 2 ** min(attempt - 1, 10), _LONGEST_RETRY_SECONDS
+                    self._deps.pace.retry * 2 ** min(attempt - 1, 10), _LONGEST_RETRY_SECONDS
                 )
                 await self._pause(pause)
             if self._stopped.done():
@@ -150,9 +150,9 @@ class _Drive:
 
     async def _attempt(self) -> Exit | None:
         """One container from its staging to its end; None if it never ran."""
-        name = f"{self._run.name}-{self._around.ids.suffix()}"
-        self._save(run_state.staged(self._run, name, self._around.clock.now()))
-        fault = self._around.faults.of_container(self._run.job)
+        name = f"{self._run.name}-{self._deps.ids.suffix()}"
+        self._save(run_state.staged(self._run, name, self._deps.clock.now()))
+        fault = self._deps.faults.of_container(self._run.job)
         container = await self._start(name, fault)
         if container is None:
             self._end(None, "NeverStarted")
@@ -167,26 +167,28 @@ class _Drive:
         if fault and fault.kind in {FaultKind.NEVER_SCHEDULED, FaultKind.IMAGE_PULL}:
             await self._stopped_at_last()
             return None
-        await self._pause(self._around.pace.image_pull)
+        await self._pause(self._deps.pace.image_pull)
         if self._stopped.done():
             return None
         self._move(ContainerStatus.STARTING)
         spec = self._prepare(self._run, name)
-        sink = self._around.logs.sink(
-            Origin(project=self._run.project, job=self._run.job, run=self._run.id, container=name)
+        sink = self._deps.logs.sink(
+            LineSource(
+                project=self._run.project, job=self._run.job, run=self._run.id, container=name
+            )
         )
         try:
             return await self._executor.start(spec, sink)
-        except ImagePullError as error:
+        except ImagePullFailed as error:
             _log.warning("run %s waits: %s", self._run.name, error)
-            now = self._around.clock.now()
+            now = self._deps.clock.now()
             self._save(run_state.waiting(self._run, "no such image", now))
             await self._stopped_at_last()
             return None
         except OSError as error:
             # This machine's limits (processes, files, disk): the run fails, and its log says why.
             text = f"the container could not be started: {error}"
-            sink([Written(at=self._around.clock.now(), stream=Stream.STDERR, text=text)])
+            sink([WrittenLine(at=self._deps.clock.now(), stream=Stream.STDERR, text=text)])
             return None
 
     async def _watch(self, container: Container, fault: Fault | None) -> Exit:
@@ -203,10 +205,10 @@ class _Drive:
         struck.cancel()
         await asyncio.wait({struck})
         if not struck.cancelled() and (reason := struck.result()):
-            self._tell(reason)
+            self._publish(reason)
             return Exit(code=exit_.code or _KILLED, reason=reason)
         if exit_.reason == "OOMKilled":
-            self._tell("infrastructure:job:container-crash")
+            self._publish("infrastructure:job:container-crash")
         return exit_
 
     async def _strike(self, container: Container, fault: Fault | None) -> str:
@@ -224,7 +226,7 @@ class _Drive:
     def _grace_seconds(self) -> float:
         grace = float(grace_seconds(self._run.spec))
         if self._stopped.done() and self._stopped.result() is Ending.LOST:
-            return min(grace, self._around.pace.shutdown_grace)
+            return min(grace, self._deps.pace.shutdown_grace)
         return grace
 
     async def _pause(self, seconds: float) -> None:
@@ -236,26 +238,26 @@ class _Drive:
         await asyncio.wait({self._stopped})
 
     def _move(self, status: ContainerStatus) -> None:
-        self._save(run_state.moved(self._run, status, self._around.clock.now()))
+        self._save(run_state.moved(self._run, status, self._deps.clock.now()))
 
     def _end(self, code: int | None, reason: str) -> None:
-        self._save(run_state.ended(self._run, code, reason, self._around.clock.now()))
+        self._save(run_state.ended(self._run, code, reason, self._deps.clock.now()))
 
     def _save(self, run: Run) -> None:
         """Keep *run*, unless it was deleted with its job: then its last lines go too."""
         self._run = run
-        store = self._around.store
+        store = self._deps.store
         if store.runs.get((run.project, run.job, run.id)) is not None:
             store.runs.put(run)
         else:
             store.logs.forget(run.id)
 
-    def _tell(self, name: str) -> None:
+    def _publish(self, name: str) -> None:
         data: JsonObject = {
             "job": {"id": self._run.job},
             "run": {"id": self._run.id, "runName": self._run.name},
         }
-        self._around.tell(Event(name=name, project=self._run.project, data=data))
+        self._deps.publish(WebhookEvent(name=name, project=self._run.project, data=data))
 
 
 _EVENTS = {

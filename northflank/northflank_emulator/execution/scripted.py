@@ -10,9 +10,9 @@ from typing import Any
 import tomli
 
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
-from northflank_emulator.fields.schema import Flag, Integer, ListOf, Number, Record, Text, check
+from northflank_emulator.fields.schema import Flag, Integer, ListOf, Number, ObjectRule, Text, check
 from northflank_emulator.state.clock import Clock
-from northflank_emulator.state.log_store import Written
+from northflank_emulator.state.log_store import WrittenLine
 from northflank_emulator.state.models import Stream
 
 _TERMINATED = 143
@@ -38,7 +38,7 @@ class Outcome:
     stubborn: bool = False
 
 
-_FIELDS = Record(
+_FIELDS = ObjectRule(
     fields={
         "job": Text(minimum=1),
         "exit_codes": ListOf(item=Integer(minimum=0, maximum=255)),
@@ -49,7 +49,7 @@ _FIELDS = Record(
 )
 
 
-class InvalidScriptError(Exception):
+class InvalidScript(Exception):
     """The script does not say what it should."""
 
     def __init__(self, path: Path, problem: str) -> None:
@@ -60,15 +60,15 @@ def read_outcomes(path: Path) -> list[Outcome]:
     """The outcomes of a TOML file: a list of tables `[[outcome]]`.
 
     Raises:
-        InvalidScriptError: the file is missing or says something else.
+        InvalidScript: the file is missing or says something else.
     """
     try:
         entries = tomli.loads(path.read_text(encoding="utf-8")).get("outcome", [])
     except (OSError, ValueError) as error:
-        raise InvalidScriptError(path, f"it cannot be read ({error})") from error
+        raise InvalidScript(path, f"it cannot be read ({error})") from error
     problems = list(check(ListOf(item=_FIELDS), entries))
     if problems:
-        raise InvalidScriptError(path, f"{problems[0].path} {problems[0].message}")
+        raise InvalidScript(path, f"{problems[0].path} {problems[0].message}")
     return [_outcome(entry) for entry in entries]
 
 
@@ -100,7 +100,7 @@ class ScriptedExecutor:
         outcome = next(it for it in self._outcomes if fnmatchcase(spec.job, it.job))
         number = min(self._count.next(spec.job), len(outcome.exit_codes) - 1)
         now = self._clock.now()
-        sink([Written(at=now, stream=Stream.STDOUT, text=line) for line in outcome.lines])
+        sink([WrittenLine(at=now, stream=Stream.STDOUT, text=line) for line in outcome.lines])
         return ScriptedContainer(outcome, outcome.exit_codes[number])
 
     def usage(self) -> Mapping[str, Usage]:

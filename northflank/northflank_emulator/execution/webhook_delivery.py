@@ -9,7 +9,7 @@ import httpx
 
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.ids import Ids
-from northflank_emulator.state.models import Event, Project, Webhook
+from northflank_emulator.state.models import Project, Webhook, WebhookEvent
 from northflank_emulator.state.store import Store
 
 _log = logging.getLogger(__name__)
@@ -18,7 +18,7 @@ _TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryReport:
+class DeliveryCallbacks:
     """Whom the outbox tells how a delivery went, by the webhook's id."""
 
     delivered: Callable[[str], None]
@@ -30,16 +30,16 @@ class Outbox:
     """Where events wait for their delivery. Needs the running event loop."""
 
     def __init__(
-        self, store: Store, ids: Ids, retry_seconds: float, report: DeliveryReport
+        self, store: Store, ids: Ids, retry_seconds: float, report: DeliveryCallbacks
     ) -> None:
         self._store = store
         self._ids = ids
         self._retry_seconds = retry_seconds
         self._report = report
-        self._queues: dict[str, asyncio.Queue[Event]] = {}
+        self._queues: dict[str, asyncio.Queue[WebhookEvent]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def post(self, webhook: Webhook, event: Event) -> None:
+    def post(self, webhook: Webhook, event: WebhookEvent) -> None:
         """Deliver *event* to *webhook* when what it was sent before is through."""
         queue = self._queues.get(webhook.id)
         if queue is None:
@@ -55,7 +55,7 @@ class Outbox:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _work(self, key: str, queue: "asyncio.Queue[Event]") -> None:
+    async def _work(self, key: str, queue: "asyncio.Queue[WebhookEvent]") -> None:
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
             while True:
                 event = await queue.get()
@@ -63,14 +63,16 @@ class Outbox:
                 if webhook is not None and not webhook.disabled:
                     await self._deliver(client, webhook, event)
 
-    async def _deliver(self, client: httpx.AsyncClient, webhook: Webhook, event: Event) -> None:
+    async def _deliver(
+        self, client: httpx.AsyncClient, webhook: Webhook, event: WebhookEvent
+    ) -> None:
         """Try a few times; a webhook that takes none of them is disabled."""
         headers = {
             "X-Northflank-Notification-Integration-Id": webhook.id,
             "X-Northflank-Notification-Integration-Name": webhook.name,
             "X-Northflank-Notification-Integration-Token": str(webhook.spec.get("secret", "")),
-            "X-Northflank-Notification-Event-Id": self._ids.hexadecimal(24),
-            "X-Northflank-Notification-Event-Type": event.name,
+            "X-Northflank-Notification-WebhookEvent-Id": self._ids.hexadecimal(24),
+            "X-Northflank-Notification-WebhookEvent-Type": event.name,
         }
         for attempt in range(_TRIES):
             if attempt:
@@ -82,7 +84,7 @@ class Outbox:
         self._report.disable(webhook.id)
         _log.warning("webhook %s: %s tries failed; it is disabled now", webhook.name, _TRIES)
 
-    def _payload(self, event: Event) -> JsonObject:
+    def _payload(self, event: WebhookEvent) -> JsonObject:
         project: Project | None = self._store.projects.get(event.project)
         name = project.name if project else event.project
         return {

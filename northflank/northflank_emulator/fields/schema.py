@@ -185,7 +185,7 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class ObjectRule:
     """An object with known fields only.
 
     `together` names fields of which at most one may be given; `needs` are fields another field's
@@ -224,9 +224,9 @@ class Record:
                         yield _problem(_join(path, name), message)
 
 
-def partial(record: Record) -> Record:
+def partial(record: ObjectRule) -> ObjectRule:
     """The same fields, none of them required: what a partial update takes."""
-    return Record(fields=record.fields, together=record.together, needs=record.needs)
+    return ObjectRule(fields=record.fields, together=record.together, needs=record.needs)
 
 
 def _problem(path: str, message: str) -> Problem:

@@ -27,7 +27,7 @@ def _shown(call: Call, project: Project) -> JsonObject:
 
 
 def _get_project(call: Call) -> JsonObject:
-    return _shown(call, call.api.world.project(call.params["project"]))
+    return _shown(call, call.api.domain.project(call.params["project"]))
 
 
 def _create_project(call: Call) -> JsonObject:

@@ -22,7 +22,7 @@ def password(request: HTTPConnection) -> str:
     return user_and_password.partition(":")[2] if scheme.lower() == "basic" else ""
 
 
-def is_near(request: HTTPConnection) -> bool:
+def is_local_request(request: HTTPConnection) -> bool:
     """Whether somebody at this machine asks for this machine.
 
     A page of somebody else can have its own name resolve to 127.0.0.1 and read the answers (DNS rebinding); what it

@@ -43,7 +43,7 @@ def _list(call: Call) -> JsonObject:
 
 
 def _get(call: Call) -> JsonObject:
-    service = call.api.world.service(*_names(call))
+    service = call.api.domain.service(*_names(call))
     return data(responses.service_read(service, call.api.store.builds.of(_builder_of(service))))
 
 

@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from northflank_emulator.api import Api
 from northflank_emulator.faults import Fault, FaultKind
-from northflank_emulator.server.authentication import is_near, password
+from northflank_emulator.server.authentication import is_local_request, password
 from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.log_store import LineFilter
 from northflank_emulator.state.models import (
@@ -98,9 +98,9 @@ class ProjectRow:
     services: tuple[ServiceRow, ...]
 
 
-def page_routes(api: Api) -> list[Route]:
+def dashboard_routes(api: Api) -> list[Route]:
     """The overview, one page per run, and the style sheet."""
-    page = _Page(api)
+    page = _Dashboard(api)
     return [
         Route("/", _near_or_known(api, page.overview)),
         Route("/runs/{project}/{job}/{run}", _near_or_known(api, page.run)),
@@ -112,7 +112,7 @@ def _near_or_known(api: Api, show: _Show) -> _Show:
     """Let this machine look at *show*; others need a token, as the password their browser asks for."""
 
     async def guarded(request: Request) -> Response:
-        if is_near(request) or password(request) in api.settings.tokens:
+        if is_local_request(request) or password(request) in api.settings.tokens:
             return await show(request)
         return Response(
             "The password is one of the emulator's API tokens. "
@@ -124,7 +124,7 @@ def _near_or_known(api: Api, show: _Show) -> _Show:
     return guarded
 
 
-class _Page:
+class _Dashboard:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._templates = Environment(

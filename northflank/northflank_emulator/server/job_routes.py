@@ -69,7 +69,7 @@ def _list(call: Call) -> JsonObject:
 
 
 def _get(call: Call) -> JsonObject:
-    return data(responses.job_read(call.api.world.job(*_names(call))))
+    return data(responses.job_read(call.api.domain.job(*_names(call))))
 
 
 def _delete(call: Call) -> JsonObject:
@@ -108,8 +108,8 @@ def _build_source(call: Call) -> JsonObject:
 
 
 def _deployment(call: Call) -> JsonObject:
-    job = call.api.world.job(*_names(call))
-    builder = call.api.world.builder(job.project, job.id, part(job.spec, "deployment"))
+    job = call.api.domain.job(*_names(call))
+    builder = call.api.domain.builder(job.project, job.id, part(job.spec, "deployment"))
     builds = call.api.store.builds.of(builder)
     return data(responses.deployment(job, builder, builds[-1] if builds else None))
 
@@ -128,7 +128,7 @@ def _inherited(call: Call, job: Job, kinds: frozenset[str]) -> dict[str, str]:
 
 def _variables(call: Call, field: str, files: str, kinds: frozenset[str]) -> JsonObject:
     """Read a job's variables; `show` leaves out the job's own or the groups' part."""
-    job = call.api.world.job(*_names(call))
+    job = call.api.domain.job(*_names(call))
     show = one_of(call, "show", ("this", "inherited", "all"), "this")
     groups = _inherited(call, job, kinds) if show != "this" else {}
     own = variables(job.spec, field) if show != "inherited" else {}
@@ -146,7 +146,7 @@ def _build_arguments(call: Call) -> JsonObject:
 
 def _details(call: Call, field: str, files: str, kinds: frozenset[str]) -> JsonObject:
     """Read a job's variables with where each comes from."""
-    job = call.api.world.job(*_names(call))
+    job = call.api.domain.job(*_names(call))
     shown: JsonObject = {
         name: {"value": value, "inheritedFrom": [], "inherited": True}
         for name, value in _inherited(call, job, kinds).items()
@@ -175,7 +175,7 @@ def _update_environment(call: Call) -> JsonObject:
 
 
 def _health_checks(call: Call) -> JsonObject:
-    spec = call.api.world.job(*_names(call)).spec
+    spec = call.api.domain.job(*_names(call)).spec
     return data({"healthChecks": spec.get("healthChecks", [])})
 
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.errors import InvalidRequest
 from northflank_emulator.server.routing import Call, one_of
 from northflank_emulator.state.clock import parse
 from northflank_emulator.state.log_store import LineFilter
@@ -34,7 +34,7 @@ def of_range(call: Call, now: datetime) -> LogQuery:
     """The query of `GET …/logs?queryType=range`.
 
     Raises:
-        InvalidRequestError: a parameter, or their combination, is wrong.
+        InvalidRequest: a parameter, or their combination, is wrong.
     """
     start, end = _times(call, now)
     return LogQuery(
@@ -49,7 +49,7 @@ def of_tail(call: Call, now: datetime) -> LogQuery:
     """The query of a log tail.
 
     Raises:
-        InvalidRequestError: a parameter is wrong.
+        InvalidRequest: a parameter is wrong.
     """
     one_of(call, "queryType", ("tail",), "tail")
     start = _time(call, "startTime") or now - _LOOK_BACK
@@ -133,5 +133,5 @@ def _asks_for_runtime(call: Call) -> bool:
     return not types or "runtime" in types
 
 
-def _invalid(name: str, problem: str) -> InvalidRequestError:
-    return InvalidRequestError(f"Invalid query parameter: {name} {problem}", {name: [problem]})
+def _invalid(name: str, problem: str) -> InvalidRequest:
+    return InvalidRequest(f"Invalid query parameter: {name} {problem}", {name: [problem]})

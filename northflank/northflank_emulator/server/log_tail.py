@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from northflank_emulator.api import Api
-from northflank_emulator.errors import ApiError, ForbiddenError, UnauthorizedError
+from northflank_emulator.errors import ApiError, Forbidden, Unauthenticated
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import log_query, responses
 from northflank_emulator.server.routing import Call
@@ -69,20 +69,20 @@ class LogTail:
             first: Json = json.loads(await asyncio.wait_for(socket.receive_text(), _INIT_SECONDS))
         except (ValueError, KeyError, RecursionError, asyncio.TimeoutError) as error:
             message = "Unauthorized: the first message must be the init message"
-            raise UnauthorizedError(message) from error
+            raise Unauthenticated(message) from error
         role = self._api.settings.tokens.get(_token(first))
         if role is None:
             message = "Unauthorized: the API token is missing or not valid"
-            raise UnauthorizedError(message)
+            raise Unauthenticated(message)
         if Permission.JOB_LOGS not in role.permissions:
             message = f"Forbidden: the token's role lacks {Permission.JOB_LOGS.value!r}"
-            raise ForbiddenError(message)
+            raise Forbidden(message)
         call = Call(
             api=self._api,
             params=socket.path_params,
             query=socket.query_params.multi_items(),
         )
-        job = self._api.world.job(call.params["project"], call.params["job"])
+        job = self._api.domain.job(call.params["project"], call.params["job"])
         query = log_query.of_tail(call, self._api.clock.now())
         if query.wanted.run is not None:
             self._api.runs.get(job.project, job.id, query.wanted.run)
@@ -90,9 +90,9 @@ class LogTail:
 
     async def _follow(self, socket: WebSocket, tail: _Tail) -> None:
         """Send what there is, then what comes; the end of a run that was named is the end."""
-        book, wanted = self._api.store.logs, tail.query.wanted
-        seen = book.newest_number()
-        lines = book.last(tail.project, tail.job, wanted, tail.query.limit)
+        logs, wanted = self._api.store.logs, tail.query.wanted
+        seen = logs.newest_number()
+        lines = logs.last(tail.project, tail.job, wanted, tail.query.limit)
         while True:
             over = self._is_over(tail)
             if tail.query.runtime:
@@ -103,8 +103,8 @@ class LogTail:
                 await socket.close(_NORMAL_END)
                 return
             if not over:
-                await self._api.log_keeper.news(self._api.settings.pace.log_tail)
-            lines = book.first(tail.project, tail.job, replace(wanted, after=seen), 10_000)
+                await self._api.log_writer.news(self._api.settings.pace.log_tail)
+            lines = logs.first(tail.project, tail.job, replace(wanted, after=seen), 10_000)
 
     def _is_over(self, tail: _Tail) -> bool:
         run_id = tail.query.wanted.run

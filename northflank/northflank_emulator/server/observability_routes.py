@@ -1,6 +1,6 @@
 """The routes that show how jobs do: metrics, and who is notified."""
 
-from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.errors import InvalidRequest
 from northflank_emulator.execution.metrics import Sample
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import responses
@@ -39,7 +39,7 @@ def _metrics(call: Call) -> JsonObject:
     for unknown in (it for it in wanted if it not in _METRICS):
         problem = f"{unknown!r} is none of {', '.join(_METRICS)}"
         message = f"Invalid query parameter: metricTypes {problem}"
-        raise InvalidRequestError(message, {"metricTypes": [problem]})
+        raise InvalidRequest(message, {"metricTypes": [problem]})
     run_id, only = call.one("runId"), call.many("containerName")
     runs = (
         [call.api.runs.get(*_names(call), run_id)] if run_id else call.api.runs.all(*_names(call))
@@ -77,7 +77,7 @@ def _in_range(call: Call, sample: Sample) -> bool:
         )
     except ValueError as error:
         message = "Invalid query parameter: startTime and endTime must be ISO 8601 times"
-        raise InvalidRequestError(message) from error
+        raise InvalidRequest(message) from error
 
 
 def _create_notification(call: Call) -> JsonObject:

@@ -5,18 +5,18 @@ from typing import Final
 
 from starlette.requests import ClientDisconnect, Request
 
-from northflank_emulator.errors import BodyTooLargeError, InvalidRequestError
+from northflank_emulator.errors import BodyTooLarge, InvalidRequest
 from northflank_emulator.fields.schema import Json
 
 _LARGEST: Final = 10 * 1024 * 1024
 
 
-async def raw(request: Request) -> bytes:
+async def read(request: Request) -> bytes:
     """The bytes of a body.
 
     Raises:
-        BodyTooLargeError: there are more than the emulator reads.
-        InvalidRequestError: the client went away.
+        BodyTooLarge: there are more than the emulator reads.
+        InvalidRequest: the client went away.
     """
     body = bytearray()
     try:
@@ -24,18 +24,18 @@ async def raw(request: Request) -> bytes:
             body += chunk
             if len(body) > _LARGEST:
                 message = f"The body is larger than {_LARGEST} bytes"
-                raise BodyTooLargeError(message)
+                raise BodyTooLarge(message)
     except ClientDisconnect as error:
         message = "The client went away before the body was complete"
-        raise InvalidRequestError(message) from error
+        raise InvalidRequest(message) from error
     return bytes(body)
 
 
-def parsed(body: bytes) -> Json:
+def parse(body: bytes) -> Json:
     """The JSON of a body; nothing at all counts as an empty object.
 
     Raises:
-        InvalidRequestError: it is no JSON, or has what no JSON may have (NaN, half a surrogate).
+        InvalidRequest: it is no JSON, or has what no JSON may have (NaN, half a surrogate).
     """
     if not body.strip():
         return {}
@@ -44,7 +44,7 @@ def parsed(body: bytes) -> Json:
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         message = f"Invalid request body: it is not JSON ({error})"
-        raise InvalidRequestError(message) from error
+        raise InvalidRequest(message) from error
     return value
 
 

@@ -50,7 +50,7 @@ class RecordedRequest:
         }
 
 
-class Records:
+class RequestLog:
     """The latest requests, as many as are kept."""
 
     def __init__(self, most: int) -> None:

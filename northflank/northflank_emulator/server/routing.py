@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from northflank_emulator.api import Api
-from northflank_emulator.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
+from northflank_emulator.errors import InvalidRequest, MethodNotAllowed, NotFound
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.state.paging import Item, Page, PageRequest, cut
 from northflank_emulator.state.permissions import Permission, Role
@@ -97,8 +97,8 @@ class Router:
         """The route for an undecoded *path*.
 
         Raises:
-            NotFoundError: no route has this path, or the team is unknown.
-            MethodNotAllowedError: one has, with another method.
+            NotFound: no route has this path, or the team is unknown.
+            MethodNotAllowed: one has, with another method.
         """
         allowed = []
         for pattern, route in self._compiled:
@@ -114,15 +114,15 @@ class Router:
             message = (
                 f"{method} is not possible on {path}; possible: {', '.join(sorted(set(allowed)))}"
             )
-            raise MethodNotAllowedError(message)
+            raise MethodNotAllowed(message)
         message = f"Not found: the emulator has no endpoint {method} {path}"
-        raise NotFoundError(message)
+        raise NotFound(message)
 
     def _check_team(self, params: Mapping[str, str]) -> None:
         team = params.get("team")
         if team is not None and self._teams and team not in self._teams:
             message = f"Not found: there is no team {team!r}"
-            raise NotFoundError(message)
+            raise NotFound(message)
 
 
 def _compile(path: str) -> re.Pattern[str]:
@@ -148,7 +148,7 @@ def one_of(call: Call, name: str, values: Sequence[str], default: str) -> str:
     """A query parameter that has a closed set of values.
 
     Raises:
-        InvalidRequestError: it has another one.
+        InvalidRequest: it has another one.
     """
     value = call.one(name)
     if value is None:
@@ -156,5 +156,5 @@ def one_of(call: Call, name: str, values: Sequence[str], default: str) -> str:
     if value not in values:
         problem = f"must be one of {', '.join(values)}"
         message = f"Invalid query parameter: {name} {problem}"
-        raise InvalidRequestError(message, {name: [problem]})
+        raise InvalidRequest(message, {name: [problem]})
     return value

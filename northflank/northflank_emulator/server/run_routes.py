@@ -59,13 +59,13 @@ def _containers(call: Call) -> JsonObject:
 
 def _logs(call: Call) -> JsonObject:
     """Find a range of log lines; types other than runtime have none here."""
-    job = call.api.world.job(*_names(call))
+    job = call.api.domain.job(*_names(call))
     one_of(call, "queryType", ("range",), "range")
     query = log_query.of_range(call, call.api.clock.now())
     if not query.runtime:
         return data([])
-    book, choices = call.api.store.logs, call.api.settings.choices
-    find = book.first if query.forward else book.last
+    logs, choices = call.api.store.logs, call.api.settings.choices
+    find = logs.first if query.forward else logs.last
     lines = find(job.project, job.id, query.wanted, query.limit)
     shown = lines if query.forward else lines[::-1]
     return data([responses.log_line(line, choices) for line in shown])

@@ -11,20 +11,20 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from northflank_emulator.api import Api
 from northflank_emulator.server.app import application
-from northflank_emulator.server.request_log import Records
+from northflank_emulator.server.request_log import RequestLog
 
 _BACKLOG = 2048
-_ROUND_SECONDS = 0.25
+_LOOP_SECONDS = 0.25
 
 
-class CannotListenError(OSError):
+class CannotListen(OSError):
     """There can be no server at this address."""
 
     def __init__(self, host: str, port: int, cause: OSError) -> None:
-        super().__init__(_told(host, port, cause))
+        super().__init__(_explain(host, port, cause))
 
 
-def _told(host: str, port: int, cause: OSError) -> str:
+def _explain(host: str, port: int, cause: OSError) -> str:
     if isinstance(cause, socket.gaierror):
         return (
             f"--host {host}: no address is known for it ({cause.strerror}). "
@@ -74,12 +74,12 @@ def listen(host: str, port: int) -> socket.socket:
     """A listening socket; port 0 lets the system choose one.
 
     Raises:
-        CannotListenError: the port is taken or not for this user, or the host is not ours.
+        CannotListen: the port is taken or not for this user, or the host is not ours.
     """
     try:
         return _listen(host, port)
     except OSError as error:
-        raise CannotListenError(host, port, error) from error
+        raise CannotListen(host, port, error) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -103,11 +103,11 @@ def base_url(sock: socket.socket) -> str:
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def http_server(api: Api, records: Records) -> Server:
+def http_server(api: Api, request_log: RequestLog) -> Server:
     """The HTTP server for *api*, not started yet."""
     return Server(
         uvicorn.Config(
-            application(api, records),
+            application(api, request_log),
             loop="asyncio",
             http=_Protocol,
             ws="websockets-sansio",
@@ -123,7 +123,7 @@ def http_server(api: Api, records: Records) -> Server:
 async def serve(api: Api, server: Server, sock: socket.socket) -> None:
     """Serve until the server is told to stop; then end everything that runs."""
     api.start()
-    rounds = asyncio.create_task(_rounds(api))
+    rounds = asyncio.create_task(_background_loop(api))
     try:
         await server.serve(sockets=[sock])
     finally:
@@ -132,10 +132,10 @@ async def serve(api: Api, server: Server, sock: socket.socket) -> None:
         await api.stop()
 
 
-async def _rounds(api: Api) -> None:
+async def _background_loop(api: Api) -> None:
     """Look again and again at what containers use, and at what the schedule asks for."""
     schedule = api.schedule()
     while True:
-        await asyncio.sleep(_ROUND_SECONDS)
+        await asyncio.sleep(_LOOP_SECONDS)
         api.measure()
         schedule.tick(api.clock.now())

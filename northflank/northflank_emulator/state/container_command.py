@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Sequence
 
-from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.errors import InvalidRequest
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.job_spec import part
 
@@ -36,7 +36,7 @@ def split(command: object) -> list[str]:
     """The words of a command; quotes group them, nothing else is special.
 
     Raises:
-        InvalidRequestError: a quote is not closed.
+        InvalidRequest: a quote is not closed.
     """
     if not isinstance(command, str):
         return []
@@ -44,4 +44,4 @@ def split(command: object) -> list[str]:
         return shlex.split(command)
     except ValueError as error:
         message = f"Invalid command {command!r}: {error}; close the quote or escape it"
-        raise InvalidRequestError(message) from error
+        raise InvalidRequest(message) from error

@@ -21,7 +21,7 @@ _COLUMNS = "number, container, at, stream, partial, text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
+class WrittenLine:
     """A line as it comes from a container, before it has a number."""
 
     at: datetime
@@ -31,7 +31,7 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class LineSource:
     """Who wrote a line."""
 
     project: str
@@ -64,21 +64,21 @@ class LineFilter:
         )
 
 
-class LogBook:
+class LogStore:
     """Log lines in the order they came, which is also the order of their numbers."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.executescript(_SCHEMA)
 
-    def append(self, origin: Origin, lines: Iterable[Written]) -> None:
+    def append(self, source: LineSource, lines: Iterable[WrittenLine]) -> None:
         """Keep *lines*."""
         rows = [
             (
-                origin.project,
-                origin.job,
-                origin.run,
-                origin.container,
+                source.project,
+                source.job,
+                source.run,
+                source.container,
                 _microseconds(line.at),
                 line.stream.value,
                 line.partial,

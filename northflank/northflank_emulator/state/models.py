@@ -233,7 +233,7 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class WebhookEvent:
     """Something webhooks may want to hear of, in the API's words (`job-run:start`)."""
 
     name: str

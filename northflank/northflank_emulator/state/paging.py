@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.errors import InvalidRequest
 from northflank_emulator.fields.schema import JsonObject
 
 DEFAULT_PER_PAGE = 50
@@ -43,7 +43,7 @@ class PageRequest:
         """The request that three query parameters make.
 
         Raises:
-            InvalidRequestError: a parameter is not a number in range, or the cursor is not ours.
+            InvalidRequest: a parameter is not a number in range, or the cursor is not ours.
         """
         return cls(
             per_page=_number("per_page", per_page, DEFAULT_PER_PAGE, MAXIMUM_PER_PAGE),
@@ -114,5 +114,5 @@ def _number(name: str, text: str | None, default: int, maximum: int) -> int:
     return value
 
 
-def _invalid(name: str, problem: str) -> InvalidRequestError:
-    return InvalidRequestError(f"Invalid query parameter: {name} {problem}", {name: [problem]})
+def _invalid(name: str, problem: str) -> InvalidRequest:
+    return InvalidRequest(f"Invalid query parameter: {name} {problem}", {name: [problem]})

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from northflank_emulator.cli import main
-from northflank_emulator.state.store import StateRefusedError, Store
+from northflank_emulator.state.store import StateRefused, Store
 
 pytestmark = pytest.mark.slow
 TOKEN = "test-token"
@@ -276,7 +276,7 @@ def test_a_directory_into_which_anybody_may_put_files_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     tmp_path.chmod(0o1777)
 
-    with pytest.raises(StateRefusedError, match="anybody may put files into it"):
+    with pytest.raises(StateRefused, match="anybody may put files into it"):
         Store(tmp_path)
 
     assert not (tmp_path / "state.sqlite").exists()
@@ -285,7 +285,7 @@ def test_a_directory_into_which_anybody_may_put_files_is_refused(tmp_path):
 def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
     (tmp_path / "state.sqlite").write_text("hello")
 
-    with pytest.raises(StateRefusedError, match="file is not a database"):
+    with pytest.raises(StateRefused, match="file is not a database"):
         Store(tmp_path)
 
     assert (tmp_path / "state.sqlite").read_text() == "hello"

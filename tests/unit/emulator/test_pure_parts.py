@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from northflank_emulator.domain.cron_scheduler import Schedule, ScheduleHands
-from northflank_emulator.errors import InvalidRequestError
-from northflank_emulator.execution.line_splitter import LineCutter
+from northflank_emulator.domain.cron_scheduler import CronScheduler, ScheduleControl
+from northflank_emulator.errors import InvalidRequest
+from northflank_emulator.execution.line_splitter import LineSplitter
 from northflank_emulator.faults import Fault, FaultKind, Faults
 from northflank_emulator.server import responses
 from northflank_emulator.server.rate_limit import RateLimiter
@@ -108,7 +108,7 @@ def test_entrypoint_and_command_are_combined_as_documented(docker, words):
 
 
 def test_an_open_quote_is_refused():
-    with pytest.raises(InvalidRequestError, match="quot"):
+    with pytest.raises(InvalidRequest, match="quot"):
         argv({"docker": {"configType": "customCommand", "customCommand": "'a"}}, (), ())
 
 
@@ -258,7 +258,7 @@ class StoppedClock:
 
 
 def cut(*chunks: bytes) -> list[tuple[str, bool]]:
-    cutter = LineCutter(Stream.STDOUT, StoppedClock())
+    cutter = LineSplitter(Stream.STDOUT, StoppedClock())
     lines = [line for chunk in chunks for line in cutter.feed(chunk)] + cutter.finish()
     return [(line.text, line.partial) for line in lines]
 
@@ -326,8 +326,8 @@ class Crontab:
         self.stopped: list[str] = []
         spec = {"settings": {"backoffLimit": 0, "cron": {"schedule": schedule, **cron}}}
         self.job = self.store.jobs.put(replace(JOB, type=JobType.CRON, spec=spec))
-        hands = ScheduleHands(start=self._start, stop=lambda run: self.stopped.append(run.id))
-        self.schedule = Schedule(self.store, hands, NOON)
+        control = ScheduleControl(start=self._start, stop=lambda run: self.stopped.append(run.id))
+        self.schedule = CronScheduler(self.store, control, NOON)
 
     def _start(self, _: Job) -> Run:
         self.started += 1
