@@ -8,6 +8,8 @@ with Emulator() as emulator:
         ...
 """
 
+from __future__ import annotations
+
 from northflank_emulator.emulator import (
     DEFAULT_TOKEN,
     CallFailedError,

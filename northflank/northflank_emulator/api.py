@@ -1,5 +1,7 @@
 """The emulator as a whole, without HTTP: its state, its resources, and what runs."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable, Iterable

@@ -1,5 +1,7 @@
 """The command `northflank-emulator`: options in, a served emulator out."""
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import logging

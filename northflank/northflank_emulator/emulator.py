@@ -1,5 +1,7 @@
 """An emulator for tests and notebooks: a real server on a free port, in a thread of this process."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import logging
@@ -24,7 +26,7 @@ from northflank_emulator.state.permissions import Role
 _START_SECONDS = 60
 _STOP_SECONDS = 60
 _CALL_SECONDS = 60
-DEFAULT_TOKEN = "emulator-token"  # noqa: S105 - opens nothing but an emulator
+DEFAULT_TOKEN = "emulator-token"  # noqa: S105  opens nothing but an emulator
 
 
 class EmulatorNotStartedError(Exception):

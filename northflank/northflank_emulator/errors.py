@@ -1,5 +1,7 @@
 """The errors the API answers with: status, message, id and details, without any HTTP."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 

@@ -1,5 +1,7 @@
 """What goes wrong on purpose: which faults are set, and when each of them strikes."""
 
+from __future__ import annotations
+
 import random
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -94,8 +96,8 @@ class Fault:
 
 
 LONGEST_SECONDS = 24 * 3600
-# What HTTP allows in names and values of headers; anything else would break the connection, not the answer.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What HTTP allows in names and values of headers; anything else would break the connection, not the answer."""
 _FIELD = re.compile(r"[\t\x20-\x7e]*")
 
 _FIELDS = ObjectRule(
@@ -130,7 +132,7 @@ class Faults:
     """The faults that are set; the same seed and the same occasions give the same hits."""
 
     def __init__(self, seed: int | None = None, initial: Iterable[Fault] = ()) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - chance for tests, not for secrets
+        self._random = random.Random(seed)  # noqa: S311  chance for tests, not for secrets
         self._set: dict[int, Fault] = {}
         self._next = 1
         for fault in initial:

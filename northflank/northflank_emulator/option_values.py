@@ -1,5 +1,7 @@
 """What the values of options may be, each told in words; a wrong one is kept until all have been read."""
 
+from __future__ import annotations
+
 import math
 import re
 from collections.abc import Callable

@@ -1,5 +1,7 @@
 """The command's options, and the settings they make."""
 
+from __future__ import annotations
+
 import argparse
 import os
 import secrets
@@ -37,7 +39,7 @@ from northflank_emulator.settings import (
 )
 from northflank_emulator.state.permissions import Role
 
-TOKEN_VARIABLE = "NORTHFLANK_API_TOKEN"  # noqa: S105 - a variable's name
+TOKEN_VARIABLE = "NORTHFLANK_API_TOKEN"  # noqa: S105  a variable's name
 _SECRET = frozenset({"token", "role_token"})
 _LONGEST_SECONDS = 24 * 3600
 
@@ -306,9 +308,7 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     _add_choice(group, "--log-prefix", LogPrefix.STREAM, "what log lines begin with")
 
 
-def _add_choice(
-    group: "argparse._ActionsContainer", option: str, default: Enum, help_: str
-) -> None:
+def _add_choice(group: argparse._ActionsContainer, option: str, default: Enum, help_: str) -> None:
     values = [choice.value for choice in type(default)]
     group.add_argument(
         option,

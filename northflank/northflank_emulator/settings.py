@@ -1,5 +1,7 @@
 """What can be set when an emulator starts, with the answers that are choices of ours."""
 
+from __future__ import annotations
+
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -63,8 +65,8 @@ class Pace:
     image_pull: float = 0.0
     retry: float = 1.0
     build: float = 2.0
-    # A stopping emulator waits less than a job's own grace period.
     shutdown_grace: float = 5.0
+    """A stopping emulator waits less than a job's own grace period."""
     webhook_retry: float = 1.0
     log_tail: float = 0.2
 

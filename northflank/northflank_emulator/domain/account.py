@@ -1,5 +1,7 @@
 """Tags and registry credentials: things of the account that jobs refer to by id."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, replace
 
 from northflank_emulator.domain.context import DomainContext, accept
@@ -33,8 +35,7 @@ class AccountItems:
         accepted = accept(self.create_rule, body)
         name = str(accepted.pop("name"))
         if self.table.get(slug(name)) is not None:
-            message = f"There is already a {self.what} {slug(name)!r}"
-            raise Conflict(message)
+            raise Conflict(f"There is already a {self.what} {slug(name)!r}")
         return self._add(name, accepted)
 
     def upsert(self, body: Json) -> AccountItem:

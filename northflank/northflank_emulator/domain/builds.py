@@ -1,5 +1,7 @@
 """Builds of jobs and build services: they take their time and succeed, but make no image."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -160,8 +162,7 @@ class Builds:
 def _of_job(job: Job, accepted: JsonObject) -> _Commit:
     vcs = part(job.spec, "deployment", "vcs")
     if not vcs:
-        message = f"Job {job.id!r} has no version control source to build"
-        raise Conflict(message)
+        raise Conflict(f"Job {job.id!r} has no version control source to build")
     return _Commit(branch=str(vcs["projectBranch"]), sha=str(accepted.get("sha", _LATEST)))
 
 
@@ -172,8 +173,14 @@ def _of_service(service: BuildService, accepted: JsonObject) -> _Commit:
             [Problem(path="bundleUrl", message="is required: the service builds bundles")]
         )
     if not bundle and not accepted.keys() & {"branch", "pullRequestId"}:
-        problem = "is required (or pullRequestId): a build service has no branch of its own"
-        raise invalid([Problem(path="branch", message=problem)])
+        raise invalid(
+            [
+                Problem(
+                    path="branch",
+                    message="is required (or pullRequestId): a build service has no branch of its own",
+                )
+            ]
+        )
     number = accepted.get("pullRequestId")
     return _Commit(
         branch=str(accepted.get("branch", "")),

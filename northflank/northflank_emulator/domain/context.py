@@ -1,5 +1,7 @@
 """What every resource of the API works with, and the checks they share."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -128,11 +130,15 @@ def check_source(context: DomainContext, project: str, job: str, deployment: Jso
     named = part(deployment, "internal").get("id", job)
     known = (context.store.services, context.store.jobs)
     if named != job and not any(table.get((project, named)) for table in known):
-        message = (
-            f"names {named!r}, which is no build service of project {project!r}; "
-            f"create it with POST /v1/projects/{project}/services/build"
+        raise invalid(
+            [
+                Problem(
+                    path="deployment.internal.id",
+                    message=f"names {named!r}, which is no build service of project {project!r}; "
+                    f"create it with POST /v1/projects/{project}/services/build",
+                )
+            ]
         )
-        raise invalid([Problem(path="deployment.internal.id", message=message)])
 
 
 def _unknown_tags(context: DomainContext, spec: JsonObject) -> list[Problem]:

@@ -1,5 +1,7 @@
 """When cron jobs are due, and what becomes of runs that are still going on then."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime

@@ -1,5 +1,7 @@
 """Jobs: creating, updating, reading, pausing and deleting them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -23,8 +25,8 @@ from northflank_emulator.state.ids import slug
 from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.models import Job, JobType
 
-# Whether an expression is one does not depend on the time.
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""Whether an expression is one does not depend on the time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,8 +73,10 @@ class Jobs:
         accepted = accept(variant.create, body)
         key = slug(str(accepted["name"]))
         if self._context.store.jobs.get((project, key)) is not None:
-            message = f"There is already a job with the same derived identifier {key!r}"
-            raise Conflict(message, {"name": [f"derives the identifier {key!r}, which is taken"]})
+            raise Conflict(
+                f"There is already a job with the same derived identifier {key!r}",
+                {"name": [f"derives the identifier {key!r}, which is taken"]},
+            )
         return self._add(project, key, accepted, variant)
 
     def upsert(self, project: str, body: Json, variant: Variant) -> Job:
@@ -89,22 +93,21 @@ class Jobs:
             return self._add(project, key, accepted, variant)
         spec = self._checked(project, key, variant.general(accepted))
         if job_spec.type_of(spec) is not old.type:
-            message = f"Job {key!r} is a {old.type.value} job; its type cannot be changed"
-            raise Conflict(message)
+            raise Conflict(f"Job {key!r} is a {old.type.value} job; its type cannot be changed")
         return self._change(old, spec)
 
     def patch(self, project: str, key: str, body: Json, variant: Variant) -> Job:
         """Change what *body* names; name, architecture and deployment cannot be changed here."""
         job = self._context.job(project, key)
         if variant.only not in {None, job.type}:
-            message = f"Job {key!r} is a {job.type.value} job; use the endpoint for these"
-            raise InvalidRequest(message)
+            raise InvalidRequest(
+                f"Job {key!r} is a {job.type.value} job; use the endpoint for these"
+            )
         patch = variant.general(accept(variant.patch, body))
         if variant.only is not None and not part(patch, "settings"):
             patch.pop("settings", None)
         if "cron" in part(patch, "settings") and job.type is not JobType.CRON:
-            message = f"Job {key!r} is a manual job; it has no schedule"
-            raise InvalidRequest(message)
+            raise InvalidRequest(f"Job {key!r} is a manual job; it has no schedule")
         return self._change(job, self._checked(project, key, job_spec.patched(job.spec, patch)))
 
     def all(self, project: str) -> list[Job]:
@@ -182,8 +185,7 @@ class Jobs:
         job = self._context.job(project, key)
         accepted = accept(job_fields.RESUME_JOB, body)
         if not job.paused:
-            message = f"Job {key!r} is not paused"
-            raise Conflict(message)
+            raise Conflict(f"Job {key!r} is not paused")
         return self._put(
             replace(
                 job,
@@ -203,18 +205,15 @@ class Jobs:
         job = self._context.job(project, key)
         wanted = bool(accept(job_fields.SUSPEND_JOB, body).get("suspended", True))
         if job.type is not JobType.CRON:
-            message = f"Job {key!r} is a manual job; only cron jobs can be suspended"
-            raise Conflict(message)
+            raise Conflict(f"Job {key!r} is a manual job; only cron jobs can be suspended")
         if job.suspended == wanted:
-            message = f"Job {key!r} is {'already' if wanted else 'not'} suspended"
-            raise Conflict(message)
+            raise Conflict(f"Job {key!r} is {'already' if wanted else 'not'} suspended")
         return self._put(replace(job, suspended=wanted))
 
     def _add(self, project: str, key: str, body: JsonObject, variant: Variant) -> Job:
         limit = self._context.settings.limits.jobs_per_project
         if len(self._context.store.jobs.of(project)) >= limit:
-            message = f"Project {project!r} has {limit} jobs, which is the most it can have"
-            raise Conflict(message)
+            raise Conflict(f"Project {project!r} has {limit} jobs, which is the most it can have")
         spec = self._checked(project, key, variant.general(body))
         now = self._context.clock.now()
         job = Job(
@@ -265,5 +264,6 @@ def _check_schedule(schedule: object) -> None:
     try:
         CronSim(cast("str", schedule), _ANY_TIME)
     except CronSimError as error:
-        problem = Problem(path="settings.cron.schedule", message=f"is no cron expression: {error}")
-        raise invalid([problem]) from error
+        raise invalid(
+            [Problem(path="settings.cron.schedule", message=f"is not a cron expression: {error}")]
+        ) from error

@@ -1,5 +1,7 @@
 """Projects."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from northflank_emulator.domain.context import DomainContext, accept, invalid
@@ -30,8 +32,7 @@ class Projects:
         accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
         key = slug(str(accepted["name"]))
         if self._context.store.projects.get(key) is not None:
-            message = f"There is already a project with the same derived identifier {key!r}"
-            raise Conflict(message)
+            raise Conflict(f"There is already a project with the same derived identifier {key!r}")
         return self._add(accepted)
 
     def upsert(self, body: Json) -> Project:
@@ -55,11 +56,10 @@ class Projects:
         project = self._context.project(key)
         store = self._context.store
         if store.jobs.of(key) or store.services.of(key) or store.secrets.of(key):
-            message = (
+            raise Conflict(
                 f"Project {key!r} still has jobs, build services or secret groups; "
                 "delete these first"
             )
-            raise Conflict(message)
         store.projects.remove(project)
 
     def _add(self, body: JsonObject) -> Project:
@@ -84,8 +84,13 @@ def _checked(body: JsonObject) -> JsonObject:
     """
     region = body.get("region")
     if region is not None and region not in REGIONS:
-        message = f"is {region!r}, which is no region; see GET /v1/regions"
-        raise invalid([Problem(path="region", message=message)])
+        raise invalid(
+            [
+                Problem(
+                    path="region", message=f"is {region!r}, which is no region; see GET /v1/regions"
+                )
+            ]
+        )
     return body
 
 

@@ -1,5 +1,7 @@
 """Job runs: starting, reading, listing and aborting them."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 from collections.abc import Callable
@@ -134,18 +136,16 @@ class Runs:
             Conflict: the job is paused, has no image, or no finished build.
         """
         if job.paused:
-            message = f"Job {job.id!r} is paused; resume it before you run it"
-            raise Conflict(message)
+            raise Conflict(f"Job {job.id!r} is paused; resume it before you run it")
         external = part(deployment, "external").get("imagePath")
         if external:
             return str(external)
         if deployment.keys() & {"vcs", "internal"}:
             return self._builds.deployed(job, deployment).image
-        message = (
+        raise Conflict(
             f"Job {job.id!r} has no deployment: set deployment.external.imagePath in the job "
             "or in the run"
         )
-        raise Conflict(message)
 
     def _prune(self, job: Job) -> None:
         """Make room for one more run: the oldest that are over go, with their logs."""
@@ -164,8 +164,7 @@ def _files(files: JsonObject) -> dict[str, bytes]:
         try:
             decoded[path] = base64.b64decode(str(data), validate=False)
         except binascii.Error as error:
-            message = f"Invalid runtimeFiles: {path} is not base64 ({error})"
-            raise InvalidRequest(message) from error
+            raise InvalidRequest(f"Invalid runtimeFiles: {path} is not base64 ({error})") from error
     return decoded
 
 

@@ -1,5 +1,7 @@
 """Secret groups."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from northflank_emulator.domain.context import DomainContext, accept, check_references
@@ -27,8 +29,10 @@ class Secrets:
         accepted = accept(resource_fields.CREATE_SECRET, body)
         key = slug(str(accepted["name"]))
         if self._context.store.secrets.get((project, key)) is not None:
-            message = f"There is already a secret with the same derived identifier {key!r}"
-            raise Conflict(message, {"name": [f"derives the identifier {key!r}, which is taken"]})
+            raise Conflict(
+                f"There is already a secret with the same derived identifier {key!r}",
+                {"name": [f"derives the identifier {key!r}, which is taken"]},
+            )
         return self._add(project, key, accepted)
 
     def upsert(self, project: str, body: Json) -> SecretGroup:

@@ -1,5 +1,7 @@
 """Build services: they build repositories into images that jobs run."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -34,8 +36,10 @@ class BuildServices:
         accepted = accept(resource_fields.CREATE_BUILD_SERVICE, body)
         key = slug(str(accepted["name"]))
         if self._context.store.services.get((project, key)) is not None:
-            message = f"There is already a service with the same derived identifier {key!r}"
-            raise Conflict(message, {"name": [f"derives the identifier {key!r}, which is taken"]})
+            raise Conflict(
+                f"There is already a service with the same derived identifier {key!r}",
+                {"name": [f"derives the identifier {key!r}, which is taken"]},
+            )
         return self._add(project, accepted)
 
     def upsert(self, project: str, body: Json) -> BuildService:
@@ -94,12 +98,12 @@ class BuildServices:
         return spec
 
 
-# What a service is that the emulator is started with: all that matters of it is its builds.
 _EXAMPLE: JsonObject = {
     "billing": {},
     "vcsData": {"projectUrl": "https://github.com/example/flows", "projectType": "github"},
     "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
 }
+"""What a service is that the emulator is started with: all that matters of it is its builds."""
 
 
 def _spec(body: JsonObject) -> JsonObject:

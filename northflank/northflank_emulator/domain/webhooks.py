@@ -1,5 +1,7 @@
 """Notification integrations: who wants to hear of what, and how their deliveries went."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
 from northflank_emulator.domain.context import DomainContext, accept
@@ -28,8 +30,7 @@ class Webhooks:
         accepted = accept(resource_fields.CREATE_NOTIFICATION, body)
         name = str(accepted["name"])
         if any(slug(it.name) == slug(name) for it in self._context.store.webhooks):
-            message = f"There is already a notification integration {name!r}"
-            raise Conflict(message)
+            raise Conflict(f"There is already a notification integration {name!r}")
         now = self._context.clock.now()
         return self._context.store.webhooks.put(
             Webhook(

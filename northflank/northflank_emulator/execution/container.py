@@ -1,5 +1,7 @@
 """What an executor is given and what it gives back; nothing of processes, nothing of the API."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
@@ -49,8 +51,8 @@ class ImagePullFailed(Exception):
     """The image cannot be had; the container waits for it for ever, as on a cluster."""
 
 
-# Receives lines as they come, in order.
 Sink = Callable[[Sequence[WrittenLine]], None]
+"""Receives lines as they come, in order."""
 
 
 class Container(Protocol):

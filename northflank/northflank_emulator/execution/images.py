@@ -10,6 +10,8 @@ An images file (TOML or JSON) maps patterns of image paths to environments, firs
     env = { PREFECT_HOME = "/tmp" }    # what the image's ENV lines would set
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Mapping
@@ -22,8 +24,8 @@ import tomli
 
 from northflank_emulator.execution.container import ImagePullFailed
 
-# What every image has; the programs of the image come first.
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""What every image has; the programs of the image come first."""
 _FIELDS = frozenset({"pattern", "bin", "entrypoint", "command", "env"})
 _STOCK = "prefect"
 
@@ -76,11 +78,10 @@ class Images:
         for pattern, image in self._known:
             if fnmatchcase(path, pattern):
                 return image
-        message = (
+        raise ImagePullFailed(
             f"{path}: no pattern of the images file matches this image, so it cannot be pulled. "
             "Add one, or start the emulator without an images file."
         )
-        raise ImagePullFailed(message)
 
 
 def this_interpreter(environment: Mapping[str, str]) -> Images:

@@ -5,6 +5,8 @@ pipe's reading end. The first line of the pipe is a JSON object (argv, env, cwd)
 orders (TERM, KILL). The end of the pipe means that the emulator is gone, and is taken as KILL.
 """
 
+from __future__ import annotations
+
 import contextlib
 import ctypes
 import json
@@ -23,7 +25,7 @@ _NOT_FOUND = 127
 def main() -> NoReturn:
     """Run one container to its end, and end with the exit code of its command."""
     orders = int(sys.argv[1])
-    os.set_inheritable(orders, False)  # noqa: FBT003 - positional only
+    os.set_inheritable(orders, False)  # noqa: FBT003  positional only
     _adopt_orphans()
     header, early = _header(orders)
     wake, child_ended = os.pipe()
@@ -48,7 +50,7 @@ def _adopt_orphans() -> None:
         ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _header(orders: int) -> "tuple[bytes, bytes]":
+def _header(orders: int) -> tuple[bytes, bytes]:
     """The first line of the pipe, and what came after it already."""
     received = bytearray()
     while b"\n" not in received:
@@ -60,7 +62,7 @@ def _header(orders: int) -> "tuple[bytes, bytes]":
     return header, early
 
 
-def _start(order: "dict[str, object]") -> int:
+def _start(order: dict[str, object]) -> int:
     # Both ends close when the command is executed: until then there is nobody to give orders to.
     started, starting = os.pipe()
     child = os.fork()
@@ -78,7 +80,7 @@ def _start(order: "dict[str, object]") -> int:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
-        os.execvpe(argv[0], argv, env)  # noqa: S606 - executing the job's command is the task
+        os.execvpe(argv[0], argv, env)  # noqa: S606  executing the job's command is the task
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         text = f"exec {argv[0]!r}: {error.strerror}\n"
@@ -112,7 +114,7 @@ def _obey(order: bytes, child: int) -> None:
         _signal_group(child, signal.SIGTERM)
 
 
-def _reap(child: int) -> "int | None":
+def _reap(child: int) -> int | None:
     """The exit code of *child* if it is over; other children that ended are cleared away."""
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
@@ -150,15 +152,15 @@ def _signal_group(group: int, number: int) -> None:
         return
 
 
-def _descendants(root: int) -> "list[int]":
+def _descendants(root: int) -> list[int]:
     """Every process below *root*; only known where there is a /proc."""
-    if not os.path.isdir("/proc/self"):  # noqa: PTH112 - pathlib costs this small program 10 ms
+    if not os.path.isdir("/proc/self"):  # noqa: PTH112  pathlib costs this small program 10 ms
         return []
     children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - as above
+    for name in os.listdir("/proc"):  # noqa: PTH208  as above
         if name.isdigit():
             try:
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - as above
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123  as above
                     parent = int(file.read().rpartition(b")")[2].split()[1])
             except OSError:
                 continue

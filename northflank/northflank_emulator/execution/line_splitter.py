@@ -1,11 +1,13 @@
 """How a stream of bytes becomes log lines."""
 
+from __future__ import annotations
+
 from northflank_emulator.state.clock import Clock
 from northflank_emulator.state.log_store import WrittenLine
 from northflank_emulator.state.models import Stream
 
-# The container runtime splits longer lines, and marks all but the last part with P.
 _LONGEST = 16 * 1024
+"""The container runtime splits longer lines, and marks all but the last part with P."""
 
 
 class LineSplitter:

@@ -1,13 +1,15 @@
 """How the lines of running containers get into the log store, and who is woken by them."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Sequence
 
 from northflank_emulator.execution.container import Sink
 from northflank_emulator.state.log_store import LineSource, LogStore, WrittenLine
 
-# When a run's log is full, so much of its beginning makes room for what follows.
 _PRUNED = 0.25
+"""When a run's log is full, so much of its beginning makes room for what follows."""
 
 
 class LogWriter:

@@ -1,5 +1,7 @@
 """How much memory and processor time trees of processes use, as /proc tells it."""
 
+from __future__ import annotations
+
 import os
 import re
 from collections.abc import Iterator, Mapping
@@ -9,8 +11,8 @@ from pathlib import Path
 from northflank_emulator.execution.container import Usage
 
 _PROC = Path("/proc")
-# Fields of /proc/<pid>/stat after the program's name, counted from 0: see proc(5).
 _PARENT, _USER_TIME, _SYSTEM_TIME, _RESIDENT = 1, 11, 12, 21
+"""Fields of /proc/<pid>/stat after the program's name, counted from 0: see proc(5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +47,7 @@ class Meter:
 
     def _all(self) -> dict[int, _Process]:
         found = {}
-        for name in os.listdir(_PROC):  # noqa: PTH208 - hundreds of processes, several times a second
+        for name in os.listdir(_PROC):  # noqa: PTH208  hundreds of processes, several times a second
             if name.isdigit():
                 process = self._read(name)
                 if process is not None:

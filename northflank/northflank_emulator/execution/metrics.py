@@ -1,5 +1,7 @@
 """What containers used, over time: the samples behind the metrics endpoint."""
 
+from __future__ import annotations
+
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass

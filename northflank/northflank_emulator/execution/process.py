@@ -1,5 +1,7 @@
 """Containers as local processes: an own session, an empty directory, only the given environment."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import os
@@ -42,7 +44,7 @@ class ProcessExecutor:
         self._memory_limits = memory_limits
         self._running: dict[str, ProcessContainer] = {}
 
-    async def start(self, spec: ContainerSpec, sink: Sink) -> "ProcessContainer":
+    async def start(self, spec: ContainerSpec, sink: Sink) -> ProcessContainer:
         """Start the container's first process.
 
         Raises:
@@ -96,7 +98,7 @@ class ProcessContainer:
         *,
         process: Process,
         lifeline: asyncio.WriteTransport,
-        pumps: "list[asyncio.Task[None]]",
+        pumps: list[asyncio.Task[None]],
         directory: Path,
         memory_bytes: int | None,
     ) -> None:
@@ -199,7 +201,7 @@ def _write_files(root: Path, files: Mapping[str, bytes]) -> None:
 
 def _pump(
     reader: asyncio.StreamReader | None, splitter: LineSplitter, sink: Sink
-) -> "asyncio.Task[None]":
+) -> asyncio.Task[None]:
     async def pump() -> None:
         while reader is not None and (some := await reader.read(_READ_SIZE)):
             if lines := splitter.feed(some):

@@ -1,5 +1,7 @@
 """How a run goes: its attempts one after another, its deadline, its abort, and what is recorded."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
@@ -44,8 +46,8 @@ class SupervisorDependencies:
     publish: Callable[[WebhookEvent], None]
 
 
-# Makes the container of a run's next attempt: name in, what to start out.
 Prepare = Callable[[Run, str], ContainerSpec]
+"""Makes the container of a run's next attempt: name in, what to start out."""
 
 
 class RunSupervisor:
@@ -72,7 +74,7 @@ class RunSupervisor:
         if active is not None:
             active.stop(ending)
 
-    def _ended(self, run: Run, task: "asyncio.Task[None]") -> None:
+    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
         """Let go of a run; one that a bug of ours ended must not look as if it went on for ever."""
         self._tasks.discard(task)
         active = self._active.pop(run.id)
@@ -269,6 +271,6 @@ _EVENTS = {
 }
 
 
-async def _first(*futures: "asyncio.Future[Any]") -> None:
+async def _first(*futures: asyncio.Future[Any]) -> None:
     """Return when one of *futures* is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

@@ -1,5 +1,7 @@
 """Containers whose outcome is written down beforehand: for tests that need no process."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -95,7 +97,7 @@ class ScriptedExecutor:
         self._clock = clock
         self._count = _Count()
 
-    async def start(self, spec: ContainerSpec, sink: Sink) -> "ScriptedContainer":
+    async def start(self, spec: ContainerSpec, sink: Sink) -> ScriptedContainer:
         """Begin the outcome written for this job."""
         outcome = next(it for it in self._outcomes if fnmatchcase(spec.job, it.job))
         number = min(self._count.next(spec.job), len(outcome.exit_codes) - 1)

@@ -6,6 +6,8 @@ to OVERLAY, which comes first in PATH and PYTHONPATH of the command.
 Source: scripts/entrypoint.sh of https://github.com/PrefectHQ/prefect
 """
 
+from __future__ import annotations
+
 import os
 import shlex
 import shutil
@@ -25,12 +27,12 @@ def main() -> NoReturn:
     python = shutil.which("python3") or shutil.which("python")
     if python is None:
         sys.exit("EXTRA_PIP_PACKAGES is set, but the image's environment has no Python")
-    print("+pip install", *packages, flush=True)  # noqa: T201 - the run's log
+    print("+pip install", *packages, flush=True)  # noqa: T201  the run's log
     site = _make_overlay(python, overlay)
     _install(python, overlay, packages)
     _prepend("PYTHONPATH", site)
-    _prepend("PATH", os.path.join(overlay, "bin"))  # noqa: PTH118 - pathlib is slow to import
-    os.execvp(command[0], command)  # noqa: S606 - executing the command is the task
+    _prepend("PATH", os.path.join(overlay, "bin"))  # noqa: PTH118  pathlib is slow to import
+    os.execvp(command[0], command)  # noqa: S606  executing the command is the task
 
 
 def _make_overlay(python: str, overlay: str) -> str:
@@ -39,24 +41,24 @@ def _make_overlay(python: str, overlay: str) -> str:
     pip then finds what the image has, installs only what is missing, and changes nothing else.
     """
     _run([python, "-m", "venv", "--without-pip", overlay])
-    own = os.path.join(overlay, "bin", "python3")  # noqa: PTH118 - as above
+    own = os.path.join(overlay, "bin", "python3")  # noqa: PTH118  as above
     of_image, site = (
         subprocess.run([it, "-c", _ASK_SITE], check=True, capture_output=True, text=True).stdout
         for it in (python, own)
     )
     directory = site.splitlines()[0]
-    with open(os.path.join(directory, "_image.pth"), "w") as file:  # noqa: PTH118, PTH123 - as above
+    with open(os.path.join(directory, "_image.pth"), "w") as file:  # noqa: PTH118, PTH123  as above
         file.write(of_image)
     return directory
 
 
-def _install(python: str, overlay: str, packages: "list[str]") -> None:
-    own = os.path.join(overlay, "bin", "python3")  # noqa: PTH118 - as above
+def _install(python: str, overlay: str, packages: list[str]) -> None:
+    own = os.path.join(overlay, "bin", "python3")  # noqa: PTH118  as above
     options = ["--quiet", "--disable-pip-version-check", "--no-input"]
     _run([python, "-m", "pip", "--python", own, "install", *options, *packages])
 
 
-def _run(command: "list[str]") -> None:
+def _run(command: list[str]) -> None:
     code = subprocess.run(command, check=False, stdin=subprocess.DEVNULL).returncode
     if code:
         sys.exit(code)

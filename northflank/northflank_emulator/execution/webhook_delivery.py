@@ -1,5 +1,7 @@
 """How events reach webhooks: one after another per webhook, retried, given up after some tries."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 from collections.abc import Callable
@@ -55,7 +57,7 @@ class Outbox:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _work(self, key: str, queue: "asyncio.Queue[WebhookEvent]") -> None:
+    async def _work(self, key: str, queue: asyncio.Queue[WebhookEvent]) -> None:
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
             while True:
                 event = await queue.get()

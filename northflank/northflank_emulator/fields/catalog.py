@@ -3,13 +3,15 @@
 Source: https://northflank.com/docs/v1/application/billing/resource-plans-and-quotas
 """
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from northflank_emulator.fields.schema import JsonObject
 
 _HOURS_PER_MONTH = 720
-# Published unit prices in US dollars per hour; every listed plan's price follows from them.
 _DOLLARS_PER_VCPU = 1 / 60
+"""Published unit prices in US dollars per hour; every listed plan's price follows from them."""
 _DOLLARS_PER_GIGABYTE = 1 / 120
 _MEBIBYTES_PER_GIBIBYTE = 1024
 
@@ -70,8 +72,8 @@ _GPUS = {
     "b200-180": (8,),
     "rtx_pro_6000-96": (8,),
 }
-# What comes with a GPU is not published per plan; eight cores and 40 GB each is our choice.
 _GPU_VCPU = 8
+"""What comes with a GPU is not published per plan; eight cores and 40 GB each is our choice."""
 _GPU_MEMORY_MB = 40960
 
 PLANS: dict[str, Plan] = {
@@ -84,10 +86,8 @@ PLANS: dict[str, Plan] = {
     for count in counts
 }
 
-# Source: `GET /v1/regions` as the vendor's own reference for agents (northflank/skills, plans.md) has
-# it, and https://northflank.com/docs/v1/application/run/deploy-to-a-region; Delhi, which is newer, is
-# from the vendor's command `northflank list regions`, its name and Google's region are inferred.
 _AMERICAS, _ASIA_PACIFIC, _EMEA = "Americas", "Asia Pacific", "EMEA"
+"""Source: `GET /v1/regions` as the vendor's own reference for agents (northflank/skills, plans.md) has it, and https://northflank.com/docs/v1/application/run/deploy-to-a-region; Delhi, which is newer, is from the vendor's command `northflank list regions`, its name and Google's region are inferred."""
 _REGIONS = (
     ("canada-central", "Canada - Central", _AMERICAS, "northamerica-northeast2"),
     ("southamerica-east", "South - America - East", _AMERICAS, "southamerica-east1"),
@@ -107,7 +107,6 @@ _REGIONS = (
     ("europe-west-netherlands", "Europe - West - Netherlands", _EMEA, "europe-west4"),
     ("europe-west-zurich", "Europe - West - Zurich", _EMEA, "europe-west6"),
 )
-# Which of them have GPUs changes; the emulator has none.
 REGIONS: dict[str, JsonObject] = {
     key: {
         "id": key,
@@ -118,3 +117,4 @@ REGIONS: dict[str, JsonObject] = {
     }
     for key, name, group, region in _REGIONS
 }
+"""Which of them have GPUs changes; the emulator has none."""

@@ -4,6 +4,8 @@ Source: the Northflank API documentation of "Create job", "Patch job" and "Run j
 (https://northflank.com/docs/v1/api) and the types of the vendor's Python SDK 2.1.0.
 """
 
+from __future__ import annotations
+
 import re
 
 from northflank_emulator.fields.schema import (
@@ -21,16 +23,15 @@ from northflank_emulator.fields.schema import (
     partial,
 )
 
-# JavaScript's `^…$` is `fullmatch` here, so the anchors are left out.
 NAME = Text(
     minimum=3,
     maximum=52,
     pattern=re.compile(r"[a-zA-Z]((-|\s)?[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*)?"),
 )
+"""JavaScript's `^…$` is `fullmatch` here, so the anchors are left out."""
 DESCRIPTION = Text(maximum=200, pattern=re.compile(r"""[a-zA-Z0-9.,?\s\\/'"()[\];`%^&*\-_:!]+"""))
 SLUG = Text(minimum=3, maximum=100, pattern=re.compile(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*"))
 PROJECT_ITEM_ID = Text(minimum=3, maximum=54, pattern=SLUG.pattern)
-# The length is ours: the documented pattern has none, and backtracks on long input.
 IMAGE_PATH = Text(
     maximum=512,
     pattern=re.compile(
@@ -38,10 +39,11 @@ IMAGE_PATH = Text(
         r"([a-zA-Z/-9\.\-_]+)(?:\:([a-zA-Z/-9\.\-_\:]+)|\@([a-zA-Z/-9\.\-_\:]+))"
     ),
 )
+"""The length is ours: the documented pattern has none, and backtracks on long input."""
 CREDENTIALS_ID = Text(pattern=re.compile(r"[A-Za-z0-9-]+"))
 VARIABLE_NAME = Text(minimum=1, maximum=512, pattern=re.compile(r"[a-zA-Z0-9_./-]+"))
-# A NUL can be in no environment of any operating system.
 VARIABLE_VALUE = Text(pattern=re.compile(r"[^\0]*"))
+"""A NUL can be in no environment of any operating system."""
 COMMAND = Text(minimum=1, pattern=re.compile(r"[^\0]+"))
 VARIABLES = MapOf(key=VARIABLE_NAME, value=VARIABLE_VALUE)
 FILES = MapOf(
@@ -70,8 +72,8 @@ GPU = ObjectRule(
         ),
     }
 )
-# GPU plans have names like `nf-gpu-rtx_pro_6000-96-1g`, which the documented slug has no room for.
 PLAN = Text(minimum=3, maximum=100, pattern=re.compile(r"[a-zA-Z0-9_]+(-[a-zA-Z0-9_]+)*"))
+"""GPU plans have names like `nf-gpu-rtx_pro_6000-96-1g`, which the documented slug has no room for."""
 BILLING = ObjectRule(
     fields={"deploymentPlan": PLAN, "buildPlan": PLAN, "gpu": GPU},
     required=frozenset({"deploymentPlan"}),
@@ -248,12 +250,12 @@ HEALTH_CHECK = ObjectRule(
     ),
 )
 RUN_ON_SOURCE_CHANGE = OneOf(values=("never", "cd-promote", "always"))
-# A year of attempts or seconds is beyond any real use and keeps arithmetic away from overflow.
 LIMITS: dict[str, Rule] = {
     "backoffLimit": Integer(minimum=0, maximum=1_000_000),
     "activeDeadlineSeconds": Nullable(rule=Integer(minimum=1, maximum=100_000_000)),
     "runOnSourceChange": RUN_ON_SOURCE_CHANGE,
 }
+"""A year of attempts or seconds is beyond any real use and keeps arithmetic away from overflow."""
 CRON: dict[str, Rule] = {
     "schedule": Nullable(rule=Text(minimum=1, maximum=200)),
     "suspended": Flag(),

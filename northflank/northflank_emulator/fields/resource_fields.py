@@ -3,6 +3,8 @@
 Sources as in `job_fields`.
 """
 
+from __future__ import annotations
+
 import re
 
 from northflank_emulator.fields.job_fields import (
@@ -81,8 +83,8 @@ _BUILD_SERVICE: dict[str, Rule] = {
     "buildFiles": FILES,
     "dockerSecretMounts": FILES,
 }
-# Unlike a job's, a build service's plan need not name how it is deployed.
 _BUILD_SERVICE_BILLING = partial(BILLING)
+"""Unlike a job's, a build service's plan need not name how it is deployed."""
 CREATE_BUILD_SERVICE = ObjectRule(
     fields={
         **_BUILD_SERVICE,
@@ -216,7 +218,6 @@ CREATE_REGISTRY = ObjectRule(
 )
 PATCH_REGISTRY = ObjectRule(fields=_REGISTRY)
 
-# Event names are free here: the documented list grows, and only the ones below are ever sent.
 _NOTIFICATION: dict[str, Rule] = {
     "webhook": Text(minimum=8, maximum=2000, pattern=re.compile(r"https?://[^\s/?#]+[^\s]*")),
     "secret": Text(),
@@ -228,6 +229,7 @@ _NOTIFICATION: dict[str, Rule] = {
     "restricted": Flag(),
     "restrictions": Anything(),
 }
+"""Event names are free here: the documented list grows, and only the ones below are ever sent."""
 CREATE_NOTIFICATION = ObjectRule(
     fields={
         **_NOTIFICATION,

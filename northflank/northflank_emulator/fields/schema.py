@@ -1,5 +1,7 @@
 """How a JSON value is checked against rules that are data; it knows no field of the API."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -7,8 +9,8 @@ from typing import Protocol, TypeAlias
 
 from pydantic import JsonValue
 
-# pydantic's, because it keeps values that contain it.
 Json: TypeAlias = JsonValue
+"""pydantic's, because it keeps values that contain it."""
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 
@@ -170,7 +172,7 @@ class EitherOf:
 class Anything:
     """Any JSON value: the contract does not say more."""
 
-    def problems(self, value: object, path: str) -> Iterator[Problem]:  # noqa: ARG002 - as the others
+    def problems(self, value: object, path: str) -> Iterator[Problem]:  # noqa: ARG002  as the others
         """Find nothing."""
         yield from ()
 
@@ -220,8 +222,9 @@ class ObjectRule:
             if value.get(need.field) == need.value:
                 for name in need.required:
                     if name not in value:
-                        message = f"is required when {need.field} is {need.value}"
-                        yield _problem(_join(path, name), message)
+                        yield _problem(
+                            _join(path, name), f"is required when {need.field} is {need.value}"
+                        )
 
 
 def partial(record: ObjectRule) -> ObjectRule:

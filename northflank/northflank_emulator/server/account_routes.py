@@ -1,5 +1,7 @@
 """The routes of projects, secret groups, tags, registries, plans, regions and the token itself."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 

@@ -1,5 +1,7 @@
 """The ASGI application: the API below /v1, log tails, control, the page."""
 
+from __future__ import annotations
+
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -63,5 +65,4 @@ def application(api: Api, request_log: RequestLog) -> ASGIApp:
 
 
 async def _not_found(request: Request, _: Exception) -> Response:
-    message = f"Not found: the emulator has nothing at {request.url.path}"
-    return reply.failure(NotFound(message), {})
+    return reply.failure(NotFound(f"Not found: the emulator has nothing at {request.url.path}"), {})

@@ -1,5 +1,7 @@
 """Who calls: the token of a request, and whether the browser behind it meant this machine."""
 
+from __future__ import annotations
+
 import base64
 from ipaddress import ip_address
 

@@ -1,5 +1,7 @@
 """The routes of build services, and of the builds of services and jobs."""
 
+from __future__ import annotations
+
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.server import responses
 from northflank_emulator.server.routing import Call, Route, data, nothing, operation, paged

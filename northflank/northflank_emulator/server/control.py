@@ -1,5 +1,7 @@
 """The control endpoint, outside /v1: set and remove faults, read and forget recorded requests."""
 
+from __future__ import annotations
+
 from collections.abc import Awaitable, Callable
 
 from starlette.requests import Request
@@ -80,8 +82,7 @@ def _guarded(api: Api, action: _Action) -> Callable[[Request], Awaitable[Respons
     async def serve(request: Request) -> Response:
         try:
             if bearer_token(request) not in api.settings.tokens:
-                message = "Unauthorized: the API token is missing or not valid"
-                raise Unauthenticated(message)
+                raise Unauthenticated("Unauthorized: the API token is missing or not valid")
             return reply.answer({"data": await action(request)}, {})
         except ApiError as error:
             return reply.failure(error, {})

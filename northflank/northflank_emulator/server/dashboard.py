@@ -1,5 +1,7 @@
 """The page for people: projects, jobs, runs and their logs, rendered on the server."""
 
+from __future__ import annotations
+
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -36,11 +38,11 @@ _SHOWN_JOBS = 100
 _SHOWN_RUNS = 10
 _SHOWN_LINES = 2000
 _SHOWN_BUILDS = 3
-# Nothing but our own style sheet: a job's log is shown as text, whatever is in it.
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'",
     "cache-control": "no-store",
 }
+"""Nothing but our own style sheet: a job's log is shown as text, whatever is in it."""
 _WORDS = {
     Ending.SUCCEEDED: "succeeded",
     Ending.FAILED: "failed",
@@ -48,7 +50,6 @@ _WORDS = {
     Ending.DEADLINE: "deadline exceeded",
     Ending.LOST: "lost with an earlier emulator",
 }
-# How an attempt ended, by the reason that the execution gives.
 _REASONS = {
     "Completed": "completed",
     "OOMKilled": "out of memory",
@@ -57,6 +58,7 @@ _REASONS = {
     "infrastructure:job:container-crash": "crashed by a fault",
     "infrastructure:job:container-eviction": "evicted by a fault",
 }
+"""How an attempt ended, by the reason that the execution gives."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,7 +205,7 @@ def _run_row(run: Run, now: datetime) -> RunRow:
         state=over.ending.value if over else "running",
         word=_WORDS[over.ending] if over else _doing(run),
         attempts=_attempts(run),
-        duration=f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min",  # noqa: PLR2004 - a minute
+        duration=f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min",  # noqa: PLR2004  a minute
     )
 
 

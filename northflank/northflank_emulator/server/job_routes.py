@@ -1,5 +1,7 @@
 """The routes of jobs and their runs, containers, logs."""
 
+from __future__ import annotations
+
 from northflank_emulator.domain import jobs
 from northflank_emulator.fields import job_fields
 from northflank_emulator.fields.schema import JsonObject

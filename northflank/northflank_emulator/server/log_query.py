@@ -1,5 +1,7 @@
 """What the query parameters of a log range or a log tail ask for."""
 
+from __future__ import annotations
+
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,8 +16,8 @@ _TEXT_FILTERS = ("textIncludes", "textNotIncludes", "regexIncludes", "regexNotIn
 _DEFAULT_LINES = 100
 _DEFAULT_TAIL_LINES = 10
 _MOST_LINES = 10_000
-# A range or a tail without times looks back this far.
 _LOOK_BACK = timedelta(minutes=30)
+"""A range or a tail without times looks back this far."""
 _LONGEST_SECONDS = 10 * 365 * 24 * 3600
 _LONGEST_REGEX = 200
 

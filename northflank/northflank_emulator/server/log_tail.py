@@ -5,6 +5,8 @@ client `{"type":"init","data":{"auth":{"type":"apiToken","apiToken":…}}}`, ser
 `{"type":"init","data":{"auth":"successful"}}`, then `{"type":"log-lines","data":[…]}`.
 """
 
+from __future__ import annotations
+
 import asyncio
 import json
 from dataclasses import dataclass, replace
@@ -68,15 +70,14 @@ class LogTail:
         try:
             first: Json = json.loads(await asyncio.wait_for(socket.receive_text(), _INIT_SECONDS))
         except (ValueError, KeyError, RecursionError, asyncio.TimeoutError) as error:
-            message = "Unauthorized: the first message must be the init message"
-            raise Unauthenticated(message) from error
+            raise Unauthenticated(
+                "Unauthorized: the first message must be the init message"
+            ) from error
         role = self._api.settings.tokens.get(_token(first))
         if role is None:
-            message = "Unauthorized: the API token is missing or not valid"
-            raise Unauthenticated(message)
+            raise Unauthenticated("Unauthorized: the API token is missing or not valid")
         if Permission.JOB_LOGS not in role.permissions:
-            message = f"Forbidden: the token's role lacks {Permission.JOB_LOGS.value!r}"
-            raise Forbidden(message)
+            raise Forbidden(f"Forbidden: the token's role lacks {Permission.JOB_LOGS.value!r}")
         call = Call(
             api=self._api,
             params=socket.path_params,

@@ -1,5 +1,7 @@
 """The routes that show how jobs do: metrics, and who is notified."""
 
+from __future__ import annotations
+
 from northflank_emulator.errors import InvalidRequest
 from northflank_emulator.execution.metrics import Sample
 from northflank_emulator.fields.schema import Json, JsonObject
@@ -12,8 +14,8 @@ _JOB = "/v1/projects/{project}/jobs/{job}"
 _NOTIFICATIONS = "/v1/integrations/notifications"
 _NOTIFICATION = f"{_NOTIFICATIONS}/{{notification}}"
 _MEGABYTE = 1_000_000
-# The measured ones; the others are known to the API but always empty here.
 _UNITS = {"cpu": "vCPU", "memory": "MB"}
+"""The measured ones; the others are known to the API but always empty here."""
 _METRICS = (
     *_UNITS,
     "networkIngress",
@@ -38,8 +40,9 @@ def _metrics(call: Call) -> JsonObject:
     wanted = call.many("metricTypes") or ("cpu", "memory")
     for unknown in (it for it in wanted if it not in _METRICS):
         problem = f"{unknown!r} is none of {', '.join(_METRICS)}"
-        message = f"Invalid query parameter: metricTypes {problem}"
-        raise InvalidRequest(message, {"metricTypes": [problem]})
+        raise InvalidRequest(
+            f"Invalid query parameter: metricTypes {problem}", {"metricTypes": [problem]}
+        )
     run_id, only = call.one("runId"), call.many("containerName")
     runs = (
         [call.api.runs.get(*_names(call), run_id)] if run_id else call.api.runs.all(*_names(call))
@@ -76,8 +79,9 @@ def _in_range(call: Call, sample: Sample) -> bool:
             or (end is not None and sample.at > parse(end))
         )
     except ValueError as error:
-        message = "Invalid query parameter: startTime and endTime must be ISO 8601 times"
-        raise InvalidRequest(message) from error
+        raise InvalidRequest(
+            "Invalid query parameter: startTime and endTime must be ISO 8601 times"
+        ) from error
 
 
 def _create_notification(call: Call) -> JsonObject:

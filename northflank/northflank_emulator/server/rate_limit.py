@@ -1,5 +1,7 @@
 """How many requests a token has left in its hour."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 

@@ -1,5 +1,7 @@
 """The answers that go out: JSON, errors in their envelope, and the ones that break on purpose."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import uuid
@@ -57,7 +59,7 @@ def encode(document: JsonObject) -> bytes:
 class DroppedConnection(Response):
     """No answer: the connection ends instead."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
         """End the connection."""
         await _hang_up(scope, receive)
 

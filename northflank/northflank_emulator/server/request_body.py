@@ -1,5 +1,7 @@
 """How the body of a request is read: not beyond a limit, as the JSON that may come."""
 
+from __future__ import annotations
+
 import json
 from typing import Final
 
@@ -23,11 +25,9 @@ async def read(request: Request) -> bytes:
         async for chunk in request.stream():
             body += chunk
             if len(body) > _LARGEST:
-                message = f"The body is larger than {_LARGEST} bytes"
-                raise BodyTooLarge(message)
+                raise BodyTooLarge(f"The body is larger than {_LARGEST} bytes")
     except ClientDisconnect as error:
-        message = "The client went away before the body was complete"
-        raise InvalidRequest(message) from error
+        raise InvalidRequest("The client went away before the body was complete") from error
     return bytes(body)
 
 
@@ -43,11 +43,9 @@ def parse(body: bytes) -> Json:
         value: Json = json.loads(body, parse_constant=_no_constant)
         json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
-        message = f"Invalid request body: it is not JSON ({error})"
-        raise InvalidRequest(message) from error
+        raise InvalidRequest(f"Invalid request body: it is not JSON ({error})") from error
     return value
 
 
 def _no_constant(name: str) -> None:
-    message = f"{name} is not JSON"
-    raise ValueError(message)
+    raise ValueError(f"{name} is not JSON")

@@ -1,5 +1,7 @@
 """The requests an emulator was sent: kept to be asserted on, and written to the access log."""
 
+from __future__ import annotations
+
 import json
 import logging
 from collections import deque

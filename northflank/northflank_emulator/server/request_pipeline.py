@@ -1,5 +1,7 @@
 """What every API request passes: faults, token, rate limit, route, permission, body, record."""
 
+from __future__ import annotations
+
 import asyncio
 import logging
 import time
@@ -95,7 +97,7 @@ class RequestPipeline:
             response = await self._handle(request, context)
         except ApiError as error:
             response = reply.failure(error, self._headers(context, error))
-        except Exception:  # noqa: BLE001 - the boundary of the process: what nobody foresaw is a 500, not a crash
+        except Exception:  # noqa: BLE001  the boundary of the process: what nobody foresaw is a 500, not a crash
             _log.exception("%s %s failed", context.method, context.path)
             response = reply.failure_of(500, "internal", "Internal error", {}, {})
         if context.struck_by(FaultKind.DROP_AFTER):
@@ -155,8 +157,13 @@ class RequestPipeline:
             return reply.literal(literal)
         fault = context.struck_by(FaultKind.STATUS)
         if fault:
-            message = f"Injected fault: status {fault.status}"
-            return reply.failure_of(fault.status, "fault", message, {}, self._headers(context))
+            return reply.failure_of(
+                fault.status,
+                "fault",
+                f"Injected fault: status {fault.status}",
+                {},
+                self._headers(context),
+            )
         return None
 
     def _authenticate(self, match: Match | ApiError, context: _RequestContext) -> Role | None:
@@ -164,22 +171,19 @@ class RequestPipeline:
         role = self._api.settings.tokens.get(context.token)
         public = isinstance(match, Match) and match.route.public
         if role is None and not public:
-            message = "Unauthorized: the API token is missing or not valid"
-            raise Unauthenticated(message)
+            raise Unauthenticated("Unauthorized: the API token is missing or not valid")
         if self._limiter is not None and role is not None:
             context.allowance = self._limiter.take(context.token, context.at)
         if context.struck_by(FaultKind.RATE_LIMIT) or (
             context.allowance and context.allowance.exceeded
         ):
-            message = "Too many requests: the account's rate limit is used up"
-            raise RateLimited(message)
+            raise RateLimited("Too many requests: the account's rate limit is used up")
         return role
 
     def _authorize(self, match: Match, role: Role | None) -> None:
         needed = match.route.permission
         if needed is not None and (role is None or needed not in role.permissions):
-            message = f"Forbidden: the token's role lacks the permission {needed.value!r}"
-            raise Forbidden(message)
+            raise Forbidden(f"Forbidden: the token's role lacks the permission {needed.value!r}")
 
     def _headers(
         self, context: _RequestContext, error: ApiError | None = None

@@ -1,5 +1,7 @@
 """How the emulator's values look in the API's responses."""
 
+from __future__ import annotations
+
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.settings import AbortedRun, Choices, LogPrefix
 from northflank_emulator.state.clock import iso
@@ -28,8 +30,8 @@ CLUSTER: JsonObject = {
     "loadBalancers": [],
 }
 _REGION = "europe-west"
-# What builds are given, secrets among it.
 _GIVEN = frozenset({"buildArguments", "buildFiles", "dockerSecretMounts"})
+"""What builds are given, secrets among it."""
 
 
 def _app_id(project: str, job: str) -> str:

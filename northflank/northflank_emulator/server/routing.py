@@ -1,5 +1,7 @@
 """How a method and a path find their route, in the user and the team form."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -48,8 +50,8 @@ class Call:
         )
 
 
-# Returns the whole body of the answer.
 Handler = Callable[[Call], JsonObject]
+"""Returns the whole body of the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,18 +113,15 @@ class Router:
                 return Match(route=route, params=params)
             allowed.append(route.method)
         if allowed:
-            message = (
+            raise MethodNotAllowed(
                 f"{method} is not possible on {path}; possible: {', '.join(sorted(set(allowed)))}"
             )
-            raise MethodNotAllowed(message)
-        message = f"Not found: the emulator has no endpoint {method} {path}"
-        raise NotFound(message)
+        raise NotFound(f"Not found: the emulator has no endpoint {method} {path}")
 
     def _check_team(self, params: Mapping[str, str]) -> None:
         team = params.get("team")
         if team is not None and self._teams and team not in self._teams:
-            message = f"Not found: there is no team {team!r}"
-            raise NotFound(message)
+            raise NotFound(f"Not found: there is no team {team!r}")
 
 
 def _compile(path: str) -> re.Pattern[str]:
@@ -155,6 +154,5 @@ def one_of(call: Call, name: str, values: Sequence[str], default: str) -> str:
         return default
     if value not in values:
         problem = f"must be one of {', '.join(values)}"
-        message = f"Invalid query parameter: {name} {problem}"
-        raise InvalidRequest(message, {name: [problem]})
+        raise InvalidRequest(f"Invalid query parameter: {name} {problem}", {name: [problem]})
     return value

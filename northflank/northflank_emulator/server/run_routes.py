@@ -1,5 +1,7 @@
 """The routes of job runs, their containers and their logs."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from northflank_emulator.domain import runs

@@ -1,5 +1,7 @@
 """Serving an emulator: its socket, its HTTP server, its start and its clean end."""
 
+from __future__ import annotations
+
 import asyncio
 import errno
 import socket
@@ -99,7 +101,7 @@ def _listen(host: str, port: int) -> socket.socket:
 def base_url(sock: socket.socket) -> str:
     """Where clients reach the emulator behind *sock*."""
     host, port = sock.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 

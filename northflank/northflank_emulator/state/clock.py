@@ -1,5 +1,7 @@
 """What time it is, and how the API writes it."""
 
+from __future__ import annotations
+
 from datetime import datetime, timezone
 from typing import Protocol
 
@@ -40,7 +42,6 @@ def parse(text: str) -> datetime:
         try:
             return datetime.fromtimestamp(float(text), tz=timezone.utc)
         except (OverflowError, OSError) as error:
-            message = f"time out of range: {text!r}"
-            raise ValueError(message) from error
+            raise ValueError(f"time out of range: {text!r}") from error
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -1,5 +1,7 @@
 """Which command a container starts: the image's, the job's, or one of each."""
 
+from __future__ import annotations
+
 import shlex
 from collections.abc import Sequence
 
@@ -43,5 +45,6 @@ def split(command: object) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError as error:
-        message = f"Invalid command {command!r}: {error}; close the quote or escape it"
-        raise InvalidRequest(message) from error
+        raise InvalidRequest(
+            f"Invalid command {command!r}: {error}; close the quote or escape it"
+        ) from error

@@ -1,5 +1,7 @@
 """What a container finds in its environment: secret groups, the job, the run, the platform."""
 
+from __future__ import annotations
+
 import re
 from collections.abc import Callable, Iterable, Mapping
 
@@ -7,8 +9,8 @@ from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.job_spec import part, variables, whole
 from northflank_emulator.state.models import Job, SecretGroup
 
-# The types of secret groups that a container's environment, or a build, takes from.
 RUNTIME = frozenset({"environment", "environment-arguments"})
+"""The types of secret groups that a container's environment, or a build, takes from."""
 BUILD = frozenset({"arguments", "environment-arguments"})
 _TEMPLATE = re.compile(r"\$\{([^${}]+)\}")
 _RANDOM_SECRET = re.compile(r"fn\.randomSecret\((\d{1,3})\)")

@@ -1,5 +1,7 @@
 """How things get their ids: slugs of names, and random ids that a seed makes repeatable."""
 
+from __future__ import annotations
+
 import random
 import re
 import uuid
@@ -22,7 +24,7 @@ class Ids:
 
     def __init__(self, seed: int | None = None) -> None:
         # Ids are names, not secrets: a seedable generator is what makes a run repeatable.
-        self._random = random.Random(seed)  # noqa: S311 - see above
+        self._random = random.Random(seed)  # noqa: S311  see above
 
     def uid(self) -> str:
         """A UUID, as job runs have."""

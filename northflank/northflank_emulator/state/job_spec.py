@@ -1,5 +1,7 @@
 """What a job's create, update and run bodies mean, in the one form the emulator keeps."""
 
+from __future__ import annotations
+
 from typing import cast
 
 from northflank_emulator.fields.schema import JsonObject

@@ -1,5 +1,7 @@
 """The lines containers wrote, and how a range of them is found."""
 
+from __future__ import annotations
+
 import re
 import sqlite3
 from collections.abc import Iterable, Sequence
@@ -134,7 +136,7 @@ class LogStore:
     ) -> list[LogLine]:
         where, values = _conditions(project, job, wanted)
         # Only the constants ASC and DESC and our own column names go into the text.
-        query = f"SELECT {_COLUMNS} FROM log_lines WHERE {where} ORDER BY number {order}"  # noqa: S608 - see above
+        query = f"SELECT {_COLUMNS} FROM log_lines WHERE {where} ORDER BY number {order}"  # noqa: S608  see above
         found: list[LogLine] = []
         for row in self._database.execute(query, values):
             if len(found) >= limit:

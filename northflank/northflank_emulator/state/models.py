@@ -1,5 +1,7 @@
 """The values the emulator keeps: projects, jobs, build services, runs, containers, log lines, secret groups."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum

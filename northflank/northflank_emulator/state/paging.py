@@ -1,5 +1,7 @@
 """How a long list is cut into pages: `per_page`, `page` and an opaque `cursor`."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 from collections.abc import Sequence
@@ -11,8 +13,8 @@ from northflank_emulator.fields.schema import JsonObject
 
 DEFAULT_PER_PAGE = 50
 MAXIMUM_PER_PAGE = 100
-# Beyond any list the emulator can hold; keeps the arithmetic in machine words.
 _MAXIMUM_PAGE = 1_000_000_000
+"""Beyond any list the emulator can hold; keeps the arithmetic in machine words."""
 
 
 class Numbered(Protocol):
@@ -39,7 +41,7 @@ class PageRequest:
     after: int | None = None
 
     @classmethod
-    def of(cls, *, per_page: str | None, page: str | None, cursor: str | None) -> "PageRequest":
+    def of(cls, *, per_page: str | None, page: str | None, cursor: str | None) -> PageRequest:
         """The request that three query parameters make.
 
         Raises:

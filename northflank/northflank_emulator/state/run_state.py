@@ -1,5 +1,7 @@
 """How a run changes: the transitions of its containers and its end, as pure functions."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from datetime import datetime
 

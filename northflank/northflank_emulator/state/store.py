@@ -1,5 +1,7 @@
 """Where state is kept: in memory for reading, in SQLite for the next start."""
 
+from __future__ import annotations
+
 import fcntl
 import os
 import sqlite3
