@@ -137,7 +137,7 @@ class Api:
             self.metrics.record(self.supervisor.usage(), self.clock.now())
 
     def schedule(self) -> CronScheduler:
-        """The schedule of the cron jobs, from now on."""
+        """Return the schedule of the cron jobs, from now on."""
 
         def start(job: Job) -> Run:
             return self.runs.start(job.project, job.id, {}, scheduled=True)

@@ -57,7 +57,7 @@ async def _run(chosen: argparse.Namespace) -> None:
 
 
 def _banner(settings: Settings, url: str, *, token_is_given: bool) -> str:
-    """The base URL on the first line, then how to point clients to it.
+    """Return the base URL on the first line, then how to point clients to it.
 
     A token of the environment is somebody's secret, perhaps for the real Northflank: it is named, not shown.
     """

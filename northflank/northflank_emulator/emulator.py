@@ -93,7 +93,7 @@ class Emulator:
         return self._request_log.all()
 
     def call(self, method: str, path: str, body: Json = None) -> Json:
-        """What the API returns as `data`; for the arrangements of a test, so it must succeed.
+        """Return what the API returns as `data`; for the arrangements of a test, so it must succeed.
 
         Raises:
             CallFailedError: it was answered with an error.

@@ -80,6 +80,6 @@ class RateLimited(ApiError):
 
 
 def not_found(what: str, name: str, where: str = "") -> NotFound:
-    """The error for a *what* called *name* that does not exist."""
+    """Return the error for a *what* called *name* that does not exist."""
     place = f" in {where}" if where else ""
     return NotFound(f"Not found: there is no {what} {name!r}{place}")

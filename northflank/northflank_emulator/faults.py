@@ -80,7 +80,7 @@ class Fault:
     seconds: float = 0.0
 
     def document(self) -> JsonObject:
-        """The fault as the control endpoint shows it."""
+        """Return the fault as the control endpoint shows it."""
         return {
             "kind": self.kind.value,
             "route": self.route,
@@ -118,12 +118,12 @@ _FIELDS = ObjectRule(
 
 
 def problems(document: object) -> list[Problem]:
-    """What is wrong with a fault in the form of the control endpoint."""
+    """Return what is wrong with a fault in the form of the control endpoint."""
     return list(check(_FIELDS, document))
 
 
 def parse(document: JsonObject) -> Fault:
-    """The fault a checked document describes."""
+    """Return the fault a checked document describes."""
     values = {**document, "kind": FaultKind(document["kind"])}
     return Fault(**values)  # type: ignore[arg-type]  # the field table has checked every type
 
@@ -145,7 +145,7 @@ class Faults:
         return number
 
     def remove(self, number: int) -> bool:
-        """Whether the fault *number* was set; it is no longer."""
+        """Return whether the fault *number* was set; it is no longer."""
         return self._set.pop(number, None) is not None
 
     def clear(self) -> None:
@@ -153,11 +153,11 @@ class Faults:
         self._set.clear()
 
     def all(self) -> dict[int, Fault]:
-        """Every fault that is set, by its number."""
+        """Return every fault that is set, by its number."""
         return dict(self._set)
 
     def of_request(self, operation: str, method: str, path: str) -> list[Fault]:
-        """The faults that strike this request; each counts as a hit."""
+        """Return the faults that strike this request; each counts as a hit."""
         names = (operation, f"{method} {path}")
         return self._strike(
             lambda fault: (
@@ -167,7 +167,7 @@ class Faults:
         )
 
     def of_container(self, job: str) -> Fault | None:
-        """The fault that strikes a new container of *job*, if one does."""
+        """Return the fault that strikes a new container of *job*, if one does."""
         struck = self._strike(
             lambda fault: fault.kind.strikes_containers and fnmatchcase(job, fault.job)
         )

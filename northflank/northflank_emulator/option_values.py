@@ -35,7 +35,7 @@ class Reader(Generic[Value]):
     expected: str
 
     def __call__(self, text: str) -> Value | InvalidValue:
-        """The value of *text*, or what is wrong with it."""
+        """Return the value of *text*, or what is wrong with it."""
         try:
             return self.read(text)
         except ValueError:
@@ -43,7 +43,7 @@ class Reader(Generic[Value]):
 
 
 def whole(minimum: int, maximum: int) -> Reader[int]:
-    """A whole number."""
+    """Return a whole number."""
 
     def read(text: str) -> int:
         value = int(text)
@@ -55,7 +55,7 @@ def whole(minimum: int, maximum: int) -> Reader[int]:
 
 
 def seconds(maximum: float) -> Reader[float]:
-    """A time."""
+    """Return a time."""
 
     def read(text: str) -> float:
         value = float(text)
@@ -67,7 +67,7 @@ def seconds(maximum: float) -> Reader[float]:
 
 
 def one_of(choices: type[Choice]) -> Reader[Choice]:
-    """A member of an enum, by its value."""
+    """Return a member of an enum, by its value."""
     names = ", ".join(str(it.value) for it in choices)
     return Reader(read=choices, expected=f"one of {names}")
 

@@ -61,7 +61,7 @@ class ExecutorKind(str, Enum):
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options of a command line, by default this process's; ends the process with 2 if some mean nothing."""
+    """Return the options of a command line, by default this process's; ends the process with 2 if some mean nothing."""
     made = parser()
     options, unknown = made.parse_known_args(arguments)
     found = [*_unknown(unknown, vars(options)), *_wrong(vars(options)), *_contradictions(options)]
@@ -102,7 +102,7 @@ def _spelled(name: str) -> str:
 
 
 def settings(options: argparse.Namespace) -> Settings:
-    """What the emulator is started with."""
+    """Return what the emulator is started with."""
     token = options.token or os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(12)
     return Settings(
         host=options.host,
@@ -135,7 +135,7 @@ def settings(options: argparse.Namespace) -> Settings:
 
 
 def outcomes(options: argparse.Namespace) -> list[Outcome] | None:
-    """The scripted outcomes, or None where runs are real processes.
+    """Return the scripted outcomes, or None where runs are real processes.
 
     Raises:
         InvalidScript: the script says something else.
@@ -146,7 +146,7 @@ def outcomes(options: argparse.Namespace) -> list[Outcome] | None:
 
 
 def _fault(text: str) -> Fault | InvalidValue:
-    """`KIND[,FIELD=VALUE]…`, with the fields of the control endpoint."""
+    """Return `KIND[,FIELD=VALUE]…`, with the fields of the control endpoint."""
     kind, *fields = text.split(",")
     document: JsonObject = {"kind": kind}
     for field in fields:
@@ -186,7 +186,7 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the options."""
     made = argparse.ArgumentParser(
         prog="northflank-emulator",
         # Two dozen options would hide the line that says what is wrong.

@@ -23,7 +23,7 @@ class AccountItems:
     patch_rule: ObjectRule
 
     def ensure(self, name: str) -> AccountItem:
-        """The item of this name, created if need be."""
+        """Return the item of this name, created if need be."""
         return self.table.get(slug(name)) or self._add(name, {})
 
     def create(self, body: Json) -> AccountItem:
@@ -46,7 +46,7 @@ class AccountItems:
         return self.table.put(replace(old, spec=accepted)) if old else self._add(name, accepted)
 
     def get(self, key: str) -> AccountItem:
-        """An item.
+        """Return an item.
 
         Raises:
             NotFound: there is no such item.
@@ -57,7 +57,7 @@ class AccountItems:
         return found
 
     def all(self) -> list[AccountItem]:
-        """Every item, oldest first."""
+        """Return every item, oldest first."""
         return list(self.table)
 
     def patch(self, key: str, body: Json) -> AccountItem:

@@ -53,7 +53,7 @@ class Builds:
         return build
 
     def ensure(self, builder: Builder, branch: str) -> Build:
-        """A finished build of *branch*, made at once if there is none."""
+        """Return a finished build of *branch*, made at once if there is none."""
         done = [
             it
             for it in self._context.store.builds.of(builder)
@@ -66,7 +66,7 @@ class Builds:
         return self._context.store.builds.of(builder)[-1]
 
     def get(self, builder: Builder, key: str) -> Build:
-        """A build.
+        """Return a build.
 
         Raises:
             NotFound: there is no such job or build service, or it has no such build.
@@ -78,12 +78,12 @@ class Builds:
         return found
 
     def all(self, builder: Builder) -> list[Build]:
-        """The builds of a job or build service, newest first."""
+        """Return the builds of a job or build service, newest first."""
         self._known(builder)
         return self._context.store.builds.of(builder)[::-1]
 
     def deployed(self, job: Job, deployment: JsonObject) -> Build:
-        """The build whose image *job* runs: the newest finished one that its deployment allows.
+        """Return the build whose image *job* runs: the newest finished one that its deployment allows.
 
         Raises:
             Conflict: there is none.
@@ -199,7 +199,7 @@ def _fits(build: Build, wanted: JsonObject) -> bool:
 
 
 def _why_none(job: Job, builder: Builder, wanted: JsonObject, fitting: Sequence[Build]) -> str:
-    """Why there is no image for *job*, and what makes one."""
+    """Return why there is no image for *job*, and what makes one."""
     who = f"Job {job.id!r} cannot run"
     branch = str(wanted.get("branch", "main"))
     body = f' with {{"branch": "{branch}"}}' if builder.kind is BuilderKind.SERVICE else ""

@@ -40,7 +40,7 @@ class DomainContext:
     call_later: Callable[[float, Callable[[], None]], None]
 
     def project(self, key: str) -> Project:
-        """The project *key*.
+        """Return the project *key*.
 
         Raises:
             NotFound: there is none.
@@ -51,7 +51,7 @@ class DomainContext:
         return found
 
     def job(self, project: str, key: str) -> Job:
-        """The job *key* of a project.
+        """Return the job *key* of a project.
 
         Raises:
             NotFound: there is no such project or job.
@@ -63,7 +63,7 @@ class DomainContext:
         return found
 
     def service(self, project: str, key: str) -> BuildService:
-        """The build service *key* of a project.
+        """Return the build service *key* of a project.
 
         Raises:
             NotFound: there is no such project or service.
@@ -75,7 +75,7 @@ class DomainContext:
         return found
 
     def builder(self, project: str, job: str, deployment: JsonObject) -> Builder:
-        """What builds the image of *job*: the build service or job that its deployment names, else itself."""
+        """Return what builds the image of *job*: the build service or job that its deployment names, else itself."""
         named = str(part(deployment, "internal").get("id", job))
         is_service = self.store.services.get((project, named)) is not None
         kind = BuilderKind.SERVICE if is_service and "internal" in deployment else BuilderKind.JOB
@@ -83,7 +83,7 @@ class DomainContext:
 
 
 def accept(rule: ObjectRule, body: Json) -> JsonObject:
-    """*body*, when it is what *rule* wants.
+    """Return *body*, when it is what *rule* wants.
 
     Raises:
         InvalidRequest: with every problem of every field.
@@ -95,7 +95,7 @@ def accept(rule: ObjectRule, body: Json) -> JsonObject:
 
 
 def invalid(problems: list[Problem]) -> InvalidRequest:
-    """The error for a body with *problems*."""
+    """Return the error for a body with *problems*."""
     details: dict[str, list[str]] = {}
     for problem in problems:
         details.setdefault(problem.path, []).append(problem.message)
@@ -107,7 +107,7 @@ def invalid(problems: list[Problem]) -> InvalidRequest:
 
 
 def check_references(context: DomainContext, spec: JsonObject) -> None:
-    """Whether what *spec* refers to by id exists: tags, plans, registry credentials.
+    """Return whether what *spec* refers to by id exists: tags, plans, registry credentials.
 
     Raises:
         InvalidRequest: something does not.
@@ -122,7 +122,7 @@ def check_references(context: DomainContext, spec: JsonObject) -> None:
 
 
 def check_source(context: DomainContext, project: str, job: str, deployment: JsonObject) -> None:
-    """Whether there is what *deployment* says is to build the image of *job*.
+    """Return whether there is what *deployment* says is to build the image of *job*.
 
     Raises:
         InvalidRequest: there is not.

@@ -111,7 +111,7 @@ class Jobs:
         return self._change(job, self._checked(project, key, job_spec.patched(job.spec, patch)))
 
     def all(self, project: str) -> list[Job]:
-        """The jobs of a project, oldest first."""
+        """Return the jobs of a project, oldest first."""
         self._context.project(project)
         return self._context.store.jobs.of(project)
 
@@ -238,7 +238,7 @@ class Jobs:
         return self._context.store.jobs.put(replace(job, updated_at=self._context.clock.now()))
 
     def _checked(self, project: str, key: str, spec: JsonObject) -> JsonObject:
-        """*spec* of the job *key*, when also the rules hold that look at more than one field."""
+        """Return *spec* of the job *key*, when also the rules hold that look at more than one field."""
         check_references(self._context, spec)
         deployment = part(spec, "deployment")
         check_source(self._context, project, key, deployment)
@@ -254,7 +254,7 @@ class Jobs:
 
 
 def _only(body: JsonObject, name: str) -> JsonObject:
-    """The field *name* of *body*, if it is there."""
+    """Return the field *name* of *body*, if it is there."""
     return {name: body[name]} if name in body else {}
 
 

@@ -20,7 +20,7 @@ class Projects:
         self._context = context
 
     def ensure(self, name: str) -> Project:
-        """The project of this name, created if need be."""
+        """Return the project of this name, created if need be."""
         return self._context.store.projects.get(slug(name)) or self._add({"name": name})
 
     def create(self, body: Json) -> Project:
@@ -44,7 +44,7 @@ class Projects:
         return self._context.store.projects.put(replace(old, spec={**old.spec, **_spec(accepted)}))
 
     def all(self) -> list[Project]:
-        """Every project, oldest first."""
+        """Return every project, oldest first."""
         return list(self._context.store.projects)
 
     def delete(self, key: str) -> None:
@@ -77,7 +77,7 @@ class Projects:
 
 
 def _checked(body: JsonObject) -> JsonObject:
-    """*body*, when its region is one.
+    """Return *body*, when its region is one.
 
     Raises:
         InvalidRequest: it is not.

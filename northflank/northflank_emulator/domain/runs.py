@@ -71,7 +71,7 @@ class Runs:
         return run
 
     def get(self, project: str, job: str, key: str) -> Run:
-        """A run.
+        """Return a run.
 
         Raises:
             NotFound: the job has no such run.
@@ -83,7 +83,7 @@ class Runs:
         return found
 
     def all(self, project: str, job: str) -> list[Run]:
-        """The runs of a job in the order that was chosen."""
+        """Return the runs of a job in the order that was chosen."""
         self._context.job(project, job)
         runs = self._context.store.runs.of((project, job))
         newest_first = self._context.settings.choices.run_order is RunOrder.NEWEST_FIRST
@@ -100,7 +100,7 @@ class Runs:
                 self._control.stop(run.id, Ending.ABORTED)
 
     def prepare(self, run: Run, name: str) -> ContainerSpec:
-        """The container *name* for the next attempt of *run*."""
+        """Return the container *name* for the next attempt of *run*."""
         groups = {}
         job = self._context.store.jobs.get((run.project, run.job))
         if job is not None:
@@ -130,7 +130,7 @@ class Runs:
         )
 
     def _image(self, job: Job, deployment: JsonObject) -> str:
-        """The image that *job* runs now.
+        """Return the image that *job* runs now.
 
         Raises:
             Conflict: the job is paused, has no image, or no finished build.
@@ -169,5 +169,5 @@ def _files(files: JsonObject) -> dict[str, bytes]:
 
 
 def started(run: Run) -> JsonObject:
-    """The answer to a start: the run's id and name."""
+    """Return the answer to a start: the run's id and name."""
     return {"id": run.id, "runName": run.name}

@@ -46,7 +46,7 @@ class Secrets:
         return self._change(old, _spec(accepted))
 
     def get(self, project: str, key: str) -> SecretGroup:
-        """A secret group.
+        """Return a secret group.
 
         Raises:
             NotFound: the project has no such group.
@@ -58,7 +58,7 @@ class Secrets:
         return found
 
     def all(self, project: str) -> list[SecretGroup]:
-        """The secret groups of a project, oldest first."""
+        """Return the secret groups of a project, oldest first."""
         self._context.project(project)
         return self._context.store.secrets.of(project)
 

@@ -22,7 +22,7 @@ class BuildServices:
         self._forget_builds = forget_builds
 
     def ensure(self, project: str, name: str) -> BuildService:
-        """The service of this name, created if need be."""
+        """Return the service of this name, created if need be."""
         found = self._context.store.services.get((project, slug(name)))
         return found or self._add(project, {"name": name, **_EXAMPLE})
 
@@ -60,7 +60,7 @@ class BuildServices:
         return self._change(service, {name: it for name, it in spec.items() if it is not None})
 
     def all(self, project: str) -> list[BuildService]:
-        """The build services of a project, oldest first."""
+        """Return the build services of a project, oldest first."""
         self._context.project(project)
         return self._context.store.services.of(project)
 
@@ -91,7 +91,7 @@ class BuildServices:
         return self._context.store.services.put(changed)
 
     def _checked(self, spec: JsonObject) -> JsonObject:
-        """*spec*, when also the rules hold that look at more than one field."""
+        """Return *spec*, when also the rules hold that look at more than one field."""
         check_references(self._context, spec)
         if spec.get("buildSource") != "bundle" and "vcsData" not in spec:
             raise invalid([Problem(path="vcsData", message="is required to build from git")])

@@ -44,7 +44,7 @@ class Webhooks:
         )
 
     def get(self, key: str) -> Webhook:
-        """An integration.
+        """Return an integration.
 
         Raises:
             NotFound: there is no such integration.
@@ -55,7 +55,7 @@ class Webhooks:
         return found
 
     def all(self) -> list[Webhook]:
-        """Every integration, oldest first."""
+        """Return every integration, oldest first."""
         return list(self._context.store.webhooks)
 
     def update(self, key: str, body: Json) -> Webhook:
@@ -79,7 +79,7 @@ class Webhooks:
         self._context.store.webhooks.remove(self.get(key))
 
     def subscribers(self, event: WebhookEvent) -> list[Webhook]:
-        """Who wants to hear of *event*."""
+        """Return who wants to hear of *event*."""
         return [it for it in self._context.store.webhooks if _wants(it, event)]
 
     def delivered(self, key: str) -> None:

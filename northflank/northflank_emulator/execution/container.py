@@ -59,7 +59,7 @@ class Container(Protocol):
     """A container that was started."""
 
     async def wait(self) -> Exit:
-        """Its end, when every line of its log has gone to the sink."""
+        """Return its end, when every line of its log has gone to the sink."""
         ...
 
     def terminate(self) -> None:
@@ -83,5 +83,5 @@ class Executor(Protocol):
         ...
 
     def usage(self) -> Mapping[str, Usage]:
-        """What each running container uses, by its name; empty where that cannot be known."""
+        """Return what each running container uses, by its name; empty where that cannot be known."""
         ...

@@ -54,7 +54,7 @@ class Image:
     installs_packages: bool = True
 
     def variables(self, home: Path) -> dict[str, str]:
-        """The environment of a container of this image, before the job adds to it."""
+        """Return the environment of a container of this image, before the job adds to it."""
         return {
             "PATH": f"{self.bin}:{_SYSTEM_PATH}",
             "HOME": str(home),
@@ -70,7 +70,7 @@ class Images:
         self._known = known
 
     def pull(self, path: str) -> Image:
-        """The image at *path*.
+        """Return the image at *path*.
 
         Raises:
             ImagePullFailed: no pattern of the images file matches.
@@ -85,12 +85,12 @@ class Images:
 
 
 def this_interpreter(environment: Mapping[str, str]) -> Images:
-    """Every image is the environment of the Python that runs the emulator."""
+    """Return every image is the environment of the Python that runs the emulator."""
     return Images((("*", Image(bin=Path(sys.executable).parent, environment=environment)),))
 
 
 def read(path: Path, environment: Mapping[str, str]) -> Images:
-    """The images of a file; *environment* goes into each of them.
+    """Return the images of a file; *environment* goes into each of them.
 
     Raises:
         InvalidImagesFile: the file is missing or says something else.

@@ -51,7 +51,7 @@ def _adopt_orphans() -> None:
 
 
 def _header(orders: int) -> tuple[bytes, bytes]:
-    """The first line of the pipe, and what came after it already."""
+    """Return the first line of the pipe, and what came after it already."""
     received = bytearray()
     while b"\n" not in received:
         some = os.read(orders, 65536)
@@ -90,7 +90,7 @@ def _start(order: dict[str, object]) -> int:
 
 
 def _supervise(child: int, orders: int, wake: int) -> int:
-    """The exit code of *child*, when it has one; orders are passed on until then."""
+    """Return the exit code of *child*, when it has one; orders are passed on until then."""
     listening = [orders, wake]
     while True:
         code = _reap(child)
@@ -115,7 +115,7 @@ def _obey(order: bytes, child: int) -> None:
 
 
 def _reap(child: int) -> int | None:
-    """The exit code of *child* if it is over; other children that ended are cleared away."""
+    """Return the exit code of *child* if it is over; other children that ended are cleared away."""
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
@@ -153,7 +153,7 @@ def _signal_group(group: int, number: int) -> None:
 
 
 def _descendants(root: int) -> list[int]:
-    """Every process below *root*; only known where there is a /proc."""
+    """Return every process below *root*; only known where there is a /proc."""
     if not os.path.isdir("/proc/self"):  # noqa: PTH112  pathlib costs this small program 10 ms
         return []
     children: dict[int, list[int]] = {}

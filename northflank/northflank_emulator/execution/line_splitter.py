@@ -19,7 +19,7 @@ class LineSplitter:
         self._rest = b""
 
     def feed(self, some: bytes) -> list[WrittenLine]:
-        """The lines that *some* more bytes complete."""
+        """Return the lines that *some* more bytes complete."""
         *complete, self._rest = (self._rest + some).split(b"\n")
         lines = [line for whole in complete for line in self._parts(whole)]
         while len(self._rest) > _LONGEST:
@@ -28,7 +28,7 @@ class LineSplitter:
         return lines
 
     def finish(self) -> list[WrittenLine]:
-        """What is left when the stream ends without a line feed."""
+        """Return what is left when the stream ends without a line feed."""
         rest, self._rest = self._rest, b""
         return self._parts(rest) if rest else []
 

@@ -22,7 +22,7 @@ class LogWriter:
         self._news = asyncio.Event()
 
     def sink(self, source: LineSource) -> Sink:
-        """Where the lines of one container go."""
+        """Return where the lines of one container go."""
 
         def keep(lines: Sequence[WrittenLine]) -> None:
             self._store.append(source, lines)

@@ -29,7 +29,7 @@ class Meter:
         self._tick = os.sysconf("SC_CLK_TCK")
 
     def measure(self, roots: Mapping[str, int]) -> dict[str, Usage]:
-        """What each tree uses, by name; shared pages count in every process that shares them."""
+        """Return what each tree uses, by name; shared pages count in every process that shares them."""
         if not roots or not _PROC.joinpath("self").is_dir():
             return {}
         processes = self._all()
@@ -37,7 +37,7 @@ class Meter:
         return {name: _sum(processes, children, pid) for name, pid in roots.items()}
 
     def proportional_bytes(self, root: int) -> int:
-        """The memory of the tree below *root*, shared pages divided among those who share them.
+        """Return the memory of the tree below *root*, shared pages divided among those who share them.
 
         Forked children share most of theirs: the plain sum would count it once per child. It is
         much dearer to read, so it is asked for only where the plain sum is too high.
@@ -76,7 +76,7 @@ def _children(processes: Mapping[int, _Process]) -> dict[int, list[int]]:
 
 
 def _below(children: Mapping[int, list[int]], root: int) -> Iterator[int]:
-    """Every process below *root*; the root itself is ours, not the container's."""
+    """Yield every process below *root*; the root itself is ours, not the container's."""
     waiting = list(children.get(root, ()))
     while waiting:
         pid = waiting.pop()

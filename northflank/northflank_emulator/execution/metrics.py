@@ -41,7 +41,7 @@ class MetricStore:
             del self._samples[next(iter(self._samples))]
 
     def of(self, container: str) -> tuple[Sample, ...]:
-        """What is known of a container, oldest first."""
+        """Return what is known of a container, oldest first."""
         return tuple(self._samples.get(container, ()))
 
 

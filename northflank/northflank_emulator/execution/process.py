@@ -120,7 +120,7 @@ class ProcessContainer:
         return self._process.returncode is None
 
     async def wait(self) -> Exit:
-        """Its end, when its log is complete and its directory is gone."""
+        """Return its end, when its log is complete and its directory is gone."""
         code = await self._process.wait()
         await asyncio.gather(*self._pumps)
         self._lifeline.close()

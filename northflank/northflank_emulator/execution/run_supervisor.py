@@ -83,11 +83,11 @@ class RunSupervisor:
             active.lose()
 
     def usage(self) -> Mapping[str, Usage]:
-        """What each running container uses, by its name."""
+        """Return what each running container uses, by its name."""
         return self._executor.usage()
 
     def idle(self) -> bool:
-        """Whether nothing runs."""
+        """Return whether nothing runs."""
         return not self._tasks
 
     async def shut_down(self) -> None:
@@ -151,7 +151,7 @@ class _SupervisedRun:
         return Ending.FAILED
 
     async def _attempt(self) -> Exit | None:
-        """One container from its staging to its end; None if it never ran."""
+        """Return one container from its staging to its end; None if it never ran."""
         name = f"{self._run.name}-{self._deps.ids.suffix()}"
         self._save(run_state.staged(self._run, name, self._deps.clock.now()))
         fault = self._deps.faults.of_container(self._run.job)
@@ -165,7 +165,7 @@ class _SupervisedRun:
         return exit_
 
     async def _start(self, name: str, fault: Fault | None) -> Container | None:
-        """The container, unless the run is stopped while it waits for its node or its image."""
+        """Return the container, unless the run is stopped while it waits for its node or its image."""
         if fault and fault.kind in {FaultKind.NEVER_SCHEDULED, FaultKind.IMAGE_PULL}:
             await self._stopped_at_last()
             return None

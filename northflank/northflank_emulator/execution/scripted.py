@@ -59,7 +59,7 @@ class InvalidScript(Exception):
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """The outcomes of a TOML file: a list of tables `[[outcome]]`.
+    """Return the outcomes of a TOML file: a list of tables `[[outcome]]`.
 
     Raises:
         InvalidScript: the file is missing or says something else.
@@ -106,11 +106,11 @@ class ScriptedExecutor:
         return ScriptedContainer(outcome, outcome.exit_codes[number])
 
     def usage(self) -> Mapping[str, Usage]:
-        """Nothing is used."""
+        """Return nothing is used."""
         return {}
 
     def close(self) -> None:
-        """Nothing was kept."""
+        """Return nothing was kept."""
 
 
 class ScriptedContainer:
@@ -122,7 +122,7 @@ class ScriptedContainer:
         asyncio.get_running_loop().call_later(outcome.seconds, self._end, exit_code)
 
     async def wait(self) -> Exit:
-        """Its end."""
+        """Return its end."""
         code = await asyncio.shield(self._exit)
         return Exit(code=code, reason="Error" if code else "Completed")
 

@@ -25,7 +25,7 @@ class Plan:
     memory_mb: int
 
     def document(self) -> JsonObject:
-        """The plan as the API lists it."""
+        """Return the plan as the API lists it."""
         hourly = (
             self.vcpu * _DOLLARS_PER_VCPU
             + self.memory_mb / _MEBIBYTES_PER_GIBIBYTE * _DOLLARS_PER_GIGABYTE

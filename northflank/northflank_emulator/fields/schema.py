@@ -26,12 +26,12 @@ class Rule(Protocol):
     """What a value must be."""
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Every problem *value*, found at *path*, has; nothing when it is fine."""
+        """Return every problem *value*, found at *path*, has; nothing when it is fine."""
         ...
 
 
 def check(rule: Rule, value: object) -> Iterator[Problem]:
-    """Every problem of a whole body, field by field."""
+    """Return every problem of a whole body, field by field."""
     return rule.problems(value, "")
 
 
@@ -228,7 +228,7 @@ class ObjectRule:
 
 
 def partial(record: ObjectRule) -> ObjectRule:
-    """The same fields, none of them required: what a partial update takes."""
+    """Return the same fields, none of them required: what a partial update takes."""
     return ObjectRule(fields=record.fields, together=record.together, needs=record.needs)
 
 

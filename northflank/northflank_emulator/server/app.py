@@ -30,7 +30,7 @@ _API = "/v1/"
 
 
 def application(api: Api, request_log: RequestLog) -> ASGIApp:
-    """The application that serves *api* and keeps *records*."""
+    """Return the application that serves *api* and keeps *records*."""
     router = Router(
         (
             *job_routes.ROUTES,

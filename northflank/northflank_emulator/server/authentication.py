@@ -9,13 +9,13 @@ from starlette.requests import HTTPConnection
 
 
 def bearer_token(request: HTTPConnection) -> str:
-    """The token in the header `Authorization: Bearer …`; empty where there is none."""
+    """Return the token in the header `Authorization: Bearer …`; empty where there is none."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def password(request: HTTPConnection) -> str:
-    """The password in the header `Authorization: Basic …`; empty where there is none."""
+    """Return the password in the header `Authorization: Basic …`; empty where there is none."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     try:
         user_and_password = base64.b64decode(encoded).decode()
@@ -25,7 +25,7 @@ def password(request: HTTPConnection) -> str:
 
 
 def is_local_request(request: HTTPConnection) -> bool:
-    """Whether somebody at this machine asks for this machine.
+    """Return whether somebody at this machine asks for this machine.
 
     A page of somebody else can have its own name resolve to 127.0.0.1 and read the answers (DNS rebinding); what it
     cannot have is a header `Host` with an address or with `localhost`.
@@ -37,7 +37,7 @@ def is_local_request(request: HTTPConnection) -> bool:
 
 
 def _host_of(header: str) -> str:
-    """The name or address in a header `Host`, without its port."""
+    """Return the name or address in a header `Host`, without its port."""
     if header.startswith("["):
         return header[1:].partition("]")[0]
     return header.rpartition(":")[0].lower() if ":" in header else header.lower()

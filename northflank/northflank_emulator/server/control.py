@@ -21,7 +21,7 @@ _Action = Callable[[Request], Awaitable[JsonObject]]
 
 
 def control_routes(api: Api, request_log: RequestLog) -> list[Route]:
-    """The routes below /_emulator; all but `health` need one of the API's tokens."""
+    """Return the routes below /_emulator; all but `health` need one of the API's tokens."""
     control = _Control(api, request_log)
     actions: tuple[tuple[str, str, _Action], ...] = (
         ("GET", "/faults", control.list_faults),

@@ -101,7 +101,7 @@ class ProjectRow:
 
 
 def dashboard_routes(api: Api) -> list[Route]:
-    """The overview, one page per run, and the style sheet."""
+    """Return the overview, one page per run, and the style sheet."""
     page = _Dashboard(api)
     return [
         Route("/", _near_or_known(api, page.overview)),
@@ -216,7 +216,7 @@ def _doing(run: Run) -> str:
 
 
 def _attempts(run: Run) -> str:
-    """How many attempts there were, and how each of them is or ended."""
+    """Return how many attempts there were, and how each of them is or ended."""
     counted = Counter(_attempt_words(it) for it in run.containers)
     words = ", ".join(
         f"{words} x{count}" if count > 1 else words for words, count in counted.items()
@@ -232,7 +232,7 @@ def _attempt_words(attempt: Container) -> str:
 
 
 def _image_words(job: Job) -> str:
-    """Where the image of *job* comes from."""
+    """Return where the image of *job* comes from."""
     deployment = part(job.spec, "deployment")
     external, internal, vcs = (part(deployment, it) for it in ("external", "internal", "vcs"))
     if external:
@@ -247,7 +247,7 @@ def _image_words(job: Job) -> str:
 
 
 def _fault_words(fault: Fault) -> str:
-    """What a fault does, where, and how often."""
+    """Return what a fault does, where, and how often."""
     what = {
         FaultKind.STATUS: f"status {fault.status}",
         FaultKind.LATENCY: f"latency {fault.seconds:g} s",

@@ -122,7 +122,7 @@ def _deploy(call: Call) -> JsonObject:
 
 
 def _inherited(call: Call, job: Job, kinds: frozenset[str]) -> dict[str, str]:
-    """What secret groups give *job*; nothing, where the caller may not read secret groups."""
+    """Return what secret groups give *job*; nothing, where the caller may not read secret groups."""
     if not call.may(Permission.SECRET_READ):
         return {}
     return inherited(call.api.store.secrets.of(job.project), job, kinds)

@@ -33,7 +33,7 @@ class LogQuery:
 
 
 def of_range(call: Call, now: datetime) -> LogQuery:
-    """The query of `GET …/logs?queryType=range`.
+    """Return the query of `GET …/logs?queryType=range`.
 
     Raises:
         InvalidRequest: a parameter, or their combination, is wrong.
@@ -48,7 +48,7 @@ def of_range(call: Call, now: datetime) -> LogQuery:
 
 
 def of_tail(call: Call, now: datetime) -> LogQuery:
-    """The query of a log tail.
+    """Return the query of a log tail.
 
     Raises:
         InvalidRequest: a parameter is wrong.

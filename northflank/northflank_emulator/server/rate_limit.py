@@ -33,7 +33,7 @@ class RateLimiter:
         return self._allowance(started, used, now)
 
     def peek(self, token: str, now: datetime) -> Allowance:
-        """What *token* has left, without a request."""
+        """Return what *token* has left, without a request."""
         started, used = self._window(token, now)
         return self._allowance(started, used, now)
 

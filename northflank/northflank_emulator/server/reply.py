@@ -18,12 +18,12 @@ _JSON = "application/json; charset=utf-8"
 
 
 def answer(document: JsonObject, headers: Mapping[str, str]) -> Response:
-    """A success; the API knows no other status for it than 200."""
+    """Return a success; the API knows no other status for it than 200."""
     return Response(encode(document), media_type=_JSON, headers=dict(headers))
 
 
 def failure(error: ApiError, headers: Mapping[str, str]) -> Response:
-    """An error in the API's envelope."""
+    """Return an error in the API's envelope."""
     return failure_of(error.status, error.kind, error.message, error.details, headers)
 
 
@@ -34,7 +34,7 @@ def failure_of(
     details: Mapping[str, list[str]],
     headers: Mapping[str, str],
 ) -> Response:
-    """An error with any status."""
+    """Return an error with any status."""
     body: JsonObject = {
         "error": {
             "status": status,
@@ -47,12 +47,12 @@ def failure_of(
 
 
 def literal(fault: Fault) -> Response:
-    """What an `answer` fault says, whatever the API would have answered."""
+    """Return what an `answer` fault says, whatever the API would have answered."""
     return Response(fault.body, fault.status, headers=dict(fault.headers))
 
 
 def encode(document: JsonObject) -> bytes:
-    """*document* as JSON."""
+    """Return *document* as JSON."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 

@@ -14,7 +14,7 @@ _LARGEST: Final = 10 * 1024 * 1024
 
 
 async def read(request: Request) -> bytes:
-    """The bytes of a body.
+    """Return the bytes of a body.
 
     Raises:
         BodyTooLarge: there are more than the emulator reads.
@@ -32,7 +32,7 @@ async def read(request: Request) -> bytes:
 
 
 def parse(body: bytes) -> Json:
-    """The JSON of a body; nothing at all counts as an empty object.
+    """Return the JSON of a body; nothing at all counts as an empty object.
 
     Raises:
         InvalidRequest: it is no JSON, or has what no JSON may have (NaN, half a surrogate).

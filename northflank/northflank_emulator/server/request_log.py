@@ -42,7 +42,7 @@ class RecordedRequest:
     seconds: float
 
     def document(self) -> JsonObject:
-        """The request as the control endpoint shows it."""
+        """Return the request as the control endpoint shows it."""
         return {
             **asdict(self),
             "at": iso(self.at),
@@ -60,7 +60,7 @@ class RequestLog:
         self._number = 0
 
     def next_number(self) -> int:
-        """The number of the next request."""
+        """Return the number of the next request."""
         self._number += 1
         return self._number
 
@@ -80,7 +80,7 @@ class RequestLog:
         _log.info("%s", json.dumps(line))
 
     def all(self) -> tuple[RecordedRequest, ...]:
-        """What is kept, oldest first."""
+        """Return what is kept, oldest first."""
         return tuple(self._kept)
 
     def clear(self) -> None:

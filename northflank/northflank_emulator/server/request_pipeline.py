@@ -48,7 +48,7 @@ class _RequestContext:
     allowance: Allowance | None = None
 
     def struck_by(self, kind: FaultKind) -> Fault | None:
-        """The fault of this kind that struck, if one did."""
+        """Return the fault of this kind that struck, if one did."""
         return next((fault for fault in self.faults if fault.kind is kind), None)
 
 
@@ -135,7 +135,7 @@ class RequestPipeline:
         return reply.answer(document, self._headers(context))
 
     def _route(self, context: _RequestContext) -> Match | ApiError:
-        """The route; where there is none, the error for call_later: a stranger learns nothing of it."""
+        """Return the route; where there is none, the error for call_later: a stranger learns nothing of it."""
         try:
             match = self._router.find(context.method, context.path)
         except ApiError as error:
@@ -167,7 +167,7 @@ class RequestPipeline:
         return None
 
     def _authenticate(self, match: Match | ApiError, context: _RequestContext) -> Role | None:
-        """The role of the token, when it is one of ours and has requests left."""
+        """Return the role of the token, when it is one of ours and has requests left."""
         role = self._api.settings.tokens.get(context.token)
         public = isinstance(match, Match) and match.route.public
         if role is None and not public:
@@ -188,7 +188,7 @@ class RequestPipeline:
     def _headers(
         self, context: _RequestContext, error: ApiError | None = None
     ) -> Mapping[str, str]:
-        """The rate-limit headers, which every answer has."""
+        """Return the rate-limit headers, which every answer has."""
         if self._limiter is None:
             return {}
         left = context.allowance or self._limiter.peek(context.token, context.at)

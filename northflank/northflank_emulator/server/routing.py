@@ -28,20 +28,20 @@ class Call:
     role: Role | None = None
 
     def may(self, permission: Permission) -> bool:
-        """Whether the caller has *permission*, for what is shown to some callers only."""
+        """Return whether the caller has *permission*, for what is shown to some callers only."""
         return self.role is not None and permission in self.role.permissions
 
     def one(self, name: str) -> str | None:
-        """The last value of a query parameter."""
+        """Return the last value of a query parameter."""
         values = self.many(name)
         return values[-1] if values else None
 
     def many(self, name: str) -> tuple[str, ...]:
-        """Every value of a query parameter that may be repeated."""
+        """Return every value of a query parameter that may be repeated."""
         return tuple(value for key, value in self.query if key == name)
 
     def page(self, items: Sequence[Item]) -> Page[Item]:
-        """The page of *items* that was asked for."""
+        """Return the page of *items* that was asked for."""
         return cut(
             items,
             PageRequest.of(
@@ -72,7 +72,7 @@ class Route:
 def operation(
     name: str, method: str, path: str, permission: Permission | None, handler: Handler
 ) -> Route:
-    """A route that needs a token; one line of a table of routes."""
+    """Return a route that needs a token; one line of a table of routes."""
     return Route(operation=name, method=method, path=path, permission=permission, handler=handler)
 
 
@@ -96,7 +96,7 @@ class Router:
         ]
 
     def find(self, method: str, path: str) -> Match:
-        """The route for an undecoded *path*.
+        """Return the route for an undecoded *path*.
 
         Raises:
             NotFound: no route has this path, or the team is unknown.
@@ -129,22 +129,22 @@ def _compile(path: str) -> re.Pattern[str]:
 
 
 def data(value: Json) -> JsonObject:
-    """An answer with *value*."""
+    """Return an answer with *value*."""
     return {"data": value}
 
 
 def paged(name: str, page: Page[Item], show: Callable[[Item], JsonObject]) -> JsonObject:
-    """An answer with one page of a list."""
+    """Return an answer with one page of a list."""
     return {"data": {name: [show(item) for item in page.items]}, "pagination": page.document()}
 
 
 def nothing() -> JsonObject:
-    """The answer of calls that return nothing."""
+    """Return the answer of calls that return nothing."""
     return {"data": {}}
 
 
 def one_of(call: Call, name: str, values: Sequence[str], default: str) -> str:
-    """A query parameter that has a closed set of values.
+    """Return a query parameter that has a closed set of values.
 
     Raises:
         InvalidRequest: it has another one.

@@ -73,7 +73,7 @@ class Server(uvicorn.Server):
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 lets the system choose one.
+    """Return a listening socket; port 0 lets the system choose one.
 
     Raises:
         CannotListen: the port is taken or not for this user, or the host is not ours.
@@ -99,14 +99,14 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def base_url(sock: socket.socket) -> str:
-    """Where clients reach the emulator behind *sock*."""
+    """Return where clients reach the emulator behind *sock*."""
     host, port = sock.getsockname()[:2]
     reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
 def http_server(api: Api, request_log: RequestLog) -> Server:
-    """The HTTP server for *api*, not started yet."""
+    """Return the HTTP server for *api*, not started yet."""
     return Server(
         uvicorn.Config(
             application(api, request_log),

@@ -10,7 +10,7 @@ class Clock(Protocol):
     """The source of time; tests bring their own."""
 
     def now(self) -> datetime:
-        """The current time, with its time zone."""
+        """Return the current time, with its time zone."""
         ...
 
 
@@ -18,7 +18,7 @@ class SystemClock:
     """The machine's clock, in UTC."""
 
     def now(self) -> datetime:
-        """The current time in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(tz=timezone.utc)
 
 
@@ -33,7 +33,7 @@ def iso(moment: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """A time as clients write it: ISO 8601, or seconds since 1970.
+    """Return a time as clients write it: ISO 8601, or seconds since 1970.
 
     Raises:
         ValueError: it is neither.

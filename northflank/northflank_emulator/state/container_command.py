@@ -13,7 +13,7 @@ from northflank_emulator.state.job_spec import part
 def argv(
     deployment: JsonObject, entrypoint: Sequence[str], command: Sequence[str]
 ) -> tuple[str, ...]:
-    """The words to execute, without a shell, for an image with *entrypoint* and *command*.
+    """Return the words to execute, without a shell, for an image with *entrypoint* and *command*.
 
     As in Docker, an entrypoint of the job's own drops the image's command too; with `default`,
     a custom command that was sent along is ignored.
@@ -35,7 +35,7 @@ def argv(
 
 
 def split(command: object) -> list[str]:
-    """The words of a command; quotes group them, nothing else is special.
+    """Return the words of a command; quotes group them, nothing else is special.
 
     Raises:
         InvalidRequest: a quote is not closed.

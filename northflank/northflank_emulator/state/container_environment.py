@@ -18,7 +18,7 @@ _MAXIMUM_REPLACEMENTS = 10_000
 
 
 def applies(group: SecretGroup, job: Job) -> bool:
-    """Whether *job* inherits *group*: an unrestricted group goes to every job of its project."""
+    """Return whether *job* inherits *group*: an unrestricted group goes to every job of its project."""
     restrictions = part(group.spec, "restrictions")
     if not restrictions.get("restricted"):
         return True
@@ -28,7 +28,7 @@ def applies(group: SecretGroup, job: Job) -> bool:
 def inherited(
     groups: Iterable[SecretGroup], job: Job, kinds: frozenset[str] = RUNTIME
 ) -> dict[str, str]:
-    """The variables *job* gets from secret groups; where two collide, the higher priority wins."""
+    """Return the variables *job* gets from secret groups; where two collide, the higher priority wins."""
     merged: dict[str, str] = {}
     for group in sorted(groups, key=_priority):
         if group.spec.get("secretType") in kinds and applies(group, job):
@@ -42,7 +42,7 @@ def container_variables(
     platform: Mapping[str, str],
     random_secret: Callable[[int], str],
 ) -> dict[str, str]:
-    """The environment of a container: *own* (job and run) over *groups*, templates expanded.
+    """Return the environment of a container: *own* (job and run) over *groups*, templates expanded.
 
     The platform's variables are what they are, whatever the job says.
     """
@@ -82,7 +82,7 @@ class _Expansion:
         self._left = _MAXIMUM_REPLACEMENTS
 
     def of(self, name: str) -> str:
-        """The value of the variable *name*, expanded."""
+        """Return the value of the variable *name*, expanded."""
         return self._expand(self._merged[name], frozenset({name}))
 
     def _expand(self, text: str, seen: frozenset[str]) -> str:

@@ -11,7 +11,7 @@ _HEX = "0123456789abcdef"
 
 
 def slug(name: str) -> str:
-    """The derived identifier of *name* ("My App" is `my-app`); unique per project.
+    """Return the derived identifier of *name* ("My App" is `my-app`); unique per project.
 
     >>> slug("My App")
     'my-app'
@@ -27,7 +27,7 @@ class Ids:
         self._random = random.Random(seed)  # noqa: S311  see above
 
     def uid(self) -> str:
-        """A UUID, as job runs have."""
+        """Return a UUID, as job runs have."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def hexadecimal(self, length: int) -> str:
@@ -35,5 +35,5 @@ class Ids:
         return "".join(self._random.choices(_HEX, k=length))
 
     def suffix(self, length: int = 5) -> str:
-        """The random end of a container's name, from the letters Kubernetes uses."""
+        """Return the random end of a container's name, from the letters Kubernetes uses."""
         return "".join(self._random.choices("bcdfghjklmnpqrstvwxz2456789", k=length))

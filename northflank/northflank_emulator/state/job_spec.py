@@ -14,7 +14,7 @@ DEFAULT_GRACE_SECONDS = 30
 
 
 def part(spec: JsonObject, *path: str) -> JsonObject:
-    """The object at *path* of a checked body; an empty one when it is not there."""
+    """Return the object at *path* of a checked body; an empty one when it is not there."""
     found: object = spec
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None
@@ -22,32 +22,32 @@ def part(spec: JsonObject, *path: str) -> JsonObject:
 
 
 def variables(spec: JsonObject, *path: str) -> dict[str, str]:
-    """The map of strings at *path* of a checked body."""
+    """Return the map of strings at *path* of a checked body."""
     return {name: str(value) for name, value in part(spec, *path).items()}
 
 
 def from_general(body: JsonObject) -> JsonObject:
-    """The body of `/jobs`: it has the general form already."""
+    """Return the body of `/jobs`: it has the general form already."""
     return {name: value for name, value in body.items() if name != "name"}
 
 
 def from_manual(body: JsonObject) -> JsonObject:
-    """The body of `/jobs/manual`: its limits are at the top."""
+    """Return the body of `/jobs/manual`: its limits are at the top."""
     return _nested(body, ())
 
 
 def from_cron(body: JsonObject) -> JsonObject:
-    """The body of `/jobs/cron`: limits and schedule are at the top."""
+    """Return the body of `/jobs/cron`: limits and schedule are at the top."""
     return _nested(body, _CRON)
 
 
 def type_of(spec: JsonObject) -> JobType:
-    """Whether this is a cron job: it is when there is a `settings.cron`."""
+    """Return whether this is a cron job: it is when there is a `settings.cron`."""
     return JobType.CRON if "cron" in part(spec, "settings") else JobType.MANUAL
 
 
 def patched(spec: JsonObject, patch: JsonObject) -> JsonObject:
-    """*spec* after a partial update.
+    """Return *spec* after a partial update.
 
     `settings`, `settings.cron` and `billing` are merged; every other field, the environment
     included, takes the place of the old one (our choice: undocumented). `stageId: null` removes.
@@ -63,7 +63,7 @@ def patched(spec: JsonObject, patch: JsonObject) -> JsonObject:
 
 
 def with_deployment(spec: JsonObject, deployment: JsonObject) -> JsonObject:
-    """*spec* with a new image or command; a new source takes the place of the old one."""
+    """Return *spec* with a new image or command; a new source takes the place of the old one."""
     old = part(spec, "deployment")
     if any(source in deployment for source in _ONE_SOURCE):
         old = {name: value for name, value in old.items() if name not in _ONE_SOURCE}
@@ -71,7 +71,7 @@ def with_deployment(spec: JsonObject, deployment: JsonObject) -> JsonObject:
 
 
 def effective(spec: JsonObject, overrides: JsonObject) -> JsonObject:
-    """The job a run really runs: *spec* with the run's overrides."""
+    """Return the job a run really runs: *spec* with the run's overrides."""
     merged = with_deployment(spec, part(overrides, "deployment"))
     for name in ("runtimeEnvironment", "runtimeFiles", "dockerSecretMounts", "billing"):
         merged[name] = {**part(spec, name), **part(overrides, name)}
@@ -79,23 +79,23 @@ def effective(spec: JsonObject, overrides: JsonObject) -> JsonObject:
 
 
 def whole(value: object, default: int) -> int:
-    """A whole number of a checked body, or *default* where none was given."""
+    """Return a whole number of a checked body, or *default* where none was given."""
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
 def backoff_limit(spec: JsonObject) -> int:
-    """How often a failed run is tried again; 0 when the job says nothing (our choice)."""
+    """Return how often a failed run is tried again; 0 when the job says nothing (our choice)."""
     return whole(part(spec, "settings").get("backoffLimit"), 0)
 
 
 def deadline_seconds(spec: JsonObject) -> int | None:
-    """How long a run may take over all its attempts; None for ever."""
+    """Return how long a run may take over all its attempts; None for ever."""
     value = part(spec, "settings").get("activeDeadlineSeconds")
     return value if isinstance(value, int) else None
 
 
 def grace_seconds(spec: JsonObject) -> int:
-    """The time between SIGTERM and SIGKILL."""
+    """Return the time between SIGTERM and SIGKILL."""
     return whole(part(spec, "deployment").get("gracePeriodSeconds"), DEFAULT_GRACE_SECONDS)
 
 

@@ -57,7 +57,7 @@ class LineFilter:
     matches_not: re.Pattern[str] | None = None
 
     def takes(self, text: str) -> bool:
-        """Whether a line with this text passes the text filters."""
+        """Return whether a line with this text passes the text filters."""
         return not (
             (self.includes is not None and self.includes not in text)
             or (self.excludes is not None and self.excludes in text)
@@ -97,20 +97,20 @@ class LogStore:
         self._database.execute("COMMIT")
 
     def first(self, project: str, job: str, wanted: LineFilter, limit: int) -> list[LogLine]:
-        """The oldest *limit* lines that are wanted, oldest first."""
+        """Return the oldest *limit* lines that are wanted, oldest first."""
         return self._select(project, job, wanted, limit, "ASC")
 
     def last(self, project: str, job: str, wanted: LineFilter, limit: int) -> list[LogLine]:
-        """The newest *limit* lines that are wanted, oldest first."""
+        """Return the newest *limit* lines that are wanted, oldest first."""
         return self._select(project, job, wanted, limit, "DESC")[::-1]
 
     def newest_number(self) -> int:
-        """The number of the newest line of all."""
+        """Return the number of the newest line of all."""
         (number,) = self._database.execute("SELECT MAX(number) FROM log_lines").fetchone()
         return number or 0
 
     def size(self, run: str) -> int:
-        """How many characters a run's log has."""
+        """Return how many characters a run's log has."""
         (size,) = self._database.execute(
             "SELECT SUM(LENGTH(text) + 1) FROM log_lines WHERE run = ?", (run,)
         ).fetchone()

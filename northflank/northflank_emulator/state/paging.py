@@ -42,7 +42,7 @@ class PageRequest:
 
     @classmethod
     def of(cls, *, per_page: str | None, page: str | None, cursor: str | None) -> PageRequest:
-        """The request that three query parameters make.
+        """Return the request that three query parameters make.
 
         Raises:
             InvalidRequest: a parameter is not a number in range, or the cursor is not ours.
@@ -62,14 +62,14 @@ class Page(Generic[Item]):
     next_cursor: str | None
 
     def document(self) -> JsonObject:
-        """The `pagination` part of a response; the last page has no `cursor` at all."""
+        """Return the `pagination` part of a response; the last page has no `cursor` at all."""
         # The SDKs take any cursor, null included, as "there is more".
         more: JsonObject = {"cursor": self.next_cursor} if self.next_cursor else {}
         return {"hasNextPage": self.next_cursor is not None, **more, "count": len(self.items)}
 
 
 def cut(items: Sequence[Item], request: PageRequest) -> Page[Item]:
-    """The page of *items* that *request* asks for; *items* are in order of their numbers."""
+    """Return the page of *items* that *request* asks for; *items* are in order of their numbers."""
     if request.after is None:
         start = (request.page - 1) * request.per_page
     else:
@@ -80,7 +80,7 @@ def cut(items: Sequence[Item], request: PageRequest) -> Page[Item]:
 
 
 def _position_after(items: Sequence[Item], number: int) -> int:
-    """Where to go on after the item *number*, also when that one is gone."""
+    """Return where to go on after the item *number*, also when that one is gone."""
     if not items:
         return 0
     ascending = items[0].number <= items[-1].number

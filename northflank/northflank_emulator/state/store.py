@@ -104,11 +104,11 @@ class Table(Generic[Entity]):
         )
 
     def get(self, key: Hashable) -> Entity | None:
-        """The entity with *key*, if there is one."""
+        """Return the entity with *key*, if there is one."""
         return self._entities.get(key)
 
     def of(self, owner: Hashable) -> list[Entity]:
-        """What *owner* has, oldest first."""
+        """Return what *owner* has, oldest first."""
         return list(self._owned.get(owner, {}).values())
 
     def __iter__(self) -> Iterator[Entity]:
@@ -156,7 +156,7 @@ def _in_builder(entity: Build) -> Hashable:
 
 
 def _opened(directory: Path | None) -> sqlite3.Connection:
-    """The database of a state directory, or one in memory.
+    """Return the database of a state directory, or one in memory.
 
     Raises:
         StateRefused: the file is no database of ours.
@@ -202,7 +202,7 @@ class Store:
         self._number = highest or 0
 
     def next_number(self) -> int:
-        """The next place in the order of creation."""
+        """Return the next place in the order of creation."""
         self._number += 1
         return self._number
 
