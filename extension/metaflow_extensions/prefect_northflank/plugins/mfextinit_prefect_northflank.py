@@ -5,6 +5,8 @@ generated file puts its own copy of `metaflow_prefect.runtime`, without the comp
 installed one. Where a module is missing we must not declare it, or `import metaflow` itself fails.
 """
 
+from __future__ import annotations
+
 from importlib.util import find_spec
 
 if find_spec("metaflow_prefect") is not None:
