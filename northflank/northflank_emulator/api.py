@@ -1,4 +1,4 @@
-"""The emulator as a whole, without HTTP: its state, its resources, and what runs."""
+"""The whole emulator without HTTP: its state, its resources, and the runs in progress."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FIRST_BRANCH = "main"
 
 
 class Api:
-    """Everything one emulator has and can do. Made and used on one event loop."""
+    """The state and the operations of one emulator, all used on one event loop."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class Api:
         )
 
     def start(self) -> None:
-        """Make what the settings name, and report runs that died with an earlier emulator."""
+        """Create what the settings name, and mark the runs of an earlier emulator as lost."""
         for name in self.settings.projects:
             self._add_build_services(self.projects.ensure(name).id)
         for tag in self.settings.tags:
@@ -98,14 +98,14 @@ class Api:
         self.store.close()
 
     def _add_build_services(self, project: str) -> None:
-        """Give *project* the build services that the settings name, each with an image."""
+        """Add the build services that the settings name to *project*, each with a finished build."""
         for name in self.settings.build_services:
             service = self.services.ensure(project, name)
             builder = Builder(project=project, kind=BuilderKind.SERVICE, id=service.id)
             self.builds.ensure(builder, _FIRST_BRANCH)
 
     def _on_job_deleted(self, job: Job) -> None:
-        """Take away what a deleted job has going on and what was built for it."""
+        """Stop the runs of a deleted job and remove its builds."""
         self.runs.stop_all(job)
         self.builds.forget(Builder(project=job.project, kind=BuilderKind.JOB, id=job.id))
 
@@ -128,16 +128,16 @@ class Api:
 
     @property
     def scripted(self) -> bool:
-        """Whether outcomes are replayed, and nothing is executed."""
+        """Whether runs replay scripted outcomes instead of starting processes."""
         return isinstance(self._executor, ScriptedExecutor)
 
     def measure(self) -> None:
-        """Look at what containers use, which also ends those that use too much memory."""
+        """Record what containers use, and kill those that exceed their memory limit."""
         if not self.supervisor.idle():
             self.metrics.record(self.supervisor.usage(), self.clock.now())
 
-    def schedule(self) -> CronScheduler:
-        """Return the schedule of the cron jobs, from now on."""
+    def scheduler(self) -> CronScheduler:
+        """Return a scheduler that starts cron jobs which fall due from now on."""
 
         def start(job: Job) -> Run:
             return self.runs.start(job.project, job.id, {}, scheduled=True)

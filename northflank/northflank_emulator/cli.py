@@ -30,7 +30,7 @@ _PROBLEMS = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the emulator until it is interrupted; the exit code."""
+    """Run the emulator until it is interrupted, and return the exit code."""
     chosen = options.read(arguments)
     logging.basicConfig(
         stream=sys.stderr, level=chosen.log_level.value.upper(), format="%(levelname)s %(message)s"
@@ -57,9 +57,9 @@ async def _run(chosen: argparse.Namespace) -> None:
 
 
 def _banner(settings: Settings, url: str, *, token_is_given: bool) -> str:
-    """Return the base URL on the first line, then how to point clients to it.
+    """Return the base URL on the first line, then how to point each client at it.
 
-    A token of the environment is somebody's secret, perhaps for the real Northflank: it is named, not shown.
+    A token from the environment may belong to the real Northflank: the text names its variable and does not show it.
     """
     token = next(iter(settings.tokens))
     name = options.TOKEN_VARIABLE

@@ -1,4 +1,4 @@
-"""The errors the API answers with: status, message, id and details, without any HTTP."""
+"""The errors of the API: status, message, id and details, without HTTP."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from typing import ClassVar
 
 
 class ApiError(Exception):
-    """What a caller is told when a request cannot be served.
+    """A request cannot be served; the caller receives this as the answer.
 
     Args:
-        message: where, what and why, in one sentence a person can act on.
-        details: per field (a dotted path) what is wrong with it.
+        message: where, what and why, in one sentence that a person can act on.
+        details: the problems of each field, by its dotted path.
     """
 
     status: ClassVar[int] = 500
@@ -24,14 +24,14 @@ class ApiError(Exception):
 
 
 class InvalidRequest(ApiError):
-    """The request itself is wrong; sending it again changes nothing."""
+    """The request itself is wrong: sending it again would fail again."""
 
     status = 400
     kind = "bad-request"
 
 
 class Unauthenticated(ApiError):
-    """There is no token, or no such token."""
+    """The request has no token, or an unknown one."""
 
     status = 401
     kind = "unauthorized"
@@ -45,28 +45,28 @@ class Forbidden(ApiError):
 
 
 class NotFound(ApiError):
-    """The path, or something it names, does not exist."""
+    """The path, or an object that it names, does not exist."""
 
     status = 404
     kind = "not-found"
 
 
 class MethodNotAllowed(ApiError):
-    """The path exists, with other methods."""
+    """The path exists, but not with this method."""
 
     status = 405
     kind = "method-not-allowed"
 
 
 class Conflict(ApiError):
-    """The request is fine, but not in the state things are in."""
+    """The request is valid, but the current state does not allow it."""
 
     status = 409
     kind = "conflict"
 
 
 class BodyTooLarge(ApiError):
-    """The body is larger than the emulator reads."""
+    """The body is larger than the emulator accepts."""
 
     status = 413
     kind = "payload-too-large"
@@ -80,6 +80,6 @@ class RateLimited(ApiError):
 
 
 def not_found(what: str, name: str, where: str = "") -> NotFound:
-    """Return the error for a *what* called *name* that does not exist."""
+    """Return the error for a missing *what* called *name*."""
     place = f" in {where}" if where else ""
     return NotFound(f"Not found: there is no {what} {name!r}{place}")

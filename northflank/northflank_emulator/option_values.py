@@ -1,4 +1,4 @@
-"""What the values of options may be, each told in words; a wrong one is kept until all have been read."""
+"""How the values of options are read; an invalid one is kept until all have been read."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _SHORTEST, _LONGEST = 3, 52
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InvalidValue:
-    """A value that means nothing, and what it should be."""
+    """A value that an option does not accept, and what it accepts instead."""
 
     text: str
     problem: str
@@ -29,13 +29,13 @@ class InvalidValue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader(Generic[Value]):
-    """Reads a value; `argparse` calls it, and would end the process at the first that is wrong."""
+    """Reads one value for `argparse`, which itself would end the process at the first invalid one."""
 
     read: Callable[[str], Value]
     expected: str
 
     def __call__(self, text: str) -> Value | InvalidValue:
-        """Return the value of *text*, or what is wrong with it."""
+        """Return the value of *text*, or why it is invalid."""
         try:
             return self.read(text)
         except ValueError:
@@ -43,7 +43,7 @@ class Reader(Generic[Value]):
 
 
 def whole(minimum: int, maximum: int) -> Reader[int]:
-    """Return a whole number."""
+    """Return a reader of whole numbers."""
 
     def read(text: str) -> int:
         value = int(text)
@@ -55,7 +55,7 @@ def whole(minimum: int, maximum: int) -> Reader[int]:
 
 
 def seconds(maximum: float) -> Reader[float]:
-    """Return a time."""
+    """Return a reader of durations in seconds."""
 
     def read(text: str) -> float:
         value = float(text)
@@ -67,7 +67,7 @@ def seconds(maximum: float) -> Reader[float]:
 
 
 def one_of(choices: type[Choice]) -> Reader[Choice]:
-    """Return a member of an enum, by its value."""
+    """Return a reader of the members of an enum, by their values."""
     names = ", ".join(str(it.value) for it in choices)
     return Reader(read=choices, expected=f"one of {names}")
 

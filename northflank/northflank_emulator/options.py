@@ -1,4 +1,4 @@
-"""The command's options, and the settings they make."""
+"""The command's options, and how they become settings."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _LONGEST_SECONDS = 24 * 3600
 
 
 class LogLevel(str, Enum):
-    """How much is logged to the standard error."""
+    """How much the emulator logs to its standard error."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -61,7 +61,7 @@ class ExecutorKind(str, Enum):
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """Return the options of a command line, by default this process's; ends the process with 2 if some mean nothing."""
+    """Return the options of a command line (by default this process's), or exit with 2 if some are invalid."""
     made = parser()
     options, unknown = made.parse_known_args(arguments)
     found = [*_unknown(unknown, vars(options)), *_wrong(vars(options)), *_contradictions(options)]
@@ -74,11 +74,11 @@ def _unknown(words: Sequence[str], options: Mapping[str, object]) -> Iterator[st
     known = [_spelled(name) for name in options]
     for before, word in zip(("", *words), words, strict=False):
         if before.startswith("-") and "=" not in before and not word.startswith("-"):
-            # The value of an option that there is not.
+            # The value of an unknown option.
             continue
         close = get_close_matches(word.partition("=")[0], known, n=1)
         remedy = f"did you mean {close[0]}?" if close else "leave it out"
-        yield f"there is no {word}. Fix: {remedy} (`--help` lists all)"
+        yield f"{word} is not an option. Fix: {remedy} (`--help` lists all)"
 
 
 def _wrong(options: Mapping[str, object]) -> Iterator[str]:
@@ -102,7 +102,7 @@ def _spelled(name: str) -> str:
 
 
 def settings(options: argparse.Namespace) -> Settings:
-    """Return what the emulator is started with."""
+    """Return the settings of the emulator."""
     token = options.token or os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(12)
     return Settings(
         host=options.host,
@@ -135,10 +135,10 @@ def settings(options: argparse.Namespace) -> Settings:
 
 
 def outcomes(options: argparse.Namespace) -> list[Outcome] | None:
-    """Return the scripted outcomes, or None where runs are real processes.
+    """Return the scripted outcomes, or None if runs are real processes.
 
     Raises:
-        InvalidScript: the script says something else.
+        InvalidScript: the script cannot be read, or has a wrong field.
     """
     if options.executor is ExecutorKind.PROCESS:
         return None
@@ -146,7 +146,7 @@ def outcomes(options: argparse.Namespace) -> list[Outcome] | None:
 
 
 def _fault(text: str) -> Fault | InvalidValue:
-    """Return `KIND[,FIELD=VALUE]…`, with the fields of the control endpoint."""
+    """Read `KIND[,FIELD=VALUE]…`, with the fields of the control endpoint."""
     kind, *fields = text.split(",")
     document: JsonObject = {"kind": kind}
     for field in fields:
@@ -176,7 +176,7 @@ _ROLE_TOKEN = Reader(
 
 
 def _variables(given: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE, or NAME for the value it has here; as with Docker, one that is not set here is none."""
+    """Return the variables of NAME=VALUE or NAME; NAME alone takes its value from here, as with Docker."""
     pairs = [text.partition("=") for text in given]
     return {
         name: value if equals else os.environ[name]
@@ -186,10 +186,10 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """Return the options."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(
         prog="northflank-emulator",
-        # Two dozen options would hide the line that says what is wrong.
+        # A list of two dozen options would hide the error message below it.
         usage="%(prog)s [OPTION ...]",
         description="Emulate the Northflank jobs API; every job run is executed as a local process.",
     )

@@ -1,4 +1,4 @@
-"""Tags and registry credentials: things of the account that jobs refer to by id."""
+"""Tags and registry credentials, which belong to the account; jobs refer to them by id."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ class AccountItems:
     patch_rule: ObjectRule
 
     def ensure(self, name: str) -> AccountItem:
-        """Return the item of this name, created if need be."""
+        """Return the item with this name, and create it if necessary."""
         return self.table.get(slug(name)) or self._add(name, {})
 
     def create(self, body: Json) -> AccountItem:
         """Create an item.
 
         Raises:
-            Conflict: there is one of this name.
+            Conflict: an item with this name exists.
         """
         accepted = accept(self.create_rule, body)
         name = str(accepted.pop("name"))
@@ -39,17 +39,17 @@ class AccountItems:
         return self._add(name, accepted)
 
     def upsert(self, body: Json) -> AccountItem:
-        """Create an item, or replace the one of this name."""
+        """Create an item, or replace the one with this name."""
         accepted = accept(self.create_rule, body)
         name = str(accepted.pop("name"))
         old = self.table.get(slug(name))
         return self.table.put(replace(old, spec=accepted)) if old else self._add(name, accepted)
 
     def get(self, key: str) -> AccountItem:
-        """Return an item.
+        """Return the item *key*.
 
         Raises:
-            NotFound: there is no such item.
+            NotFound: the account has no such item.
         """
         found = self.table.get(key)
         if found is None:
@@ -61,12 +61,12 @@ class AccountItems:
         return list(self.table)
 
     def patch(self, key: str, body: Json) -> AccountItem:
-        """Change what *body* names."""
+        """Change the fields that *body* has."""
         item = self.get(key)
         return self.table.put(replace(item, spec={**item.spec, **accept(self.patch_rule, body)}))
 
     def delete(self, key: str) -> None:
-        """Delete an item; what refers to it keeps the reference."""
+        """Delete an item; jobs that refer to it keep the reference."""
         self.table.remove(self.get(key))
 
     def _add(self, name: str, spec: dict[str, Json]) -> AccountItem:

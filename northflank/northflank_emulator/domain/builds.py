@@ -1,4 +1,4 @@
-"""Builds of jobs and build services: they take their time and succeed, but make no image."""
+"""Builds of jobs and build services: they take a while and succeed, but produce no image."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _LATEST = "latest"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Commit:
-    """What is to be built."""
+    """The commit to build."""
 
     branch: str
     sha: str
@@ -41,11 +41,11 @@ class Builds:
         self._context = context
 
     def start(self, builder: Builder, body: Json) -> Build:
-        """Start a build; it finishes by itself after the time the settings say.
+        """Start a build, which succeeds after the time set in the settings.
 
         Raises:
             Conflict: the job has no version control source.
-            InvalidRequest: a build service is not told what to build.
+            InvalidRequest: the body does not say what a build service should build.
         """
         build = self._put_new(builder, self._commit(builder, body), BuildStatus.BUILDING)
         self._publish(build, "build:start")
@@ -53,7 +53,7 @@ class Builds:
         return build
 
     def ensure(self, builder: Builder, branch: str) -> Build:
-        """Return a finished build of *branch*, made at once if there is none."""
+        """Return a finished build of *branch*, and add one if there is none."""
         done = [
             it
             for it in self._context.store.builds.of(builder)
@@ -66,10 +66,10 @@ class Builds:
         return self._context.store.builds.of(builder)[-1]
 
     def get(self, builder: Builder, key: str) -> Build:
-        """Return a build.
+        """Return the build *key*.
 
         Raises:
-            NotFound: there is no such job or build service, or it has no such build.
+            NotFound: the job or build service does not exist, or has no such build.
         """
         self._known(builder)
         found = self._context.store.builds.get((builder, key))
@@ -83,7 +83,7 @@ class Builds:
         return self._context.store.builds.of(builder)[::-1]
 
     def deployed(self, job: Job, deployment: JsonObject) -> Build:
-        """Return the build whose image *job* runs: the newest finished one that its deployment allows.
+        """Return the newest finished build that the deployment of *job* allows; the job runs its image.
 
         Raises:
             Conflict: there is none.
@@ -97,19 +97,19 @@ class Builds:
         raise Conflict(_why_none(job, builder, wanted, fitting))
 
     def abort(self, builder: Builder, key: str) -> None:
-        """Stop a build that is going on; one that is over stays as it is."""
+        """Abort a build in progress; a finished one stays unchanged."""
         build = self.get(builder, key)
         if build.concluded_at is None:
             self._conclude(build, BuildStatus.ABORTED)
             self._publish(build, "build:abort")
 
     def forget(self, builder: Builder) -> None:
-        """Remove the builds of a job or build service that is deleted."""
+        """Remove the builds of a deleted job or build service."""
         for build in self._context.store.builds.of(builder):
             self._context.store.builds.remove(build)
 
     def abandon(self) -> None:
-        """Report the builds of an earlier emulator, which will not finish, as failed."""
+        """Mark the unfinished builds of an earlier emulator as failed."""
         for build in self._context.store.builds:
             if build.concluded_at is None:
                 self._conclude(build, BuildStatus.FAILURE)
@@ -199,7 +199,7 @@ def _fits(build: Build, wanted: JsonObject) -> bool:
 
 
 def _why_none(job: Job, builder: Builder, wanted: JsonObject, fitting: Sequence[Build]) -> str:
-    """Return why there is no image for *job*, and what makes one."""
+    """Return why *job* has no image, and which request builds one."""
     who = f"Job {job.id!r} cannot run"
     branch = str(wanted.get("branch", "main"))
     body = f' with {{"branch": "{branch}"}}' if builder.kind is BuilderKind.SERVICE else ""

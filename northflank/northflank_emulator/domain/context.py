@@ -1,4 +1,4 @@
-"""What every resource of the API works with, and the checks they share."""
+"""What all resources of the API share: state, clock, ids, settings, and checks."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _SHOWN_PROBLEMS = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DomainContext:
-    """The state and the surroundings of one emulator.
+    """The state of one emulator, and what its resources need beside it.
 
-    `tell` is whom events are told; `later` does something after so many seconds.
+    `publish` sends an event to webhooks; `call_later` calls a function after some seconds.
     """
 
     store: Store
@@ -43,7 +43,7 @@ class DomainContext:
         """Return the project *key*.
 
         Raises:
-            NotFound: there is none.
+            NotFound: the project does not exist.
         """
         found = self.store.projects.get(key)
         if found is None:
@@ -54,7 +54,7 @@ class DomainContext:
         """Return the job *key* of a project.
 
         Raises:
-            NotFound: there is no such project or job.
+            NotFound: the project or the job does not exist.
         """
         self.project(project)
         found = self.store.jobs.get((project, key))
@@ -66,7 +66,7 @@ class DomainContext:
         """Return the build service *key* of a project.
 
         Raises:
-            NotFound: there is no such project or service.
+            NotFound: the project or the service does not exist.
         """
         self.project(project)
         found = self.store.services.get((project, key))
@@ -75,7 +75,7 @@ class DomainContext:
         return found
 
     def builder(self, project: str, job: str, deployment: JsonObject) -> Builder:
-        """Return what builds the image of *job*: the build service or job that its deployment names, else itself."""
+        """Return the build service or job that builds the image of *job*, by default the job itself."""
         named = str(part(deployment, "internal").get("id", job))
         is_service = self.store.services.get((project, named)) is not None
         kind = BuilderKind.SERVICE if is_service and "internal" in deployment else BuilderKind.JOB
@@ -83,10 +83,10 @@ class DomainContext:
 
 
 def accept(rule: ObjectRule, body: Json) -> JsonObject:
-    """Return *body*, when it is what *rule* wants.
+    """Return *body* if it follows *rule*.
 
     Raises:
-        InvalidRequest: with every problem of every field.
+        InvalidRequest: it does not; the error has every problem of every field.
     """
     problems = list(check(rule, body))
     if problems or not isinstance(body, dict):
@@ -107,7 +107,7 @@ def invalid(problems: list[Problem]) -> InvalidRequest:
 
 
 def check_references(context: DomainContext, spec: JsonObject) -> None:
-    """Return whether what *spec* refers to by id exists: tags, plans, registry credentials.
+    """Check that the tags, plans and registry credentials that *spec* names exist.
 
     Raises:
         InvalidRequest: something does not.
@@ -122,10 +122,10 @@ def check_references(context: DomainContext, spec: JsonObject) -> None:
 
 
 def check_source(context: DomainContext, project: str, job: str, deployment: JsonObject) -> None:
-    """Return whether there is what *deployment* says is to build the image of *job*.
+    """Check that the build service or job that *deployment* names exists.
 
     Raises:
-        InvalidRequest: there is not.
+        InvalidRequest: it does not exist.
     """
     named = part(deployment, "internal").get("id", job)
     known = (context.store.services, context.store.jobs)
@@ -134,7 +134,7 @@ def check_source(context: DomainContext, project: str, job: str, deployment: Jso
             [
                 Problem(
                     path="deployment.internal.id",
-                    message=f"names {named!r}, which is no build service of project {project!r}; "
+                    message=f"names {named!r}, which is not a build service of project {project!r}; "
                     f"create it with POST /v1/projects/{project}/services/build",
                 )
             ]
@@ -152,7 +152,9 @@ def _unknown_tags(context: DomainContext, spec: JsonObject) -> list[Problem]:
 
 def _unknown_plans(spec: JsonObject) -> list[Problem]:
     return [
-        Problem(path=f"billing.{name}", message=f"is {plan!r}, which is no plan; see GET /v1/plans")
+        Problem(
+            path=f"billing.{name}", message=f"is {plan!r}, which is not a plan; see GET /v1/plans"
+        )
         for name in ("deploymentPlan", "buildPlan")
         if (plan := part(spec, "billing").get(name)) is not None and plan not in PLANS
     ]
@@ -166,7 +168,7 @@ def _unknown_credentials(context: DomainContext, spec: JsonObject) -> list[Probl
     if isinstance(configured, list):
         named += [("buildConfiguration.dockerCredentials", it) for it in configured]
     return [
-        Problem(path=path, message=f"names {key!r}, which is no registry credential")
+        Problem(path=path, message=f"names {key!r}, which is not a registry credential")
         for path, key in named
         if isinstance(key, str) and context.store.registries.get(key) is None
     ]

@@ -26,7 +26,7 @@ from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.models import Job, JobType
 
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=timezone.utc)
-"""Whether an expression is one does not depend on the time."""
+"""Any time serves to check a cron expression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ CRON = Variant(
 
 
 class Jobs:
-    """The jobs of all projects. `leave` ends the runs of a job that is deleted, and removes its builds."""
+    """The jobs of all projects. `on_deleted` is called with each job that is deleted."""
 
     def __init__(self, context: DomainContext, on_deleted: Callable[[Job], None]) -> None:
         self._context = context
@@ -67,7 +67,7 @@ class Jobs:
         """Create a job.
 
         Raises:
-            Conflict: the project has a job of this name already.
+            Conflict: the project has a job with this name already.
         """
         self._context.project(project)
         accepted = accept(variant.create, body)
@@ -80,7 +80,7 @@ class Jobs:
         return self._add(project, key, accepted, variant)
 
     def upsert(self, project: str, body: Json, variant: Variant) -> Job:
-        """Create a job, or give the one of this name a new specification as a whole.
+        """Create a job, or replace the whole specification of the one with this name.
 
         Raises:
             Conflict: the job exists with another type.
@@ -97,7 +97,7 @@ class Jobs:
         return self._change(old, spec)
 
     def patch(self, project: str, key: str, body: Json, variant: Variant) -> Job:
-        """Change what *body* names; name, architecture and deployment cannot be changed here."""
+        """Change the fields that *body* has; name, architecture and deployment are not among them."""
         job = self._context.job(project, key)
         if variant.only not in {None, job.type}:
             raise InvalidRequest(
@@ -116,7 +116,7 @@ class Jobs:
         return self._context.store.jobs.of(project)
 
     def delete(self, project: str, key: str) -> None:
-        """Delete a job with its runs and logs; runs that are active are stopped (our choice)."""
+        """Delete a job with its runs and logs, and stop its active runs (undocumented)."""
         job = self._context.job(project, key)
         store = self._context.store
         self._on_deleted(job)
@@ -134,12 +134,12 @@ class Jobs:
         )
 
     def update(self, project: str, key: str, body: Json, rule: ObjectRule) -> Job:
-        """Replace the fields that *rule* knows, as the older endpoints do, one group each."""
+        """Replace the fields that *rule* knows; each older endpoint does so with a group of fields."""
         job = self._context.job(project, key)
         return self._change(job, self._checked(project, key, {**job.spec, **accept(rule, body)}))
 
     def update_settings(self, project: str, key: str, body: Json) -> Job:
-        """Change limits and schedule, as `POST …/settings` does."""
+        """Change the limits and the schedule of a job."""
         job = self._context.job(project, key)
         accepted = accept(job_fields.UPDATE_SETTINGS, body)
         nested = job_spec.from_cron({**accepted, "name": job.name})
@@ -148,7 +148,7 @@ class Jobs:
         return self._change(job, self._checked(project, key, job_spec.patched(job.spec, nested)))
 
     def update_build_source(self, project: str, key: str, body: Json) -> Job:
-        """Change where the source of a job comes from."""
+        """Change the repository or the branch that a job is built from."""
         job = self._context.job(project, key)
         vcs = {
             **part(job.spec, "deployment", "vcs"),
@@ -173,11 +173,11 @@ class Jobs:
         return self._change(job, self._checked(project, key, spec))
 
     def pause(self, project: str, key: str) -> Job:
-        """Refuse new runs from now on; what runs goes on."""
+        """Refuse new runs from now on; active runs continue."""
         return self._put(replace(self._context.job(project, key), paused=True))
 
     def resume(self, project: str, key: str, body: Json) -> Job:
-        """Take runs again.
+        """Accept runs again.
 
         Raises:
             Conflict: the job is not paused.
@@ -197,10 +197,10 @@ class Jobs:
         )
 
     def suspend(self, project: str, key: str, body: Json) -> Job:
-        """Stop (or, with `suspended: false`, continue) starting runs by schedule.
+        """Suspend the schedule of a job, or resume it with `suspended: false`.
 
         Raises:
-            Conflict: the job has no schedule, or is in that state already.
+            Conflict: the job is not a cron job, or is in that state already.
         """
         job = self._context.job(project, key)
         wanted = bool(accept(job_fields.SUSPEND_JOB, body).get("suspended", True))
@@ -238,7 +238,7 @@ class Jobs:
         return self._context.store.jobs.put(replace(job, updated_at=self._context.clock.now()))
 
     def _checked(self, project: str, key: str, spec: JsonObject) -> JsonObject:
-        """Return *spec* of the job *key*, when also the rules hold that look at more than one field."""
+        """Return *spec* of the job *key* after the checks that involve more than one field."""
         check_references(self._context, spec)
         deployment = part(spec, "deployment")
         check_source(self._context, project, key, deployment)

@@ -20,14 +20,14 @@ class Projects:
         self._context = context
 
     def ensure(self, name: str) -> Project:
-        """Return the project of this name, created if need be."""
+        """Return the project with this name, and create it if necessary."""
         return self._context.store.projects.get(slug(name)) or self._add({"name": name})
 
     def create(self, body: Json) -> Project:
         """Create a project.
 
         Raises:
-            Conflict: there is one of this name.
+            Conflict: a project with this name exists.
         """
         accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
         key = slug(str(accepted["name"]))
@@ -36,7 +36,7 @@ class Projects:
         return self._add(accepted)
 
     def upsert(self, body: Json) -> Project:
-        """Create a project, or change the one of this name."""
+        """Create a project, or change the one with this name."""
         accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
         old = self._context.store.projects.get(slug(str(accepted["name"])))
         if old is None:
@@ -77,17 +77,18 @@ class Projects:
 
 
 def _checked(body: JsonObject) -> JsonObject:
-    """Return *body*, when its region is one.
+    """Return *body* if its region exists.
 
     Raises:
-        InvalidRequest: it is not.
+        InvalidRequest: the region does not exist.
     """
     region = body.get("region")
     if region is not None and region not in REGIONS:
         raise invalid(
             [
                 Problem(
-                    path="region", message=f"is {region!r}, which is no region; see GET /v1/regions"
+                    path="region",
+                    message=f"is {region!r}, which is not a region; see GET /v1/regions",
                 )
             ]
         )

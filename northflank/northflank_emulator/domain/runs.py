@@ -25,7 +25,7 @@ _RUN_NAME_DIGITS = 24
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunControl:
-    """What really starts and stops runs."""
+    """How runs are started and stopped."""
 
     begin: Callable[[Run], None]
     stop: Callable[[str, Ending], None]
@@ -71,7 +71,7 @@ class Runs:
         return run
 
     def get(self, project: str, job: str, key: str) -> Run:
-        """Return a run.
+        """Return the run *key*.
 
         Raises:
             NotFound: the job has no such run.
@@ -83,14 +83,14 @@ class Runs:
         return found
 
     def all(self, project: str, job: str) -> list[Run]:
-        """Return the runs of a job in the order that was chosen."""
+        """Return the runs of a job in the order that the settings choose."""
         self._context.job(project, job)
         runs = self._context.store.runs.of((project, job))
         newest_first = self._context.settings.choices.run_order is RunOrder.NEWEST_FIRST
         return runs[::-1] if newest_first else runs
 
     def abort(self, project: str, job: str, key: str) -> None:
-        """Stop a run; it is over when its container is gone. One that is over stays as it is."""
+        """Abort a run, which ends with its container; a finished run stays unchanged."""
         self._control.stop(self.get(project, job, key).id, Ending.ABORTED)
 
     def stop_all(self, job: Job) -> None:
@@ -100,7 +100,7 @@ class Runs:
                 self._control.stop(run.id, Ending.ABORTED)
 
     def prepare(self, run: Run, name: str) -> ContainerSpec:
-        """Return the container *name* for the next attempt of *run*."""
+        """Return the container *name* to start for the next attempt of *run*."""
         groups = {}
         job = self._context.store.jobs.get((run.project, run.job))
         if job is not None:
@@ -130,7 +130,7 @@ class Runs:
         )
 
     def _image(self, job: Job, deployment: JsonObject) -> str:
-        """Return the image that *job* runs now.
+        """Return the image that a run of *job* uses now.
 
         Raises:
             Conflict: the job is paused, has no image, or no finished build.
@@ -148,7 +148,7 @@ class Runs:
         )
 
     def _prune(self, job: Job) -> None:
-        """Make room for one more run: the oldest that are over go, with their logs."""
+        """Make room for one more run: remove the oldest finished runs with their logs."""
         store = self._context.store
         runs = store.runs.of((job.project, job.id))
         over = [run for run in runs if run.conclusion is not None]

@@ -23,7 +23,7 @@ class Secrets:
         """Create a secret group.
 
         Raises:
-            Conflict: the project has one of this name already.
+            Conflict: the project has one with this name already.
         """
         self._context.project(project)
         accepted = accept(resource_fields.CREATE_SECRET, body)
@@ -36,7 +36,7 @@ class Secrets:
         return self._add(project, key, accepted)
 
     def upsert(self, project: str, body: Json) -> SecretGroup:
-        """Create a secret group, or give the one of this name a new specification as a whole."""
+        """Create a secret group, or replace the whole specification of the one with this name."""
         self._context.project(project)
         accepted = accept(resource_fields.CREATE_SECRET, body)
         key = slug(str(accepted["name"]))
@@ -46,7 +46,7 @@ class Secrets:
         return self._change(old, _spec(accepted))
 
     def get(self, project: str, key: str) -> SecretGroup:
-        """Return a secret group.
+        """Return the secret group *key*.
 
         Raises:
             NotFound: the project has no such group.
@@ -63,7 +63,7 @@ class Secrets:
         return self._context.store.secrets.of(project)
 
     def patch(self, project: str, key: str, body: Json) -> SecretGroup:
-        """Change what *body* names; `secrets` is replaced part by part (variables, files)."""
+        """Change the fields that *body* has; the parts of `secrets` (variables, files) are replaced one by one."""
         group = self.get(project, key)
         patch = accept(resource_fields.PATCH_SECRET, body)
         spec: JsonObject = {**group.spec, **patch}
@@ -72,7 +72,7 @@ class Secrets:
         return self._change(group, {name: it for name, it in spec.items() if it is not None})
 
     def delete(self, project: str, key: str) -> None:
-        """Delete a secret group; runs that have its variables keep them."""
+        """Delete a secret group; runs that were started with its variables keep them."""
         self._context.store.secrets.remove(self.get(project, key))
 
     def _add(self, project: str, key: str, body: JsonObject) -> SecretGroup:

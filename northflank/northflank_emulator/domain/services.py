@@ -1,4 +1,4 @@
-"""Build services: they build repositories into images that jobs run."""
+"""Build services, which build repositories into images that jobs run."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from northflank_emulator.state.models import Builder, BuilderKind, BuildService
 
 
 class BuildServices:
-    """The build services of all projects. `forget_builds` removes those of a service that is deleted."""
+    """The build services of all projects. `forget_builds` removes the builds of a deleted service."""
 
     def __init__(self, context: DomainContext, forget_builds: Callable[[Builder], None]) -> None:
         self._context = context
         self._forget_builds = forget_builds
 
     def ensure(self, project: str, name: str) -> BuildService:
-        """Return the service of this name, created if need be."""
+        """Return the service with this name, and create it if necessary."""
         found = self._context.store.services.get((project, slug(name)))
         return found or self._add(project, {"name": name, **_EXAMPLE})
 
@@ -30,7 +30,7 @@ class BuildServices:
         """Create a build service.
 
         Raises:
-            Conflict: the project has a service of this name already.
+            Conflict: the project has a service with this name already.
         """
         self._context.project(project)
         accepted = accept(resource_fields.CREATE_BUILD_SERVICE, body)
@@ -43,14 +43,14 @@ class BuildServices:
         return self._add(project, accepted)
 
     def upsert(self, project: str, body: Json) -> BuildService:
-        """Create a build service, or give the one of this name a new specification as a whole."""
+        """Create a build service, or replace the whole specification of the one with this name."""
         self._context.project(project)
         accepted = accept(resource_fields.CREATE_BUILD_SERVICE, body)
         old = self._context.store.services.get((project, slug(str(accepted["name"]))))
         return self._change(old, _spec(accepted)) if old else self._add(project, accepted)
 
     def patch(self, project: str, key: str, body: Json) -> BuildService:
-        """Change what *body* names; `billing` and `vcsData` are merged."""
+        """Change the fields that *body* has; `billing` and `vcsData` are merged."""
         service = self._context.service(project, key)
         patch = accept(resource_fields.PATCH_BUILD_SERVICE, body)
         spec: JsonObject = {**service.spec, **patch}
@@ -65,7 +65,7 @@ class BuildServices:
         return self._context.store.services.of(project)
 
     def delete(self, project: str, key: str) -> None:
-        """Delete a build service with its builds; jobs that deploy it keep naming it."""
+        """Delete a build service with its builds; jobs that deploy it keep the reference."""
         service = self._context.service(project, key)
         self._context.store.services.remove(service)
         self._forget_builds(Builder(project=project, kind=BuilderKind.SERVICE, id=key))
@@ -91,7 +91,7 @@ class BuildServices:
         return self._context.store.services.put(changed)
 
     def _checked(self, spec: JsonObject) -> JsonObject:
-        """Return *spec*, when also the rules hold that look at more than one field."""
+        """Return *spec* after the checks that involve more than one field."""
         check_references(self._context, spec)
         if spec.get("buildSource") != "bundle" and "vcsData" not in spec:
             raise invalid([Problem(path="vcsData", message="is required to build from git")])
@@ -103,7 +103,7 @@ _EXAMPLE: JsonObject = {
     "vcsData": {"projectUrl": "https://github.com/example/flows", "projectType": "github"},
     "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
 }
-"""What a service is that the emulator is started with: all that matters of it is its builds."""
+"""The specification of services that the emulator is started with; only their builds matter."""
 
 
 def _spec(body: JsonObject) -> JsonObject:

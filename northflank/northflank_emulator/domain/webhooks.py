@@ -1,4 +1,4 @@
-"""Notification integrations: who wants to hear of what, and how their deliveries went."""
+"""Notification integrations: which events they subscribe to, and how deliveries went."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class Webhooks:
         """Create an integration.
 
         Raises:
-            Conflict: there is one of this name.
+            Conflict: an integration with this name exists.
         """
         accepted = accept(resource_fields.CREATE_NOTIFICATION, body)
         name = str(accepted["name"])
@@ -44,10 +44,10 @@ class Webhooks:
         )
 
     def get(self, key: str) -> Webhook:
-        """Return an integration.
+        """Return the integration *key*.
 
         Raises:
-            NotFound: there is no such integration.
+            NotFound: the account has no such integration.
         """
         found = self._context.store.webhooks.get(key)
         if found is None:
@@ -59,7 +59,7 @@ class Webhooks:
         return list(self._context.store.webhooks)
 
     def update(self, key: str, body: Json) -> Webhook:
-        """Change what *body* names; `paused: false` enables one that was disabled."""
+        """Change the fields that *body* has; `paused: false` enables a disabled integration."""
         webhook = self.get(key)
         patch = accept(resource_fields.UPDATE_NOTIFICATION, body)
         disabled = bool(patch.pop("paused", webhook.disabled))
@@ -79,7 +79,7 @@ class Webhooks:
         self._context.store.webhooks.remove(self.get(key))
 
     def subscribers(self, event: WebhookEvent) -> list[Webhook]:
-        """Return who wants to hear of *event*."""
+        """Return the integrations that subscribe to *event*."""
         return [it for it in self._context.store.webhooks if _wants(it, event)]
 
     def delivered(self, key: str) -> None:
@@ -98,7 +98,7 @@ class Webhooks:
             )
 
     def disable(self, key: str) -> None:
-        """Deliver nothing to this integration any more, until somebody enables it."""
+        """Deliver nothing more to this integration until a client enables it."""
         webhook = self._context.store.webhooks.get(key)
         if webhook is not None:
             self._context.store.webhooks.put(replace(webhook, disabled=True))

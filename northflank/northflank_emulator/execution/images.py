@@ -1,4 +1,4 @@
-"""Which local environment stands for an image: a directory of programs, an entrypoint, a command.
+"""The local environments that stand for images: a directory of programs, an entrypoint, a command.
 
 An images file (TOML or JSON) maps patterns of image paths to environments, first match first:
 
@@ -25,13 +25,13 @@ import tomli
 from northflank_emulator.execution.container import ImagePullFailed
 
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""What every image has; the programs of the image come first."""
+"""The directories of programs that every image has, after its own."""
 _FIELDS = frozenset({"pattern", "bin", "entrypoint", "command", "env"})
 _STOCK = "prefect"
 
 
 class InvalidImagesFile(Exception):
-    """The images file does not say what it should."""
+    """The images file cannot be read, or an entry is wrong."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(
@@ -41,10 +41,10 @@ class InvalidImagesFile(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What an image would bring.
+    """What an image brings into its containers.
 
-    `installs_packages`: its entrypoint installs what EXTRA_PIP_PACKAGES names, then executes the
-    command, as the stock Prefect image's does.
+    With `installs_packages` its entrypoint installs the packages that EXTRA_PIP_PACKAGES names, then
+    executes the command, as the stock Prefect image's does.
     """
 
     bin: Path
@@ -85,15 +85,15 @@ class Images:
 
 
 def this_interpreter(environment: Mapping[str, str]) -> Images:
-    """Return every image is the environment of the Python that runs the emulator."""
+    """Return images of which each is the environment of the Python that runs the emulator."""
     return Images((("*", Image(bin=Path(sys.executable).parent, environment=environment)),))
 
 
 def read(path: Path, environment: Mapping[str, str]) -> Images:
-    """Return the images of a file; *environment* goes into each of them.
+    """Read the images of a file, and add *environment* to each of them.
 
     Raises:
-        InvalidImagesFile: the file is missing or says something else.
+        InvalidImagesFile: the file cannot be read, or an entry is wrong.
     """
     entries = _document(path).get("image")
     if not isinstance(entries, list) or not entries:

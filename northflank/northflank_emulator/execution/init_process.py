@@ -1,8 +1,8 @@
-"""The first process of a container: starts the command, passes signals on, leaves nothing behind.
+"""The first process of a container: starts the command, forwards signals, leaves no process behind.
 
-Runs as a script of its own, with the standard library only. Its one argument is the number of a
-pipe's reading end. The first line of the pipe is a JSON object (argv, env, cwd); later lines are
-orders (TERM, KILL). The end of the pipe means that the emulator is gone, and is taken as KILL.
+Runs as a script, with the standard library only. Its argument is the file descriptor of a pipe.
+The first line of the pipe is a JSON object (argv, env, cwd); later lines are orders (TERM, KILL).
+The end of the pipe means that the emulator is gone, and counts as KILL.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _NOT_FOUND = 127
 
 
 def main() -> NoReturn:
-    """Run one container to its end, and end with the exit code of its command."""
+    """Run one container to its end, and exit with the code of its command."""
     orders = int(sys.argv[1])
     os.set_inheritable(orders, False)  # noqa: FBT003  positional only
     _adopt_orphans()
@@ -45,13 +45,13 @@ def main() -> NoReturn:
 
 
 def _adopt_orphans() -> None:
-    """Be the parent of processes that lose theirs, so that none outlives the container."""
+    """Become the parent of orphaned processes, so that none outlives the container."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
 def _header(orders: int) -> tuple[bytes, bytes]:
-    """Return the first line of the pipe, and what came after it already."""
+    """Return the first line of the pipe, and what has already followed it."""
     received = bytearray()
     while b"\n" not in received:
         some = os.read(orders, 65536)
@@ -63,7 +63,7 @@ def _header(orders: int) -> tuple[bytes, bytes]:
 
 
 def _start(order: dict[str, object]) -> int:
-    # Both ends close when the command is executed: until then there is nobody to give orders to.
+    # Both ends close when the command is executed; until then no process could obey an order.
     started, starting = os.pipe()
     child = os.fork()
     if child:
@@ -90,7 +90,7 @@ def _start(order: dict[str, object]) -> int:
 
 
 def _supervise(child: int, orders: int, wake: int) -> int:
-    """Return the exit code of *child*, when it has one; orders are passed on until then."""
+    """Carry out orders until *child* ends, and return its exit code."""
     listening = [orders, wake]
     while True:
         code = _reap(child)
@@ -107,7 +107,7 @@ def _supervise(child: int, orders: int, wake: int) -> int:
 
 
 def _obey(order: bytes, child: int) -> None:
-    """Carry out *order*; nothing at all means that the emulator is gone."""
+    """Carry out *order*; an empty one means that the emulator is gone."""
     if b"KILL" in order or not order:
         _kill_everything(child)
     elif b"TERM" in order:
@@ -115,7 +115,7 @@ def _obey(order: bytes, child: int) -> None:
 
 
 def _reap(child: int) -> int | None:
-    """Return the exit code of *child* if it is over; other children that ended are cleared away."""
+    """Reap the children that have ended; return the exit code of *child* if it is among them."""
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
@@ -127,7 +127,7 @@ def _reap(child: int) -> int | None:
 
 
 def _leave_nothing_behind(child: int) -> None:
-    """End what the command started and left running, as the end of a container does."""
+    """Kill what the command started and left running, as the end of a container does."""
     while True:
         _kill_everything(child)
         try:
@@ -153,7 +153,7 @@ def _signal_group(group: int, number: int) -> None:
 
 
 def _descendants(root: int) -> list[int]:
-    """Return every process below *root*; only known where there is a /proc."""
+    """Return every process below *root*; none where /proc is missing."""
     if not os.path.isdir("/proc/self"):  # noqa: PTH112  pathlib costs this small program 10 ms
         return []
     children: dict[int, list[int]] = {}

@@ -1,4 +1,4 @@
-"""How a stream of bytes becomes log lines."""
+"""Splits a stream of bytes into log lines."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from northflank_emulator.state.log_store import WrittenLine
 from northflank_emulator.state.models import Stream
 
 _LONGEST = 16 * 1024
-"""The container runtime splits longer lines, and marks all but the last part with P."""
+"""Bytes; a container runtime splits longer lines, and marks all parts but the last with P."""
 
 
 class LineSplitter:
-    """Cuts what one stream of a container says into lines, stamped when they came."""
+    """Splits one stream of a container into lines, each with the time at which it arrived."""
 
     def __init__(self, stream: Stream, clock: Clock) -> None:
         self._stream = stream
@@ -19,7 +19,7 @@ class LineSplitter:
         self._rest = b""
 
     def feed(self, some: bytes) -> list[WrittenLine]:
-        """Return the lines that *some* more bytes complete."""
+        """Take *some* more bytes, and return the lines that they complete."""
         *complete, self._rest = (self._rest + some).split(b"\n")
         lines = [line for whole in complete for line in self._parts(whole)]
         while len(self._rest) > _LONGEST:
@@ -28,7 +28,7 @@ class LineSplitter:
         return lines
 
     def finish(self) -> list[WrittenLine]:
-        """Return what is left when the stream ends without a line feed."""
+        """Return the last line of a stream that ended without a line feed."""
         rest, self._rest = self._rest, b""
         return self._parts(rest) if rest else []
 

@@ -1,4 +1,4 @@
-"""How the lines of running containers get into the log store, and who is woken by them."""
+"""Writes the lines of running containers to the log store, and wakes log tails."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from northflank_emulator.execution.container import Sink
 from northflank_emulator.state.log_store import LineSource, LogStore, WrittenLine
 
 _PRUNED = 0.25
-"""When a run's log is full, so much of its beginning makes room for what follows."""
+"""The fraction of a full log that is dropped, oldest lines first."""
 
 
 class LogWriter:
-    """Writes lines down, keeps each run's log within its limit, and wakes those who follow."""
+    """Stores lines, keeps each run's log within its limit, and wakes log tails."""
 
     def __init__(self, store: LogStore, characters_per_run: int) -> None:
         self._store = store
@@ -22,7 +22,7 @@ class LogWriter:
         self._news = asyncio.Event()
 
     def sink(self, source: LineSource) -> Sink:
-        """Return where the lines of one container go."""
+        """Return the sink for the lines of one container."""
 
         def keep(lines: Sequence[WrittenLine]) -> None:
             self._store.append(source, lines)
@@ -40,7 +40,7 @@ class LogWriter:
             return
 
     def forget(self, run: str) -> None:
-        """Stop counting for a run that is over."""
+        """Forget the size of the log of a finished run."""
         self._sizes.pop(run, None)
 
     def _prune(self, run: str, added: int) -> None:

@@ -1,4 +1,4 @@
-"""What containers used, over time: the samples behind the metrics endpoint."""
+"""What containers used over time: the samples behind the metrics endpoint."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _CONTAINERS = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One look at a container: processors in use since the look before, and memory."""
+    """One measurement of a container: processors in use since the previous one, and memory."""
 
     at: datetime
     vcpu: float
@@ -25,7 +25,7 @@ class Sample:
 
 
 class MetricStore:
-    """The latest samples of the latest containers; in memory only."""
+    """The latest samples of the latest containers, in memory only."""
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[Sample]] = {}
@@ -41,7 +41,7 @@ class MetricStore:
             del self._samples[next(iter(self._samples))]
 
     def of(self, container: str) -> tuple[Sample, ...]:
-        """Return what is known of a container, oldest first."""
+        """Return the samples of a container, oldest first."""
         return tuple(self._samples.get(container, ()))
 
 

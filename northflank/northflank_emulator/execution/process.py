@@ -1,4 +1,4 @@
-"""Containers as local processes: an own session, an empty directory, only the given environment."""
+"""Containers as local processes, each with its own session, an empty directory and a given environment."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ class ProcessExecutor:
         return container
 
     def usage(self) -> Mapping[str, Usage]:
-        """Measure every running container; those over their memory are killed on the way."""
+        """Measure every running container, and kill those that exceed their memory limit."""
         self._running = {name: it for name, it in self._running.items() if it.running}
         measured = self._meter.measure({name: it.pid for name, it in self._running.items()})
         if self._memory_limits:
@@ -86,12 +86,12 @@ class ProcessExecutor:
         return measured
 
     def close(self) -> None:
-        """Remove what the containers left on the disk."""
+        """Remove what the containers left on disk."""
         shutil.rmtree(self._root, ignore_errors=True)
 
 
 class ProcessContainer:
-    """A container whose first process is ours."""
+    """A container whose first process is `init_process.py`."""
 
     def __init__(
         self,
@@ -120,7 +120,7 @@ class ProcessContainer:
         return self._process.returncode is None
 
     async def wait(self) -> Exit:
-        """Return its end, when its log is complete and its directory is gone."""
+        """Wait for its end; by then its log is complete and its directory is gone."""
         code = await self._process.wait()
         await asyncio.gather(*self._pumps)
         self._lifeline.close()
@@ -131,15 +131,15 @@ class ProcessContainer:
         return Exit(code=code, reason="Error" if code else "Completed")
 
     def terminate(self) -> None:
-        """SIGTERM to the process group of the command."""
+        """Send SIGTERM to the process group of the command."""
         self._publish(b"TERM\n")
 
     def kill(self) -> None:
-        """SIGKILL to everything in the container."""
+        """Send SIGKILL to everything in the container."""
         self._publish(b"KILL\n")
 
     def check_memory(self, used_bytes: int, meter: Meter) -> None:
-        """Kill the container if it uses more than its plan gives it."""
+        """Kill the container if it uses more memory than its plan has."""
         limit = self._memory_bytes
         if limit is None or used_bytes <= limit or self._out_of_memory:
             return
@@ -153,7 +153,7 @@ class ProcessContainer:
 
 
 async def _launch(order: JsonObject) -> tuple[Process, asyncio.WriteTransport]:
-    """Start the first process and tell it what to do; it ends when its pipe does."""
+    """Start the first process and send it its order; it ends when the pipe closes."""
     reading, writing = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -191,7 +191,7 @@ def _words(
 
 
 def _write_files(root: Path, files: Mapping[str, bytes]) -> None:
-    """Keep the job's files below *root*: a process shares the machine's own file system."""
+    """Write the job's files below *root*, because processes share the machine's file system."""
     for name, content in files.items():
         path = root / name.lstrip("/")
         if root in path.resolve().parents:

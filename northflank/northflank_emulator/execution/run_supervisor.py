@@ -1,4 +1,4 @@
-"""How a run goes: its attempts one after another, its deadline, its abort, and what is recorded."""
+"""Drives a run from start to end: its attempts, its deadline, its abort, and what is recorded."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _LONGEST_RETRY_SECONDS = 360.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SupervisorDependencies:
-    """What a supervisor works with."""
+    """What a run supervisor needs."""
 
     store: Store
     clock: Clock
@@ -47,11 +47,11 @@ class SupervisorDependencies:
 
 
 Prepare = Callable[[Run, str], ContainerSpec]
-"""Makes the container of a run's next attempt: name in, what to start out."""
+"""A function that returns the container to start for a run's next attempt, given its name."""
 
 
 class RunSupervisor:
-    """Drives every run that is not over. One per emulator, on its event loop."""
+    """Drives every active run. One per emulator, on its event loop."""
 
     def __init__(self, deps: SupervisorDependencies, executor: Executor, prepare: Prepare) -> None:
         self._deps = deps
@@ -61,7 +61,7 @@ class RunSupervisor:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, run: Run) -> None:
-        """Start *run*, which the store has already."""
+        """Start *run*, which is already in the store."""
         active = _SupervisedRun(self._deps, self._executor, self._prepare, run)
         self._active[run.id] = active
         task = asyncio.create_task(active.run_to_completion(), name=f"run {run.name}")
@@ -69,17 +69,17 @@ class RunSupervisor:
         task.add_done_callback(lambda done: self._ended(run, done))
 
     def stop(self, run_id: str, ending: Ending) -> None:
-        """Ask a run to end as *ending*; a run that is over does not mind."""
+        """Stop a run as *ending*; does nothing if it is over."""
         active = self._active.get(run_id)
         if active is not None:
             active.stop(ending)
 
     def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
-        """Let go of a run; one that a bug of ours ended must not look as if it went on for ever."""
+        """Forget a run; mark it as lost if a bug of the emulator ended it, or it would seem to run forever."""
         self._tasks.discard(task)
         active = self._active.pop(run.id)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("run %s broke off", run.name, exc_info=task.exception())
+            _log.error("run %s was lost", run.name, exc_info=task.exception())
             active.lose()
 
     def usage(self) -> Mapping[str, Usage]:
@@ -87,7 +87,7 @@ class RunSupervisor:
         return self._executor.usage()
 
     def idle(self) -> bool:
-        """Return whether nothing runs."""
+        """Return whether there is no active run."""
         return not self._tasks
 
     async def shut_down(self) -> None:
@@ -98,7 +98,7 @@ class RunSupervisor:
 
 
 class _SupervisedRun:
-    """One run on its way."""
+    """One active run."""
 
     def __init__(
         self, deps: SupervisorDependencies, executor: Executor, prepare: Prepare, run: Run
@@ -110,16 +110,16 @@ class _SupervisedRun:
         self._stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     def stop(self, ending: Ending) -> None:
-        """End the run as *ending*, unless it was stopped before."""
+        """Stop the run as *ending*, unless it was stopped before."""
         if not self._stopped.done():
             self._stopped.set_result(ending)
 
     def lose(self) -> None:
-        """Report the run as lost, whatever it was doing."""
+        """Mark the run as lost, whatever its state."""
         self._save(run_state.lost(self._run, self._deps.clock.now()))
 
     async def run_to_completion(self) -> None:
-        """Go through the attempts until one succeeds, none is left, or the run is stopped."""
+        """Make attempts until one succeeds, none is left, or the run is stopped."""
         self._publish("job-run:start")
         deadline = deadline_seconds(self._run.spec)
         timer = deadline and asyncio.get_running_loop().call_later(
@@ -151,7 +151,7 @@ class _SupervisedRun:
         return Ending.FAILED
 
     async def _attempt(self) -> Exit | None:
-        """Return one container from its staging to its end; None if it never ran."""
+        """Run one container from its staging to its end; return None if it never started."""
         name = f"{self._run.name}-{self._deps.ids.suffix()}"
         self._save(run_state.staged(self._run, name, self._deps.clock.now()))
         fault = self._deps.faults.of_container(self._run.job)
@@ -165,7 +165,7 @@ class _SupervisedRun:
         return exit_
 
     async def _start(self, name: str, fault: Fault | None) -> Container | None:
-        """Return the container, unless the run is stopped while it waits for its node or its image."""
+        """Start a container; return None if it cannot start, or if the run is stopped before."""
         if fault and fault.kind in {FaultKind.NEVER_SCHEDULED, FaultKind.IMAGE_PULL}:
             await self._stopped_at_last()
             return None
@@ -188,13 +188,13 @@ class _SupervisedRun:
             await self._stopped_at_last()
             return None
         except OSError as error:
-            # This machine's limits (processes, files, disk): the run fails, and its log says why.
+            # The limits of this machine (processes, files, disk): the run fails, and its log says why.
             text = f"the container could not be started: {error}"
             sink([WrittenLine(at=self._deps.clock.now(), stream=Stream.STDERR, text=text)])
             return None
 
     async def _watch(self, container: Container, fault: Fault | None) -> Exit:
-        """Wait for the end of a container, or bring it about when the run is stopped."""
+        """Wait for the end of a container, and terminate it if the run is stopped."""
         ended = asyncio.ensure_future(container.wait())
         struck = asyncio.ensure_future(self._strike(container, fault))
         await _first(ended, self._stopped)
@@ -214,7 +214,7 @@ class _SupervisedRun:
         return exit_
 
     async def _strike(self, container: Container, fault: Fault | None) -> str:
-        """Carry out a fault of a container; the event it is reported as, or nothing."""
+        """Inject a container fault, and return the name of its event, or an empty one."""
         if fault is None or fault.kind not in {FaultKind.CRASH, FaultKind.EVICTION}:
             return ""
         await asyncio.sleep(fault.seconds)
@@ -232,7 +232,7 @@ class _SupervisedRun:
         return grace
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, but not longer than until the run is stopped."""
+        """Wait for some seconds, or until the run is stopped."""
         if seconds > 0:
             await asyncio.wait({self._stopped}, timeout=seconds)
 
@@ -246,7 +246,7 @@ class _SupervisedRun:
         self._save(run_state.ended(self._run, code, reason, self._deps.clock.now()))
 
     def _save(self, run: Run) -> None:
-        """Keep *run*, unless it was deleted with its job: then its last lines go too."""
+        """Store *run*; if it was deleted with its job, drop its last log lines instead."""
         self._run = run
         store = self._deps.store
         if store.runs.get((run.project, run.job, run.id)) is not None:

@@ -1,4 +1,4 @@
-"""Containers whose outcome is written down beforehand: for tests that need no process."""
+"""Containers with a scripted outcome, for tests that need no process."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _LONGEST_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How containers of jobs that match *job* go.
+    """The outcome of containers of jobs whose id matches *job*.
 
     Args:
         exit_codes: one per container, in order; the last one repeats.
@@ -52,17 +52,17 @@ _FIELDS = ObjectRule(
 
 
 class InvalidScript(Exception):
-    """The script does not say what it should."""
+    """The script cannot be read, or has a wrong field."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}. Each [[outcome]] has {', '.join(_FIELDS.fields)}.")
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """Return the outcomes of a TOML file: a list of tables `[[outcome]]`.
+    """Read the outcomes of a TOML file: a list of tables `[[outcome]]`.
 
     Raises:
-        InvalidScript: the file is missing or says something else.
+        InvalidScript: the file cannot be read, or has a wrong field.
     """
     try:
         entries = tomli.loads(path.read_text(encoding="utf-8")).get("outcome", [])
@@ -90,7 +90,7 @@ class _Count:
 
 
 class ScriptedExecutor:
-    """Replays outcomes; the first that matches the job's id counts."""
+    """Replays outcomes: for each job, the first one that matches its id."""
 
     def __init__(self, outcomes: Iterable[Outcome], clock: Clock) -> None:
         self._outcomes = (*outcomes, Outcome())
@@ -98,7 +98,7 @@ class ScriptedExecutor:
         self._count = _Count()
 
     async def start(self, spec: ContainerSpec, sink: Sink) -> ScriptedContainer:
-        """Begin the outcome written for this job."""
+        """Start the outcome of this job."""
         outcome = next(it for it in self._outcomes if fnmatchcase(spec.job, it.job))
         number = min(self._count.next(spec.job), len(outcome.exit_codes) - 1)
         now = self._clock.now()
@@ -106,15 +106,15 @@ class ScriptedExecutor:
         return ScriptedContainer(outcome, outcome.exit_codes[number])
 
     def usage(self) -> Mapping[str, Usage]:
-        """Return nothing is used."""
+        """Return no usage."""
         return {}
 
     def close(self) -> None:
-        """Return nothing was kept."""
+        """Do nothing: there is nothing to clean up."""
 
 
 class ScriptedContainer:
-    """A container that is only a matter of time."""
+    """A container that ends after a time, without a process."""
 
     def __init__(self, outcome: Outcome, exit_code: int) -> None:
         self._stubborn = outcome.stubborn
@@ -122,12 +122,12 @@ class ScriptedContainer:
         asyncio.get_running_loop().call_later(outcome.seconds, self._end, exit_code)
 
     async def wait(self) -> Exit:
-        """Return its end."""
+        """Wait for its end."""
         code = await asyncio.shield(self._exit)
         return Exit(code=code, reason="Error" if code else "Completed")
 
     def terminate(self) -> None:
-        """End with 143, if it listens."""
+        """End with 143, unless it is stubborn."""
         if not self._stubborn:
             self._end(_TERMINATED)
 

@@ -1,8 +1,8 @@
 """The stock Prefect image's entrypoint: installs EXTRA_PIP_PACKAGES, then executes the command.
 
-Runs as a script of its own, with the standard library only: `stock_entrypoint.py OVERLAY COMMAND…`.
-The image installs into its own environment. Here the environment is somebody's, so the packages go
-to OVERLAY, which comes first in PATH and PYTHONPATH of the command.
+Runs as a script, with the standard library only: `stock_entrypoint.py OVERLAY COMMAND…`.
+The image installs into its own environment. Here that would change the user's environment, so the
+packages go to OVERLAY, which comes first in PATH and PYTHONPATH of the command.
 Source: scripts/entrypoint.sh of https://github.com/PrefectHQ/prefect
 """
 
@@ -21,7 +21,7 @@ _ASK_SITE = (
 
 
 def main() -> NoReturn:
-    """Install, then become the command."""
+    """Install the packages, then execute the command."""
     overlay, *command = sys.argv[1:]
     packages = shlex.split(os.environ["EXTRA_PIP_PACKAGES"])
     python = shutil.which("python3") or shutil.which("python")
@@ -36,9 +36,9 @@ def main() -> NoReturn:
 
 
 def _make_overlay(python: str, overlay: str) -> str:
-    """Make a virtual environment that sees the packages of the image's; return its site directory.
+    """Create a virtual environment that sees the image's packages, and return its site directory.
 
-    pip then finds what the image has, installs only what is missing, and changes nothing else.
+    pip then installs only what the image lacks, and leaves the image's own environment alone.
     """
     _run([python, "-m", "venv", "--without-pip", overlay])
     own = os.path.join(overlay, "bin", "python3")  # noqa: PTH118  as above

@@ -1,4 +1,4 @@
-"""How events reach webhooks: one after another per webhook, retried, given up after some tries."""
+"""How events reach webhooks: in order for each webhook, with a few retries."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TIMEOUT_SECONDS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeliveryCallbacks:
-    """Whom the outbox tells how a delivery went, by the webhook's id."""
+    """What the outbox calls with the webhook's id after a delivery."""
 
     delivered: Callable[[str], None]
     failed: Callable[[str], None]
@@ -29,7 +29,7 @@ class DeliveryCallbacks:
 
 
 class Outbox:
-    """Where events wait for their delivery. Needs the running event loop."""
+    """Queues events for delivery, one queue per webhook. Needs the running event loop."""
 
     def __init__(
         self, store: Store, ids: Ids, retry_seconds: float, report: DeliveryCallbacks
@@ -42,7 +42,7 @@ class Outbox:
         self._tasks: set[asyncio.Task[None]] = set()
 
     def post(self, webhook: Webhook, event: WebhookEvent) -> None:
-        """Deliver *event* to *webhook* when what it was sent before is through."""
+        """Deliver *event* to *webhook* after the events that were posted before."""
         queue = self._queues.get(webhook.id)
         if queue is None:
             queue = self._queues[webhook.id] = asyncio.Queue()
@@ -52,7 +52,7 @@ class Outbox:
         queue.put_nowait(event)
 
     async def close(self) -> None:
-        """Give up what was not delivered."""
+        """Drop the events that were not delivered."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -68,13 +68,13 @@ class Outbox:
     async def _deliver(
         self, client: httpx.AsyncClient, webhook: Webhook, event: WebhookEvent
     ) -> None:
-        """Try a few times; a webhook that takes none of them is disabled."""
+        """Try a few times, and disable a webhook that never accepts."""
         headers = {
             "X-Northflank-Notification-Integration-Id": webhook.id,
             "X-Northflank-Notification-Integration-Name": webhook.name,
             "X-Northflank-Notification-Integration-Token": str(webhook.spec.get("secret", "")),
-            "X-Northflank-Notification-WebhookEvent-Id": self._ids.hexadecimal(24),
-            "X-Northflank-Notification-WebhookEvent-Type": event.name,
+            "X-Northflank-Notification-Event-Id": self._ids.hexadecimal(24),
+            "X-Northflank-Notification-Event-Type": event.name,
         }
         for attempt in range(_TRIES):
             if attempt:
@@ -84,7 +84,9 @@ class Outbox:
                 return
             self._report.failed(webhook.id)
         self._report.disable(webhook.id)
-        _log.warning("webhook %s: %s tries failed; it is disabled now", webhook.name, _TRIES)
+        _log.warning(
+            "webhook %s: %s attempts failed; the webhook is now disabled", webhook.name, _TRIES
+        )
 
     def _payload(self, event: WebhookEvent) -> JsonObject:
         project: Project | None = self._store.projects.get(event.project)

@@ -1,4 +1,4 @@
-"""The plans and regions anybody may list; the numbers are the vendor's published ones.
+"""The plans and regions, which can be listed without a token; the vendor publishes their numbers.
 
 Source: https://northflank.com/docs/v1/application/billing/resource-plans-and-quotas
 """
@@ -11,14 +11,14 @@ from northflank_emulator.fields.schema import JsonObject
 
 _HOURS_PER_MONTH = 720
 _DOLLARS_PER_VCPU = 1 / 60
-"""Published unit prices in US dollars per hour; every listed plan's price follows from them."""
+"""Published price in US dollars per hour; the price of every plan follows from it and the next."""
 _DOLLARS_PER_GIGABYTE = 1 / 120
 _MEBIBYTES_PER_GIBIBYTE = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a container may use."""
+    """A plan: the processors and the memory of a container."""
 
     id: str
     vcpu: float
@@ -73,7 +73,7 @@ _GPUS = {
     "rtx_pro_6000-96": (8,),
 }
 _GPU_VCPU = 8
-"""What comes with a GPU is not published per plan; eight cores and 40 GB each is our choice."""
+"""Undocumented, as is the memory: eight cores and 40 GB for each GPU."""
 _GPU_MEMORY_MB = 40960
 
 PLANS: dict[str, Plan] = {
@@ -87,7 +87,6 @@ PLANS: dict[str, Plan] = {
 }
 
 _AMERICAS, _ASIA_PACIFIC, _EMEA = "Americas", "Asia Pacific", "EMEA"
-"""Source: `GET /v1/regions` as the vendor's own reference for agents (northflank/skills, plans.md) has it, and https://northflank.com/docs/v1/application/run/deploy-to-a-region; Delhi, which is newer, is from the vendor's command `northflank list regions`, its name and Google's region are inferred."""
 _REGIONS = (
     ("canada-central", "Canada - Central", _AMERICAS, "northamerica-northeast2"),
     ("southamerica-east", "South - America - East", _AMERICAS, "southamerica-east1"),
@@ -107,6 +106,12 @@ _REGIONS = (
     ("europe-west-netherlands", "Europe - West - Netherlands", _EMEA, "europe-west4"),
     ("europe-west-zurich", "Europe - West - Zurich", _EMEA, "europe-west6"),
 )
+"""The id, the name, the group, and Google's name of each region.
+
+Sources: `GET /v1/regions` in the vendor's reference for agents (northflank/skills, plans.md), and
+https://northflank.com/docs/v1/application/run/deploy-to-a-region. Delhi is newer: its id is from the vendor's command
+`northflank list regions`, its name and Google's are inferred.
+"""
 REGIONS: dict[str, JsonObject] = {
     key: {
         "id": key,
@@ -117,4 +122,4 @@ REGIONS: dict[str, JsonObject] = {
     }
     for key, name, group, region in _REGIONS
 }
-"""Which of them have GPUs changes; the emulator has none."""
+"""The regions, each without GPUs, because the vendor's offer changes."""

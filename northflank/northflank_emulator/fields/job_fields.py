@@ -28,7 +28,7 @@ NAME = Text(
     maximum=52,
     pattern=re.compile(r"[a-zA-Z]((-|\s)?[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*)?"),
 )
-"""JavaScript's `^…$` is `fullmatch` here, so the anchors are left out."""
+"""The name of a job. Rules match whole texts, so every pattern here lacks the documented `^` and `$`."""
 DESCRIPTION = Text(maximum=200, pattern=re.compile(r"""[a-zA-Z0-9.,?\s\\/'"()[\];`%^&*\-_:!]+"""))
 SLUG = Text(minimum=3, maximum=100, pattern=re.compile(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*"))
 PROJECT_ITEM_ID = Text(minimum=3, maximum=54, pattern=SLUG.pattern)
@@ -39,11 +39,11 @@ IMAGE_PATH = Text(
         r"([a-zA-Z/-9\.\-_]+)(?:\:([a-zA-Z/-9\.\-_\:]+)|\@([a-zA-Z/-9\.\-_\:]+))"
     ),
 )
-"""The length is ours: the documented pattern has none, and backtracks on long input."""
+"""The limit of the length is undocumented; the documented pattern has none, and backtracks on long input."""
 CREDENTIALS_ID = Text(pattern=re.compile(r"[A-Za-z0-9-]+"))
 VARIABLE_NAME = Text(minimum=1, maximum=512, pattern=re.compile(r"[a-zA-Z0-9_./-]+"))
 VARIABLE_VALUE = Text(pattern=re.compile(r"[^\0]*"))
-"""A NUL can be in no environment of any operating system."""
+"""Without NUL, which the environment of a process cannot hold."""
 COMMAND = Text(minimum=1, pattern=re.compile(r"[^\0]+"))
 VARIABLES = MapOf(key=VARIABLE_NAME, value=VARIABLE_VALUE)
 FILES = MapOf(
@@ -73,7 +73,7 @@ GPU = ObjectRule(
     }
 )
 PLAN = Text(minimum=3, maximum=100, pattern=re.compile(r"[a-zA-Z0-9_]+(-[a-zA-Z0-9_]+)*"))
-"""GPU plans have names like `nf-gpu-rtx_pro_6000-96-1g`, which the documented slug has no room for."""
+"""Unlike the documented slug it allows `_`, for GPU plans like `nf-gpu-rtx_pro_6000-96-1g`."""
 BILLING = ObjectRule(
     fields={"deploymentPlan": PLAN, "buildPlan": PLAN, "gpu": GPU},
     required=frozenset({"deploymentPlan"}),
@@ -255,7 +255,7 @@ LIMITS: dict[str, Rule] = {
     "activeDeadlineSeconds": Nullable(rule=Integer(minimum=1, maximum=100_000_000)),
     "runOnSourceChange": RUN_ON_SOURCE_CHANGE,
 }
-"""A year of attempts or seconds is beyond any real use and keeps arithmetic away from overflow."""
+"""The maxima are undocumented: beyond any real use, and far from an overflow."""
 CRON: dict[str, Rule] = {
     "schedule": Nullable(rule=Text(minimum=1, maximum=200)),
     "suspended": Flag(),

@@ -1,4 +1,4 @@
-"""The fields of everything beside jobs: projects, build services, secret groups, tags, registries, webhooks.
+"""The fields of all resources but jobs: projects, build services, secret groups, tags, registries, webhooks.
 
 Sources as in `job_fields`.
 """
@@ -84,7 +84,7 @@ _BUILD_SERVICE: dict[str, Rule] = {
     "dockerSecretMounts": FILES,
 }
 _BUILD_SERVICE_BILLING = partial(BILLING)
-"""Unlike a job's, a build service's plan need not name how it is deployed."""
+"""Unlike that of a job, it need not have a `deploymentPlan`."""
 CREATE_BUILD_SERVICE = ObjectRule(
     fields={
         **_BUILD_SERVICE,
@@ -229,7 +229,7 @@ _NOTIFICATION: dict[str, Rule] = {
     "restricted": Flag(),
     "restrictions": Anything(),
 }
-"""Event names are free here: the documented list grows, and only the ones below are ever sent."""
+"""Names of events are not checked, because the documented list grows."""
 CREATE_NOTIFICATION = ObjectRule(
     fields={
         **_NOTIFICATION,

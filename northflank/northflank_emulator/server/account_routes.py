@@ -117,7 +117,7 @@ class _ItemRoutes:
     def all(
         self, read: Permission, create: Permission, update: Permission, delete: Permission
     ) -> tuple[Route, ...]:
-        """Return the six routes, with the permission each needs."""
+        """Return the six routes, each with the permission that it needs."""
         what, path, one = self.what, self.path, f"{self.path}/{{item}}"
         return (
             operation(f"list.{what}s", "GET", path, read, self._list),

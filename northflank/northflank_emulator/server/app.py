@@ -1,4 +1,4 @@
-"""The ASGI application: the API below /v1, log tails, control, the page."""
+"""The ASGI application: the API below /v1, log tails, the control endpoint, the dashboard."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ _API = "/v1/"
 
 
 def application(api: Api, request_log: RequestLog) -> ASGIApp:
-    """Return the application that serves *api* and keeps *records*."""
+    """Return the application that serves *api* and records its requests in *request_log*."""
     router = Router(
         (
             *job_routes.ROUTES,
@@ -54,7 +54,7 @@ def application(api: Api, request_log: RequestLog) -> ASGIApp:
     )
 
     async def entrance(scope: Scope, receive: Receive, send: Send) -> None:
-        # By hand: no pattern of a path stands for every path, line feeds included.
+        # Not a Starlette route: none matches a path with a line feed.
         if scope["type"] == "http" and scope["path"].startswith(_API):
             response = await pipeline(Request(scope, receive))
             await response(scope, receive, send)

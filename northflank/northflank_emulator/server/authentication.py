@@ -1,4 +1,4 @@
-"""Who calls: the token of a request, and whether the browser behind it meant this machine."""
+"""How callers are known: by a token, a password, or as a browser on this machine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from starlette.requests import HTTPConnection
 
 
 def bearer_token(request: HTTPConnection) -> str:
-    """Return the token in the header `Authorization: Bearer …`; empty where there is none."""
+    """Return the token in the header `Authorization: Bearer …`, or an empty one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def password(request: HTTPConnection) -> str:
-    """Return the password in the header `Authorization: Basic …`; empty where there is none."""
+    """Return the password in the header `Authorization: Basic …`, or an empty one."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     try:
         user_and_password = base64.b64decode(encoded).decode()
@@ -25,10 +25,10 @@ def password(request: HTTPConnection) -> str:
 
 
 def is_local_request(request: HTTPConnection) -> bool:
-    """Return whether somebody at this machine asks for this machine.
+    """Return whether a client on this machine asked for this machine by an address or as `localhost`.
 
-    A page of somebody else can have its own name resolve to 127.0.0.1 and read the answers (DNS rebinding); what it
-    cannot have is a header `Host` with an address or with `localhost`.
+    The host name of a foreign page may resolve to 127.0.0.1, and the page could read the answers (DNS rebinding).
+    Its header `Host` then has that name, never an address or `localhost`.
     """
     if request.client is None or not _is_loopback(request.client.host):
         return False

@@ -55,7 +55,7 @@ def _delete(call: Call) -> JsonObject:
 
 
 def _builder(call: Call) -> Builder:
-    """Return the job or the build service of a path."""
+    """Return the job or build service that a path names."""
     kind = BuilderKind.SERVICE if "service" in call.params else BuilderKind.JOB
     return Builder(project=call.params["project"], kind=kind, id=call.params[kind.value])
 

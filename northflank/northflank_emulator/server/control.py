@@ -1,4 +1,4 @@
-"""The control endpoint, outside /v1: set and remove faults, read and forget recorded requests."""
+"""The control endpoint, outside /v1: set and remove faults, list and forget recorded requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _Action = Callable[[Request], Awaitable[JsonObject]]
 
 
 def control_routes(api: Api, request_log: RequestLog) -> list[Route]:
-    """Return the routes below /_emulator; all but `health` need one of the API's tokens."""
+    """Return the routes below /_emulator; all but `health` require one of the API's tokens."""
     control = _Control(api, request_log)
     actions: tuple[tuple[str, str, _Action], ...] = (
         ("GET", "/faults", control.list_faults),
@@ -44,7 +44,7 @@ class _Control:
         self._request_log = request_log
 
     async def list_faults(self, _: Request) -> JsonObject:
-        """Show every fault that is set, by its number."""
+        """List the faults that are set, by number."""
         return {str(number): it.document() for number, it in self._api.faults.all().items()}
 
     async def add_fault(self, request: Request) -> JsonObject:
@@ -69,11 +69,11 @@ class _Control:
         return {}
 
     async def list_requests(self, _: Request) -> JsonObject:
-        """Show the recorded requests."""
+        """List the recorded requests."""
         return {"requests": [request.document() for request in self._request_log.all()]}
 
     async def forget_requests(self, _: Request) -> JsonObject:
-        """Begin a new record."""
+        """Forget the recorded requests."""
         self._request_log.clear()
         return {}
 

@@ -100,7 +100,7 @@ def _deployment(call: Call) -> JsonObject:
 
 
 def _inherited(call: Call, job: Job, kinds: frozenset[str]) -> dict[str, str]:
-    """Return what secret groups give *job*; nothing, where the caller may not read secret groups."""
+    """Return the variables *job* gets from secret groups; none if the caller may not read those."""
     if not call.may(Permission.SECRET_READ):
         return {}
     return inherited(call.api.store.secrets.of(job.project), job, kinds)

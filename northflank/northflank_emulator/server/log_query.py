@@ -1,4 +1,4 @@
-"""What the query parameters of a log range or a log tail ask for."""
+"""The query parameters of log ranges and log tails."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ _DEFAULT_LINES = 100
 _DEFAULT_TAIL_LINES = 10
 _MOST_LINES = 10_000
 _LOOK_BACK = timedelta(minutes=30)
-"""A range or a tail without times looks back this far."""
+"""How far a range or a tail without times goes back."""
 _LONGEST_SECONDS = 10 * 365 * 24 * 3600
 _LONGEST_REGEX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """Which lines, how many, from which end; `runtime` is false when other types were asked for."""
+    """Which lines, how many, from which end; `runtime` is false if the query asks for other types."""
 
     wanted: LineFilter
     limit: int
@@ -33,7 +33,7 @@ class LogQuery:
 
 
 def of_range(call: Call, now: datetime) -> LogQuery:
-    """Return the query of `GET …/logs?queryType=range`.
+    """Read the query of `GET …/logs?queryType=range`.
 
     Raises:
         InvalidRequest: a parameter, or their combination, is wrong.
@@ -48,7 +48,7 @@ def of_range(call: Call, now: datetime) -> LogQuery:
 
 
 def of_tail(call: Call, now: datetime) -> LogQuery:
-    """Return the query of a log tail.
+    """Read the query of a log tail.
 
     Raises:
         InvalidRequest: a parameter is wrong.
@@ -82,7 +82,7 @@ def _wanted(call: Call, start: datetime | None, end: datetime | None) -> LineFil
 def _times(call: Call, now: datetime) -> tuple[datetime | None, datetime | None]:
     start, end = _time(call, "startTime"), _time(call, "endTime")
     if call.one("duration") is None:
-        # With a run named, its whole log is in range.
+        # A query that names a run gets its whole log.
         if start is None and end is None and call.one("runId") is None:
             start = now - _LOOK_BACK
         return start, end
@@ -125,7 +125,7 @@ def _regex(call: Call, name: str) -> re.Pattern[str] | None:
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise _invalid(name, f"is no regular expression: {error}") from error
+        raise _invalid(name, f"is not a regular expression: {error}") from error
 
 
 def _asks_for_runtime(call: Call) -> bool:

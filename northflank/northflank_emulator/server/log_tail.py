@@ -1,4 +1,4 @@
-"""Log tails: a WebSocket that authenticates in its first message and then sends lines as they come.
+"""Log tails: a WebSocket that authenticates in its first message, then sends lines as they arrive.
 
 Protocol (observed with the vendor's Python and JavaScript clients):
 client `{"type":"init","data":{"auth":{"type":"apiToken","apiToken":…}}}`, server
@@ -29,7 +29,7 @@ _REFUSED = 1008
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tail:
-    """What one client follows."""
+    """What one client tails."""
 
     project: str
     job: str
@@ -43,7 +43,7 @@ class LogTail:
         self._api = api
 
     async def __call__(self, socket: WebSocket) -> None:
-        """Serve one tail until its run is over, or the client leaves."""
+        """Serve one tail until its run is over or the client disconnects."""
         await socket.accept()
         try:
             await self._converse(socket)
@@ -54,12 +54,12 @@ class LogTail:
         try:
             query = await self._open(socket)
         except ApiError as error:
-            # A first message without "auth": "successful" is how a client learns of a refusal.
+            # To a client, a first message without "auth": "successful" is a refusal.
             await socket.send_json({"type": "error", "data": {"message": error.message}})
             await socket.close(_REFUSED)
             return
         await socket.send_json({"type": "init", "data": {"auth": "successful"}})
-        leaving = asyncio.create_task(_left(socket))
+        leaving = asyncio.create_task(_disconnected(socket))
         following = asyncio.create_task(self._follow(socket, query))
         await asyncio.wait({leaving, following}, return_when=asyncio.FIRST_COMPLETED)
         for task in (leaving, following):
@@ -90,7 +90,7 @@ class LogTail:
         return _Tail(project=job.project, job=job.id, query=query)
 
     async def _follow(self, socket: WebSocket, tail: _Tail) -> None:
-        """Send what there is, then what comes; the end of a run that was named is the end."""
+        """Send past lines, then new ones; end with the run if the query names one."""
         logs, wanted = self._api.store.logs, tail.query.wanted
         seen = logs.newest_number()
         lines = logs.last(tail.project, tail.job, wanted, tail.query.limit)
@@ -127,8 +127,8 @@ class LogTail:
             await socket.send_json({"type": "log-lines", "data": batch})
 
 
-async def _left(socket: WebSocket) -> None:
-    """Return when the client has gone; it has nothing more to say before."""
+async def _disconnected(socket: WebSocket) -> None:
+    """Return when the client has disconnected; ignore what it sends before."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
 

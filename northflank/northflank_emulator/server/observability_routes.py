@@ -1,4 +1,4 @@
-"""The routes that show how jobs do: metrics, and who is notified."""
+"""The routes of metrics and of notification integrations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOTIFICATIONS = "/v1/integrations/notifications"
 _NOTIFICATION = f"{_NOTIFICATIONS}/{{notification}}"
 _MEGABYTE = 1_000_000
 _UNITS = {"cpu": "vCPU", "memory": "MB"}
-"""The measured ones; the others are known to the API but always empty here."""
+"""The units of the metrics that the emulator measures; the others are always empty here."""
 _METRICS = (
     *_UNITS,
     "networkIngress",
@@ -35,7 +35,7 @@ def _names(call: Call) -> tuple[str, str]:
 
 
 def _metrics(call: Call) -> JsonObject:
-    """Show what a job's containers used, per metric and container."""
+    """Show what a job's containers used, by metric and container."""
     kind = one_of(call, "queryType", ("range", "single"), "range")
     wanted = call.many("metricTypes") or ("cpu", "memory")
     for unknown in (it for it in wanted if it not in _METRICS):

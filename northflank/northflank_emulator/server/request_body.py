@@ -1,4 +1,4 @@
-"""How the body of a request is read: not beyond a limit, as the JSON that may come."""
+"""How the body of a request is read, up to a limit, and parsed as JSON."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _LARGEST: Final = 10 * 1024 * 1024
 
 
 async def read(request: Request) -> bytes:
-    """Return the bytes of a body.
+    """Read the bytes of a body.
 
     Raises:
-        BodyTooLarge: there are more than the emulator reads.
-        InvalidRequest: the client went away.
+        BodyTooLarge: the body exceeds the limit.
+        InvalidRequest: the client disconnected.
     """
     body = bytearray()
     try:
@@ -32,10 +32,10 @@ async def read(request: Request) -> bytes:
 
 
 def parse(body: bytes) -> Json:
-    """Return the JSON of a body; nothing at all counts as an empty object.
+    """Parse a body as JSON; an empty body counts as an empty object.
 
     Raises:
-        InvalidRequest: it is no JSON, or has what no JSON may have (NaN, half a surrogate).
+        InvalidRequest: it is not JSON, or has what JSON does not allow (NaN, half a surrogate).
     """
     if not body.strip():
         return {}

@@ -1,4 +1,4 @@
-"""The requests an emulator was sent: kept to be asserted on, and written to the access log."""
+"""The requests an emulator received, kept for assertions and written to the access log."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ _log = logging.getLogger("northflank_emulator.access")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """A request and how it was answered.
+    """A request and its answer.
 
     Args:
-        operation: the route's name (`start.job.run`), "" if none matched.
-        headers: lower-case names; the token is not among them.
-        body: the JSON that was sent, None where there was none.
-        status: what was answered; 0 if the connection was dropped.
+        operation: the name of the route (`start.job.run`), "" if none matched.
+        headers: by lower-case names, without the token.
+        body: the JSON that was sent, or None.
+        status: the status code of the answer; 0 if the connection was dropped.
         faults: the kinds of faults that struck.
-        committed: whether the request did what it asks for.
+        committed: whether the request took effect.
     """
 
     number: int
@@ -53,7 +53,7 @@ class RecordedRequest:
 
 
 class RequestLog:
-    """The latest requests, as many as are kept."""
+    """The latest requests, up to a limit."""
 
     def __init__(self, most: int) -> None:
         self._kept: deque[RecordedRequest] = deque(maxlen=most)
@@ -80,9 +80,9 @@ class RequestLog:
         _log.info("%s", json.dumps(line))
 
     def all(self) -> tuple[RecordedRequest, ...]:
-        """Return what is kept, oldest first."""
+        """Return the recorded requests, oldest first."""
         return tuple(self._kept)
 
     def clear(self) -> None:
-        """Forget what was kept."""
+        """Forget the recorded requests."""
         self._kept.clear()

@@ -1,4 +1,4 @@
-"""What every API request passes: faults, token, rate limit, route, permission, body, record."""
+"""The steps of every API request: route, faults, token, rate limit, permission, body, record."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 
 @dataclass(slots=True)
 class _RequestContext:
-    """One request on its way through the gate."""
+    """One request and what has been found out about it."""
 
     method: str
     path: str
@@ -53,7 +53,7 @@ class _RequestContext:
 
 
 class RequestPipeline:
-    """Lets requests through to the routes of an API."""
+    """Answers the requests to an API: checks them, and calls the handlers of its routes."""
 
     def __init__(self, api: Api, router: Router, request_log: RequestLog) -> None:
         self._api = api
@@ -97,7 +97,7 @@ class RequestPipeline:
             response = await self._handle(request, context)
         except ApiError as error:
             response = reply.failure(error, self._headers(context, error))
-        except Exception:  # noqa: BLE001  the boundary of the process: what nobody foresaw is a 500, not a crash
+        except Exception:  # noqa: BLE001  the boundary of the process: an unforeseen error is a 500, not a crash
             _log.exception("%s %s failed", context.method, context.path)
             response = reply.failure_of(500, "internal", "Internal error", {}, {})
         if context.struck_by(FaultKind.DROP_AFTER):
@@ -116,7 +116,7 @@ class RequestPipeline:
         broken = await self._inject_faults(context)
         if broken is not None:
             return broken
-        # What is sent is recorded even where it is refused.
+        # The request log has the body of a refused request, too.
         body = await request_body.read(request)
         role = self._authenticate(match, context)
         if isinstance(match, ApiError):
@@ -135,7 +135,7 @@ class RequestPipeline:
         return reply.answer(document, self._headers(context))
 
     def _route(self, context: _RequestContext) -> Match | ApiError:
-        """Return the route; where there is none, the error for call_later: a stranger learns nothing of it."""
+        """Return the route, or the error to raise after authentication: strangers must not learn paths."""
         try:
             match = self._router.find(context.method, context.path)
         except ApiError as error:
@@ -144,7 +144,7 @@ class RequestPipeline:
         return match
 
     async def _inject_faults(self, context: _RequestContext) -> Response | None:
-        """Carry out the faults that come before anything is done."""
+        """Inject the faults that strike before the request takes effect."""
         latency = context.struck_by(FaultKind.LATENCY)
         if latency:
             await asyncio.sleep(latency.seconds)
@@ -167,7 +167,7 @@ class RequestPipeline:
         return None
 
     def _authenticate(self, match: Match | ApiError, context: _RequestContext) -> Role | None:
-        """Return the role of the token, when it is one of ours and has requests left."""
+        """Return the role of the token, if it is known and has requests left."""
         role = self._api.settings.tokens.get(context.token)
         public = isinstance(match, Match) and match.route.public
         if role is None and not public:
@@ -188,7 +188,7 @@ class RequestPipeline:
     def _headers(
         self, context: _RequestContext, error: ApiError | None = None
     ) -> Mapping[str, str]:
-        """Return the rate-limit headers, which every answer has."""
+        """Return the rate-limit headers of an answer."""
         if self._limiter is None:
             return {}
         left = context.allowance or self._limiter.peek(context.token, context.at)

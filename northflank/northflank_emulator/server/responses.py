@@ -1,4 +1,4 @@
-"""How the emulator's values look in the API's responses."""
+"""The emulator's values as documents of the API's responses."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ CLUSTER: JsonObject = {
 }
 _REGION = "europe-west"
 _GIVEN = frozenset({"buildArguments", "buildFiles", "dockerSecretMounts"})
-"""What builds are given, secrets among it."""
+"""The inputs of builds, which may hold secrets."""
 
 
 def _app_id(project: str, job: str) -> str:
@@ -43,7 +43,7 @@ def _only(spec: JsonObject, *names: str) -> JsonObject:
 
 
 def job_created(job: Job, builds: list[Build]) -> JsonObject:
-    """Return the response of create, update and patch: the request again, and what came of it."""
+    """Return the response to create, update and patch: the request's fields and the new job's."""
     return {
         **job.spec,
         "id": job.id,
@@ -58,7 +58,7 @@ def job_created(job: Job, builds: list[Build]) -> JsonObject:
 
 
 def _build_status(builds: list[Build]) -> JsonObject:
-    """Return what the latest of *builds* adds to a job's or a service's status."""
+    """Return the status of a job or a service whose latest build is the last of *builds*."""
     if not builds:
         return {}
     changed = builds[-1].concluded_at or builds[-1].created_at
@@ -68,7 +68,7 @@ def _build_status(builds: list[Build]) -> JsonObject:
 
 
 def job_created_flat(job: Job, builds: list[Build]) -> JsonObject:
-    """Return the same for `/jobs/manual` and `/jobs/cron`, whose settings are at the top."""
+    """Return the same for `/jobs/manual` and `/jobs/cron`, which have settings at the top level."""
     document = job_created(job, builds)
     settings = part(document, "settings")
     document.pop("settings", None)
@@ -77,7 +77,7 @@ def job_created_flat(job: Job, builds: list[Build]) -> JsonObject:
 
 
 def job_listed(job: Job) -> JsonObject:
-    """Return a job in a list: no run status, no settings."""
+    """Return a job as listed: without run status and settings."""
     return {
         "id": job.id,
         "uid": job.uid,
@@ -139,7 +139,7 @@ def _paths(dockerfile: JsonObject) -> JsonObject:
 
 
 def deployment(job: Job, builder: Builder, build: Build | None) -> JsonObject:
-    """Return what `GET …/deployment` says: the one place that shows the image."""
+    """Return the response to `GET …/deployment`, the only one that shows the image."""
     spec = part(job.spec, "deployment")
     shown: JsonObject = {
         "region": _REGION,
@@ -167,7 +167,7 @@ def deployment(job: Job, builder: Builder, build: Build | None) -> JsonObject:
 
 
 def run(it: Run, choices: Choices) -> JsonObject:
-    """Return a run. Its status has three values only; an aborted one shows what was chosen."""
+    """Return a run. Of its three statuses, an aborted run has the one that *choices* names."""
     conclusion = it.conclusion
     status = _status(it, choices)
     return {
@@ -234,7 +234,7 @@ def build(it: Build) -> JsonObject:
 
 
 def service_created(it: BuildService, builds: list[Build]) -> JsonObject:
-    """Return the response of create, update and patch of a build service: the request again, and what came of it."""
+    """Return the response to create, update and patch: the request's fields and the new service's."""
     return {
         **it.spec,
         "id": it.id,
@@ -249,7 +249,7 @@ def service_created(it: BuildService, builds: list[Build]) -> JsonObject:
 
 
 def service_listed(it: BuildService, builds: list[Build]) -> JsonObject:
-    """Return a build service in a list."""
+    """Return a build service as listed."""
     return {
         "id": it.id,
         "uid": it.uid,
@@ -266,7 +266,7 @@ def service_listed(it: BuildService, builds: list[Build]) -> JsonObject:
 
 
 def service_read(it: BuildService, builds: list[Build]) -> JsonObject:
-    """Return a single build service; like a job, without what is given to its builds."""
+    """Return a single build service, without the inputs of its builds."""
     shown = {
         name: value for name, value in service_created(it, builds).items() if name not in _GIVEN
     }
@@ -277,7 +277,7 @@ def service_read(it: BuildService, builds: list[Build]) -> JsonObject:
 
 
 def project_listed(it: Project) -> JsonObject:
-    """Return a project in a list."""
+    """Return a project as listed."""
     return {
         "id": it.id,
         "uid": it.uid,
@@ -319,7 +319,7 @@ def project_read(it: Project, jobs: list[Job], services: list[BuildService]) -> 
 
 
 def secret_listed(it: SecretGroup) -> JsonObject:
-    """Return a secret group in a list: without its secrets."""
+    """Return a secret group as listed, without its secrets."""
     return {
         "id": it.id,
         "name": it.name,
@@ -347,7 +347,7 @@ def secret_read(it: SecretGroup) -> JsonObject:
 
 
 def secret_created(it: SecretGroup) -> JsonObject:
-    """Return the response of create and update: without the values that were sent."""
+    """Return the response to create and update, without the secrets."""
     return {
         "id": it.id,
         "name": it.name,

@@ -1,4 +1,4 @@
-"""How a method and a path find their route, in the user and the team form."""
+"""Finds the route of a method and a path, with or without `/teams/{team}`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _TEAM = "/v1/teams/{team}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request as a route sees it."""
+    """A request as a handler sees it."""
 
     api: Api
     params: Mapping[str, str]
@@ -28,7 +28,7 @@ class Call:
     role: Role | None = None
 
     def may(self, permission: Permission) -> bool:
-        """Return whether the caller has *permission*, for what is shown to some callers only."""
+        """Return whether the caller has *permission*, for handlers that show some callers more."""
         return self.role is not None and permission in self.role.permissions
 
     def one(self, name: str) -> str | None:
@@ -41,7 +41,7 @@ class Call:
         return tuple(value for key, value in self.query if key == name)
 
     def page(self, items: Sequence[Item]) -> Page[Item]:
-        """Return the page of *items* that was asked for."""
+        """Return the page of *items* that the query asks for."""
         return cut(
             items,
             PageRequest.of(
@@ -51,14 +51,14 @@ class Call:
 
 
 Handler = Callable[[Call], JsonObject]
-"""Returns the whole body of the answer."""
+"""A function that carries out a call and returns the body of the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One operation of the API, named as in the vendor's SDKs.
 
-    `permission` None means that any token may call it; `public` that none is needed.
+    Without `permission` any token may call it; with `public` no token is needed.
     """
 
     operation: str
@@ -72,20 +72,20 @@ class Route:
 def operation(
     name: str, method: str, path: str, permission: Permission | None, handler: Handler
 ) -> Route:
-    """Return a route that needs a token; one line of a table of routes."""
+    """Return a route that needs a token, for tables of routes."""
     return Route(operation=name, method=method, path=path, permission=permission, handler=handler)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A route, and what its path's placeholders stand for."""
+    """A route, and the values of its path parameters."""
 
     route: Route
     params: Mapping[str, str]
 
 
 class Router:
-    """Finds routes; every one below /v1 also exists below /v1/teams/{team}."""
+    """Finds routes; each route below /v1 also exists below /v1/teams/{team}."""
 
     def __init__(self, routes: Iterable[Route], teams: Sequence[str]) -> None:
         self._teams = frozenset(teams)
@@ -96,11 +96,11 @@ class Router:
         ]
 
     def find(self, method: str, path: str) -> Match:
-        """Return the route for an undecoded *path*.
+        """Find the route of a *path* that is not decoded yet.
 
         Raises:
             NotFound: no route has this path, or the team is unknown.
-            MethodNotAllowed: one has, with another method.
+            MethodNotAllowed: a route has, but with another method.
         """
         allowed = []
         for pattern, route in self._compiled:
@@ -139,15 +139,15 @@ def paged(name: str, page: Page[Item], show: Callable[[Item], JsonObject]) -> Js
 
 
 def nothing() -> JsonObject:
-    """Return the answer of calls that return nothing."""
+    """Return an answer without data."""
     return {"data": {}}
 
 
 def one_of(call: Call, name: str, values: Sequence[str], default: str) -> str:
-    """Return a query parameter that has a closed set of values.
+    """Return a query parameter whose value must be one of *values*.
 
     Raises:
-        InvalidRequest: it has another one.
+        InvalidRequest: it has another value.
     """
     value = call.one(name)
     if value is None:

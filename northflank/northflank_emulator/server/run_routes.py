@@ -41,7 +41,7 @@ def _abort_run(call: Call) -> JsonObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    """A container with its place in the list, by which pages are cut."""
+    """A container with its number in the list, for pagination."""
 
     number: int
     container: Container
@@ -60,7 +60,7 @@ def _containers(call: Call) -> JsonObject:
 
 
 def _logs(call: Call) -> JsonObject:
-    """Find a range of log lines; types other than runtime have none here."""
+    """Find a range of log lines; here types other than runtime have none."""
     job = call.api.domain.job(*_names(call))
     one_of(call, "queryType", ("range",), "range")
     query = log_query.of_range(call, call.api.clock.now())

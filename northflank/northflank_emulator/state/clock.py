@@ -1,4 +1,4 @@
-"""What time it is, and how the API writes it."""
+"""The current time, and how the API writes times."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class SystemClock:
 
 
 def iso(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, as the API writes times.
+    """Format a time as the API does: RFC 3339 in UTC with milliseconds.
 
     >>> iso(datetime(2026, 11, 21, tzinfo=timezone.utc))
     '2026-11-21T00:00:00.000Z'
@@ -33,7 +33,7 @@ def iso(moment: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """Return a time as clients write it: ISO 8601, or seconds since 1970.
+    """Parse a time as clients write it: ISO 8601, or seconds since 1970.
 
     Raises:
         ValueError: it is neither.

@@ -1,4 +1,4 @@
-"""Which command a container starts: the image's, the job's, or one of each."""
+"""The command that a container executes: parts of the image's and of the job's."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ def argv(
 ) -> tuple[str, ...]:
     """Return the words to execute, without a shell, for an image with *entrypoint* and *command*.
 
-    As in Docker, an entrypoint of the job's own drops the image's command too; with `default`,
-    a custom command that was sent along is ignored.
+    As in Docker, a job's entrypoint replaces the image's command, too. With `default`, a custom command
+    in the body is ignored.
     """
     settings = part(deployment, "docker") or part(deployment, "buildpack")
     own_entrypoint = split(settings.get("customEntrypoint"))
@@ -35,7 +35,7 @@ def argv(
 
 
 def split(command: object) -> list[str]:
-    """Return the words of a command; quotes group them, nothing else is special.
+    """Split a command into words; quotes group them, nothing else is special.
 
     Raises:
         InvalidRequest: a quote is not closed.

@@ -1,4 +1,4 @@
-"""What a container finds in its environment: secret groups, the job, the run, the platform."""
+"""The environment of a container: variables of secret groups, job, run and platform."""
 
 from __future__ import annotations
 
@@ -10,15 +10,16 @@ from northflank_emulator.state.job_spec import part, variables, whole
 from northflank_emulator.state.models import Job, SecretGroup
 
 RUNTIME = frozenset({"environment", "environment-arguments"})
-"""The types of secret groups that a container's environment, or a build, takes from."""
+"""The types of secret groups whose variables a container gets."""
 BUILD = frozenset({"arguments", "environment-arguments"})
+"""The types of secret groups whose variables a build gets."""
 _TEMPLATE = re.compile(r"\$\{([^${}]+)\}")
 _RANDOM_SECRET = re.compile(r"fn\.randomSecret\((\d{1,3})\)")
 _MAXIMUM_REPLACEMENTS = 10_000
 
 
 def applies(group: SecretGroup, job: Job) -> bool:
-    """Return whether *job* inherits *group*: an unrestricted group goes to every job of its project."""
+    """Return whether *job* inherits *group*; an unrestricted group applies to every job of its project."""
     restrictions = part(group.spec, "restrictions")
     if not restrictions.get("restricted"):
         return True
@@ -44,7 +45,7 @@ def container_variables(
 ) -> dict[str, str]:
     """Return the environment of a container: *own* (job and run) over *groups*, templates expanded.
 
-    The platform's variables are what they are, whatever the job says.
+    The job cannot change the variables of *platform*.
     """
     merged = {**groups, **own}
     expansion = _Expansion(merged, random_secret)
@@ -72,8 +73,8 @@ def _priority(group: SecretGroup) -> tuple[int, int]:
 class _Expansion:
     """Replaces `${NAME}` and `${fn.randomSecret(n)}`; unknown names stay as they are.
 
-    So does a name that leads back to itself, and what is left when the work gets out of hand: a few
-    variables that name each other twice would otherwise grow without end.
+    So does a name that refers back to itself, and whatever is left after a number of replacements: a few
+    variables that refer to each other twice would otherwise grow without end.
     """
 
     def __init__(self, merged: Mapping[str, str], random_secret: Callable[[int], str]) -> None:

@@ -1,4 +1,4 @@
-"""The lines containers wrote, and how a range of them is found."""
+"""The log lines of containers in SQLite, and how a range of them is found."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _COLUMNS = "number, container, at, stream, partial, text"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WrittenLine:
-    """A line as it comes from a container, before it has a number."""
+    """A line as a container wrote it, before the store numbers it."""
 
     at: datetime
     stream: Stream
@@ -34,7 +34,7 @@ class WrittenLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineSource:
-    """Who wrote a line."""
+    """The container that wrote a line, and its run."""
 
     project: str
     job: str
@@ -44,7 +44,7 @@ class LineSource:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineFilter:
-    """Which lines are wanted; nothing set means all of them. `after` is a line's number."""
+    """Which lines to find, by default all. `after` is the number of a line."""
 
     run: str | None = None
     containers: tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class LineFilter:
     matches_not: re.Pattern[str] | None = None
 
     def takes(self, text: str) -> bool:
-        """Return whether a line with this text passes the text filters."""
+        """Return whether *text* passes the text filters."""
         return not (
             (self.includes is not None and self.includes not in text)
             or (self.excludes is not None and self.excludes in text)
@@ -67,14 +67,14 @@ class LineFilter:
 
 
 class LogStore:
-    """Log lines in the order they came, which is also the order of their numbers."""
+    """Log lines in the order of their arrival, which is also the order of their numbers."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.executescript(_SCHEMA)
 
     def append(self, source: LineSource, lines: Iterable[WrittenLine]) -> None:
-        """Keep *lines*."""
+        """Store *lines*."""
         rows = [
             (
                 source.project,
@@ -97,11 +97,11 @@ class LogStore:
         self._database.execute("COMMIT")
 
     def first(self, project: str, job: str, wanted: LineFilter, limit: int) -> list[LogLine]:
-        """Return the oldest *limit* lines that are wanted, oldest first."""
+        """Return the oldest *limit* lines that *wanted* takes, oldest first."""
         return self._select(project, job, wanted, limit, "ASC")
 
     def last(self, project: str, job: str, wanted: LineFilter, limit: int) -> list[LogLine]:
-        """Return the newest *limit* lines that are wanted, oldest first."""
+        """Return the newest *limit* lines that *wanted* takes, oldest first."""
         return self._select(project, job, wanted, limit, "DESC")[::-1]
 
     def newest_number(self) -> int:
@@ -110,18 +110,18 @@ class LogStore:
         return number or 0
 
     def size(self, run: str) -> int:
-        """Return how many characters a run's log has."""
+        """Return the number of characters in a run's log."""
         (size,) = self._database.execute(
             "SELECT SUM(LENGTH(text) + 1) FROM log_lines WHERE run = ?", (run,)
         ).fetchone()
         return size or 0
 
     def forget(self, run: str) -> None:
-        """Drop a run's log."""
+        """Delete a run's log."""
         self._database.execute("DELETE FROM log_lines WHERE run = ?", (run,))
 
     def forget_oldest(self, run: str, fraction: float) -> None:
-        """Drop the oldest *fraction* of a run's lines."""
+        """Delete the oldest *fraction* of a run's lines."""
         (count,) = self._database.execute(
             "SELECT COUNT(*) FROM log_lines WHERE run = ?", (run,)
         ).fetchone()
@@ -135,8 +135,7 @@ class LogStore:
         self, project: str, job: str, wanted: LineFilter, limit: int, order: str
     ) -> list[LogLine]:
         where, values = _conditions(project, job, wanted)
-        # Only the constants ASC and DESC and our own column names go into the text.
-        query = f"SELECT {_COLUMNS} FROM log_lines WHERE {where} ORDER BY number {order}"  # noqa: S608  see above
+        query = f"SELECT {_COLUMNS} FROM log_lines WHERE {where} ORDER BY number {order}"  # noqa: S608  only constants: names of columns, ASC, DESC
         found: list[LogLine] = []
         for row in self._database.execute(query, values):
             if len(found) >= limit:

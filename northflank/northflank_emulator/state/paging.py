@@ -1,4 +1,4 @@
-"""How a long list is cut into pages: `per_page`, `page` and an opaque `cursor`."""
+"""Pagination of lists: `per_page`, `page` and an opaque `cursor`."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ from northflank_emulator.fields.schema import JsonObject
 DEFAULT_PER_PAGE = 50
 MAXIMUM_PER_PAGE = 100
 _MAXIMUM_PAGE = 1_000_000_000
-"""Beyond any list the emulator can hold; keeps the arithmetic in machine words."""
+"""More pages than any list of an emulator has."""
 
 
 class Numbered(Protocol):
-    """Something with a place in the order of creation."""
+    """An object with a number in the order of creation."""
 
     @property
     def number(self) -> int:
-        """Its place; higher is newer."""
+        """Its number; higher is newer."""
         ...
 
 
@@ -31,9 +31,9 @@ Item = TypeVar("Item", bound=Numbered)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """Which part of a list is wanted.
+    """Which part of a list to return.
 
-    With both, `cursor` wins over `page`: it names a place that does not move.
+    A cursor (`after`) takes precedence over `page`, because it names a position that does not move.
     """
 
     per_page: int = DEFAULT_PER_PAGE
@@ -42,10 +42,10 @@ class PageRequest:
 
     @classmethod
     def of(cls, *, per_page: str | None, page: str | None, cursor: str | None) -> PageRequest:
-        """Return the request that three query parameters make.
+        """Read the three query parameters.
 
         Raises:
-            InvalidRequest: a parameter is not a number in range, or the cursor is not ours.
+            InvalidRequest: a parameter is not a number in range, or the API returned no such cursor.
         """
         return cls(
             per_page=_number("per_page", per_page, DEFAULT_PER_PAGE, MAXIMUM_PER_PAGE),
@@ -56,14 +56,14 @@ class PageRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[Item]):
-    """One page, and the place where the next one begins, if there is one."""
+    """One page, and the cursor of the next one, if there is one."""
 
     items: tuple[Item, ...]
     next_cursor: str | None
 
     def document(self) -> JsonObject:
         """Return the `pagination` part of a response; the last page has no `cursor` at all."""
-        # The SDKs take any cursor, null included, as "there is more".
+        # To the SDKs any cursor, null included, means that there is a next page.
         more: JsonObject = {"cursor": self.next_cursor} if self.next_cursor else {}
         return {"hasNextPage": self.next_cursor is not None, **more, "count": len(self.items)}
 
@@ -80,7 +80,7 @@ def cut(items: Sequence[Item], request: PageRequest) -> Page[Item]:
 
 
 def _position_after(items: Sequence[Item], number: int) -> int:
-    """Return where to go on after the item *number*, also when that one is gone."""
+    """Return the position after the item *number*, which may have been deleted."""
     if not items:
         return 0
     ascending = items[0].number <= items[-1].number
@@ -101,7 +101,7 @@ def _place_of(cursor: str) -> int:
         if word == "after" and len(number) <= len(str(_MAXIMUM_PAGE)):
             return int(number)
     except (binascii.Error, ValueError):
-        pass  # Told below, like every cursor that we did not hand out.
+        pass  # Raised below, as for every cursor that the API did not return.
     raise _invalid("cursor", "is not a cursor this API returned")
 
 

@@ -1,4 +1,4 @@
-"""Which permission each call needs, and which permissions a token's role gives.
+"""The permissions of the API, and those that each role of a token has.
 
 Source of the names: `required_permissions` of the vendor's Python SDK 2.1.0.
 """
@@ -9,7 +9,7 @@ from enum import Enum
 
 
 class Permission(str, Enum):
-    """A permission in the vendor's words."""
+    """A permission, by the vendor's name."""
 
     PROJECT_READ = "Project > Projects > Manage > Read"
     PROJECT_CREATE = "Project > Projects > Manage > Create"
@@ -47,7 +47,7 @@ class Permission(str, Enum):
 
 
 class Role(str, Enum):
-    """What a token may do."""
+    """The role of a token."""
 
     ADMIN = "admin"
     WORKER = "worker"
@@ -74,7 +74,7 @@ _WORKER = frozenset(
         Permission.SECRET_UPDATE,
     }
 )
-"""The least a worker needs, as `prefect_northflank` documents it: jobs and their runs, what they log, and a secret group of its own."""
+"""The least a worker needs, as `prefect_northflank` documents it: jobs, their runs and logs, and secret groups."""
 _READ_ONLY = frozenset(
     {
         Permission.PROJECT_READ,
@@ -87,7 +87,7 @@ _READ_ONLY = frozenset(
         Permission.NOTIFICATION_READ,
     }
 )
-"""Reading, without what is secret."""
+"""Everything that can be read, except secrets."""
 _PERMISSIONS = {
     Role.ADMIN: frozenset(Permission),
     Role.WORKER: _WORKER,

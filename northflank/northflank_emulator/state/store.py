@@ -1,4 +1,4 @@
-"""Where state is kept: in memory for reading, in SQLite for the next start."""
+"""The state of an emulator: in memory for reading, in SQLite for the next start."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ class StateInUse(Exception):
 
 
 class StateRefused(Exception):
-    """A state directory cannot be used."""
+    """The emulator cannot use the state directory."""
 
     def __init__(self, directory: Path, problem: str) -> None:
         super().__init__(
             f"--state-dir {directory}: {problem}. "
-            "Give the emulator a directory of its own that this user may write."
+            "Give the emulator a directory of its own that this user may write to."
         )
 
 
@@ -86,7 +86,7 @@ class Table(Generic[Entity]):
             self._remember(self._adapter.validate_json(body))
 
     def put(self, entity: Entity) -> Entity:
-        """Keep *entity*, in place of what had its key."""
+        """Store *entity*, and replace the one with its key."""
         self._remember(entity)
         body = self._adapter.dump_json(entity).decode()
         self._database.execute(
@@ -95,7 +95,7 @@ class Table(Generic[Entity]):
         return entity
 
     def remove(self, entity: Entity) -> None:
-        """Forget *entity*."""
+        """Delete *entity*."""
         key = self._key(entity)
         self._entities.pop(key, None)
         self._owned.get(self._owner(entity), {}).pop(key, None)
@@ -104,11 +104,11 @@ class Table(Generic[Entity]):
         )
 
     def get(self, key: Hashable) -> Entity | None:
-        """Return the entity with *key*, if there is one."""
+        """Return the entity with *key*, or None."""
         return self._entities.get(key)
 
     def of(self, owner: Hashable) -> list[Entity]:
-        """Return what *owner* has, oldest first."""
+        """Return the entities of *owner*, oldest first."""
         return list(self._owned.get(owner, {}).values())
 
     def __iter__(self) -> Iterator[Entity]:
@@ -156,10 +156,10 @@ def _in_builder(entity: Build) -> Hashable:
 
 
 def _opened(directory: Path | None) -> sqlite3.Connection:
-    """Return the database of a state directory, or one in memory.
+    """Open the database of a state directory, or one in memory.
 
     Raises:
-        StateRefused: the file is no database of ours.
+        StateRefused: the file is not a database of the emulator.
     """
     database = sqlite3.connect(
         directory / _DATABASE if directory else ":memory:",
@@ -167,7 +167,7 @@ def _opened(directory: Path | None) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        # WAL without a sync per write outlives the process, which is what is promised.
+        # State must survive the death of the process, not of the machine: WAL needs no sync per write for that.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.executescript(_SCHEMA)
@@ -180,7 +180,7 @@ def _opened(directory: Path | None) -> sqlite3.Connection:
 class Store:
     """All state of one emulator; without a directory it ends with the process.
 
-    Not for several threads: one event loop owns it.
+    Not safe for threads: one event loop owns it.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -202,24 +202,24 @@ class Store:
         self._number = highest or 0
 
     def next_number(self) -> int:
-        """Return the next place in the order of creation."""
+        """Return the next number in the order of creation."""
         self._number += 1
         return self._number
 
     def close(self) -> None:
-        """Write everything out and let go of the directory."""
+        """Close the database and release the directory."""
         self._database.close()
         if self._lock is not None:
             self._lock.close()
 
 
 def _make_private(directory: Path) -> None:
-    """Create *directory* for this user only, or close one that is there: it holds what jobs keep secret.
+    """Create *directory* for this user only, or close an existing one to others: it holds secrets of jobs.
 
-    One with other things in it is left as it is; the files of the state are private in any case.
+    A directory with foreign files keeps its mode; the files of the state are private in any case.
 
     Raises:
-        StateRefused: it cannot be used, or anybody may put files into it.
+        StateRefused: the directory cannot be used, or every user may put files into it.
     """
     try:
         directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
@@ -227,7 +227,7 @@ def _make_private(directory: Path) -> None:
         if found.st_uid == os.getuid() and {it.name for it in directory.iterdir()} <= _FILES:
             directory.chmod(_PRIVATE_DIRECTORY)
         elif found.st_mode & stat.S_IWOTH:
-            raise StateRefused(directory, "anybody may put files into it")
+            raise StateRefused(directory, "every user may put files into it")
         for name in sorted(_FILES):
             _make_file_private(directory / name, create=name in _MADE_HERE)
     except OSError as error:
@@ -235,7 +235,7 @@ def _make_private(directory: Path) -> None:
 
 
 def _make_file_private(path: Path, *, create: bool) -> None:
-    """Let only this user read *path*; SQLite gives its other files the mode of its first."""
+    """Let only this user read *path*; SQLite gives its other files the same mode."""
     if create:
         path.touch(mode=_PRIVATE_FILE)
     with suppress(FileNotFoundError):
@@ -243,7 +243,7 @@ def _make_file_private(path: Path, *, create: bool) -> None:
 
 
 class _Lock:
-    """Keeps others out of a state directory; the system lifts it when the process ends."""
+    """Locks a state directory; the system releases the lock when the process ends."""
 
     def __init__(self, directory: Path) -> None:
         self._file = (directory / _LOCK).open("w")

@@ -149,7 +149,7 @@ def test_a_job_cannot_name_a_build_service_that_is_not_there(it):
 
     assert status == 400
     assert message == (
-        "Invalid request body: deployment.internal.id names 'flwos', which is no build service of "
+        "Invalid request body: deployment.internal.id names 'flwos', which is not a build service of "
         "project 'demo'; create it with POST /v1/projects/demo/services/build"
     )
 
@@ -161,7 +161,7 @@ def test_a_job_whose_build_service_is_deleted_cannot_be_started(it):
     status, message = refusal(it.client.post(f"{it.jobs}/the-job/runs", json={}))
 
     assert status == 400
-    assert "no build service" in message
+    assert "not a build service" in message
 
 
 @pytest.mark.parametrize(

@@ -198,7 +198,7 @@ def test_a_project_is_made_in_a_region_that_there_is(it):
 
     assert made["deployment"]["region"] == "europe-west-zurich"
     assert response.status_code == 400
-    assert "'us-east', which is no region; see GET /v1/regions" in response.text
+    assert "'us-east', which is not a region; see GET /v1/regions" in response.text
 
 
 def test_metrics_show_what_a_container_uses(stage, until):
