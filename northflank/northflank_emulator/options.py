@@ -210,7 +210,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=_ROLE_TOKEN,
         metavar="TOKEN=ROLE",
-        help=f"one more token with a role: {', '.join(role.value for role in Role)}",
+        help=f"an additional token with a role: {', '.join(role.value for role in Role)}",
     )
     for option, reader, help_ in (
         ("--project", NAME, "project (default: demo)"),
@@ -228,7 +228,7 @@ def parser() -> argparse.ArgumentParser:
     _add_faults(made)
     _add_execution(made)
     _add_answers(made)
-    add("--seed", type=whole(0, 2**63 - 1), help="make ids and chances repeatable")
+    add("--seed", type=whole(0, 2**63 - 1), help="make ids and fault probabilities repeatable")
     _add_choice(made, "--log-level", LogLevel.WARNING, "info shows the access log")
     return made
 
@@ -237,7 +237,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how runs are executed")
     add = group.add_argument
     _add_choice(
-        group, "--executor", ExecutorKind.PROCESS, "really execute runs, or replay outcomes"
+        group, "--executor", ExecutorKind.PROCESS, "execute runs as processes, or replay outcomes"
     )
     add("--script", type=Path, metavar="FILE", help="the outcomes for --executor scripted")
     add("--images", type=Path, metavar="FILE", help="map image names to local environments")
@@ -247,7 +247,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=VARIABLE,
         metavar="NAME[=VALUE]",
-        help="a variable every image sets; without a value, the one it has here",
+        help="a variable that every image sets; NAME alone takes the value it has here",
     )
     add(
         "--no-memory-limits",
@@ -257,7 +257,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     )
     for option, default, help_ in (
         ("--pull-seconds", 0.0, "how long an image takes to pull"),
-        ("--retry-seconds", 1.0, "wait before the first retry; then doubled"),
+        ("--retry-seconds", 1.0, "pause before the first retry; then doubled"),
         ("--build-seconds", 2.0, "how long a build takes"),
     ):
         add(
@@ -284,13 +284,13 @@ def _add_faults(made: argparse.ArgumentParser) -> None:
         default=[],
         type=_fault,
         metavar="KIND[,FIELD=VALUE]…",
-        help="let something go wrong, e.g. status,route=start.job.run,probability=0.1,status=503; "
+        help="inject a fault, e.g. status,route=start.job.run,probability=0.1,status=503; "
         f"kinds: {kinds}",
     )
 
 
 def _add_answers(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("answers (the vendor documents none of the last four)")
+    group = parser.add_argument_group("answers (the last four are undocumented)")
     limit = group.add_mutually_exclusive_group()
     limit.add_argument(
         "--rate-limit",

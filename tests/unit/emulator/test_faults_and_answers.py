@@ -514,7 +514,7 @@ def test_the_page_tells_faults_in_words(stage):
 
     assert "Fault set: status 502 on start.job.run, 25% of the time, 3 times at most" in overview
     assert "Fault set: crash after 5 s on containers of etl-*, after 1 more" in overview
-    assert "outcomes are replayed, nothing is executed" in overview
+    assert "it replays scripted outcomes and executes nothing" in overview
 
 
 NEAR = ("127.0.0.1:8765", "localhost", "localhost:1", "[::1]:80", "emulator.localhost", "10.1.2.3")

@@ -52,4 +52,4 @@ def test_a_page_without_runs_does_not_reload(stage, shown):
     overview = shown(f"{it.emulator.base_url}/")
 
     assert "No jobs yet." in overview
-    assert "nothing runs: reload to look again" in overview
+    assert "nothing runs: reload to update" in overview
