@@ -132,7 +132,7 @@ LATEST = "%7Blatest%7D"
 
 @st.composite
 def requests(draw) -> tuple[str, str, bytes]:
-    """A request to some route; one in eight is nonsense throughout."""
+    """Draw a request to a random route; one in eight is entirely random."""
     route = draw(st.sampled_from(ROUTES))
     nonsense = draw(st.integers(0, 7)) == 0
     path = route.path

@@ -208,7 +208,7 @@ def _why_none(job: Job, builder: Builder, wanted: JsonObject, fitting: Sequence[
     if fitting:
         latest = fitting[-1]
         if latest.concluded_at is None:
-            return f"{who}: build {latest.id} of {_words(builder)} goes on; run the job when it has succeeded"
+            return f"{who}: build {latest.id} of {_words(builder)} is in progress; run the job after it has succeeded"
         return f"{who}: build {latest.id} of {_words(builder)} ended as {latest.status.value}; {remedy}"
     asked = "".join(
         f" {words} {wanted[name]!r}"

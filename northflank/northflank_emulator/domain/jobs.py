@@ -213,7 +213,7 @@ class Jobs:
     def _add(self, project: str, key: str, body: JsonObject, variant: Variant) -> Job:
         limit = self._context.settings.limits.jobs_per_project
         if len(self._context.store.jobs.of(project)) >= limit:
-            raise Conflict(f"Project {project!r} has {limit} jobs, which is the most it can have")
+            raise Conflict(f"Project {project!r} has {limit} jobs, the most that it can have")
         spec = self._checked(project, key, variant.general(body))
         now = self._context.clock.now()
         job = Job(

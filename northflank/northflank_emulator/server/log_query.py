@@ -131,7 +131,7 @@ def _regex(call: Call, name: str) -> re.Pattern[str] | None:
 def _asks_for_runtime(call: Call) -> bool:
     types = call.many("type")
     for unknown in (it for it in types if it not in _TYPES):
-        raise _invalid("type", f"{unknown!r} is none of {', '.join(_TYPES)}")
+        raise _invalid("type", f"{unknown!r} is not one of {', '.join(_TYPES)}")
     return not types or "runtime" in types
 
 

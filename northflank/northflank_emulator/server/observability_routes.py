@@ -39,7 +39,7 @@ def _metrics(call: Call) -> JsonObject:
     kind = one_of(call, "queryType", ("range", "single"), "range")
     wanted = call.many("metricTypes") or ("cpu", "memory")
     for unknown in (it for it in wanted if it not in _METRICS):
-        problem = f"{unknown!r} is none of {', '.join(_METRICS)}"
+        problem = f"{unknown!r} is not one of {', '.join(_METRICS)}"
         raise InvalidRequest(
             f"Invalid query parameter: metricTypes {problem}", {"metricTypes": [problem]}
         )

@@ -27,7 +27,7 @@ async def read(request: Request) -> bytes:
             if len(body) > _LARGEST:
                 raise BodyTooLarge(f"The body is larger than {_LARGEST} bytes")
     except ClientDisconnect as error:
-        raise InvalidRequest("The client went away before the body was complete") from error
+        raise InvalidRequest("The client disconnected before the body was complete") from error
     return bytes(body)
 
 

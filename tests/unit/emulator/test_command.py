@@ -21,7 +21,7 @@ JOBS = "/v1/projects/demo/jobs"
 
 
 class Command:
-    """The emulator as a process of its own."""
+    """Start the emulator as a process of its own."""
 
     def __init__(self, *options: str) -> None:
         program = [sys.executable, "-m", "northflank_emulator.cli"]
@@ -142,7 +142,7 @@ def test_two_emulators_do_not_share_a_state_directory(command, tmp_path):
 
 
 def refused(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What the command says to options with which it does not start."""
+    """Run the command with options with which it does not start."""
     return subprocess.run(
         [sys.executable, "-m", "northflank_emulator.cli", *options],
         capture_output=True, text=True, timeout=60, check=False,
@@ -285,7 +285,7 @@ def test_a_directory_into_which_every_user_may_put_files_is_refused(tmp_path):
     assert not (tmp_path / "state.sqlite").exists()
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
+def test_a_file_that_is_not_a_database_is_refused_and_left_as_it_is(tmp_path):
     (tmp_path / "state.sqlite").write_text("hello")
 
     with pytest.raises(StateRefused, match="file is not a database"):

@@ -258,8 +258,8 @@ class StoppedClock:
 
 
 def cut(*chunks: bytes) -> list[tuple[str, bool]]:
-    cutter = LineSplitter(Stream.STDOUT, StoppedClock())
-    lines = [line for chunk in chunks for line in cutter.feed(chunk)] + cutter.finish()
+    splitter = LineSplitter(Stream.STDOUT, StoppedClock())
+    lines = [line for chunk in chunks for line in splitter.feed(chunk)] + splitter.finish()
     return [(line.text, line.partial) for line in lines]
 
 
@@ -318,7 +318,7 @@ def test_faults_of_containers_do_not_strike_requests():
 
 
 class Crontab:
-    """A schedule over one cron job, and what it started and stopped."""
+    """A scheduler with one cron job, and the runs that it started and stopped."""
 
     def __init__(self, schedule: str = "*/5 * * * *", **cron: object) -> None:
         self.store = Store()
