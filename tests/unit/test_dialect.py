@@ -22,8 +22,8 @@ NOQA = re.compile(r"# noqa: [A-Z]+\d+(, [A-Z]+\d+)*  [^\s(—-].*")
 CONSTANT = re.compile(r"_?[A-Z][A-Z0-9_]*")
 
 BRITISH = re.compile(
-    r"(?:author|initial|organ|recogn|serial|normal|summar|optim|minim|maxim|real|special|custom|general)"
-    r"is(?:e|es|ed|er|ing|ation)(?![a-z])"
+    r"(?:authori|initiali|organi|recogni|seriali|normali|summari|optimi|minimi|maximi|reali|speciali|customi|generali)"
+    r"s(?:e|es|ed|er|ing|ation)(?![a-z])"
     r"|analys(?:e|ed|er|ing)(?![a-z])"
     r"|behaviour|colour|favour|honour|neighbour|licence|artefact|catalogue|centre(?![a-z])|grey(?![a-z])"
     r"|(?:label|model|signal|travel)l(?:ed|ing)(?![a-z])",
