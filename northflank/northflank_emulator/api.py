@@ -85,7 +85,7 @@ class Api:
             self.tags.ensure(tag)
         for registry in self.settings.registries:
             self.registries.ensure(registry)
-        self.builds.abandon()
+        self.builds.fail_unfinished()
         for run in self.store.runs:
             if run.conclusion is None:
                 self.store.runs.put(run_state.lost(run, self.clock.now()))

@@ -108,7 +108,7 @@ class Builds:
         for build in self._context.store.builds.of(builder):
             self._context.store.builds.remove(build)
 
-    def abandon(self) -> None:
+    def fail_unfinished(self) -> None:
         """Mark the unfinished builds of an earlier emulator as failed."""
         for build in self._context.store.builds:
             if build.concluded_at is None:

@@ -80,7 +80,7 @@ class RunSupervisor:
         active = self._active.pop(run.id)
         if not task.cancelled() and task.exception() is not None:
             _log.error("run %s was lost", run.name, exc_info=task.exception())
-            active.lose()
+            active.mark_lost()
 
     def usage(self) -> Mapping[str, Usage]:
         """Return what each running container uses, by its name."""
@@ -114,7 +114,7 @@ class _SupervisedRun:
         if not self._stopped.done():
             self._stopped.set_result(ending)
 
-    def lose(self) -> None:
+    def mark_lost(self) -> None:
         """Mark the run as lost, whatever its state."""
         self._save(run_state.lost(self._run, self._deps.clock.now()))
 

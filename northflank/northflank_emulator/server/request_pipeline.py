@@ -116,7 +116,7 @@ class RequestPipeline:
         broken = await self._inject_faults(context)
         if broken is not None:
             return broken
-        # The request log has the body of a refused request, too.
+        # Read before the checks: a client sends its whole body before it reads a refusal.
         body = await request_body.read(request)
         role = self._authenticate(match, context)
         if isinstance(match, ApiError):
