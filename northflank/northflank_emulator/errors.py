@@ -79,6 +79,11 @@ class RateLimited(ApiError):
     kind = "rate-limit-exceeded"
 
 
+def invalid_parameter(name: str, problem: str) -> InvalidRequest:
+    """Return the error for the query parameter *name*."""
+    return InvalidRequest(f"Invalid query parameter: {name} {problem}", {name: [problem]})
+
+
 def not_found(what: str, name: str, where: str = "") -> NotFound:
     """Return the error for a missing *what* called *name*."""
     place = f" in {where}" if where else ""

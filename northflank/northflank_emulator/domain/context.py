@@ -94,6 +94,11 @@ def accept(rule: ObjectRule, body: Json) -> JsonObject:
     return body
 
 
+def spec_of(body: JsonObject) -> JsonObject:
+    """Return the specification in a create body: everything but the name."""
+    return {name: value for name, value in body.items() if name != "name"}
+
+
 def invalid(problems: list[Problem]) -> InvalidRequest:
     """Return the error for a body with *problems*."""
     details: dict[str, list[str]] = {}

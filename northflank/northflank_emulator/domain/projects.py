@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from northflank_emulator.domain.context import DomainContext, accept, invalid
+from northflank_emulator.domain.context import DomainContext, accept, invalid, spec_of
 from northflank_emulator.errors import Conflict
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.fields.catalog import REGIONS
@@ -41,7 +41,9 @@ class Projects:
         old = self._context.store.projects.get(slug(str(accepted["name"])))
         if old is None:
             return self._add(accepted)
-        return self._context.store.projects.put(replace(old, spec={**old.spec, **_spec(accepted)}))
+        return self._context.store.projects.put(
+            replace(old, spec={**old.spec, **spec_of(accepted)})
+        )
 
     def all(self) -> list[Project]:
         """Return every project, oldest first."""
@@ -70,7 +72,7 @@ class Projects:
                 uid=self._context.ids.hexadecimal(24),
                 id=slug(name),
                 name=name,
-                spec=_spec(body),
+                spec=spec_of(body),
                 created_at=self._context.clock.now(),
             )
         )
@@ -93,7 +95,3 @@ def _checked(body: JsonObject) -> JsonObject:
             ]
         )
     return body
-
-
-def _spec(body: JsonObject) -> JsonObject:
-    return {name: value for name, value in body.items() if name != "name"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from northflank_emulator.domain.context import DomainContext, accept, check_references
+from northflank_emulator.domain.context import DomainContext, accept, check_references, spec_of
 from northflank_emulator.errors import Conflict, not_found
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.fields.schema import Json, JsonObject
@@ -43,7 +43,7 @@ class Secrets:
         old = self._context.store.secrets.get((project, key))
         if old is None:
             return self._add(project, key, accepted)
-        return self._change(old, _spec(accepted))
+        return self._change(old, spec_of(accepted))
 
     def get(self, project: str, key: str) -> SecretGroup:
         """Return the secret group *key*.
@@ -82,7 +82,7 @@ class Secrets:
             id=key,
             project=project,
             name=str(body["name"]),
-            spec=_spec(body),
+            spec=spec_of(body),
             created_at=now,
             updated_at=now,
         )
@@ -93,7 +93,3 @@ class Secrets:
         check_references(self._context, spec)
         changed = replace(group, spec=spec, updated_at=self._context.clock.now())
         return self._context.store.secrets.put(changed)
-
-
-def _spec(body: JsonObject) -> JsonObject:
-    return {name: value for name, value in body.items() if name != "name"}

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from northflank_emulator.domain.context import DomainContext, accept, check_references, invalid
+from northflank_emulator.domain.context import (
+    DomainContext,
+    accept,
+    check_references,
+    invalid,
+    spec_of,
+)
 from northflank_emulator.errors import Conflict
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.fields.schema import Json, JsonObject, Problem
@@ -47,7 +53,7 @@ class BuildServices:
         self._context.project(project)
         accepted = accept(resource_fields.CREATE_BUILD_SERVICE, body)
         old = self._context.store.services.get((project, slug(str(accepted["name"]))))
-        return self._change(old, _spec(accepted)) if old else self._add(project, accepted)
+        return self._change(old, spec_of(accepted)) if old else self._add(project, accepted)
 
     def patch(self, project: str, key: str, body: Json) -> BuildService:
         """Change the fields that *body* has; `billing` and `vcsData` are merged."""
@@ -80,7 +86,7 @@ class BuildServices:
                 id=slug(name),
                 project=project,
                 name=name,
-                spec=self._checked(_spec(body)),
+                spec=self._checked(spec_of(body)),
                 created_at=now,
                 updated_at=now,
             )
@@ -104,7 +110,3 @@ _EXAMPLE: JsonObject = {
     "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
 }
 """The specification of services that the emulator is started with; only their builds matter."""
-
-
-def _spec(body: JsonObject) -> JsonObject:
-    return {name: value for name, value in body.items() if name != "name"}

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from northflank_emulator.domain.context import DomainContext, accept
+from northflank_emulator.domain.context import DomainContext, accept, spec_of
 from northflank_emulator.errors import Conflict, not_found
 from northflank_emulator.fields import resource_fields
-from northflank_emulator.fields.schema import Json, JsonObject
+from northflank_emulator.fields.schema import Json
 from northflank_emulator.state.ids import slug
 from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.models import Webhook, WebhookEvent
@@ -37,7 +37,7 @@ class Webhooks:
                 number=self._context.store.next_number(),
                 id=self._context.ids.hexadecimal(_ID_DIGITS),
                 name=name,
-                spec=_spec(accepted),
+                spec=spec_of(accepted),
                 created_at=now,
                 updated_at=now,
             )
@@ -67,7 +67,7 @@ class Webhooks:
             replace(
                 webhook,
                 name=str(patch.get("name", webhook.name)),
-                spec={**webhook.spec, **_spec(patch)},
+                spec={**webhook.spec, **spec_of(patch)},
                 disabled=disabled,
                 failures=webhook.failures if disabled else 0,
                 updated_at=self._context.clock.now(),
@@ -109,7 +109,3 @@ def _wants(webhook: Webhook, event: WebhookEvent) -> bool:
         return False
     projects = webhook.spec.get("projects")
     return not projects or (isinstance(projects, list) and event.project in projects)
-
-
-def _spec(body: JsonObject) -> JsonObject:
-    return {name: value for name, value in body.items() if name != "name"}

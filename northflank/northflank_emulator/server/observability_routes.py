@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from northflank_emulator.errors import InvalidRequest
+from northflank_emulator.errors import InvalidRequest, invalid_parameter
 from northflank_emulator.execution.metrics import Sample
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import responses
@@ -39,10 +39,7 @@ def _metrics(call: Call) -> JsonObject:
     kind = one_of(call, "queryType", ("range", "single"), "range")
     wanted = call.many("metricTypes") or ("cpu", "memory")
     for unknown in (it for it in wanted if it not in _METRICS):
-        problem = f"{unknown!r} is not one of {', '.join(_METRICS)}"
-        raise InvalidRequest(
-            f"Invalid query parameter: metricTypes {problem}", {"metricTypes": [problem]}
-        )
+        raise invalid_parameter("metricTypes", f"{unknown!r} is not one of {', '.join(_METRICS)}")
     run_id, only = call.one("runId"), call.many("containerName")
     runs = (
         [call.api.runs.get(*_names(call), run_id)] if run_id else call.api.runs.all(*_names(call))

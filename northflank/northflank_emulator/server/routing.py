@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from northflank_emulator.api import Api
-from northflank_emulator.errors import InvalidRequest, MethodNotAllowed, NotFound
+from northflank_emulator.errors import MethodNotAllowed, NotFound, invalid_parameter
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.state.paging import Item, Page, PageRequest, cut
 from northflank_emulator.state.permissions import Permission, Role
@@ -153,6 +153,5 @@ def one_of(call: Call, name: str, values: Sequence[str], default: str) -> str:
     if value is None:
         return default
     if value not in values:
-        problem = f"must be one of {', '.join(values)}"
-        raise InvalidRequest(f"Invalid query parameter: {name} {problem}", {name: [problem]})
+        raise invalid_parameter(name, f"must be one of {', '.join(values)}")
     return value

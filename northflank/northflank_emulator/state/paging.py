@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from northflank_emulator.errors import InvalidRequest
+from northflank_emulator.errors import invalid_parameter
 from northflank_emulator.fields.schema import JsonObject
 
 DEFAULT_PER_PAGE = 50
@@ -48,8 +48,8 @@ class PageRequest:
             InvalidRequest: a parameter is not a number in range, or the API returned no such cursor.
         """
         return cls(
-            per_page=_number("per_page", per_page, DEFAULT_PER_PAGE, MAXIMUM_PER_PAGE),
-            page=_number("page", page, 1, _MAXIMUM_PAGE),
+            per_page=whole_number("per_page", per_page, DEFAULT_PER_PAGE, MAXIMUM_PER_PAGE),
+            page=whole_number("page", page, 1, _MAXIMUM_PAGE),
             after=None if cursor is None else _place_of(cursor),
         )
 
@@ -102,19 +102,19 @@ def _place_of(cursor: str) -> int:
             return int(number)
     except (binascii.Error, ValueError):
         pass  # Raised below, as for every cursor that the API did not return.
-    raise _invalid("cursor", "is not a cursor this API returned")
+    raise invalid_parameter("cursor", "is not a cursor this API returned")
 
 
-def _number(name: str, text: str | None, default: int, maximum: int) -> int:
+def whole_number(name: str, text: str | None, default: int, maximum: int) -> int:
+    """Read the query parameter *name*, a whole number from 1 to *maximum*.
+
+    Raises:
+        InvalidRequest: it is something else.
+    """
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(maximum))):
-        raise _invalid(name, f"must be a whole number from 1 to {maximum}")
-    value = int(text)
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
+    value = int(text) if is_number else 0
     if not 1 <= value <= maximum:
-        raise _invalid(name, f"must be a whole number from 1 to {maximum}")
+        raise invalid_parameter(name, f"must be a whole number from 1 to {maximum}")
     return value
-
-
-def _invalid(name: str, problem: str) -> InvalidRequest:
-    return InvalidRequest(f"Invalid query parameter: {name} {problem}", {name: [problem]})
