@@ -8,6 +8,8 @@ with Emulator() as emulator:
         ...
 """
 
+from __future__ import annotations
+
 from northflank_emulator.emulator import (
     DEFAULT_TOKEN,
     CallFailedError,
@@ -16,7 +18,7 @@ from northflank_emulator.emulator import (
 )
 from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault, FaultKind
-from northflank_emulator.server.records import RecordedRequest
+from northflank_emulator.server.request_log import RecordedRequest
 from northflank_emulator.settings import (
     AbortedRun,
     Choices,

@@ -1,4 +1,6 @@
-"""The emulator as a whole, without HTTP: its state, its resources, and what runs."""
+"""The whole emulator without HTTP: its state, its resources, and the runs in progress."""
+
+from __future__ import annotations
 
 import asyncio
 import logging
@@ -6,28 +8,28 @@ from collections.abc import Callable, Iterable
 
 from northflank_emulator.domain.account import AccountItems
 from northflank_emulator.domain.builds import Builds
-from northflank_emulator.domain.context import World
+from northflank_emulator.domain.context import DomainContext
+from northflank_emulator.domain.cron_scheduler import CronScheduler, ScheduleControl
 from northflank_emulator.domain.jobs import Jobs
 from northflank_emulator.domain.projects import Projects
-from northflank_emulator.domain.runs import Hands, Runs
-from northflank_emulator.domain.schedule import Schedule, ScheduleHands
+from northflank_emulator.domain.runs import RunControl, Runs
 from northflank_emulator.domain.secrets import Secrets
 from northflank_emulator.domain.services import BuildServices
 from northflank_emulator.domain.webhooks import Webhooks
 from northflank_emulator.execution import images
-from northflank_emulator.execution.deliveries import DeliveryReport, Outbox
-from northflank_emulator.execution.log_keeper import LogKeeper
-from northflank_emulator.execution.metrics import MetricBook
+from northflank_emulator.execution.log_writer import LogWriter
+from northflank_emulator.execution.metrics import MetricStore
 from northflank_emulator.execution.process import ProcessExecutor
+from northflank_emulator.execution.run_supervisor import RunSupervisor, SupervisorDependencies
 from northflank_emulator.execution.scripted import Outcome, ScriptedExecutor
-from northflank_emulator.execution.supervisor import Supervisor, Surroundings
+from northflank_emulator.execution.webhook_delivery import DeliveryCallbacks, Outbox
 from northflank_emulator.faults import Fault, Faults
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.settings import Settings
 from northflank_emulator.state import run_state
 from northflank_emulator.state.clock import Clock, SystemClock
-from northflank_emulator.state.identity import Ids
-from northflank_emulator.state.models import Builder, BuilderKind, Ending, Event, Job, Run
+from northflank_emulator.state.ids import Ids
+from northflank_emulator.state.models import Builder, BuilderKind, Ending, Job, Run, WebhookEvent
 from northflank_emulator.state.store import Store
 
 _log = logging.getLogger(__name__)
@@ -35,7 +37,7 @@ _FIRST_BRANCH = "main"
 
 
 class Api:
-    """Everything one emulator has and can do. Made and used on one event loop."""
+    """The state and the operations of one emulator, all used on one event loop."""
 
     def __init__(
         self,
@@ -50,38 +52,40 @@ class Api:
         self.started_at = self.clock.now()
         self.store = Store(settings.state_dir)
         self.faults = Faults(settings.seed, faults)
-        self.metrics = MetricBook()
-        self.log_keeper = LogKeeper(self.store.logs, settings.limits.log_characters_per_run)
-        self.world = World(
+        self.metrics = MetricStore()
+        self.log_writer = LogWriter(self.store.logs, settings.limits.log_characters_per_run)
+        self.domain = DomainContext(
             store=self.store,
             clock=self.clock,
             ids=Ids(settings.seed),
             settings=settings,
-            tell=self._tell,
-            later=_later,
+            publish=self._publish,
+            call_later=_call_later,
         )
-        self.projects = Projects(self.world)
-        self.secrets = Secrets(self.world)
-        self.builds = Builds(self.world)
-        self.services = BuildServices(self.world, self.builds.forget)
-        self.tags = _tags(self.world)
-        self.registries = _registries(self.world)
-        self.webhooks = Webhooks(self.world)
-        self.runs = Runs(self.world, self.builds, Hands(begin=self._begin, stop=self._stop))
-        self.jobs = Jobs(self.world, self._leave)
-        self._outbox = _outbox(self.world, self.webhooks)
+        self.projects = Projects(self.domain)
+        self.secrets = Secrets(self.domain)
+        self.builds = Builds(self.domain)
+        self.services = BuildServices(self.domain, self.builds.forget)
+        self.tags = _tags(self.domain)
+        self.registries = _registries(self.domain)
+        self.webhooks = Webhooks(self.domain)
+        self.runs = Runs(self.domain, self.builds, RunControl(begin=self._begin, stop=self._stop))
+        self.jobs = Jobs(self.domain, self._on_job_deleted)
+        self._outbox = _outbox(self.domain, self.webhooks)
         self._executor = _executor(settings, self.clock, outcomes)
-        self.supervisor = Supervisor(self._surroundings(), self._executor, self.runs.prepare)
+        self.supervisor = RunSupervisor(
+            self._supervisor_dependencies(), self._executor, self.runs.prepare
+        )
 
     def start(self) -> None:
-        """Make what the settings name, and report runs that died with an earlier emulator."""
+        """Create what the settings name, and mark the runs of an earlier emulator as lost."""
         for name in self.settings.projects:
-            self._furnish(self.projects.ensure(name).id)
+            self._add_build_services(self.projects.ensure(name).id)
         for tag in self.settings.tags:
             self.tags.ensure(tag)
         for registry in self.settings.registries:
             self.registries.ensure(registry)
-        self.builds.abandon()
+        self.builds.fail_unfinished()
         for run in self.store.runs:
             if run.conclusion is None:
                 self.store.runs.put(run_state.lost(run, self.clock.now()))
@@ -93,27 +97,27 @@ class Api:
         self._executor.close()
         self.store.close()
 
-    def _furnish(self, project: str) -> None:
-        """Give *project* the build services that the settings name, each with an image."""
+    def _add_build_services(self, project: str) -> None:
+        """Add the build services that the settings name to *project*, each with a finished build."""
         for name in self.settings.build_services:
             service = self.services.ensure(project, name)
             builder = Builder(project=project, kind=BuilderKind.SERVICE, id=service.id)
             self.builds.ensure(builder, _FIRST_BRANCH)
 
-    def _leave(self, job: Job) -> None:
-        """Take away what a deleted job has going on and what was built for it."""
+    def _on_job_deleted(self, job: Job) -> None:
+        """Stop the runs of a deleted job and remove its builds."""
         self.runs.stop_all(job)
         self.builds.forget(Builder(project=job.project, kind=BuilderKind.JOB, id=job.id))
 
-    def _surroundings(self) -> Surroundings:
-        return Surroundings(
+    def _supervisor_dependencies(self) -> SupervisorDependencies:
+        return SupervisorDependencies(
             store=self.store,
             clock=self.clock,
-            ids=self.world.ids,
+            ids=self.domain.ids,
             faults=self.faults,
             pace=self.settings.pace,
-            logs=self.log_keeper,
-            tell=self._tell,
+            logs=self.log_writer,
+            publish=self._publish,
         )
 
     def _begin(self, run: Run) -> None:
@@ -124,16 +128,16 @@ class Api:
 
     @property
     def scripted(self) -> bool:
-        """Whether outcomes are replayed, and nothing is executed."""
+        """Whether runs replay scripted outcomes instead of starting processes."""
         return isinstance(self._executor, ScriptedExecutor)
 
     def measure(self) -> None:
-        """Look at what containers use, which also ends those that use too much memory."""
+        """Record what containers use, and kill those that exceed their memory limit."""
         if not self.supervisor.idle():
             self.metrics.record(self.supervisor.usage(), self.clock.now())
 
-    def schedule(self) -> Schedule:
-        """The schedule of the cron jobs, from now on."""
+    def scheduler(self) -> CronScheduler:
+        """Return a scheduler that starts cron jobs which fall due from now on."""
 
         def start(job: Job) -> Run:
             return self.runs.start(job.project, job.id, {}, scheduled=True)
@@ -141,43 +145,43 @@ class Api:
         def stop(run: Run) -> None:
             self.runs.abort(run.project, run.job, run.id)
 
-        return Schedule(self.store, ScheduleHands(start=start, stop=stop), self.clock.now())
+        return CronScheduler(self.store, ScheduleControl(start=start, stop=stop), self.clock.now())
 
-    def _tell(self, event: Event) -> None:
+    def _publish(self, event: WebhookEvent) -> None:
         _log.debug("event %s in %s", event.name, event.project)
         for webhook in self.webhooks.subscribers(event):
             self._outbox.post(webhook, event)
 
 
-def _later(seconds: float, action: Callable[[], None]) -> None:
+def _call_later(seconds: float, action: Callable[[], None]) -> None:
     asyncio.get_running_loop().call_later(seconds, action)
 
 
-def _tags(world: World) -> AccountItems:
+def _tags(context: DomainContext) -> AccountItems:
     return AccountItems(
-        world=world,
+        context=context,
         what="tag",
-        table=world.store.tags,
+        table=context.store.tags,
         create_rule=resource_fields.CREATE_TAG,
         patch_rule=resource_fields.PATCH_TAG,
     )
 
 
-def _registries(world: World) -> AccountItems:
+def _registries(context: DomainContext) -> AccountItems:
     return AccountItems(
-        world=world,
+        context=context,
         what="registry credential",
-        table=world.store.registries,
+        table=context.store.registries,
         create_rule=resource_fields.CREATE_REGISTRY,
         patch_rule=resource_fields.PATCH_REGISTRY,
     )
 
 
-def _outbox(world: World, webhooks: Webhooks) -> Outbox:
-    report = DeliveryReport(
+def _outbox(context: DomainContext, webhooks: Webhooks) -> Outbox:
+    report = DeliveryCallbacks(
         delivered=webhooks.delivered, failed=webhooks.failed, disable=webhooks.disable
     )
-    return Outbox(world.store, world.ids, world.settings.pace.webhook_retry, report)
+    return Outbox(context.store, context.ids, context.settings.pace.webhook_retry, report)
 
 
 def _executor(

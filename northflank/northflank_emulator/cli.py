@@ -1,5 +1,7 @@
 """The command `northflank-emulator`: options in, a served emulator out."""
 
+from __future__ import annotations
+
 import argparse
 import asyncio
 import logging
@@ -10,25 +12,25 @@ from collections.abc import Sequence
 
 from northflank_emulator import options
 from northflank_emulator.api import Api
-from northflank_emulator.execution.images import InvalidImagesFileError
-from northflank_emulator.execution.scripted import InvalidScriptError
+from northflank_emulator.execution.images import InvalidImagesFile
+from northflank_emulator.execution.scripted import InvalidScript
 from northflank_emulator.server import serving
-from northflank_emulator.server.records import Records
+from northflank_emulator.server.request_log import RequestLog
 from northflank_emulator.settings import Settings
-from northflank_emulator.state.identity import slug
-from northflank_emulator.state.store import StateInUseError, StateRefusedError
+from northflank_emulator.state.ids import slug
+from northflank_emulator.state.store import StateInUse, StateRefused
 
 _PROBLEMS = (
-    InvalidImagesFileError,
-    InvalidScriptError,
-    StateInUseError,
-    StateRefusedError,
+    InvalidImagesFile,
+    InvalidScript,
+    StateInUse,
+    StateRefused,
     OSError,
 )
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the emulator until it is interrupted; the exit code."""
+    """Run the emulator until it is interrupted, and return the exit code."""
     chosen = options.read(arguments)
     logging.basicConfig(
         stream=sys.stderr, level=chosen.log_level.value.upper(), format="%(levelname)s %(message)s"
@@ -45,7 +47,7 @@ async def _run(chosen: argparse.Namespace) -> None:
     settings, outcomes = options.settings(chosen), options.outcomes(chosen)
     with serving.listen(settings.host, settings.port) as sock:
         api = Api(settings, outcomes=outcomes, faults=chosen.fault)
-        server = serving.http_server(api, Records(settings.limits.recorded_requests))
+        server = serving.http_server(api, RequestLog(settings.limits.recorded_requests))
         for number in (signal.SIGINT, signal.SIGTERM):
             asyncio.get_running_loop().add_signal_handler(number, server.stop)
         given = not chosen.token and bool(os.environ.get(options.TOKEN_VARIABLE))
@@ -55,9 +57,9 @@ async def _run(chosen: argparse.Namespace) -> None:
 
 
 def _banner(settings: Settings, url: str, *, token_is_given: bool) -> str:
-    """The base URL on the first line, then how to point clients to it.
+    """Return the base URL on the first line, then how to point each client at it.
 
-    A token of the environment is somebody's secret, perhaps for the real Northflank: it is named, not shown.
+    A token from the environment may belong to the real Northflank: the text names its variable and does not show it.
     """
     token = next(iter(settings.tokens))
     name = options.TOKEN_VARIABLE

@@ -1,5 +1,7 @@
 """An emulator for tests and notebooks: a real server on a free port, in a thread of this process."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import logging
@@ -17,28 +19,28 @@ from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import serving
-from northflank_emulator.server.records import RecordedRequest, Records
+from northflank_emulator.server.request_log import RecordedRequest, RequestLog
 from northflank_emulator.settings import Settings
 from northflank_emulator.state.permissions import Role
 
 _START_SECONDS = 60
 _STOP_SECONDS = 60
 _CALL_SECONDS = 60
-DEFAULT_TOKEN = "emulator-token"  # noqa: S105 - opens nothing but an emulator
+DEFAULT_TOKEN = "emulator-token"  # noqa: S105  opens nothing but an emulator
 
 
 class EmulatorNotStartedError(Exception):
-    """The emulator's server did not come up."""
+    """The emulator's server did not start."""
 
     def __init__(self) -> None:
         super().__init__(
             f"The emulator did not start within {_START_SECONDS} s; "
-            "the cause, if there is one, is the cause of this error or in the log."
+            "see the cause of this error, or the log."
         )
 
 
 class CallFailedError(Exception):
-    """A call of `Emulator.call` was refused."""
+    """The API answered `Emulator.call` with an error."""
 
     def __init__(self, method: str, path: str, answer: str) -> None:
         super().__init__(f"{method} {path} was answered with {answer}")
@@ -48,9 +50,9 @@ class Emulator:
     """A running emulator, as a context manager.
 
     Args:
-        settings: how it is set up; without tokens it takes `DEFAULT_TOKEN`.
-        outcomes: scripted outcomes in place of real processes.
-        faults: what goes wrong from the start.
+        settings: how to set it up; without tokens it accepts `DEFAULT_TOKEN`.
+        outcomes: scripted outcomes to replay instead of starting processes.
+        faults: the faults that are set from the start.
     """
 
     def __init__(
@@ -65,7 +67,7 @@ class Emulator:
         self._settings = replace(chosen, tokens=tokens)
         self._outcomes = outcomes
         self._faults = faults
-        self._records = Records(chosen.limits.recorded_requests)
+        self._request_log = RequestLog(chosen.limits.recorded_requests)
         self._thread: threading.Thread | None = None
         self._ready = threading.Event()
         self._problem: BaseException | None = None
@@ -77,7 +79,7 @@ class Emulator:
 
     @property
     def token(self) -> str:
-        """The first of its tokens."""
+        """The first of the tokens it accepts."""
         return next(iter(self._settings.tokens))
 
     @property
@@ -87,14 +89,14 @@ class Emulator:
 
     @property
     def requests(self) -> tuple[RecordedRequest, ...]:
-        """Every API request it was sent, oldest first."""
-        return self._records.all()
+        """Every API request it received, oldest first."""
+        return self._request_log.all()
 
     def call(self, method: str, path: str, body: Json = None) -> Json:
-        """What the API returns as `data`; for the arrangements of a test, so it must succeed.
+        """Call the API and return the `data` of its answer, for example to prepare a test.
 
         Raises:
-            CallFailedError: it was answered with an error.
+            CallFailedError: the API answered with an error.
         """
         headers = {"authorization": f"Bearer {self.token}"}
         url = self.base_url + path
@@ -105,8 +107,8 @@ class Emulator:
         return document["data"]
 
     def forget_requests(self) -> None:
-        """Begin a new record of requests."""
-        self._records.clear()
+        """Forget the recorded requests."""
+        self._request_log.clear()
 
     @contextlib.contextmanager
     def fault(self, fault: Fault) -> Iterator[None]:
@@ -144,7 +146,7 @@ class Emulator:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """End the server and every container."""
+        """Stop the server and every container."""
         self._client.close()
         if self._server is not None and self._loop is not None and self._loop.is_running():
             self._loop.call_soon_threadsafe(self._server.stop)
@@ -154,8 +156,8 @@ class Emulator:
     async def _serve(self, sock: socket.socket) -> None:
         self._loop = asyncio.get_running_loop()
         self._api = Api(self._settings, outcomes=self._outcomes, faults=self._faults)
-        self._server = serving.http_server(self._api, self._records)
-        # The socket listens already: from here on a request is at worst a little slow.
+        self._server = serving.http_server(self._api, self._request_log)
+        # The socket listens already: a request from now on waits a moment at worst.
         self._loop.call_soon(self._ready.set)
         await serving.serve(self._api, self._server, sock)
 

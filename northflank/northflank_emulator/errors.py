@@ -1,15 +1,17 @@
-"""The errors the API answers with: status, message, id and details, without any HTTP."""
+"""The errors of the API: status, message, id and details, without HTTP."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import ClassVar
 
 
 class ApiError(Exception):
-    """What a caller is told when a request cannot be served.
+    """A request cannot be served; the caller receives this as the answer.
 
     Args:
-        message: where, what and why, in one sentence a person can act on.
-        details: per field (a dotted path) what is wrong with it.
+        message: where, what and why, in one sentence that a person can act on.
+        details: the problems of each field, by its dotted path.
     """
 
     status: ClassVar[int] = 500
@@ -21,63 +23,68 @@ class ApiError(Exception):
         self.details = {field: list(problems) for field, problems in (details or {}).items()}
 
 
-class InvalidRequestError(ApiError):
-    """The request itself is wrong; sending it again changes nothing."""
+class InvalidRequest(ApiError):
+    """The request itself is wrong: sending it again would fail again."""
 
     status = 400
     kind = "bad-request"
 
 
-class UnauthorizedError(ApiError):
-    """There is no token, or no such token."""
+class Unauthenticated(ApiError):
+    """The request has no token, or an unknown one."""
 
     status = 401
     kind = "unauthorized"
 
 
-class ForbiddenError(ApiError):
+class Forbidden(ApiError):
     """The token's role lacks the permission the endpoint needs."""
 
     status = 403
     kind = "forbidden"
 
 
-class NotFoundError(ApiError):
-    """The path, or something it names, does not exist."""
+class NotFound(ApiError):
+    """The path, or an object that it names, does not exist."""
 
     status = 404
     kind = "not-found"
 
 
-class MethodNotAllowedError(ApiError):
-    """The path exists, with other methods."""
+class MethodNotAllowed(ApiError):
+    """The path exists, but not with this method."""
 
     status = 405
     kind = "method-not-allowed"
 
 
-class ConflictError(ApiError):
-    """The request is fine, but not in the state things are in."""
+class Conflict(ApiError):
+    """The request is valid, but the current state does not allow it."""
 
     status = 409
     kind = "conflict"
 
 
-class BodyTooLargeError(ApiError):
-    """The body is larger than the emulator reads."""
+class BodyTooLarge(ApiError):
+    """The body is larger than the emulator accepts."""
 
     status = 413
     kind = "payload-too-large"
 
 
-class RateLimitedError(ApiError):
+class RateLimited(ApiError):
     """The token has used up its requests for this hour."""
 
     status = 429
     kind = "rate-limit-exceeded"
 
 
-def not_found(what: str, name: str, where: str = "") -> NotFoundError:
-    """The error for a *what* called *name* that does not exist."""
+def invalid_parameter(name: str, problem: str) -> InvalidRequest:
+    """Return the error for the query parameter *name*."""
+    return InvalidRequest(f"Invalid query parameter: {name} {problem}", {name: [problem]})
+
+
+def not_found(what: str, name: str, where: str = "") -> NotFound:
+    """Return the error for a missing *what* called *name*."""
     place = f" in {where}" if where else ""
-    return NotFoundError(f"Not found: there is no {what} {name!r}{place}")
+    return NotFound(f"Not found: there is no {what} {name!r}{place}")

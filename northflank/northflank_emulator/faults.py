@@ -1,4 +1,6 @@
-"""What goes wrong on purpose: which faults are set, and when each of them strikes."""
+"""Injected faults: which are set, and when each of them strikes."""
+
+from __future__ import annotations
 
 import random
 import re
@@ -13,16 +15,16 @@ from northflank_emulator.fields.schema import (
     MapOf,
     Nullable,
     Number,
+    ObjectRule,
     OneOf,
     Problem,
-    Record,
     Text,
     check,
 )
 
 
 class FaultKind(str, Enum):
-    """What can go wrong: with a request (the first eight), or with a container."""
+    """The kinds of faults: the first eight strike requests, the others containers."""
 
     STATUS = "status"
     LATENCY = "latency"
@@ -39,7 +41,7 @@ class FaultKind(str, Enum):
 
     @property
     def strikes_containers(self) -> bool:
-        """Whether a container meets it, rather than a request."""
+        """Whether it strikes containers rather than requests."""
         return self in _OF_CONTAINERS
 
 
@@ -50,20 +52,20 @@ _OF_CONTAINERS = frozenset(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """Something that goes wrong.
+    """A fault to inject.
 
     Args:
-        kind: what.
+        kind: what goes wrong.
         route: for requests: a pattern of the operation (`start.job.run`) or of method and path
             (`POST /v1/projects/*/jobs/*/runs`).
         job: for containers: a pattern of the job's id.
-        probability: how likely each occasion is hit, from 0 to 1.
-        times: after so many hits the fault is over; None for ever.
-        skip: how many occasions pass unharmed first.
-        status: the status of a `status` fault, and of the answers of the next two.
-        body: what `answer` and `answer-after` answer, as it is.
-        headers: the headers of that answer, beside its length.
-        seconds: how long `latency` lasts; how long a container runs before `crash`, `eviction`.
+        probability: how likely it strikes a matching request or container, from 0 to 1.
+        times: after so many strikes the fault is removed; None keeps it.
+        skip: how many matching requests or containers pass first.
+        status: the status code of the kinds `status`, `answer` and `answer-after`.
+        body: the body that `answer` and `answer-after` send unchanged.
+        headers: the headers of that answer; the length is added.
+        seconds: the delay of `latency`; how long a container runs before `crash` or `eviction`.
     """
 
     kind: FaultKind
@@ -78,7 +80,7 @@ class Fault:
     seconds: float = 0.0
 
     def document(self) -> JsonObject:
-        """The fault as the control endpoint shows it."""
+        """Return the fault as the control endpoint shows it."""
         return {
             "kind": self.kind.value,
             "route": self.route,
@@ -94,11 +96,12 @@ class Fault:
 
 
 LONGEST_SECONDS = 24 * 3600
-# What HTTP allows in names and values of headers; anything else would break the connection, not the answer.
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+"""What HTTP allows in the name of a header; anything else would break the connection, not the answer."""
 _FIELD = re.compile(r"[\t\x20-\x7e]*")
+"""What HTTP allows in the value of a header."""
 
-_FIELDS = Record(
+_FIELDS = ObjectRule(
     fields={
         "kind": OneOf(values=tuple(kind.value for kind in FaultKind)),
         "route": Text(minimum=1),
@@ -116,34 +119,34 @@ _FIELDS = Record(
 
 
 def problems(document: object) -> list[Problem]:
-    """What is wrong with a fault in the form of the control endpoint."""
+    """Return the problems of a fault as the control endpoint receives it."""
     return list(check(_FIELDS, document))
 
 
 def parse(document: JsonObject) -> Fault:
-    """The fault a checked document describes."""
+    """Return the fault that a checked document describes."""
     values = {**document, "kind": FaultKind(document["kind"])}
     return Fault(**values)  # type: ignore[arg-type]  # the field table has checked every type
 
 
 class Faults:
-    """The faults that are set; the same seed and the same occasions give the same hits."""
+    """The faults that are set; with the same seed, the same requests meet the same faults."""
 
     def __init__(self, seed: int | None = None, initial: Iterable[Fault] = ()) -> None:
-        self._random = random.Random(seed)  # noqa: S311 - chance for tests, not for secrets
+        self._random = random.Random(seed)  # noqa: S311  chance for tests, not for secrets
         self._set: dict[int, Fault] = {}
         self._next = 1
         for fault in initial:
             self.add(fault)
 
     def add(self, fault: Fault) -> int:
-        """Set *fault*; returns the number to remove it by."""
+        """Set *fault*, and return the number that removes it."""
         number, self._next = self._next, self._next + 1
         self._set[number] = fault
         return number
 
     def remove(self, number: int) -> bool:
-        """Whether the fault *number* was set; it is no longer."""
+        """Remove the fault *number*, and return whether it was set."""
         return self._set.pop(number, None) is not None
 
     def clear(self) -> None:
@@ -151,11 +154,11 @@ class Faults:
         self._set.clear()
 
     def all(self) -> dict[int, Fault]:
-        """Every fault that is set, by its number."""
+        """Return every fault that is set, by its number."""
         return dict(self._set)
 
     def of_request(self, operation: str, method: str, path: str) -> list[Fault]:
-        """The faults that strike this request; each counts as a hit."""
+        """Return the faults that strike this request, and count each strike."""
         names = (operation, f"{method} {path}")
         return self._strike(
             lambda fault: (
@@ -165,7 +168,7 @@ class Faults:
         )
 
     def of_container(self, job: str) -> Fault | None:
-        """The fault that strikes a new container of *job*, if one does."""
+        """Return the fault that strikes a new container of *job*, if one does."""
         struck = self._strike(
             lambda fault: fault.kind.strikes_containers and fnmatchcase(job, fault.job)
         )

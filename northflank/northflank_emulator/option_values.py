@@ -1,4 +1,6 @@
-"""What the values of options may be, each told in words; a wrong one is kept until all have been read."""
+"""How the values of options are read; an invalid one is kept until all have been read."""
+
+from __future__ import annotations
 
 import math
 import re
@@ -18,8 +20,8 @@ _SHORTEST, _LONGEST = 3, 52
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wrong:
-    """A value that means nothing, and what it should be."""
+class InvalidValue:
+    """A value that an option does not accept, and what it accepts instead."""
 
     text: str
     problem: str
@@ -27,21 +29,21 @@ class Wrong:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reader(Generic[Value]):
-    """Reads a value; `argparse` calls it, and would end the process at the first that is wrong."""
+    """Reads one value for `argparse`, which itself would end the process at the first invalid one."""
 
     read: Callable[[str], Value]
     expected: str
 
-    def __call__(self, text: str) -> Value | Wrong:
-        """The value of *text*, or what is wrong with it."""
+    def __call__(self, text: str) -> Value | InvalidValue:
+        """Return the value of *text*, or why it is invalid."""
         try:
             return self.read(text)
         except ValueError:
-            return Wrong(text=text, problem=f"expected {self.expected}")
+            return InvalidValue(text=text, problem=f"expected {self.expected}")
 
 
 def whole(minimum: int, maximum: int) -> Reader[int]:
-    """A whole number."""
+    """Return a reader of whole numbers."""
 
     def read(text: str) -> int:
         value = int(text)
@@ -53,7 +55,7 @@ def whole(minimum: int, maximum: int) -> Reader[int]:
 
 
 def seconds(maximum: float) -> Reader[float]:
-    """A time."""
+    """Return a reader of durations in seconds."""
 
     def read(text: str) -> float:
         value = float(text)
@@ -65,7 +67,7 @@ def seconds(maximum: float) -> Reader[float]:
 
 
 def one_of(choices: type[Choice]) -> Reader[Choice]:
-    """A member of an enum, by its value."""
+    """Return a reader of the members of an enum, by their values."""
     names = ", ".join(str(it.value) for it in choices)
     return Reader(read=choices, expected=f"one of {names}")
 

@@ -1,4 +1,6 @@
-"""The command's options, and the settings they make."""
+"""The command's options, and how they become settings."""
+
+from __future__ import annotations
 
 import argparse
 import os
@@ -19,8 +21,8 @@ from northflank_emulator.option_values import (
     TEAM,
     TOKEN,
     VARIABLE,
+    InvalidValue,
     Reader,
-    Wrong,
     one_of,
     seconds,
     whole,
@@ -37,13 +39,13 @@ from northflank_emulator.settings import (
 )
 from northflank_emulator.state.permissions import Role
 
-TOKEN_VARIABLE = "NORTHFLANK_API_TOKEN"  # noqa: S105 - a variable's name
+TOKEN_VARIABLE = "NORTHFLANK_API_TOKEN"  # noqa: S105  a variable's name
 _SECRET = frozenset({"token", "role_token"})
 _LONGEST_SECONDS = 24 * 3600
 
 
 class LogLevel(str, Enum):
-    """How much is logged to the standard error."""
+    """How much the emulator logs to its standard error."""
 
     DEBUG = "debug"
     INFO = "info"
@@ -59,7 +61,7 @@ class ExecutorKind(str, Enum):
 
 
 def read(arguments: Sequence[str] | None) -> argparse.Namespace:
-    """The options of a command line, by default this process's; ends the process with 2 if some mean nothing."""
+    """Return the options of a command line (by default this process's), or exit with 2 if some are invalid."""
     made = parser()
     options, unknown = made.parse_known_args(arguments)
     found = [*_unknown(unknown, vars(options)), *_wrong(vars(options)), *_contradictions(options)]
@@ -72,17 +74,17 @@ def _unknown(words: Sequence[str], options: Mapping[str, object]) -> Iterator[st
     known = [_spelled(name) for name in options]
     for before, word in zip(("", *words), words, strict=False):
         if before.startswith("-") and "=" not in before and not word.startswith("-"):
-            # The value of an option that there is not.
+            # The value of an unknown option.
             continue
         close = get_close_matches(word.partition("=")[0], known, n=1)
         remedy = f"did you mean {close[0]}?" if close else "leave it out"
-        yield f"there is no {word}. Fix: {remedy} (`--help` lists all)"
+        yield f"{word} is not an option. Fix: {remedy} (`--help` lists all)"
 
 
 def _wrong(options: Mapping[str, object]) -> Iterator[str]:
     for name, value in options.items():
         for one in value if isinstance(value, list) else [value]:
-            if isinstance(one, Wrong):
+            if isinstance(one, InvalidValue):
                 shown = "" if name in _SECRET else f" {one.text!r}"
                 yield f"{_spelled(name)}{shown}: {one.problem}"
 
@@ -91,7 +93,7 @@ def _contradictions(options: argparse.Namespace) -> Iterator[str]:
     if options.script and options.executor is ExecutorKind.PROCESS:
         yield "--script: outcomes are replayed with --executor scripted; add it, or leave --script out"
     given = os.environ.get(TOKEN_VARIABLE)
-    if not options.token and given and isinstance(wrong := TOKEN(given), Wrong):
+    if not options.token and given and isinstance(wrong := TOKEN(given), InvalidValue):
         yield f"{TOKEN_VARIABLE}: {wrong.problem}"
 
 
@@ -100,7 +102,7 @@ def _spelled(name: str) -> str:
 
 
 def settings(options: argparse.Namespace) -> Settings:
-    """What the emulator is started with."""
+    """Return the settings of the emulator."""
     token = options.token or os.environ.get(TOKEN_VARIABLE) or secrets.token_hex(12)
     return Settings(
         host=options.host,
@@ -133,18 +135,18 @@ def settings(options: argparse.Namespace) -> Settings:
 
 
 def outcomes(options: argparse.Namespace) -> list[Outcome] | None:
-    """The scripted outcomes, or None where runs are real processes.
+    """Return the scripted outcomes, or None if runs are real processes.
 
     Raises:
-        InvalidScriptError: the script says something else.
+        InvalidScript: the script cannot be read, or has a wrong field.
     """
     if options.executor is ExecutorKind.PROCESS:
         return None
     return read_outcomes(options.script) if options.script else []
 
 
-def _fault(text: str) -> Fault | Wrong:
-    """`KIND[,FIELD=VALUE]…`, with the fields of the control endpoint."""
+def _fault(text: str) -> Fault | InvalidValue:
+    """Read `KIND[,FIELD=VALUE]…`, with the fields of the control endpoint."""
     kind, *fields = text.split(",")
     document: JsonObject = {"kind": kind}
     for field in fields:
@@ -152,7 +154,7 @@ def _fault(text: str) -> Fault | Wrong:
         document[name] = _scalar(value)
     found = problems(document)
     if found:
-        return Wrong(text=text, problem="; ".join(f"{it.path} {it.message}" for it in found))
+        return InvalidValue(text=text, problem="; ".join(f"{it.path} {it.message}" for it in found))
     return parse(document)
 
 
@@ -174,7 +176,7 @@ _ROLE_TOKEN = Reader(
 
 
 def _variables(given: Sequence[str]) -> dict[str, str]:
-    """NAME=VALUE, or NAME for the value it has here; as with Docker, one that is not set here is none."""
+    """Return the variables of NAME=VALUE or NAME; NAME alone takes its value from here, as with Docker."""
     pairs = [text.partition("=") for text in given]
     return {
         name: value if equals else os.environ[name]
@@ -184,10 +186,10 @@ def _variables(given: Sequence[str]) -> dict[str, str]:
 
 
 def parser() -> argparse.ArgumentParser:
-    """The options."""
+    """Return the parser of the command line."""
     made = argparse.ArgumentParser(
         prog="northflank-emulator",
-        # Two dozen options would hide the line that says what is wrong.
+        # A list of two dozen options would hide the error message below it.
         usage="%(prog)s [OPTION ...]",
         description="Emulate the Northflank jobs API; every job run is executed as a local process.",
     )
@@ -208,7 +210,7 @@ def parser() -> argparse.ArgumentParser:
         default=[],
         type=_ROLE_TOKEN,
         metavar="TOKEN=ROLE",
-        help=f"one more token with a role: {', '.join(role.value for role in Role)}",
+        help=f"an additional token with a role: {', '.join(role.value for role in Role)}",
     )
     for option, reader, help_ in (
         ("--project", NAME, "project (default: demo)"),
@@ -226,7 +228,7 @@ def parser() -> argparse.ArgumentParser:
     _add_faults(made)
     _add_execution(made)
     _add_answers(made)
-    add("--seed", type=whole(0, 2**63 - 1), help="make ids and chances repeatable")
+    add("--seed", type=whole(0, 2**63 - 1), help="make ids and fault probabilities repeatable")
     _add_choice(made, "--log-level", LogLevel.WARNING, "info shows the access log")
     return made
 
@@ -235,7 +237,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("how runs are executed")
     add = group.add_argument
     _add_choice(
-        group, "--executor", ExecutorKind.PROCESS, "really execute runs, or replay outcomes"
+        group, "--executor", ExecutorKind.PROCESS, "execute runs as processes, or replay outcomes"
     )
     add("--script", type=Path, metavar="FILE", help="the outcomes for --executor scripted")
     add("--images", type=Path, metavar="FILE", help="map image names to local environments")
@@ -245,7 +247,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=VARIABLE,
         metavar="NAME[=VALUE]",
-        help="a variable every image sets; without a value, the one it has here",
+        help="a variable that every image sets; NAME alone takes the value it has here",
     )
     add(
         "--no-memory-limits",
@@ -255,7 +257,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     )
     for option, default, help_ in (
         ("--pull-seconds", 0.0, "how long an image takes to pull"),
-        ("--retry-seconds", 1.0, "wait before the first retry; then doubled"),
+        ("--retry-seconds", 1.0, "pause before the first retry; then doubled"),
         ("--build-seconds", 2.0, "how long a build takes"),
     ):
         add(
@@ -282,13 +284,13 @@ def _add_faults(made: argparse.ArgumentParser) -> None:
         default=[],
         type=_fault,
         metavar="KIND[,FIELD=VALUE]…",
-        help="let something go wrong, e.g. status,route=start.job.run,probability=0.1,status=503; "
+        help="inject a fault, e.g. status,route=start.job.run,probability=0.1,status=503; "
         f"kinds: {kinds}",
     )
 
 
 def _add_answers(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("answers (the vendor documents none of the last four)")
+    group = parser.add_argument_group("answers (the last four are undocumented)")
     limit = group.add_mutually_exclusive_group()
     limit.add_argument(
         "--rate-limit",
@@ -306,9 +308,7 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     _add_choice(group, "--log-prefix", LogPrefix.STREAM, "what log lines begin with")
 
 
-def _add_choice(
-    group: "argparse._ActionsContainer", option: str, default: Enum, help_: str
-) -> None:
+def _add_choice(group: argparse._ActionsContainer, option: str, default: Enum, help_: str) -> None:
     values = [choice.value for choice in type(default)]
     group.add_argument(
         option,

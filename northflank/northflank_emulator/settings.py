@@ -1,4 +1,6 @@
-"""What can be set when an emulator starts, with the answers that are choices of ours."""
+"""The settings of an emulator, and the answers that Northflank's documentation leaves open."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,14 +11,14 @@ from northflank_emulator.state.permissions import Role
 
 
 class AbortedRun(str, Enum):
-    """What a run shows after it was aborted; the vendor documents neither."""
+    """The status of an aborted run; undocumented."""
 
     FAILED = "failed"
     RUNNING = "running"
 
 
 class RunOrder(str, Enum):
-    """How the list of runs is ordered; undocumented."""
+    """The order of the list of runs; undocumented."""
 
     NEWEST_FIRST = "newest-first"
     OLDEST_FIRST = "oldest-first"
@@ -38,7 +40,7 @@ class LogPrefix(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choices:
-    """Answers the documentation leaves open. A client must live with all of them."""
+    """Answers that the documentation leaves open. A client must cope with all of them."""
 
     aborted_run: AbortedRun = AbortedRun.FAILED
     run_order: RunOrder = RunOrder.NEWEST_FIRST
@@ -48,7 +50,7 @@ class Choices:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """How much is kept; what is over is pruned (oldest first) or refused (jobs)."""
+    """How much the emulator keeps; it drops the oldest beyond a limit, and refuses further jobs."""
 
     jobs_per_project: int = 2000
     runs_per_job: int = 1000
@@ -58,22 +60,22 @@ class Limits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pace:
-    """How long things take, in seconds."""
+    """Durations, in seconds."""
 
     image_pull: float = 0.0
     retry: float = 1.0
     build: float = 2.0
-    # A stopping emulator waits less than a job's own grace period.
     shutdown_grace: float = 5.0
+    """A stopping emulator waits less than a job's own grace period."""
     webhook_retry: float = 1.0
     log_tail: float = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """Everything an emulator is started with.
+    """Everything that can be set for an emulator.
 
-    `teams` empty means that every team id is accepted; all teams see the same projects.
+    Without `teams` it accepts every team id; all teams see the same projects.
     """
 
     host: str = "127.0.0.1"

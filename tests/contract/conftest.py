@@ -1,7 +1,7 @@
-"""A Northflank to hold to its contract: the emulator always, the real one when the caller names it.
+"""The API under contract: always the emulator, and the real Northflank if the environment names it.
 
-The real one: NORTHFLANK_API_TOKEN and NORTHFLANK_TEST_PROJECT (the project's id). The tests create
-jobs and secret groups named `contract-…` there, run small containers, and delete what they made.
+Set NORTHFLANK_API_TOKEN and NORTHFLANK_TEST_PROJECT (the project's id) for the real one. The tests create
+jobs and secret groups named `contract-…` there, run small containers, and delete what they created.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ Json = dict[str, Any]
 
 @dataclass
 class Northflank:
-    """A project of some Northflank, and what was made in it: deleted at the end, and nothing else."""
+    """A project on the emulator or on Northflank; at the end only what the tests created is deleted."""
 
     client: httpx.Client
     project: str
@@ -46,11 +46,11 @@ class Northflank:
         return f"/v1/projects/{self.project}"
 
     def name(self, subject: str) -> str:
-        """A name nobody else uses."""
+        """Return a name that no other test uses."""
         return f"contract-{subject}-{uuid.uuid4().hex[:8]}"
 
     def call(self, method: str, path: str, status: int = 200, **request: Any) -> Json:
-        """The body of the answer to a call below the project, which must have *status*."""
+        """Call a path below the project, check the *status*, and return the body of the answer."""
         response = self.client.request(method, self.path + path, **request)
         assert response.status_code == status, f"{method} {path}: {response.text}"
         if method in {"POST", "PUT"} and status == 200 and path in {"/jobs", "/secrets"}:
@@ -58,12 +58,12 @@ class Northflank:
         return response.json()
 
     def job(self, subject: str, command: str = "true", **fields: Any) -> str:
-        """The id of a new job."""
+        """Create a job, and return its id."""
         body = self.job_body(self.name(subject), command) | fields
         return self.call("POST", "/jobs", json=body)["data"]["id"]
 
     def job_body(self, name: str, command: str = "true") -> Json:
-        """What creates a job that executes *command* in a small public image."""
+        """Return the body of a job that executes *command* in a small public image."""
         return {
             "name": name,
             "billing": {"deploymentPlan": "nf-compute-10"},
@@ -76,23 +76,23 @@ class Northflank:
         }
 
     def run(self, job: str, **overrides: Any) -> str:
-        """The id of a new run."""
+        """Start a run, and return its id."""
         return self.call("POST", f"/jobs/{job}/runs", json=overrides)["data"]["id"]
 
     def concluded(self, job: str, run: str) -> Json:
-        """The run, when it is over."""
+        """Wait for the end of a run, and return it."""
         return self.until(
             lambda: self.call("GET", f"/jobs/{job}/runs/{run}")["data"], lambda it: it["concluded"]
         )
 
     def logs(self, job: str, run: str, **query: Any) -> list[str]:
-        """The text of a run's log lines, oldest first, without the runtime's prefix."""
+        """Return the text of a run's log lines, oldest first, without the runtime's prefix."""
         params = {"queryType": "range", "direction": "forward", "runId": run, **query}
         lines = self.call("GET", f"/jobs/{job}/logs", params=params)["data"]
         return [line["log"].split(" F ", 1)[-1] for line in lines]
 
     def until(self, look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
-        """What *look* sees when it is good at last."""
+        """Call *look* until its result is good, and return it."""
         end = time.monotonic() + PATIENCE_SECONDS
         while not good(seen := look()):
             if time.monotonic() > end:
@@ -124,14 +124,14 @@ def _opened(url: str, token: str, project: str) -> Iterator[Northflank]:
 
 @pytest.fixture
 def emulator() -> Iterator[Emulator]:
-    """An emulator of its own."""
+    """Return an emulator for one test."""
     with Emulator() as it:
         yield it
 
 
 @pytest.fixture(scope="session")
 def npm(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the vendor's JavaScript client and CLI, installed as the lock file says."""
+    """Return a folder with the vendor's JavaScript client and CLI, installed from the lock file."""
     program = shutil.which("npm")
     if program is None or shutil.which("node") is None:
         pytest.skip("npm and node are not installed: the vendor's JavaScript clients cannot be run")

@@ -1,4 +1,4 @@
-"""The emulator under load: 1,000 jobs, 200 runs at the same time; latency, memory, no lost line.
+"""The emulator under load: 1,000 jobs, 200 runs at the same time; latency, memory, and no lost line.
 
 python -m tests.contract.load
 """
@@ -24,7 +24,7 @@ COMMAND = f"sh -c 'i=0; while [ $i -lt {LINES} ]; do echo line $i; i=$((i+1)); d
 
 
 class Load:
-    """Callers of one emulator, and how long each of their calls took."""
+    """The clients of one emulator, and how long each of their calls took."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -59,7 +59,7 @@ class Load:
         return job, self.call("start run", "POST", f"/jobs/{job}/runs", {})["id"]
 
     def follow(self, run: tuple[str, str]) -> tuple[str, int]:
-        """The status of a run and the number of its log lines, when it is over."""
+        """Wait for the end of a run, and return its status and the number of its log lines."""
         job, key = run
         while not (seen := self.call("get run", "GET", f"/jobs/{job}/runs/{key}"))["concluded"]:
             time.sleep(0.5)
@@ -115,7 +115,7 @@ def say(text: str) -> None:
 
 
 def memory(pid: int) -> str:
-    """The process's memory, where there is a /proc."""
+    """Return the memory of the process, if there is a /proc."""
     status = Path(f"/proc/{pid}/status")
     if not status.exists():
         return "unknown"

@@ -15,7 +15,7 @@ from northflank_emulator.server import (
     account_routes,
     build_routes,
     job_routes,
-    observation_routes,
+    observability_routes,
     run_routes,
 )
 
@@ -26,7 +26,7 @@ ROUTES = (
     *run_routes.ROUTES,
     *build_routes.ROUTES,
     *account_routes.ROUTES,
-    *observation_routes.ROUTES,
+    *observability_routes.ROUTES,
 )
 PER_EXAMPLE = 25
 EXAMPLES = 400
@@ -132,7 +132,7 @@ LATEST = "%7Blatest%7D"
 
 @st.composite
 def requests(draw) -> tuple[str, str, bytes]:
-    """A request to some route; one in eight is nonsense throughout."""
+    """Draw a request to a random route; one in eight is entirely random."""
     route = draw(st.sampled_from(ROUTES))
     nonsense = draw(st.integers(0, 7)) == 0
     path = route.path

@@ -53,7 +53,7 @@ def test_a_session_with_the_javascript_client(npm, emulator, many_jobs):
 
 @pytest.fixture
 def many_jobs(emulator) -> int:
-    """More jobs than fit on two pages."""
+    """Create more jobs than fit on two pages."""
     number = 250
     for index in range(number):
         emulator.call("POST", f"/v1/projects/{emulator.project}/jobs", job(f"many-{index}"))
@@ -61,7 +61,7 @@ def many_jobs(emulator) -> int:
 
 
 class Cli:
-    """The vendor's command, with a home of its own and logged in to an emulator."""
+    """Return the vendor's command, with a home of its own and logged in to an emulator."""
 
     def __init__(self, folder, home, emulator):
         self._program = folder / "node_modules" / ".bin" / "northflank"

@@ -11,8 +11,8 @@ pytestmark = pytest.mark.slow
 
 
 @pytest.fixture(scope="module")
-def world(northflank):
-    """A job that was run, and a secret group; the names of the placeholders below."""
+def ids(northflank):
+    """Create a job, a run and a secret group, and return their ids by the placeholders below."""
     job = northflank.job("shape", "python -c 'print(1)'")
     run = northflank.run(job)
     northflank.concluded(job, run)
@@ -20,7 +20,7 @@ def world(northflank):
         "name": northflank.name("shape"),
         "secretType": "environment",
         "priority": 1,
-        # Nobody's: on the real thing an unrestricted group would reach every job.
+        # Restricted to no job: on the real Northflank an unrestricted group would reach every job.
         "restrictions": {"restricted": True},
         "secrets": {"variables": {"A": "1"}},
     }
@@ -46,8 +46,8 @@ def world(northflank):
         ("", shapes.GetProjectResponse),
     ],
 )
-def test_what_is_read_has_the_declared_shape(northflank, world, path, shape):
-    answer = northflank.call("GET", path.format(**world))["data"]
+def test_what_is_read_has_the_declared_shape(northflank, ids, path, shape):
+    answer = northflank.call("GET", path.format(**ids))["data"]
 
     TypeAdapter(shape).validate_python(answer, strict=True)
 
@@ -85,7 +85,7 @@ def test_what_is_made_has_the_declared_shape(northflank):
 
 
 def test_the_account_things_that_are_made_have_the_declared_shape(emulator):
-    """On the emulator only: tags, registries and hooks of a real account are not ours to make."""
+    """On the emulator only: a test must not create tags, registries and hooks in a real account."""
     tag = emulator.call("POST", "/v1/tags", {"name": "a-tag", "color": "#00aaff"})
     registry = emulator.call(
         "POST",

@@ -77,7 +77,8 @@ def messages() -> Iterator[Message]:
 
 
 def _is_error(defined: ast.ClassDef) -> bool:
-    return defined.name in ERRORS or defined.name.endswith("Error")
+    bases = [ast.unparse(base) for base in defined.bases]
+    return defined.name in ERRORS or any(it.endswith(("Error", "Exception")) for it in bases)
 
 
 def _of_class(

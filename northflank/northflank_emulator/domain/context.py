@@ -1,22 +1,24 @@
-"""What every resource of the API works with, and the checks they share."""
+"""What all resources of the API share: state, clock, ids, settings, and checks."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from northflank_emulator.errors import InvalidRequestError, not_found
+from northflank_emulator.errors import InvalidRequest, not_found
 from northflank_emulator.fields.catalog import PLANS
-from northflank_emulator.fields.schema import Json, JsonObject, Problem, Record, check
+from northflank_emulator.fields.schema import Json, JsonObject, ObjectRule, Problem, check
 from northflank_emulator.settings import Settings
 from northflank_emulator.state.clock import Clock
-from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.ids import Ids
 from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.models import (
     Builder,
     BuilderKind,
     BuildService,
-    Event,
     Job,
     Project,
+    WebhookEvent,
 )
 from northflank_emulator.state.store import Store
 
@@ -24,24 +26,24 @@ _SHOWN_PROBLEMS = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class World:
-    """The state and the surroundings of one emulator.
+class DomainContext:
+    """The state of one emulator, and what its resources need beside it.
 
-    `tell` is whom events are told; `later` does something after so many seconds.
+    `publish` sends an event to webhooks; `call_later` calls a function after some seconds.
     """
 
     store: Store
     clock: Clock
     ids: Ids
     settings: Settings
-    tell: Callable[[Event], None]
-    later: Callable[[float, Callable[[], None]], None]
+    publish: Callable[[WebhookEvent], None]
+    call_later: Callable[[float, Callable[[], None]], None]
 
     def project(self, key: str) -> Project:
-        """The project *key*.
+        """Return the project *key*.
 
         Raises:
-            NotFoundError: there is none.
+            NotFound: the project does not exist.
         """
         found = self.store.projects.get(key)
         if found is None:
@@ -49,10 +51,10 @@ class World:
         return found
 
     def job(self, project: str, key: str) -> Job:
-        """The job *key* of a project.
+        """Return the job *key* of a project.
 
         Raises:
-            NotFoundError: there is no such project or job.
+            NotFound: the project or the job does not exist.
         """
         self.project(project)
         found = self.store.jobs.get((project, key))
@@ -61,10 +63,10 @@ class World:
         return found
 
     def service(self, project: str, key: str) -> BuildService:
-        """The build service *key* of a project.
+        """Return the build service *key* of a project.
 
         Raises:
-            NotFoundError: there is no such project or service.
+            NotFound: the project or the service does not exist.
         """
         self.project(project)
         found = self.store.services.get((project, key))
@@ -73,18 +75,18 @@ class World:
         return found
 
     def builder(self, project: str, job: str, deployment: JsonObject) -> Builder:
-        """What builds the image of *job*: the build service or job that its deployment names, else itself."""
+        """Return the build service or job that builds the image of *job*, by default the job itself."""
         named = str(part(deployment, "internal").get("id", job))
         is_service = self.store.services.get((project, named)) is not None
         kind = BuilderKind.SERVICE if is_service and "internal" in deployment else BuilderKind.JOB
         return Builder(project=project, kind=kind, id=named)
 
 
-def accept(rule: Record, body: Json) -> JsonObject:
-    """*body*, when it is what *rule* wants.
+def accept(rule: ObjectRule, body: Json) -> JsonObject:
+    """Return *body* if it follows *rule*.
 
     Raises:
-        InvalidRequestError: with every problem of every field.
+        InvalidRequest: it does not; the error has every problem of every field.
     """
     problems = list(check(rule, body))
     if problems or not isinstance(body, dict):
@@ -92,8 +94,13 @@ def accept(rule: Record, body: Json) -> JsonObject:
     return body
 
 
-def invalid(problems: list[Problem]) -> InvalidRequestError:
-    """The error for a body with *problems*."""
+def spec_of(body: JsonObject) -> JsonObject:
+    """Return the specification in a create body: everything but the name."""
+    return {name: value for name, value in body.items() if name != "name"}
+
+
+def invalid(problems: list[Problem]) -> InvalidRequest:
+    """Return the error for a body with *problems*."""
     details: dict[str, list[str]] = {}
     for problem in problems:
         details.setdefault(problem.path, []).append(problem.message)
@@ -101,58 +108,64 @@ def invalid(problems: list[Problem]) -> InvalidRequestError:
     rest = len(problems) - len(shown)
     if rest:
         shown.append(f"and {rest} more")
-    return InvalidRequestError(f"Invalid request body: {'; '.join(shown)}", details)
+    return InvalidRequest(f"Invalid request body: {'; '.join(shown)}", details)
 
 
-def check_references(world: World, spec: JsonObject) -> None:
-    """Whether what *spec* refers to by id exists: tags, plans, registry credentials.
+def check_references(context: DomainContext, spec: JsonObject) -> None:
+    """Check that the tags, plans and registry credentials that *spec* names exist.
 
     Raises:
-        InvalidRequestError: something does not.
+        InvalidRequest: something does not.
     """
     problems = [
-        *_unknown_tags(world, spec),
+        *_unknown_tags(context, spec),
         *_unknown_plans(spec),
-        *_unknown_credentials(world, spec),
+        *_unknown_credentials(context, spec),
     ]
     if problems:
         raise invalid(problems)
 
 
-def check_source(world: World, project: str, job: str, deployment: JsonObject) -> None:
-    """Whether there is what *deployment* says is to build the image of *job*.
+def check_source(context: DomainContext, project: str, job: str, deployment: JsonObject) -> None:
+    """Check that the build service or job that *deployment* names exists.
 
     Raises:
-        InvalidRequestError: there is not.
+        InvalidRequest: it does not exist.
     """
     named = part(deployment, "internal").get("id", job)
-    known = (world.store.services, world.store.jobs)
+    known = (context.store.services, context.store.jobs)
     if named != job and not any(table.get((project, named)) for table in known):
-        message = (
-            f"names {named!r}, which is no build service of project {project!r}; "
-            f"create it with POST /v1/projects/{project}/services/build"
+        raise invalid(
+            [
+                Problem(
+                    path="deployment.internal.id",
+                    message=f"names {named!r}, which is not a build service of project {project!r}; "
+                    f"create it with POST /v1/projects/{project}/services/build",
+                )
+            ]
         )
-        raise invalid([Problem(path="deployment.internal.id", message=message)])
 
 
-def _unknown_tags(world: World, spec: JsonObject) -> list[Problem]:
+def _unknown_tags(context: DomainContext, spec: JsonObject) -> list[Problem]:
     tags = spec.get("tags")
     return [
         Problem(path="tags", message=f"names {tag!r}, which is not defined; create the tag first")
         for tag in (tags if isinstance(tags, list) else ())
-        if world.store.tags.get(str(tag)) is None
+        if context.store.tags.get(str(tag)) is None
     ]
 
 
 def _unknown_plans(spec: JsonObject) -> list[Problem]:
     return [
-        Problem(path=f"billing.{name}", message=f"is {plan!r}, which is no plan; see GET /v1/plans")
+        Problem(
+            path=f"billing.{name}", message=f"is {plan!r}, which is not a plan; see GET /v1/plans"
+        )
         for name in ("deploymentPlan", "buildPlan")
         if (plan := part(spec, "billing").get(name)) is not None and plan not in PLANS
     ]
 
 
-def _unknown_credentials(world: World, spec: JsonObject) -> list[Problem]:
+def _unknown_credentials(context: DomainContext, spec: JsonObject) -> list[Problem]:
     named = [
         ("deployment.external.credentials", part(spec, "deployment", "external").get("credentials"))
     ]
@@ -160,7 +173,7 @@ def _unknown_credentials(world: World, spec: JsonObject) -> list[Problem]:
     if isinstance(configured, list):
         named += [("buildConfiguration.dockerCredentials", it) for it in configured]
     return [
-        Problem(path=path, message=f"names {key!r}, which is no registry credential")
+        Problem(path=path, message=f"names {key!r}, which is not a registry credential")
         for path, key in named
-        if isinstance(key, str) and world.store.registries.get(key) is None
+        if isinstance(key, str) and context.store.registries.get(key) is None
     ]

@@ -1,5 +1,7 @@
 """Jobs: creating, updating, reading, pausing and deleting them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
@@ -8,31 +10,31 @@ from typing import cast
 from cronsim import CronSim, CronSimError
 
 from northflank_emulator.domain.context import (
-    World,
+    DomainContext,
     accept,
     check_references,
     check_source,
     invalid,
 )
-from northflank_emulator.errors import ConflictError, InvalidRequestError
+from northflank_emulator.errors import Conflict, InvalidRequest
 from northflank_emulator.fields import job_fields
-from northflank_emulator.fields.schema import Json, JsonObject, Problem, Record
+from northflank_emulator.fields.schema import Json, JsonObject, ObjectRule, Problem
 from northflank_emulator.state import job_spec
 from northflank_emulator.state.container_command import split
-from northflank_emulator.state.identity import slug
+from northflank_emulator.state.ids import slug
 from northflank_emulator.state.job_spec import part
 from northflank_emulator.state.models import Job, JobType
 
-# Whether an expression is one does not depend on the time.
 _ANY_TIME = datetime(2026, 1, 1, tzinfo=timezone.utc)
+"""Any time serves to check a cron expression."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Variant:
     """One of the three forms in which a job is sent: `/jobs`, `/jobs/manual`, `/jobs/cron`."""
 
-    create: Record
-    patch: Record
+    create: ObjectRule
+    patch: ObjectRule
     general: Callable[[JsonObject], JsonObject]
     only: JobType | None = None
 
@@ -55,70 +57,69 @@ CRON = Variant(
 
 
 class Jobs:
-    """The jobs of all projects. `leave` ends the runs of a job that is deleted, and removes its builds."""
+    """The jobs of all projects. `on_deleted` is called with each job that is deleted."""
 
-    def __init__(self, world: World, leave: Callable[[Job], None]) -> None:
-        self._world = world
-        self._leave = leave
+    def __init__(self, context: DomainContext, on_deleted: Callable[[Job], None]) -> None:
+        self._context = context
+        self._on_deleted = on_deleted
 
     def create(self, project: str, body: Json, variant: Variant) -> Job:
         """Create a job.
 
         Raises:
-            ConflictError: the project has a job of this name already.
+            Conflict: the project has a job with this name already.
         """
-        self._world.project(project)
+        self._context.project(project)
         accepted = accept(variant.create, body)
         key = slug(str(accepted["name"]))
-        if self._world.store.jobs.get((project, key)) is not None:
-            message = f"There is already a job with the same derived identifier {key!r}"
-            raise ConflictError(
-                message, {"name": [f"derives the identifier {key!r}, which is taken"]}
+        if self._context.store.jobs.get((project, key)) is not None:
+            raise Conflict(
+                f"There is already a job with the same derived identifier {key!r}",
+                {"name": [f"derives the identifier {key!r}, which is taken"]},
             )
         return self._add(project, key, accepted, variant)
 
     def upsert(self, project: str, body: Json, variant: Variant) -> Job:
-        """Create a job, or give the one of this name a new specification as a whole.
+        """Create a job, or replace the whole specification of the one with this name.
 
         Raises:
-            ConflictError: the job exists with another type.
+            Conflict: the job exists with another type.
         """
-        self._world.project(project)
+        self._context.project(project)
         accepted = accept(variant.create, body)
         key = slug(str(accepted["name"]))
-        old = self._world.store.jobs.get((project, key))
+        old = self._context.store.jobs.get((project, key))
         if old is None:
             return self._add(project, key, accepted, variant)
         spec = self._checked(project, key, variant.general(accepted))
         if job_spec.type_of(spec) is not old.type:
-            message = f"Job {key!r} is a {old.type.value} job; its type cannot be changed"
-            raise ConflictError(message)
+            raise Conflict(f"Job {key!r} is a {old.type.value} job; its type cannot be changed")
         return self._change(old, spec)
 
     def patch(self, project: str, key: str, body: Json, variant: Variant) -> Job:
-        """Change what *body* names; name, architecture and deployment cannot be changed here."""
-        job = self._world.job(project, key)
+        """Change the fields that *body* has; name, architecture and deployment are not among them."""
+        job = self._context.job(project, key)
         if variant.only not in {None, job.type}:
-            message = f"Job {key!r} is a {job.type.value} job; use the endpoint for these"
-            raise InvalidRequestError(message)
+            raise InvalidRequest(
+                f"Job {key!r} is a {job.type.value} job; use the endpoint for these"
+            )
         patch = variant.general(accept(variant.patch, body))
         if variant.only is not None and not part(patch, "settings"):
             patch.pop("settings", None)
         if "cron" in part(patch, "settings") and job.type is not JobType.CRON:
-            message = f"Job {key!r} is a manual job; it has no schedule"
-            raise InvalidRequestError(message)
+            raise InvalidRequest(f"Job {key!r} is a manual job; it has no schedule")
         return self._change(job, self._checked(project, key, job_spec.patched(job.spec, patch)))
 
     def all(self, project: str) -> list[Job]:
-        """The jobs of a project, oldest first."""
-        self._world.project(project)
-        return self._world.store.jobs.of(project)
+        """Return the jobs of a project, oldest first."""
+        self._context.project(project)
+        return self._context.store.jobs.of(project)
 
     def delete(self, project: str, key: str) -> None:
-        """Delete a job with its runs and logs; runs that are active are stopped (our choice)."""
-        job = self._world.job(project, key)
-        store = self._world.store
-        self._leave(job)
+        """Delete a job with its runs and logs, and stop its active runs (undocumented)."""
+        job = self._context.job(project, key)
+        store = self._context.store
+        self._on_deleted(job)
         store.jobs.remove(job)
         for run in store.runs.of((project, key)):
             store.logs.forget(run.id)
@@ -126,20 +127,20 @@ class Jobs:
 
     def deploy(self, project: str, key: str, body: Json) -> Job:
         """Give a job a new image or command."""
-        job = self._world.job(project, key)
+        job = self._context.job(project, key)
         accepted = accept(job_fields.UPDATE_DEPLOYMENT, body)
         return self._change(
             job, self._checked(project, key, job_spec.with_deployment(job.spec, accepted))
         )
 
-    def update(self, project: str, key: str, body: Json, rule: Record) -> Job:
-        """Replace the fields that *rule* knows, as the older endpoints do, one group each."""
-        job = self._world.job(project, key)
+    def update(self, project: str, key: str, body: Json, rule: ObjectRule) -> Job:
+        """Replace the fields that *rule* knows; each older endpoint does so with a group of fields."""
+        job = self._context.job(project, key)
         return self._change(job, self._checked(project, key, {**job.spec, **accept(rule, body)}))
 
     def update_settings(self, project: str, key: str, body: Json) -> Job:
-        """Change limits and schedule, as `POST …/settings` does."""
-        job = self._world.job(project, key)
+        """Change the limits and the schedule of a job."""
+        job = self._context.job(project, key)
         accepted = accept(job_fields.UPDATE_SETTINGS, body)
         nested = job_spec.from_cron({**accepted, "name": job.name})
         if job.type is JobType.MANUAL:
@@ -147,8 +148,8 @@ class Jobs:
         return self._change(job, self._checked(project, key, job_spec.patched(job.spec, nested)))
 
     def update_build_source(self, project: str, key: str, body: Json) -> Job:
-        """Change where the source of a job comes from."""
-        job = self._world.job(project, key)
+        """Change the repository or the branch that a job is built from."""
+        job = self._context.job(project, key)
         vcs = {
             **part(job.spec, "deployment", "vcs"),
             **accept(job_fields.UPDATE_BUILD_SOURCE, body),
@@ -159,7 +160,7 @@ class Jobs:
 
     def scale(self, project: str, key: str, body: Json) -> Job:
         """Give a job another plan or storage."""
-        job = self._world.job(project, key)
+        job = self._context.job(project, key)
         accepted = accept(job_fields.SCALE_JOB, body)
         spec = dict(job.spec)
         if "deploymentPlan" in accepted:
@@ -172,20 +173,19 @@ class Jobs:
         return self._change(job, self._checked(project, key, spec))
 
     def pause(self, project: str, key: str) -> Job:
-        """Refuse new runs from now on; what runs goes on."""
-        return self._put(replace(self._world.job(project, key), paused=True))
+        """Refuse new runs from now on; active runs continue."""
+        return self._put(replace(self._context.job(project, key), paused=True))
 
     def resume(self, project: str, key: str, body: Json) -> Job:
-        """Take runs again.
+        """Accept runs again.
 
         Raises:
-            ConflictError: the job is not paused.
+            Conflict: the job is not paused.
         """
-        job = self._world.job(project, key)
+        job = self._context.job(project, key)
         accepted = accept(job_fields.RESUME_JOB, body)
         if not job.paused:
-            message = f"Job {key!r} is not paused"
-            raise ConflictError(message)
+            raise Conflict(f"Job {key!r} is not paused")
         return self._put(
             replace(
                 job,
@@ -197,31 +197,28 @@ class Jobs:
         )
 
     def suspend(self, project: str, key: str, body: Json) -> Job:
-        """Stop (or, with `suspended: false`, continue) starting runs by schedule.
+        """Suspend the schedule of a job, or resume it with `suspended: false`.
 
         Raises:
-            ConflictError: the job has no schedule, or is in that state already.
+            Conflict: the job is not a cron job, or is in that state already.
         """
-        job = self._world.job(project, key)
+        job = self._context.job(project, key)
         wanted = bool(accept(job_fields.SUSPEND_JOB, body).get("suspended", True))
         if job.type is not JobType.CRON:
-            message = f"Job {key!r} is a manual job; only cron jobs can be suspended"
-            raise ConflictError(message)
+            raise Conflict(f"Job {key!r} is a manual job; only cron jobs can be suspended")
         if job.suspended == wanted:
-            message = f"Job {key!r} is {'already' if wanted else 'not'} suspended"
-            raise ConflictError(message)
+            raise Conflict(f"Job {key!r} is {'already' if wanted else 'not'} suspended")
         return self._put(replace(job, suspended=wanted))
 
     def _add(self, project: str, key: str, body: JsonObject, variant: Variant) -> Job:
-        limit = self._world.settings.limits.jobs_per_project
-        if len(self._world.store.jobs.of(project)) >= limit:
-            message = f"Project {project!r} has {limit} jobs, which is the most it can have"
-            raise ConflictError(message)
+        limit = self._context.settings.limits.jobs_per_project
+        if len(self._context.store.jobs.of(project)) >= limit:
+            raise Conflict(f"Project {project!r} has {limit} jobs, the most that it can have")
         spec = self._checked(project, key, variant.general(body))
-        now = self._world.clock.now()
+        now = self._context.clock.now()
         job = Job(
-            number=self._world.store.next_number(),
-            uid=self._world.ids.hexadecimal(24),
+            number=self._context.store.next_number(),
+            uid=self._context.ids.hexadecimal(24),
             id=key,
             project=project,
             name=str(body["name"]),
@@ -231,20 +228,20 @@ class Jobs:
             updated_at=now,
             suspended=bool(part(spec, "settings", "cron").get("suspended", False)),
         )
-        return self._world.store.jobs.put(job)
+        return self._context.store.jobs.put(job)
 
     def _change(self, job: Job, spec: JsonObject) -> Job:
         suspended = part(spec, "settings", "cron").get("suspended", job.suspended)
         return self._put(replace(job, spec=spec, suspended=bool(suspended)))
 
     def _put(self, job: Job) -> Job:
-        return self._world.store.jobs.put(replace(job, updated_at=self._world.clock.now()))
+        return self._context.store.jobs.put(replace(job, updated_at=self._context.clock.now()))
 
     def _checked(self, project: str, key: str, spec: JsonObject) -> JsonObject:
-        """*spec* of the job *key*, when also the rules hold that look at more than one field."""
-        check_references(self._world, spec)
+        """Return *spec* of the job *key* after the checks that involve more than one field."""
+        check_references(self._context, spec)
         deployment = part(spec, "deployment")
-        check_source(self._world, project, key, deployment)
+        check_source(self._context, project, key, deployment)
         for kind in ("docker", "buildpack"):
             for name in ("customEntrypoint", "customCommand", "customProcess"):
                 split(part(deployment, kind).get(name))
@@ -257,7 +254,7 @@ class Jobs:
 
 
 def _only(body: JsonObject, name: str) -> JsonObject:
-    """The field *name* of *body*, if it is there."""
+    """Return the field *name* of *body*, if it is there."""
     return {name: body[name]} if name in body else {}
 
 
@@ -267,5 +264,6 @@ def _check_schedule(schedule: object) -> None:
     try:
         CronSim(cast("str", schedule), _ANY_TIME)
     except CronSimError as error:
-        problem = Problem(path="settings.cron.schedule", message=f"is no cron expression: {error}")
-        raise invalid([problem]) from error
+        raise invalid(
+            [Problem(path="settings.cron.schedule", message=f"is not a cron expression: {error}")]
+        ) from error

@@ -1,93 +1,97 @@
 """Projects."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 
-from northflank_emulator.domain.context import World, accept, invalid
-from northflank_emulator.errors import ConflictError
+from northflank_emulator.domain.context import DomainContext, accept, invalid, spec_of
+from northflank_emulator.errors import Conflict
 from northflank_emulator.fields import resource_fields
 from northflank_emulator.fields.catalog import REGIONS
 from northflank_emulator.fields.schema import Json, JsonObject, Problem
-from northflank_emulator.state.identity import slug
+from northflank_emulator.state.ids import slug
 from northflank_emulator.state.models import Project
 
 
 class Projects:
     """The projects of the account; every team sees the same ones."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
+    def __init__(self, context: DomainContext) -> None:
+        self._context = context
 
     def ensure(self, name: str) -> Project:
-        """The project of this name, created if need be."""
-        return self._world.store.projects.get(slug(name)) or self._add({"name": name})
+        """Return the project with this name, and create it if necessary."""
+        return self._context.store.projects.get(slug(name)) or self._add({"name": name})
 
     def create(self, body: Json) -> Project:
         """Create a project.
 
         Raises:
-            ConflictError: there is one of this name.
+            Conflict: a project with this name exists.
         """
         accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
         key = slug(str(accepted["name"]))
-        if self._world.store.projects.get(key) is not None:
-            message = f"There is already a project with the same derived identifier {key!r}"
-            raise ConflictError(message)
+        if self._context.store.projects.get(key) is not None:
+            raise Conflict(f"There is already a project with the same derived identifier {key!r}")
         return self._add(accepted)
 
     def upsert(self, body: Json) -> Project:
-        """Create a project, or change the one of this name."""
+        """Create a project, or change the one with this name."""
         accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
-        old = self._world.store.projects.get(slug(str(accepted["name"])))
+        old = self._context.store.projects.get(slug(str(accepted["name"])))
         if old is None:
             return self._add(accepted)
-        return self._world.store.projects.put(replace(old, spec={**old.spec, **_spec(accepted)}))
+        return self._context.store.projects.put(
+            replace(old, spec={**old.spec, **spec_of(accepted)})
+        )
 
     def all(self) -> list[Project]:
-        """Every project, oldest first."""
-        return list(self._world.store.projects)
+        """Return every project, oldest first."""
+        return list(self._context.store.projects)
 
     def delete(self, key: str) -> None:
         """Delete a project.
 
         Raises:
-            ConflictError: it still has jobs, build services or secret groups.
+            Conflict: it still has jobs, build services or secret groups.
         """
-        project = self._world.project(key)
-        store = self._world.store
+        project = self._context.project(key)
+        store = self._context.store
         if store.jobs.of(key) or store.services.of(key) or store.secrets.of(key):
-            message = (
+            raise Conflict(
                 f"Project {key!r} still has jobs, build services or secret groups; "
                 "delete these first"
             )
-            raise ConflictError(message)
         store.projects.remove(project)
 
     def _add(self, body: JsonObject) -> Project:
         name = str(body["name"])
-        return self._world.store.projects.put(
+        return self._context.store.projects.put(
             Project(
-                number=self._world.store.next_number(),
-                uid=self._world.ids.hexadecimal(24),
+                number=self._context.store.next_number(),
+                uid=self._context.ids.hexadecimal(24),
                 id=slug(name),
                 name=name,
-                spec=_spec(body),
-                created_at=self._world.clock.now(),
+                spec=spec_of(body),
+                created_at=self._context.clock.now(),
             )
         )
 
 
 def _checked(body: JsonObject) -> JsonObject:
-    """*body*, when its region is one.
+    """Return *body* if its region exists.
 
     Raises:
-        InvalidRequestError: it is not.
+        InvalidRequest: the region does not exist.
     """
     region = body.get("region")
     if region is not None and region not in REGIONS:
-        message = f"is {region!r}, which is no region; see GET /v1/regions"
-        raise invalid([Problem(path="region", message=message)])
+        raise invalid(
+            [
+                Problem(
+                    path="region",
+                    message=f"is {region!r}, which is not a region; see GET /v1/regions",
+                )
+            ]
+        )
     return body
-
-
-def _spec(body: JsonObject) -> JsonObject:
-    return {name: value for name, value in body.items() if name != "name"}

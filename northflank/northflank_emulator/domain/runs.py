@@ -1,13 +1,15 @@
 """Job runs: starting, reading, listing and aborting them."""
 
+from __future__ import annotations
+
 import base64
 import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from northflank_emulator.domain.builds import Builds
-from northflank_emulator.domain.context import World, accept, check_references, check_source
-from northflank_emulator.errors import ConflictError, InvalidRequestError, not_found
+from northflank_emulator.domain.context import DomainContext, accept, check_references, check_source
+from northflank_emulator.errors import Conflict, InvalidRequest, not_found
 from northflank_emulator.execution.container import ContainerSpec
 from northflank_emulator.fields import job_fields
 from northflank_emulator.fields.catalog import PLANS
@@ -22,8 +24,8 @@ _RUN_NAME_DIGITS = 24
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
-    """What really starts and stops runs."""
+class RunControl:
+    """How runs are started and stopped."""
 
     begin: Callable[[Run], None]
     stop: Callable[[str, Ending], None]
@@ -32,77 +34,79 @@ class Hands:
 class Runs:
     """The runs of all jobs."""
 
-    def __init__(self, world: World, builds: Builds, hands: Hands) -> None:
-        self._world = world
+    def __init__(self, context: DomainContext, builds: Builds, control: RunControl) -> None:
+        self._context = context
         self._builds = builds
-        self._hands = hands
+        self._control = control
 
     def start(self, project: str, job_id: str, body: Json, *, scheduled: bool = False) -> Run:
         """Start a run of a job.
 
         Raises:
-            ConflictError: the job is paused, has no image, or no finished build.
+            Conflict: the job is paused, has no image, or no finished build.
         """
-        job = self._world.job(project, job_id)
+        job = self._context.job(project, job_id)
         overrides = accept(job_fields.START_RUN, body)
         spec = job_spec.effective(job.spec, overrides)
-        check_references(self._world, spec)
-        check_source(self._world, project, job_id, part(spec, "deployment"))
+        check_references(self._context, spec)
+        check_source(self._context, project, job_id, part(spec, "deployment"))
         split(part(spec, "deployment", "docker").get("customCommand"))
         split(part(spec, "deployment", "docker").get("customEntrypoint"))
         _files(part(spec, "runtimeFiles"))
         run = Run(
-            number=self._world.store.next_number(),
-            id=self._world.ids.uid(),
+            number=self._context.store.next_number(),
+            id=self._context.ids.uid(),
             project=project,
             job=job_id,
-            name=f"{job_id}-{self._world.ids.hexadecimal(_RUN_NAME_DIGITS)}",
+            name=f"{job_id}-{self._context.ids.hexadecimal(_RUN_NAME_DIGITS)}",
             overrides=overrides,
             spec=spec,
             image=self._image(job, part(spec, "deployment")),
-            started_at=self._world.clock.now(),
+            started_at=self._context.clock.now(),
             scheduled=scheduled,
         )
         self._prune(job)
-        self._world.store.runs.put(run)
-        self._hands.begin(run)
+        self._context.store.runs.put(run)
+        self._control.begin(run)
         return run
 
     def get(self, project: str, job: str, key: str) -> Run:
-        """A run.
+        """Return the run *key*.
 
         Raises:
-            NotFoundError: the job has no such run.
+            NotFound: the job has no such run.
         """
-        self._world.job(project, job)
-        found = self._world.store.runs.get((project, job, key))
+        self._context.job(project, job)
+        found = self._context.store.runs.get((project, job, key))
         if found is None:
             raise not_found("run", key, f"job {job!r}")
         return found
 
     def all(self, project: str, job: str) -> list[Run]:
-        """The runs of a job in the order that was chosen."""
-        self._world.job(project, job)
-        runs = self._world.store.runs.of((project, job))
-        newest_first = self._world.settings.choices.run_order is RunOrder.NEWEST_FIRST
+        """Return the runs of a job in the order that the settings choose."""
+        self._context.job(project, job)
+        runs = self._context.store.runs.of((project, job))
+        newest_first = self._context.settings.choices.run_order is RunOrder.NEWEST_FIRST
         return runs[::-1] if newest_first else runs
 
     def abort(self, project: str, job: str, key: str) -> None:
-        """Stop a run; it is over when its container is gone. One that is over stays as it is."""
-        self._hands.stop(self.get(project, job, key).id, Ending.ABORTED)
+        """Abort a run, which ends with its container; a finished run stays unchanged."""
+        self._control.stop(self.get(project, job, key).id, Ending.ABORTED)
 
     def stop_all(self, job: Job) -> None:
         """Abort every active run of a job."""
-        for run in self._world.store.runs.of((job.project, job.id)):
+        for run in self._context.store.runs.of((job.project, job.id)):
             if run.conclusion is None:
-                self._hands.stop(run.id, Ending.ABORTED)
+                self._control.stop(run.id, Ending.ABORTED)
 
     def prepare(self, run: Run, name: str) -> ContainerSpec:
-        """The container *name* for the next attempt of *run*."""
+        """Return the container *name* to start for the next attempt of *run*."""
         groups = {}
-        job = self._world.store.jobs.get((run.project, run.job))
+        job = self._context.store.jobs.get((run.project, run.job))
         if job is not None:
-            groups = container_environment.inherited(self._world.store.secrets.of(run.project), job)
+            groups = container_environment.inherited(
+                self._context.store.secrets.of(run.project), job
+            )
         platform = {
             "NF_PROJECT_ID": run.project,
             "NF_OBJECT_ID": run.job,
@@ -119,38 +123,36 @@ class Runs:
                 groups,
                 variables(run.spec, "runtimeEnvironment"),
                 platform,
-                self._world.ids.hexadecimal,
+                self._context.ids.hexadecimal,
             ),
             files=_files(part(run.spec, "runtimeFiles")),
             memory_mb=plan.memory_mb if plan else None,
         )
 
     def _image(self, job: Job, deployment: JsonObject) -> str:
-        """The image that *job* runs now.
+        """Return the image that a run of *job* uses now.
 
         Raises:
-            ConflictError: the job is paused, has no image, or no finished build.
+            Conflict: the job is paused, has no image, or no finished build.
         """
         if job.paused:
-            message = f"Job {job.id!r} is paused; resume it before you run it"
-            raise ConflictError(message)
+            raise Conflict(f"Job {job.id!r} is paused; resume it before you run it")
         external = part(deployment, "external").get("imagePath")
         if external:
             return str(external)
         if deployment.keys() & {"vcs", "internal"}:
             return self._builds.deployed(job, deployment).image
-        message = (
+        raise Conflict(
             f"Job {job.id!r} has no deployment: set deployment.external.imagePath in the job "
             "or in the run"
         )
-        raise ConflictError(message)
 
     def _prune(self, job: Job) -> None:
-        """Make room for one more run: the oldest that are over go, with their logs."""
-        store = self._world.store
+        """Make room for one more run: remove the oldest finished runs with their logs."""
+        store = self._context.store
         runs = store.runs.of((job.project, job.id))
         over = [run for run in runs if run.conclusion is not None]
-        for run in over[: max(0, len(runs) + 1 - self._world.settings.limits.runs_per_job)]:
+        for run in over[: max(0, len(runs) + 1 - self._context.settings.limits.runs_per_job)]:
             store.logs.forget(run.id)
             store.runs.remove(run)
 
@@ -162,11 +164,10 @@ def _files(files: JsonObject) -> dict[str, bytes]:
         try:
             decoded[path] = base64.b64decode(str(data), validate=False)
         except binascii.Error as error:
-            message = f"Invalid runtimeFiles: {path} is not base64 ({error})"
-            raise InvalidRequestError(message) from error
+            raise InvalidRequest(f"Invalid runtimeFiles: {path} is not base64 ({error})") from error
     return decoded
 
 
 def started(run: Run) -> JsonObject:
-    """The answer to a start: the run's id and name."""
+    """Return the answer to a start: the run's id and name."""
     return {"id": run.id, "runName": run.name}

@@ -1,1 +1,1 @@
-"""How a container runs: images, processes, scripted outcomes, and who supervises them."""
+"""How containers run: images, processes, scripted outcomes, and the supervisor of runs."""

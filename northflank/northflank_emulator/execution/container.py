@@ -1,10 +1,12 @@
-"""What an executor is given and what it gives back; nothing of processes, nothing of the API."""
+"""The interface of executors: containers to start, and how they end. Knows no process and no API."""
+
+from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from northflank_emulator.state.log_book import Written
+from northflank_emulator.state.log_store import WrittenLine
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,12 +14,13 @@ class ContainerSpec:
     """A container to start.
 
     Args:
+        job: the id of the job.
         name: the container's name, unique in this emulator.
         image: the image path as the job names it.
-        argv: the words to execute; the executor puts the image's parts in front where asked.
-        environment: what the job, the run, secret groups and the platform define.
-        files: absolute paths in the container, and what is in them.
-        memory_mb: above this the container is killed; None for no limit.
+        deployment: the job's `deployment`, which says what to execute: the image's entrypoint and command or its own.
+        environment: the variables of the job, the run, secret groups and the platform.
+        files: the contents of files, by their absolute path in the container.
+        memory_mb: the memory above which the container is killed; None for no limit.
     """
 
     job: str
@@ -31,7 +34,7 @@ class ContainerSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Exit:
-    """How a container ended; `reason` in Kubernetes' words (Completed, Error, OOMKilled, …)."""
+    """How a container ended; `reason` is Kubernetes' word for it (Completed, Error, OOMKilled, …)."""
 
     code: int
     reason: str
@@ -39,25 +42,25 @@ class Exit:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What a container uses: bytes of memory, and seconds of processor time so far."""
+    """The memory that a container uses, and the processor time it has used so far."""
 
     memory_bytes: int
     cpu_seconds: float
 
 
-class ImagePullError(Exception):
-    """The image cannot be had; the container waits for it for ever, as on a cluster."""
+class ImagePullFailed(Exception):
+    """The image cannot be pulled; the container waits for it forever, as on a cluster."""
 
 
-# Receives lines as they come, in order.
-Sink = Callable[[Sequence[Written]], None]
+Sink = Callable[[Sequence[WrittenLine]], None]
+"""A function that receives lines as they arrive, in order."""
 
 
 class Container(Protocol):
-    """A container that was started."""
+    """A started container."""
 
     async def wait(self) -> Exit:
-        """Its end, when every line of its log has gone to the sink."""
+        """Wait for its end; by then the sink has every line of its log."""
         ...
 
     def terminate(self) -> None:
@@ -65,7 +68,7 @@ class Container(Protocol):
         ...
 
     def kill(self) -> None:
-        """Stop it with everything it started (SIGKILL)."""
+        """Kill it with everything it started (SIGKILL)."""
         ...
 
 
@@ -76,10 +79,10 @@ class Executor(Protocol):
         """Start a container.
 
         Raises:
-            ImagePullError: the image is not known.
+            ImagePullFailed: the image is not known.
         """
         ...
 
     def usage(self) -> Mapping[str, Usage]:
-        """What each running container uses, by its name; empty where that cannot be known."""
+        """Return what each running container uses, by its name; empty if that cannot be measured."""
         ...

@@ -1,4 +1,4 @@
-"""Which local environment stands for an image: a directory of programs, an entrypoint, a command.
+"""The local environments that stand for images: a directory of programs, an entrypoint, a command.
 
 An images file (TOML or JSON) maps patterns of image paths to environments, first match first:
 
@@ -10,6 +10,8 @@ An images file (TOML or JSON) maps patterns of image paths to environments, firs
     env = { PREFECT_HOME = "/tmp" }    # what the image's ENV lines would set
 """
 
+from __future__ import annotations
+
 import json
 import sys
 from collections.abc import Mapping
@@ -20,16 +22,16 @@ from typing import cast
 
 import tomli
 
-from northflank_emulator.execution.container import ImagePullError
+from northflank_emulator.execution.container import ImagePullFailed
 
-# What every image has; the programs of the image come first.
 _SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""The directories of programs that every image has, after its own."""
 _FIELDS = frozenset({"pattern", "bin", "entrypoint", "command", "env"})
 _STOCK = "prefect"
 
 
-class InvalidImagesFileError(Exception):
-    """The images file does not say what it should."""
+class InvalidImagesFile(Exception):
+    """The images file cannot be read, or an entry is wrong."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(
@@ -39,10 +41,10 @@ class InvalidImagesFileError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Image:
-    """What an image would bring.
+    """What an image brings into its containers.
 
-    `installs_packages`: its entrypoint installs what EXTRA_PIP_PACKAGES names, then executes the
-    command, as the stock Prefect image's does.
+    With `installs_packages` its entrypoint installs the packages that EXTRA_PIP_PACKAGES names, then
+    executes the command, as the stock Prefect image's does.
     """
 
     bin: Path
@@ -52,7 +54,7 @@ class Image:
     installs_packages: bool = True
 
     def variables(self, home: Path) -> dict[str, str]:
-        """The environment of a container of this image, before the job adds to it."""
+        """Return the environment of a container of this image, before the job adds to it."""
         return {
             "PATH": f"{self.bin}:{_SYSTEM_PATH}",
             "HOME": str(home),
@@ -68,35 +70,34 @@ class Images:
         self._known = known
 
     def pull(self, path: str) -> Image:
-        """The image at *path*.
+        """Return the image at *path*.
 
         Raises:
-            ImagePullError: no pattern of the images file matches.
+            ImagePullFailed: no pattern of the images file matches.
         """
         for pattern, image in self._known:
             if fnmatchcase(path, pattern):
                 return image
-        message = (
+        raise ImagePullFailed(
             f"{path}: no pattern of the images file matches this image, so it cannot be pulled. "
             "Add one, or start the emulator without an images file."
         )
-        raise ImagePullError(message)
 
 
 def this_interpreter(environment: Mapping[str, str]) -> Images:
-    """Every image is the environment of the Python that runs the emulator."""
+    """Return images of which each is the environment of the Python that runs the emulator."""
     return Images((("*", Image(bin=Path(sys.executable).parent, environment=environment)),))
 
 
 def read(path: Path, environment: Mapping[str, str]) -> Images:
-    """The images of a file; *environment* goes into each of them.
+    """Read the images of a file, and add *environment* to each of them.
 
     Raises:
-        InvalidImagesFileError: the file is missing or says something else.
+        InvalidImagesFile: the file cannot be read, or an entry is wrong.
     """
     entries = _document(path).get("image")
     if not isinstance(entries, list) or not entries:
-        raise InvalidImagesFileError(path, "it has no list `image`")
+        raise InvalidImagesFile(path, "it has no list `image`")
     return Images(tuple(_image(path, entry, environment) for entry in entries))
 
 
@@ -105,21 +106,21 @@ def _document(path: Path) -> dict[str, object]:
         text = path.read_text(encoding="utf-8")
         loaded = json.loads(text) if path.suffix == ".json" else tomli.loads(text)
     except (OSError, ValueError) as error:
-        raise InvalidImagesFileError(path, f"it cannot be read ({error})") from error
+        raise InvalidImagesFile(path, f"it cannot be read ({error})") from error
     if not isinstance(loaded, dict):
-        raise InvalidImagesFileError(path, "it is not an object")
+        raise InvalidImagesFile(path, "it is not an object")
     return loaded
 
 
 def _image(path: Path, entry: object, environment: Mapping[str, str]) -> tuple[str, Image]:
     if not isinstance(entry, dict) or not {"pattern", "bin"} <= entry.keys():
-        raise InvalidImagesFileError(path, f"`pattern` or `bin` is missing in {entry!r}")
+        raise InvalidImagesFile(path, f"`pattern` or `bin` is missing in {entry!r}")
     unknown = sorted(entry.keys() - _FIELDS)
     if unknown:
-        raise InvalidImagesFileError(path, f"unknown field {', '.join(unknown)}")
+        raise InvalidImagesFile(path, f"unknown field {', '.join(unknown)}")
     directory = (path.parent / str(entry["bin"])).absolute()
     if not directory.is_dir():
-        raise InvalidImagesFileError(path, f"bin = {directory} is not a directory")
+        raise InvalidImagesFile(path, f"bin = {directory} is not a directory")
     entrypoint = entry.get("entrypoint", _STOCK)
     image = Image(
         bin=directory,
@@ -134,10 +135,10 @@ def _image(path: Path, entry: object, environment: Mapping[str, str]) -> tuple[s
 def _words(path: Path, name: str, value: object) -> tuple[str, ...]:
     if isinstance(value, list) and all(isinstance(word, str) for word in value):
         return tuple(cast("list[str]", value))
-    raise InvalidImagesFileError(path, f"{name} must be a list of words, not {value!r}")
+    raise InvalidImagesFile(path, f"{name} must be a list of words, not {value!r}")
 
 
 def _variables(path: Path, value: object) -> dict[str, str]:
     if isinstance(value, dict):
         return {str(name): str(content) for name, content in value.items()}
-    raise InvalidImagesFileError(path, f"env must be a table of variables, not {value!r}")
+    raise InvalidImagesFile(path, f"env must be a table of variables, not {value!r}")

@@ -1,9 +1,11 @@
-"""The first process of a container: starts the command, passes signals on, leaves nothing behind.
+"""The first process of a container: starts the command, forwards signals, leaves no process behind.
 
-Runs as a script of its own, with the standard library only. Its one argument is the number of a
-pipe's reading end. The first line of the pipe is a JSON object (argv, env, cwd); later lines are
-orders (TERM, KILL). The end of the pipe means that the emulator is gone, and is taken as KILL.
+Runs as a script, with the standard library only. Its argument is the file descriptor of a pipe.
+The first line of the pipe is a JSON object (argv, env, cwd); later lines are orders (TERM, KILL).
+The end of the pipe means that the emulator is gone, and counts as KILL.
 """
+
+from __future__ import annotations
 
 import contextlib
 import ctypes
@@ -21,9 +23,9 @@ _NOT_FOUND = 127
 
 
 def main() -> NoReturn:
-    """Run one container to its end, and end with the exit code of its command."""
+    """Run one container to its end, and exit with the code of its command."""
     orders = int(sys.argv[1])
-    os.set_inheritable(orders, False)  # noqa: FBT003 - positional only
+    os.set_inheritable(orders, False)  # noqa: FBT003  positional only
     _adopt_orphans()
     header, early = _header(orders)
     wake, child_ended = os.pipe()
@@ -43,13 +45,13 @@ def main() -> NoReturn:
 
 
 def _adopt_orphans() -> None:
-    """Be the parent of processes that lose theirs, so that none outlives the container."""
+    """Become the parent of orphaned processes, so that none outlives the container."""
     if sys.platform == "linux":
         ctypes.CDLL(None, use_errno=True).prctl(_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
-def _header(orders: int) -> "tuple[bytes, bytes]":
-    """The first line of the pipe, and what came after it already."""
+def _header(orders: int) -> tuple[bytes, bytes]:
+    """Return the first line of the pipe, and what has already followed it."""
     received = bytearray()
     while b"\n" not in received:
         some = os.read(orders, 65536)
@@ -60,8 +62,8 @@ def _header(orders: int) -> "tuple[bytes, bytes]":
     return header, early
 
 
-def _start(order: "dict[str, object]") -> int:
-    # Both ends close when the command is executed: until then there is nobody to give orders to.
+def _start(order: dict[str, object]) -> int:
+    # Both ends close when the command is executed; until then no process could obey an order.
     started, starting = os.pipe()
     child = os.fork()
     if child:
@@ -78,7 +80,7 @@ def _start(order: "dict[str, object]") -> int:
         signal.set_wakeup_fd(-1)
         for number in (signal.SIGCHLD, signal.SIGPIPE, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
-        os.execvpe(argv[0], argv, env)  # noqa: S606 - executing the job's command is the task
+        os.execvpe(argv[0], argv, env)  # noqa: S606  executing the job's command is the task
     except OSError as error:
         missing = isinstance(error, FileNotFoundError)
         text = f"exec {argv[0]!r}: {error.strerror}\n"
@@ -88,7 +90,7 @@ def _start(order: "dict[str, object]") -> int:
 
 
 def _supervise(child: int, orders: int, wake: int) -> int:
-    """The exit code of *child*, when it has one; orders are passed on until then."""
+    """Carry out orders until *child* ends, and return its exit code."""
     listening = [orders, wake]
     while True:
         code = _reap(child)
@@ -105,15 +107,15 @@ def _supervise(child: int, orders: int, wake: int) -> int:
 
 
 def _obey(order: bytes, child: int) -> None:
-    """Carry out *order*; nothing at all means that the emulator is gone."""
+    """Carry out *order*; an empty one means that the emulator is gone."""
     if b"KILL" in order or not order:
         _kill_everything(child)
     elif b"TERM" in order:
         _signal_group(child, signal.SIGTERM)
 
 
-def _reap(child: int) -> "int | None":
-    """The exit code of *child* if it is over; other children that ended are cleared away."""
+def _reap(child: int) -> int | None:
+    """Reap the children that have ended; return the exit code of *child* if it is among them."""
     while True:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == 0:
@@ -125,7 +127,7 @@ def _reap(child: int) -> "int | None":
 
 
 def _leave_nothing_behind(child: int) -> None:
-    """End what the command started and left running, as the end of a container does."""
+    """Kill what the command started and left running, as the end of a container does."""
     while True:
         _kill_everything(child)
         try:
@@ -150,15 +152,15 @@ def _signal_group(group: int, number: int) -> None:
         return
 
 
-def _descendants(root: int) -> "list[int]":
-    """Every process below *root*; only known where there is a /proc."""
-    if not os.path.isdir("/proc/self"):  # noqa: PTH112 - pathlib costs this small program 10 ms
+def _descendants(root: int) -> list[int]:
+    """Return every process below *root*; none where /proc is missing."""
+    if not os.path.isdir("/proc/self"):  # noqa: PTH112  pathlib costs this small program 10 ms
         return []
     children: dict[int, list[int]] = {}
-    for name in os.listdir("/proc"):  # noqa: PTH208 - as above
+    for name in os.listdir("/proc"):  # noqa: PTH208  as above
         if name.isdigit():
             try:
-                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123 - as above
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123  as above
                     parent = int(file.read().rpartition(b")")[2].split()[1])
             except OSError:
                 continue

@@ -1,4 +1,6 @@
-"""How much memory and processor time trees of processes use, as /proc tells it."""
+"""Measures the memory and processor time of process trees with /proc."""
+
+from __future__ import annotations
 
 import os
 import re
@@ -9,8 +11,8 @@ from pathlib import Path
 from northflank_emulator.execution.container import Usage
 
 _PROC = Path("/proc")
-# Fields of /proc/<pid>/stat after the program's name, counted from 0: see proc(5).
 _PARENT, _USER_TIME, _SYSTEM_TIME, _RESIDENT = 1, 11, 12, 21
+"""Fields of /proc/<pid>/stat after the program's name, counted from 0: see proc(5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,14 +22,14 @@ class _Process:
 
 
 class Meter:
-    """Measures process trees in one pass over /proc; finds nothing where there is none (macOS)."""
+    """Measures process trees in one pass over /proc; measures nothing where it is missing (macOS)."""
 
     def __init__(self) -> None:
         self._page = os.sysconf("SC_PAGE_SIZE")
         self._tick = os.sysconf("SC_CLK_TCK")
 
     def measure(self, roots: Mapping[str, int]) -> dict[str, Usage]:
-        """What each tree uses, by name; shared pages count in every process that shares them."""
+        """Return what each tree uses, by name; shared pages count once for every process."""
         if not roots or not _PROC.joinpath("self").is_dir():
             return {}
         processes = self._all()
@@ -35,17 +37,17 @@ class Meter:
         return {name: _sum(processes, children, pid) for name, pid in roots.items()}
 
     def proportional_bytes(self, root: int) -> int:
-        """The memory of the tree below *root*, shared pages divided among those who share them.
+        """Return the memory of the tree below *root*, with shared pages divided among their processes.
 
-        Forked children share most of theirs: the plain sum would count it once per child. It is
-        much dearer to read, so it is asked for only where the plain sum is too high.
+        Forked children share most of their memory, which the plain sum counts once per child. This is
+        much slower to read, so call it only if the plain sum is too high.
         """
         processes = self._all()
         return sum(_proportional(pid) for pid in _below(_children(processes), root))
 
     def _all(self) -> dict[int, _Process]:
         found = {}
-        for name in os.listdir(_PROC):  # noqa: PTH208 - hundreds of processes, several times a second
+        for name in os.listdir(_PROC):  # noqa: PTH208  hundreds of processes, several times a second
             if name.isdigit():
                 process = self._read(name)
                 if process is not None:
@@ -56,7 +58,7 @@ class Meter:
         try:
             text = _PROC.joinpath(pid, "stat").read_text(encoding="latin-1")
         except OSError:
-            # It ended while we were looking.
+            # The process ended meanwhile.
             return None
         fields = text.rpartition(")")[2].split()
         seconds = (int(fields[_USER_TIME]) + int(fields[_SYSTEM_TIME])) / self._tick
@@ -74,7 +76,7 @@ def _children(processes: Mapping[int, _Process]) -> dict[int, list[int]]:
 
 
 def _below(children: Mapping[int, list[int]], root: int) -> Iterator[int]:
-    """Every process below *root*; the root itself is ours, not the container's."""
+    """Yield every process below *root*; the root is the emulator's init process."""
     waiting = list(children.get(root, ()))
     while waiting:
         pid = waiting.pop()
@@ -94,7 +96,7 @@ def _proportional(pid: int) -> int:
     try:
         text = _PROC.joinpath(str(pid), "smaps_rollup").read_text(encoding="latin-1")
     except OSError:
-        # It ended while we were looking.
+        # The process ended meanwhile.
         return 0
     found = re.search(r"^Pss:\s+(\d+) kB", text, re.MULTILINE)
     return int(found.group(1)) * 1024 if found else 0

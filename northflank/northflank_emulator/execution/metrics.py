@@ -1,4 +1,6 @@
-"""What containers used, over time: the samples behind the metrics endpoint."""
+"""What containers used over time: the samples behind the metrics endpoint."""
+
+from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
@@ -14,7 +16,7 @@ _CONTAINERS = 2000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
-    """One look at a container: processors in use since the look before, and memory."""
+    """One measurement of a container: processors in use since the previous one, and memory."""
 
     at: datetime
     vcpu: float
@@ -22,8 +24,8 @@ class Sample:
     cpu_seconds: float
 
 
-class MetricBook:
-    """The latest samples of the latest containers; in memory only."""
+class MetricStore:
+    """The latest samples of the latest containers, in memory only."""
 
     def __init__(self) -> None:
         self._samples: dict[str, deque[Sample]] = {}
@@ -39,7 +41,7 @@ class MetricBook:
             del self._samples[next(iter(self._samples))]
 
     def of(self, container: str) -> tuple[Sample, ...]:
-        """What is known of a container, oldest first."""
+        """Return the samples of a container, oldest first."""
         return tuple(self._samples.get(container, ()))
 
 

@@ -1,4 +1,6 @@
-"""Containers as local processes: an own session, an empty directory, only the given environment."""
+"""Containers as local processes, each with its own session, an empty directory and a given environment."""
+
+from __future__ import annotations
 
 import asyncio
 import json
@@ -13,7 +15,7 @@ from typing import Final
 
 from northflank_emulator.execution import images
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
-from northflank_emulator.execution.line_cutter import LineCutter
+from northflank_emulator.execution.line_splitter import LineSplitter
 from northflank_emulator.execution.meter import Meter
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.clock import Clock
@@ -42,11 +44,11 @@ class ProcessExecutor:
         self._memory_limits = memory_limits
         self._running: dict[str, ProcessContainer] = {}
 
-    async def start(self, spec: ContainerSpec, sink: Sink) -> "ProcessContainer":
+    async def start(self, spec: ContainerSpec, sink: Sink) -> ProcessContainer:
         """Start the container's first process.
 
         Raises:
-            ImagePullError: the image is not known.
+            ImagePullFailed: the image is not known.
         """
         image = self._images.pull(spec.image)
         directory = self._root / spec.name
@@ -65,8 +67,8 @@ class ProcessExecutor:
             process=process,
             lifeline=lifeline,
             pumps=[
-                _pump(process.stdout, LineCutter(Stream.STDOUT, self._clock), sink),
-                _pump(process.stderr, LineCutter(Stream.STDERR, self._clock), sink),
+                _pump(process.stdout, LineSplitter(Stream.STDOUT, self._clock), sink),
+                _pump(process.stderr, LineSplitter(Stream.STDERR, self._clock), sink),
             ],
             directory=directory,
             memory_bytes=spec.memory_mb * 1024 * 1024 if spec.memory_mb else None,
@@ -75,7 +77,7 @@ class ProcessExecutor:
         return container
 
     def usage(self) -> Mapping[str, Usage]:
-        """Measure every running container; those over their memory are killed on the way."""
+        """Measure every running container, and kill those that exceed their memory limit."""
         self._running = {name: it for name, it in self._running.items() if it.running}
         measured = self._meter.measure({name: it.pid for name, it in self._running.items()})
         if self._memory_limits:
@@ -84,19 +86,19 @@ class ProcessExecutor:
         return measured
 
     def close(self) -> None:
-        """Remove what the containers left on the disk."""
+        """Remove what the containers left on disk."""
         shutil.rmtree(self._root, ignore_errors=True)
 
 
 class ProcessContainer:
-    """A container whose first process is ours."""
+    """A container whose first process is `init_process.py`."""
 
     def __init__(
         self,
         *,
         process: Process,
         lifeline: asyncio.WriteTransport,
-        pumps: "list[asyncio.Task[None]]",
+        pumps: list[asyncio.Task[None]],
         directory: Path,
         memory_bytes: int | None,
     ) -> None:
@@ -118,7 +120,7 @@ class ProcessContainer:
         return self._process.returncode is None
 
     async def wait(self) -> Exit:
-        """Its end, when its log is complete and its directory is gone."""
+        """Wait for its end; by then its log is complete and its directory is gone."""
         code = await self._process.wait()
         await asyncio.gather(*self._pumps)
         self._lifeline.close()
@@ -129,15 +131,15 @@ class ProcessContainer:
         return Exit(code=code, reason="Error" if code else "Completed")
 
     def terminate(self) -> None:
-        """SIGTERM to the process group of the command."""
-        self._tell(b"TERM\n")
+        """Send SIGTERM to the process group of the command."""
+        self._publish(b"TERM\n")
 
     def kill(self) -> None:
-        """SIGKILL to everything in the container."""
-        self._tell(b"KILL\n")
+        """Send SIGKILL to everything in the container."""
+        self._publish(b"KILL\n")
 
     def check_memory(self, used_bytes: int, meter: Meter) -> None:
-        """Kill the container if it uses more than its plan gives it."""
+        """Kill the container if it uses more memory than its plan has."""
         limit = self._memory_bytes
         if limit is None or used_bytes <= limit or self._out_of_memory:
             return
@@ -145,13 +147,13 @@ class ProcessContainer:
             self._out_of_memory = True
             self.kill()
 
-    def _tell(self, order: bytes) -> None:
+    def _publish(self, order: bytes) -> None:
         if not self._lifeline.is_closing():
             self._lifeline.write(order)
 
 
 async def _launch(order: JsonObject) -> tuple[Process, asyncio.WriteTransport]:
-    """Start the first process and tell it what to do; it ends when its pipe does."""
+    """Start the first process and send it its order; it ends when the pipe closes."""
     reading, writing = os.pipe()
     try:
         process = await asyncio.create_subprocess_exec(
@@ -189,7 +191,7 @@ def _words(
 
 
 def _write_files(root: Path, files: Mapping[str, bytes]) -> None:
-    """Keep the job's files below *root*: a process shares the machine's own file system."""
+    """Write the job's files below *root*, because processes share the machine's file system."""
     for name, content in files.items():
         path = root / name.lstrip("/")
         if root in path.resolve().parents:
@@ -198,13 +200,13 @@ def _write_files(root: Path, files: Mapping[str, bytes]) -> None:
 
 
 def _pump(
-    reader: asyncio.StreamReader | None, cutter: LineCutter, sink: Sink
-) -> "asyncio.Task[None]":
+    reader: asyncio.StreamReader | None, splitter: LineSplitter, sink: Sink
+) -> asyncio.Task[None]:
     async def pump() -> None:
         while reader is not None and (some := await reader.read(_READ_SIZE)):
-            if lines := cutter.feed(some):
+            if lines := splitter.feed(some):
                 sink(lines)
-        if lines := cutter.finish():
+        if lines := splitter.finish():
             sink(lines)
 
     return asyncio.create_task(pump())

@@ -1,4 +1,6 @@
-"""Containers whose outcome is written down beforehand: for tests that need no process."""
+"""Containers with a scripted outcome, for tests that need no process."""
+
+from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -10,9 +12,9 @@ from typing import Any
 import tomli
 
 from northflank_emulator.execution.container import ContainerSpec, Exit, Sink, Usage
-from northflank_emulator.fields.schema import Flag, Integer, ListOf, Number, Record, Text, check
+from northflank_emulator.fields.schema import Flag, Integer, ListOf, Number, ObjectRule, Text, check
 from northflank_emulator.state.clock import Clock
-from northflank_emulator.state.log_book import Written
+from northflank_emulator.state.log_store import WrittenLine
 from northflank_emulator.state.models import Stream
 
 _TERMINATED = 143
@@ -22,7 +24,7 @@ _LONGEST_SECONDS = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """How containers of jobs that match *job* go.
+    """The outcome of containers of jobs whose id matches *job*.
 
     Args:
         exit_codes: one per container, in order; the last one repeats.
@@ -38,7 +40,7 @@ class Outcome:
     stubborn: bool = False
 
 
-_FIELDS = Record(
+_FIELDS = ObjectRule(
     fields={
         "job": Text(minimum=1),
         "exit_codes": ListOf(item=Integer(minimum=0, maximum=255)),
@@ -49,26 +51,26 @@ _FIELDS = Record(
 )
 
 
-class InvalidScriptError(Exception):
-    """The script does not say what it should."""
+class InvalidScript(Exception):
+    """The script cannot be read, or has a wrong field."""
 
     def __init__(self, path: Path, problem: str) -> None:
         super().__init__(f"{path}: {problem}. Each [[outcome]] has {', '.join(_FIELDS.fields)}.")
 
 
 def read_outcomes(path: Path) -> list[Outcome]:
-    """The outcomes of a TOML file: a list of tables `[[outcome]]`.
+    """Read the outcomes of a TOML file: a list of tables `[[outcome]]`.
 
     Raises:
-        InvalidScriptError: the file is missing or says something else.
+        InvalidScript: the file cannot be read, or has a wrong field.
     """
     try:
         entries = tomli.loads(path.read_text(encoding="utf-8")).get("outcome", [])
     except (OSError, ValueError) as error:
-        raise InvalidScriptError(path, f"it cannot be read ({error})") from error
+        raise InvalidScript(path, f"it cannot be read ({error})") from error
     problems = list(check(ListOf(item=_FIELDS), entries))
     if problems:
-        raise InvalidScriptError(path, f"{problems[0].path} {problems[0].message}")
+        raise InvalidScript(path, f"{problems[0].path} {problems[0].message}")
     return [_outcome(entry) for entry in entries]
 
 
@@ -88,31 +90,31 @@ class _Count:
 
 
 class ScriptedExecutor:
-    """Replays outcomes; the first that matches the job's id counts."""
+    """Replays outcomes: for each job, the first one that matches its id."""
 
     def __init__(self, outcomes: Iterable[Outcome], clock: Clock) -> None:
         self._outcomes = (*outcomes, Outcome())
         self._clock = clock
         self._count = _Count()
 
-    async def start(self, spec: ContainerSpec, sink: Sink) -> "ScriptedContainer":
-        """Begin the outcome written for this job."""
+    async def start(self, spec: ContainerSpec, sink: Sink) -> ScriptedContainer:
+        """Start the outcome of this job."""
         outcome = next(it for it in self._outcomes if fnmatchcase(spec.job, it.job))
         number = min(self._count.next(spec.job), len(outcome.exit_codes) - 1)
         now = self._clock.now()
-        sink([Written(at=now, stream=Stream.STDOUT, text=line) for line in outcome.lines])
+        sink([WrittenLine(at=now, stream=Stream.STDOUT, text=line) for line in outcome.lines])
         return ScriptedContainer(outcome, outcome.exit_codes[number])
 
     def usage(self) -> Mapping[str, Usage]:
-        """Nothing is used."""
+        """Return no usage."""
         return {}
 
     def close(self) -> None:
-        """Nothing was kept."""
+        """Do nothing: there is nothing to clean up."""
 
 
 class ScriptedContainer:
-    """A container that is only a matter of time."""
+    """A container that ends after a time, without a process."""
 
     def __init__(self, outcome: Outcome, exit_code: int) -> None:
         self._stubborn = outcome.stubborn
@@ -120,12 +122,12 @@ class ScriptedContainer:
         asyncio.get_running_loop().call_later(outcome.seconds, self._end, exit_code)
 
     async def wait(self) -> Exit:
-        """Its end."""
+        """Wait for its end."""
         code = await asyncio.shield(self._exit)
         return Exit(code=code, reason="Error" if code else "Completed")
 
     def terminate(self) -> None:
-        """End with 143, if it listens."""
+        """End with 143, unless it is stubborn."""
         if not self._stubborn:
             self._end(_TERMINATED)
 

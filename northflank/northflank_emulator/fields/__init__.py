@@ -1,1 +1,1 @@
-"""The fields of the API's bodies as data, and how a body is checked against them."""
+"""The fields of request bodies as data, and how bodies are checked against them."""

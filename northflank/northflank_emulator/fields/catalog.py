@@ -1,29 +1,31 @@
-"""The plans and regions anybody may list; the numbers are the vendor's published ones.
+"""The plans and regions, which can be listed without a token; the vendor publishes their numbers.
 
 Source: https://northflank.com/docs/v1/application/billing/resource-plans-and-quotas
 """
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 
 from northflank_emulator.fields.schema import JsonObject
 
 _HOURS_PER_MONTH = 720
-# Published unit prices in US dollars per hour; every listed plan's price follows from them.
 _DOLLARS_PER_VCPU = 1 / 60
+"""Published price in US dollars per hour; the price of every plan follows from it and the next."""
 _DOLLARS_PER_GIGABYTE = 1 / 120
 _MEBIBYTES_PER_GIBIBYTE = 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """What a container may use."""
+    """A plan: the processors and the memory of a container."""
 
     id: str
     vcpu: float
     memory_mb: int
 
     def document(self) -> JsonObject:
-        """The plan as the API lists it."""
+        """Return the plan as the API lists it."""
         hourly = (
             self.vcpu * _DOLLARS_PER_VCPU
             + self.memory_mb / _MEBIBYTES_PER_GIBIBYTE * _DOLLARS_PER_GIGABYTE
@@ -70,8 +72,8 @@ _GPUS = {
     "b200-180": (8,),
     "rtx_pro_6000-96": (8,),
 }
-# What comes with a GPU is not published per plan; eight cores and 40 GB each is our choice.
 _GPU_VCPU = 8
+"""Undocumented, as is the memory: eight cores and 40 GB for each GPU."""
 _GPU_MEMORY_MB = 40960
 
 PLANS: dict[str, Plan] = {
@@ -84,9 +86,6 @@ PLANS: dict[str, Plan] = {
     for count in counts
 }
 
-# Source: `GET /v1/regions` as the vendor's own reference for agents (northflank/skills, plans.md) has
-# it, and https://northflank.com/docs/v1/application/run/deploy-to-a-region; Delhi, which is newer, is
-# from the vendor's command `northflank list regions`, its name and Google's region are inferred.
 _AMERICAS, _ASIA_PACIFIC, _EMEA = "Americas", "Asia Pacific", "EMEA"
 _REGIONS = (
     ("canada-central", "Canada - Central", _AMERICAS, "northamerica-northeast2"),
@@ -107,7 +106,12 @@ _REGIONS = (
     ("europe-west-netherlands", "Europe - West - Netherlands", _EMEA, "europe-west4"),
     ("europe-west-zurich", "Europe - West - Zurich", _EMEA, "europe-west6"),
 )
-# Which of them have GPUs changes; the emulator has none.
+"""The id, the name, the group, and Google's name of each region.
+
+Sources: `GET /v1/regions` in the vendor's reference for agents (northflank/skills, plans.md), and
+https://northflank.com/docs/v1/application/run/deploy-to-a-region. Delhi is newer: its id is from the vendor's command
+`northflank list regions`, its name and Google's are inferred.
+"""
 REGIONS: dict[str, JsonObject] = {
     key: {
         "id": key,
@@ -118,3 +122,4 @@ REGIONS: dict[str, JsonObject] = {
     }
     for key, name, group, region in _REGIONS
 }
+"""The regions, each without GPUs, because the vendor's offer changes."""

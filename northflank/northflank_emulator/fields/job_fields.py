@@ -4,6 +4,8 @@ Source: the Northflank API documentation of "Create job", "Patch job" and "Run j
 (https://northflank.com/docs/v1/api) and the types of the vendor's Python SDK 2.1.0.
 """
 
+from __future__ import annotations
+
 import re
 
 from northflank_emulator.fields.schema import (
@@ -14,23 +16,22 @@ from northflank_emulator.fields.schema import (
     MapOf,
     Needs,
     Nullable,
+    ObjectRule,
     OneOf,
-    Record,
     Rule,
     Text,
     partial,
 )
 
-# JavaScript's `^…$` is `fullmatch` here, so the anchors are left out.
 NAME = Text(
     minimum=3,
     maximum=52,
     pattern=re.compile(r"[a-zA-Z]((-|\s)?[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*)?"),
 )
+"""The name of a job. Rules match whole texts, so every pattern here lacks the documented `^` and `$`."""
 DESCRIPTION = Text(maximum=200, pattern=re.compile(r"""[a-zA-Z0-9.,?\s\\/'"()[\];`%^&*\-_:!]+"""))
 SLUG = Text(minimum=3, maximum=100, pattern=re.compile(r"[a-zA-Z0-9]+(-[a-zA-Z0-9]+)*"))
 PROJECT_ITEM_ID = Text(minimum=3, maximum=54, pattern=SLUG.pattern)
-# The length is ours: the documented pattern has none, and backtracks on long input.
 IMAGE_PATH = Text(
     maximum=512,
     pattern=re.compile(
@@ -38,15 +39,16 @@ IMAGE_PATH = Text(
         r"([a-zA-Z/-9\.\-_]+)(?:\:([a-zA-Z/-9\.\-_\:]+)|\@([a-zA-Z/-9\.\-_\:]+))"
     ),
 )
+"""The limit of the length is undocumented; the documented pattern has none, and backtracks on long input."""
 CREDENTIALS_ID = Text(pattern=re.compile(r"[A-Za-z0-9-]+"))
 VARIABLE_NAME = Text(minimum=1, maximum=512, pattern=re.compile(r"[a-zA-Z0-9_./-]+"))
-# A NUL can be in no environment of any operating system.
 VARIABLE_VALUE = Text(pattern=re.compile(r"[^\0]*"))
+"""Without NUL, which the environment of a process cannot hold."""
 COMMAND = Text(minimum=1, pattern=re.compile(r"[^\0]+"))
 VARIABLES = MapOf(key=VARIABLE_NAME, value=VARIABLE_VALUE)
 FILES = MapOf(
     key=Text(minimum=2, maximum=1024, pattern=re.compile(r"/[^\0]+")),
-    value=Record(
+    value=ObjectRule(
         fields={
             "data": Text(pattern=re.compile(r"[A-Za-z0-9+/\s]*={0,2}\s*")),
             "encoding": Text(),
@@ -56,11 +58,11 @@ FILES = MapOf(
 )
 
 TAGS = ListOf(item=SLUG)
-INFRASTRUCTURE = Record(fields={"architecture": OneOf(values=("x86", "arm"))})
-GPU = Record(
+INFRASTRUCTURE = ObjectRule(fields={"architecture": OneOf(values=("x86", "arm"))})
+GPU = ObjectRule(
     fields={
         "enabled": Flag(),
-        "configuration": Record(
+        "configuration": ObjectRule(
             fields={
                 "gpuType": Text(minimum=1),
                 "gpuCount": Integer(minimum=1),
@@ -70,17 +72,17 @@ GPU = Record(
         ),
     }
 )
-# GPU plans have names like `nf-gpu-rtx_pro_6000-96-1g`, which the documented slug has no room for.
 PLAN = Text(minimum=3, maximum=100, pattern=re.compile(r"[a-zA-Z0-9_]+(-[a-zA-Z0-9_]+)*"))
-BILLING = Record(
+"""Unlike the documented slug it allows `_`, for GPU plans like `nf-gpu-rtx_pro_6000-96-1g`."""
+BILLING = ObjectRule(
     fields={"deploymentPlan": PLAN, "buildPlan": PLAN, "gpu": GPU},
     required=frozenset({"deploymentPlan"}),
 )
-EXTERNAL = Record(
+EXTERNAL = ObjectRule(
     fields={"imagePath": IMAGE_PATH, "credentials": CREDENTIALS_ID},
     required=frozenset({"imagePath"}),
 )
-INTERNAL = Record(
+INTERNAL = ObjectRule(
     fields={
         "id": PROJECT_ITEM_ID,
         "branch": Text(minimum=1),
@@ -98,11 +100,11 @@ VCS_FIELDS: dict[str, Rule] = {
     "selfHostedVcsId": Text(minimum=1),
     "accountLogin": Text(minimum=1),
 }
-VCS = Record(
+VCS = ObjectRule(
     fields={**VCS_FIELDS, "vcsLinkId": Text(minimum=24, maximum=24)},
     required=frozenset({"projectUrl", "projectType", "projectBranch"}),
 )
-DOCKER = Record(
+DOCKER = ObjectRule(
     fields={
         "configType": OneOf(
             values=("default", "customEntrypoint", "customCommand", "customEntrypointCustomCommand")
@@ -121,7 +123,7 @@ DOCKER = Record(
         ),
     ),
 )
-BUILDPACK = Record(
+BUILDPACK = ObjectRule(
     fields={
         "configType": OneOf(
             values=(
@@ -152,9 +154,9 @@ BUILDPACK = Record(
         ),
     ),
 )
-STORAGE = Record(
+STORAGE = ObjectRule(
     fields={
-        "ephemeralStorage": Record(fields={"storageSize": Integer(minimum=1024)}),
+        "ephemeralStorage": ObjectRule(fields={"storageSize": Integer(minimum=1024)}),
         "shmSize": Integer(minimum=64),
         "useHdbStorage": Flag(),
         "usePdSsdStorage": Flag(),
@@ -162,7 +164,7 @@ STORAGE = Record(
 )
 LABELS = MapOf(key=Text(minimum=1), value=Text())
 SOURCES = ("external", "internal", "vcs")
-DEPLOYMENT = Record(
+DEPLOYMENT = ObjectRule(
     fields={
         "external": EXTERNAL,
         "internal": INTERNAL,
@@ -172,18 +174,18 @@ DEPLOYMENT = Record(
         "storage": STORAGE,
         "gpu": GPU,
         "gracePeriodSeconds": Integer(minimum=15, maximum=600),
-        "metadata": Record(fields={"labels": LABELS, "annotations": LABELS}),
+        "metadata": ObjectRule(fields={"labels": LABELS, "annotations": LABELS}),
     },
     together=(SOURCES,),
 )
-BUILD_STORAGE = Record(
+BUILD_STORAGE = ObjectRule(
     fields={
-        "ephemeralStorage": Record(
+        "ephemeralStorage": ObjectRule(
             fields={"storageSize": OneOf(values=(16384, 32768, 65536, 131072, 262144, 524288))}
         )
     }
 )
-BUILD_CONFIGURATION = Record(
+BUILD_CONFIGURATION = ObjectRule(
     fields={
         "pathIgnoreRules": ListOf(item=Text()),
         "isAllowList": Flag(),
@@ -198,9 +200,9 @@ BUILD_CONFIGURATION = Record(
         "storage": BUILD_STORAGE,
     }
 )
-BUILD_SETTINGS = Record(
+BUILD_SETTINGS = ObjectRule(
     fields={
-        "dockerfile": Record(
+        "dockerfile": ObjectRule(
             fields={
                 "buildEngine": OneOf(values=("buildkit", "kaniko")),
                 "useCache": Flag(),
@@ -211,7 +213,7 @@ BUILD_SETTINGS = Record(
             },
             required=frozenset({"dockerFilePath", "dockerWorkDir"}),
         ),
-        "buildpack": Record(
+        "buildpack": ObjectRule(
             fields={
                 "builder": Text(minimum=1),
                 "buildpackLocators": ListOf(item=Text()),
@@ -223,7 +225,7 @@ BUILD_SETTINGS = Record(
     },
     together=(("dockerfile", "buildpack"),),
 )
-HEALTH_CHECK = Record(
+HEALTH_CHECK = ObjectRule(
     fields={
         "protocol": OneOf(values=("HTTP", "CMD", "TCP")),
         "type": OneOf(values=("livenessProbe", "readinessProbe", "startupProbe")),
@@ -248,19 +250,19 @@ HEALTH_CHECK = Record(
     ),
 )
 RUN_ON_SOURCE_CHANGE = OneOf(values=("never", "cd-promote", "always"))
-# A year of attempts or seconds is beyond any real use and keeps arithmetic away from overflow.
 LIMITS: dict[str, Rule] = {
     "backoffLimit": Integer(minimum=0, maximum=1_000_000),
     "activeDeadlineSeconds": Nullable(rule=Integer(minimum=1, maximum=100_000_000)),
     "runOnSourceChange": RUN_ON_SOURCE_CHANGE,
 }
+"""The maxima are undocumented: beyond any real use, and far from an overflow."""
 CRON: dict[str, Rule] = {
     "schedule": Nullable(rule=Text(minimum=1, maximum=200)),
     "suspended": Flag(),
     "concurrencyPolicy": OneOf(values=("allow", "forbid", "replace")),
 }
-SETTINGS = Record(
-    fields={**LIMITS, "cron": Record(fields=CRON)}, required=frozenset({"backoffLimit"})
+SETTINGS = ObjectRule(
+    fields={**LIMITS, "cron": ObjectRule(fields=CRON)}, required=frozenset({"backoffLimit"})
 )
 
 _SHARED: dict[str, Rule] = {
@@ -290,27 +292,27 @@ _PATCH: dict[str, Rule] = {
     "billing": partial(BILLING),
 }
 
-CREATE_JOB = Record(
+CREATE_JOB = ObjectRule(
     fields={**_CREATE, "settings": SETTINGS}, required=frozenset({"name", "billing"})
 )
-CREATE_MANUAL_JOB = Record(
+CREATE_MANUAL_JOB = ObjectRule(
     fields={**_CREATE, **LIMITS}, required=frozenset({"name", "billing", "backoffLimit"})
 )
-CREATE_CRON_JOB = Record(
+CREATE_CRON_JOB = ObjectRule(
     fields={**_CREATE, **LIMITS, **CRON},
     required=frozenset({"name", "billing", "backoffLimit"}),
 )
-PATCH_JOB = Record(fields={**_PATCH, "settings": partial(SETTINGS)})
-PATCH_MANUAL_JOB = Record(fields={**_PATCH, **LIMITS})
-PATCH_CRON_JOB = Record(fields={**_PATCH, **LIMITS, **CRON})
+PATCH_JOB = ObjectRule(fields={**_PATCH, "settings": partial(SETTINGS)})
+PATCH_MANUAL_JOB = ObjectRule(fields={**_PATCH, **LIMITS})
+PATCH_CRON_JOB = ObjectRule(fields={**_PATCH, **LIMITS, **CRON})
 
-START_RUN = Record(
+START_RUN = ObjectRule(
     fields={
         "runtimeEnvironment": VARIABLES,
         "runtimeFiles": FILES,
         "dockerSecretMounts": FILES,
-        "billing": Record(fields={"deploymentPlan": PLAN}),
-        "deployment": Record(
+        "billing": ObjectRule(fields={"deploymentPlan": PLAN}),
+        "deployment": ObjectRule(
             fields={
                 "external": EXTERNAL,
                 "internal": INTERNAL,
@@ -324,30 +326,30 @@ START_RUN = Record(
     }
 )
 
-UPDATE_DEPLOYMENT = Record(
+UPDATE_DEPLOYMENT = ObjectRule(
     fields={"external": EXTERNAL, "internal": INTERNAL, "docker": DOCKER, "buildpack": BUILDPACK},
     together=(("external", "internal"),),
 )
-UPDATE_ENVIRONMENT = Record(
+UPDATE_ENVIRONMENT = ObjectRule(
     fields={"runtimeEnvironment": VARIABLES, "runtimeFiles": FILES},
     required=frozenset({"runtimeEnvironment"}),
 )
-UPDATE_BUILD_ARGUMENTS = Record(fields={"buildArguments": VARIABLES, "buildFiles": FILES})
-UPDATE_SETTINGS = Record(
+UPDATE_BUILD_ARGUMENTS = ObjectRule(fields={"buildArguments": VARIABLES, "buildFiles": FILES})
+UPDATE_SETTINGS = ObjectRule(
     fields={
         **LIMITS,
         "schedule": Text(minimum=1, maximum=200),
         "concurrencyPolicy": CRON["concurrencyPolicy"],
     }
 )
-UPDATE_HEALTH_CHECKS = Record(
+UPDATE_HEALTH_CHECKS = ObjectRule(
     fields={"healthChecks": ListOf(item=HEALTH_CHECK)}, required=frozenset({"healthChecks"})
 )
-UPDATE_BUILD_SOURCE = Record(fields=VCS_FIELDS)
-SCALE_JOB = Record(fields={"deploymentPlan": PLAN, "storage": STORAGE})
-RESUME_JOB = Record(fields={"suspended": Flag(), "disabledCI": Flag(), "disabledCD": Flag()})
-SUSPEND_JOB = Record(fields={"suspended": Flag()})
-BUILD_OVERRIDES = Record(
+UPDATE_BUILD_SOURCE = ObjectRule(fields=VCS_FIELDS)
+SCALE_JOB = ObjectRule(fields={"deploymentPlan": PLAN, "storage": STORAGE})
+RESUME_JOB = ObjectRule(fields={"suspended": Flag(), "disabledCI": Flag(), "disabledCD": Flag()})
+SUSPEND_JOB = ObjectRule(fields={"suspended": Flag()})
+BUILD_OVERRIDES = ObjectRule(
     fields={
         "buildArguments": VARIABLES,
         "buildFiles": FILES,
@@ -355,7 +357,7 @@ BUILD_OVERRIDES = Record(
         "docker": Anything(),
     }
 )
-START_BUILD = Record(
+START_BUILD = ObjectRule(
     fields={
         "sha": Text(pattern=re.compile(r"[a-fA-F0-9]{7,40}|latest")),
         "overrides": BUILD_OVERRIDES,

@@ -1,7 +1,9 @@
-"""The fields of everything beside jobs: projects, build services, secret groups, tags, registries, webhooks.
+"""The fields of all resources but jobs: projects, build services, secret groups, tags, registries, webhooks.
 
 Sources as in `job_fields`.
 """
+
+from __future__ import annotations
 
 import re
 
@@ -28,8 +30,8 @@ from northflank_emulator.fields.schema import (
     ListOf,
     MapOf,
     Nullable,
+    ObjectRule,
     OneOf,
-    Record,
     Rule,
     Text,
     partial,
@@ -41,7 +43,7 @@ PROJECT_NAME = Text(
     maximum=52,
     pattern=re.compile(r"[a-zA-Z]((-|\s)?[a-zA-Z0-9]+((-|\s)[a-zA-Z0-9]+)*)?"),
 )
-CREATE_PROJECT = Record(
+CREATE_PROJECT = ObjectRule(
     fields={
         "name": PROJECT_NAME,
         "description": DESCRIPTION,
@@ -55,7 +57,7 @@ CREATE_PROJECT = Record(
 )
 
 _BUILD_RULES = ListOf(item=Text(pattern=re.compile(r"[^?:@$~ [\]{}]*")))
-_VCS_DATA = Record(
+_VCS_DATA = ObjectRule(
     fields={
         **{name: rule for name, rule in VCS_FIELDS.items() if name != "projectBranch"},
         "vcsLinkId": Text(minimum=24, maximum=24),
@@ -68,7 +70,7 @@ _BUILD_SERVICE: dict[str, Rule] = {
     "stageId": SLUG,
     "disabledCI": Flag(),
     "buildSource": OneOf(values=("git", "bundle")),
-    "buildConfiguration": Record(
+    "buildConfiguration": ObjectRule(
         fields={
             **BUILD_CONFIGURATION.fields,
             "branchRestrictions": _BUILD_RULES,
@@ -81,9 +83,9 @@ _BUILD_SERVICE: dict[str, Rule] = {
     "buildFiles": FILES,
     "dockerSecretMounts": FILES,
 }
-# Unlike a job's, a build service's plan need not name how it is deployed.
 _BUILD_SERVICE_BILLING = partial(BILLING)
-CREATE_BUILD_SERVICE = Record(
+"""Unlike that of a job, it need not have a `deploymentPlan`."""
+CREATE_BUILD_SERVICE = ObjectRule(
     fields={
         **_BUILD_SERVICE,
         "name": Text(minimum=3, maximum=54, pattern=NAME.pattern),
@@ -93,7 +95,7 @@ CREATE_BUILD_SERVICE = Record(
     },
     required=frozenset({"name", "billing", "buildSettings"}),
 )
-PATCH_BUILD_SERVICE = Record(
+PATCH_BUILD_SERVICE = ObjectRule(
     fields={
         **_BUILD_SERVICE,
         "stageId": Nullable(rule=SLUG),
@@ -101,7 +103,7 @@ PATCH_BUILD_SERVICE = Record(
         "vcsData": partial(_VCS_DATA),
     }
 )
-START_SERVICE_BUILD = Record(
+START_SERVICE_BUILD = ObjectRule(
     fields={
         "branch": Text(minimum=1),
         "pullRequestId": EitherOf(rules=(Integer(minimum=1), Text(minimum=1))),
@@ -112,11 +114,11 @@ START_SERVICE_BUILD = Record(
     together=(("branch", "pullRequestId"), ("bundleUrl", "pullRequestId")),
 )
 
-RESTRICTIONS = Record(
+RESTRICTIONS = ObjectRule(
     fields={
         "restricted": Flag(),
         "nfObjects": ListOf(
-            item=Record(
+            item=ObjectRule(
                 fields={"id": PROJECT_ITEM_ID, "type": OneOf(values=("service", "job"))},
                 required=frozenset({"id", "type"}),
             )
@@ -126,13 +128,13 @@ RESTRICTIONS = Record(
         "stageIds": ListOf(item=SLUG),
     }
 )
-SECRETS = Record(fields={"variables": VARIABLES, "files": FILES, "dockerSecretMounts": FILES})
+SECRETS = ObjectRule(fields={"variables": VARIABLES, "files": FILES, "dockerSecretMounts": FILES})
 _ADDONS = ListOf(
-    item=Record(
+    item=ObjectRule(
         fields={
             "addonId": SLUG,
             "keys": ListOf(
-                item=Record(
+                item=ObjectRule(
                     fields={
                         "keyName": Text(minimum=1),
                         "aliases": ListOf(item=Text(pattern=re.compile(r"[a-zA-Z0-9_./-]*"))),
@@ -156,7 +158,7 @@ _SECRET: dict[str, Rule] = {
     "externalAddonDependencies": _ADDONS,
     "stageId": SLUG,
 }
-CREATE_SECRET = Record(
+CREATE_SECRET = ObjectRule(
     fields={
         **_SECRET,
         "name": Text(
@@ -165,7 +167,7 @@ CREATE_SECRET = Record(
     },
     required=frozenset({"name", "secretType", "priority"}),
 )
-PATCH_SECRET = Record(fields={**_SECRET, "stageId": Nullable(rule=SLUG)})
+PATCH_SECRET = ObjectRule(fields={**_SECRET, "stageId": Nullable(rule=SLUG)})
 
 _TAG: dict[str, Rule] = {
     "description": DESCRIPTION,
@@ -176,25 +178,25 @@ _TAG: dict[str, Rule] = {
     "useOnDemandNodes": Flag(),
     "useSpotNodes": Flag(),
 }
-CREATE_TAG = Record(fields={**_TAG, "name": SLUG}, required=frozenset({"name"}))
-PATCH_TAG = Record(fields=_TAG)
+CREATE_TAG = ObjectRule(fields={**_TAG, "name": SLUG}, required=frozenset({"name"}))
+PATCH_TAG = ObjectRule(fields=_TAG)
 
 _REGISTRY: dict[str, Rule] = {
     "registryUrl": Text(minimum=1),
-    "credentials": Record(
+    "credentials": ObjectRule(
         fields={
             "username": Text(),
             "password": Text(),
-            "scope": Record(fields={"pull": Flag(), "push": Flag()}),
+            "scope": ObjectRule(fields={"pull": Flag(), "push": Flag()}),
         }
     ),
-    "restrictions": Record(fields={"restricted": Flag(), "projects": ListOf(item=SLUG)}),
+    "restrictions": ObjectRule(fields={"restricted": Flag(), "projects": ListOf(item=SLUG)}),
     "aws": Anything(),
     "azure": Anything(),
     "gcp": Anything(),
     "integrationId": Text(),
 }
-CREATE_REGISTRY = Record(
+CREATE_REGISTRY = ObjectRule(
     fields={
         **_REGISTRY,
         "name": SLUG,
@@ -214,9 +216,8 @@ CREATE_REGISTRY = Record(
     },
     required=frozenset({"name", "provider"}),
 )
-PATCH_REGISTRY = Record(fields=_REGISTRY)
+PATCH_REGISTRY = ObjectRule(fields=_REGISTRY)
 
-# Event names are free here: the documented list grows, and only the ones below are ever sent.
 _NOTIFICATION: dict[str, Rule] = {
     "webhook": Text(minimum=8, maximum=2000, pattern=re.compile(r"https?://[^\s/?#]+[^\s]*")),
     "secret": Text(),
@@ -228,7 +229,8 @@ _NOTIFICATION: dict[str, Rule] = {
     "restricted": Flag(),
     "restrictions": Anything(),
 }
-CREATE_NOTIFICATION = Record(
+"""Names of events are not checked, because the documented list grows."""
+CREATE_NOTIFICATION = ObjectRule(
     fields={
         **_NOTIFICATION,
         "name": Text(minimum=3, maximum=100),
@@ -236,6 +238,6 @@ CREATE_NOTIFICATION = Record(
     },
     required=frozenset({"name", "type", "webhook", "events"}),
 )
-UPDATE_NOTIFICATION = Record(
+UPDATE_NOTIFICATION = ObjectRule(
     fields={**_NOTIFICATION, "name": Text(minimum=3, maximum=100), "paused": Flag()}
 )

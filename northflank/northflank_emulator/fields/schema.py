@@ -1,4 +1,6 @@
-"""How a JSON value is checked against rules that are data; it knows no field of the API."""
+"""Checks JSON values against rules that are data. Knows no field of the API."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
@@ -7,8 +9,8 @@ from typing import Protocol, TypeAlias
 
 from pydantic import JsonValue
 
-# pydantic's, because it keeps values that contain it.
 Json: TypeAlias = JsonValue
+"""Any JSON value; pydantic's type, because pydantic stores values that contain it."""
 JsonObject: TypeAlias = dict[str, JsonValue]
 
 
@@ -21,15 +23,15 @@ class Problem:
 
 
 class Rule(Protocol):
-    """What a value must be."""
+    """A rule for a value."""
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Every problem *value*, found at *path*, has; nothing when it is fine."""
+        """Yield every problem of *value*, which is at *path*."""
         ...
 
 
 def check(rule: Rule, value: object) -> Iterator[Problem]:
-    """Every problem of a whole body, field by field."""
+    """Yield every problem of a whole body, field by field."""
     return rule.problems(value, "")
 
 
@@ -42,7 +44,7 @@ class Text:
     pattern: re.Pattern[str] | None = None
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at type, length, pattern, in this order; the first that fails is told."""
+        """Check type, length and pattern, up to the first problem."""
         if not isinstance(value, str):
             yield _problem(path, "must be a string")
         elif len(value) < self.minimum:
@@ -61,7 +63,7 @@ class Integer:
     maximum: int | None = None
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at type and limits."""
+        """Check the type and the limits."""
         if isinstance(value, bool) or not isinstance(value, int):
             yield _problem(path, "must be a whole number")
         elif self.minimum is not None and value < self.minimum:
@@ -78,7 +80,7 @@ class Number:
     maximum: float
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at type and limits; what is not a number of the line (NaN) is within none."""
+        """Check the type and the limits; NaN is within none."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             yield _problem(path, "must be a number")
         elif not self.minimum <= value <= self.maximum:
@@ -90,7 +92,7 @@ class Flag:
     """true or false."""
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at the type."""
+        """Check the type."""
         if not isinstance(value, bool):
             yield _problem(path, "must be true or false")
 
@@ -102,7 +104,7 @@ class OneOf:
     values: tuple[str | int, ...]
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look whether it is in the set; true is not 1 here."""
+        """Check that it is in the set; true does not count as 1."""
         if isinstance(value, bool) or value not in self.values:
             yield _problem(path, f"must be one of {', '.join(map(str, self.values))}")
 
@@ -114,7 +116,7 @@ class ListOf:
     item: Rule
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at every item."""
+        """Check every item."""
         if not isinstance(value, list):
             yield _problem(path, "must be a list")
             return
@@ -124,13 +126,13 @@ class ListOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MapOf:
-    """An object with free keys."""
+    """An object with arbitrary keys."""
 
     key: Text
     value: Rule
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at every key and value."""
+        """Check every key and value."""
         if not isinstance(value, dict):
             yield _problem(path, "must be an object")
             return
@@ -143,24 +145,24 @@ class MapOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Nullable:
-    """null, or what the inner rule wants."""
+    """null, or a value that follows *rule*."""
 
     rule: Rule
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at what is not null."""
+        """Check a value that is not null."""
         if value is not None:
             yield from self.rule.problems(value, path)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EitherOf:
-    """What any of the rules wants."""
+    """A value that follows at least one of *rules*."""
 
     rules: tuple[Rule, ...]
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look for a rule that finds nothing; else tell what each of them wants."""
+        """Yield nothing if a rule finds no problem, else the first problem of each rule."""
         found = [list(rule.problems(value, path)) for rule in self.rules]
         if all(found):
             yield _problem(path, " or ".join(problems[0].message for problems in found))
@@ -168,16 +170,16 @@ class EitherOf:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anything:
-    """Any JSON value: the contract does not say more."""
+    """Any JSON value: the API's documentation does not say more."""
 
-    def problems(self, value: object, path: str) -> Iterator[Problem]:  # noqa: ARG002 - as the others
-        """Find nothing."""
+    def problems(self, value: object, path: str) -> Iterator[Problem]:  # noqa: ARG002  the signature of a rule
+        """Yield nothing."""
         yield from ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Needs:
-    """When *field* has *value*, the *required* fields must be there."""
+    """If *field* has *value*, the *required* fields must be there."""
 
     field: str
     value: str
@@ -185,11 +187,11 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class ObjectRule:
     """An object with known fields only.
 
-    `together` names fields of which at most one may be given; `needs` are fields another field's
-    value asks for.
+    `together` has groups of fields of which at most one may be given; `needs` has fields that the value
+    of another field requires.
     """
 
     fields: Mapping[str, Rule]
@@ -198,7 +200,7 @@ class Record:
     needs: tuple[Needs, ...] = ()
 
     def problems(self, value: object, path: str) -> Iterator[Problem]:
-        """Look at every field, at those that are missing, and at those that exclude each other."""
+        """Check every field, missing fields, and fields that exclude each other."""
         if not isinstance(value, dict):
             yield _problem(path, "must be an object")
             return
@@ -220,13 +222,14 @@ class Record:
             if value.get(need.field) == need.value:
                 for name in need.required:
                     if name not in value:
-                        message = f"is required when {need.field} is {need.value}"
-                        yield _problem(_join(path, name), message)
+                        yield _problem(
+                            _join(path, name), f"is required when {need.field} is {need.value}"
+                        )
 
 
-def partial(record: Record) -> Record:
-    """The same fields, none of them required: what a partial update takes."""
-    return Record(fields=record.fields, together=record.together, needs=record.needs)
+def partial(record: ObjectRule) -> ObjectRule:
+    """Return a rule with the same fields, none of them required, for partial updates."""
+    return ObjectRule(fields=record.fields, together=record.together, needs=record.needs)
 
 
 def _problem(path: str, message: str) -> Problem:

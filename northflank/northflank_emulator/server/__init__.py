@@ -1,1 +1,1 @@
-"""The HTTP side: routes, the gate every request passes, log tails, control, the page."""
+"""HTTP: routes, the request pipeline, log tails, the control endpoint, the dashboard."""

@@ -1,5 +1,7 @@
 """The routes of projects, secret groups, tags, registries, plans, regions and the token itself."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -27,7 +29,7 @@ def _shown(call: Call, project: Project) -> JsonObject:
 
 
 def _get_project(call: Call) -> JsonObject:
-    return _shown(call, call.api.world.project(call.params["project"]))
+    return _shown(call, call.api.domain.project(call.params["project"]))
 
 
 def _create_project(call: Call) -> JsonObject:
@@ -115,7 +117,7 @@ class _ItemRoutes:
     def all(
         self, read: Permission, create: Permission, update: Permission, delete: Permission
     ) -> tuple[Route, ...]:
-        """The six routes, with the permission each needs."""
+        """Return the six routes, each with the permission that it needs."""
         what, path, one = self.what, self.path, f"{self.path}/{{item}}"
         return (
             operation(f"list.{what}s", "GET", path, read, self._list),

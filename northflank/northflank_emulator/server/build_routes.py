@@ -1,5 +1,7 @@
 """The routes of build services, and of the builds of services and jobs."""
 
+from __future__ import annotations
+
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.server import responses
 from northflank_emulator.server.routing import Call, Route, data, nothing, operation, paged
@@ -43,7 +45,7 @@ def _list(call: Call) -> JsonObject:
 
 
 def _get(call: Call) -> JsonObject:
-    service = call.api.world.service(*_names(call))
+    service = call.api.domain.service(*_names(call))
     return data(responses.service_read(service, call.api.store.builds.of(_builder_of(service))))
 
 
@@ -53,7 +55,7 @@ def _delete(call: Call) -> JsonObject:
 
 
 def _builder(call: Call) -> Builder:
-    """The job or the build service of a path."""
+    """Return the job or build service that a path names."""
     kind = BuilderKind.SERVICE if "service" in call.params else BuilderKind.JOB
     return Builder(project=call.params["project"], kind=kind, id=call.params[kind.value])
 

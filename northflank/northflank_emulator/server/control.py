@@ -1,4 +1,6 @@
-"""The control endpoint, outside /v1: set and remove faults, read and forget recorded requests."""
+"""The control endpoint, outside /v1: set and remove faults, list and forget recorded requests."""
+
+from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
@@ -9,18 +11,18 @@ from starlette.routing import Route
 from northflank_emulator import faults
 from northflank_emulator.api import Api
 from northflank_emulator.domain.context import invalid
-from northflank_emulator.errors import ApiError, UnauthorizedError, not_found
+from northflank_emulator.errors import ApiError, Unauthenticated, not_found
 from northflank_emulator.fields.schema import JsonObject
-from northflank_emulator.server import bodies, reply
-from northflank_emulator.server.callers import bearer_token
-from northflank_emulator.server.records import Records
+from northflank_emulator.server import reply, request_body
+from northflank_emulator.server.authentication import bearer_token
+from northflank_emulator.server.request_log import RequestLog
 
 _Action = Callable[[Request], Awaitable[JsonObject]]
 
 
-def control_routes(api: Api, records: Records) -> list[Route]:
-    """The routes below /_emulator; all but `health` need one of the API's tokens."""
-    control = _Control(api, records)
+def control_routes(api: Api, request_log: RequestLog) -> list[Route]:
+    """Return the routes below /_emulator; all but `health` require one of the API's tokens."""
+    control = _Control(api, request_log)
     actions: tuple[tuple[str, str, _Action], ...] = (
         ("GET", "/faults", control.list_faults),
         ("POST", "/faults", control.add_fault),
@@ -37,17 +39,17 @@ def control_routes(api: Api, records: Records) -> list[Route]:
 
 
 class _Control:
-    def __init__(self, api: Api, records: Records) -> None:
+    def __init__(self, api: Api, request_log: RequestLog) -> None:
         self._api = api
-        self._records = records
+        self._request_log = request_log
 
     async def list_faults(self, _: Request) -> JsonObject:
-        """Show every fault that is set, by its number."""
+        """List the faults that are set, by number."""
         return {str(number): it.document() for number, it in self._api.faults.all().items()}
 
     async def add_fault(self, request: Request) -> JsonObject:
         """Set a fault."""
-        document = bodies.parsed(await bodies.raw(request))
+        document = request_body.parse(await request_body.read(request))
         problems = faults.problems(document)
         if problems or not isinstance(document, dict):
             raise invalid(problems)
@@ -67,12 +69,12 @@ class _Control:
         return {}
 
     async def list_requests(self, _: Request) -> JsonObject:
-        """Show the recorded requests."""
-        return {"requests": [request.document() for request in self._records.all()]}
+        """List the recorded requests."""
+        return {"requests": [request.document() for request in self._request_log.all()]}
 
     async def forget_requests(self, _: Request) -> JsonObject:
-        """Begin a new record."""
-        self._records.clear()
+        """Forget the recorded requests."""
+        self._request_log.clear()
         return {}
 
 
@@ -80,8 +82,7 @@ def _guarded(api: Api, action: _Action) -> Callable[[Request], Awaitable[Respons
     async def serve(request: Request) -> Response:
         try:
             if bearer_token(request) not in api.settings.tokens:
-                message = "Unauthorized: the API token is missing or not valid"
-                raise UnauthorizedError(message)
+                raise Unauthenticated("Unauthorized: the API token is missing or not valid")
             return reply.answer({"data": await action(request)}, {})
         except ApiError as error:
             return reply.failure(error, {})

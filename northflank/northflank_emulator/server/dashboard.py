@@ -1,4 +1,6 @@
-"""The page for people: projects, jobs, runs and their logs, rendered on the server."""
+"""The dashboard: pages with projects, jobs, runs and their logs, rendered on the server."""
+
+from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
@@ -14,9 +16,9 @@ from starlette.routing import Route
 
 from northflank_emulator.api import Api
 from northflank_emulator.faults import Fault, FaultKind
-from northflank_emulator.server.callers import is_near, password
+from northflank_emulator.server.authentication import is_local_request, password
 from northflank_emulator.state.job_spec import part
-from northflank_emulator.state.log_book import LineFilter
+from northflank_emulator.state.log_store import LineFilter
 from northflank_emulator.state.models import (
     Build,
     Builder,
@@ -36,11 +38,11 @@ _SHOWN_JOBS = 100
 _SHOWN_RUNS = 10
 _SHOWN_LINES = 2000
 _SHOWN_BUILDS = 3
-# Nothing but our own style sheet: a job's log is shown as text, whatever is in it.
 _HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'self'",
     "cache-control": "no-store",
 }
+"""Allow the emulator's style sheet and nothing else, so that a job's log can only be text."""
 _WORDS = {
     Ending.SUCCEEDED: "succeeded",
     Ending.FAILED: "failed",
@@ -48,7 +50,6 @@ _WORDS = {
     Ending.DEADLINE: "deadline exceeded",
     Ending.LOST: "lost with an earlier emulator",
 }
-# How an attempt ended, by the reason that the execution gives.
 _REASONS = {
     "Completed": "completed",
     "OOMKilled": "out of memory",
@@ -57,11 +58,12 @@ _REASONS = {
     "infrastructure:job:container-crash": "crashed by a fault",
     "infrastructure:job:container-eviction": "evicted by a fault",
 }
+"""How an attempt ended, by the reason that `execution` records."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunRow:
-    """A run as the page shows it; `state` is also the style of its badge."""
+    """A run on the dashboard; `state` is also the CSS class of its badge."""
 
     run: Run
     state: str
@@ -72,7 +74,7 @@ class RunRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRow:
-    """A job with its latest runs, and how many more there are."""
+    """A job with its latest runs, and the number of older ones."""
 
     job: Job
     image: str
@@ -90,7 +92,7 @@ class ServiceRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProjectRow:
-    """A project with its newest jobs, how many it has, and its build services."""
+    """A project with its newest jobs, the number of all its jobs, and its build services."""
 
     project: Project
     jobs: tuple[JobRow, ...]
@@ -98,9 +100,9 @@ class ProjectRow:
     services: tuple[ServiceRow, ...]
 
 
-def page_routes(api: Api) -> list[Route]:
-    """The overview, one page per run, and the style sheet."""
-    page = _Page(api)
+def dashboard_routes(api: Api) -> list[Route]:
+    """Return the routes of the overview, of the page of each run, and of the style sheet."""
+    page = _Dashboard(api)
     return [
         Route("/", _near_or_known(api, page.overview)),
         Route("/runs/{project}/{job}/{run}", _near_or_known(api, page.run)),
@@ -109,14 +111,14 @@ def page_routes(api: Api) -> list[Route]:
 
 
 def _near_or_known(api: Api, show: _Show) -> _Show:
-    """Let this machine look at *show*; others need a token, as the password their browser asks for."""
+    """Show *show* to this machine; others need a token, as the password that their browser asks for."""
 
     async def guarded(request: Request) -> Response:
-        if is_near(request) or password(request) in api.settings.tokens:
+        if is_local_request(request) or password(request) in api.settings.tokens:
             return await show(request)
         return Response(
             "The password is one of the emulator's API tokens. "
-            "(On its own machine, http://localhost and an address ask for none.)",
+            "(On the emulator's own machine, http://localhost and addresses need no password.)",
             status_code=401,
             headers={"www-authenticate": 'Basic realm="northflank-emulator"'},
         )
@@ -124,7 +126,7 @@ def _near_or_known(api: Api, show: _Show) -> _Show:
     return guarded
 
 
-class _Page:
+class _Dashboard:
     def __init__(self, api: Api) -> None:
         self._api = api
         self._templates = Environment(
@@ -203,7 +205,7 @@ def _run_row(run: Run, now: datetime) -> RunRow:
         state=over.ending.value if over else "running",
         word=_WORDS[over.ending] if over else _doing(run),
         attempts=_attempts(run),
-        duration=f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min",  # noqa: PLR2004 - a minute
+        duration=f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.1f} min",  # noqa: PLR2004  a minute
     )
 
 
@@ -214,7 +216,7 @@ def _doing(run: Run) -> str:
 
 
 def _attempts(run: Run) -> str:
-    """How many attempts there were, and how each of them is or ended."""
+    """Return the number of attempts, and the state of each or how it ended."""
     counted = Counter(_attempt_words(it) for it in run.containers)
     words = ", ".join(
         f"{words} x{count}" if count > 1 else words for words, count in counted.items()
@@ -230,7 +232,7 @@ def _attempt_words(attempt: Container) -> str:
 
 
 def _image_words(job: Job) -> str:
-    """Where the image of *job* comes from."""
+    """Return where the image of *job* comes from, in words."""
     deployment = part(job.spec, "deployment")
     external, internal, vcs = (part(deployment, it) for it in ("external", "internal", "vcs"))
     if external:
@@ -245,7 +247,7 @@ def _image_words(job: Job) -> str:
 
 
 def _fault_words(fault: Fault) -> str:
-    """What a fault does, where, and how often."""
+    """Return what a fault does, where, and how often, in words."""
     what = {
         FaultKind.STATUS: f"status {fault.status}",
         FaultKind.LATENCY: f"latency {fault.seconds:g} s",

@@ -1,10 +1,28 @@
-"""The routes of jobs and their runs, containers, logs."""
+"""The routes of jobs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
 
 from northflank_emulator.domain import jobs
-from northflank_emulator.fields import job_fields
-from northflank_emulator.fields.schema import JsonObject
+from northflank_emulator.domain.jobs import Jobs
+from northflank_emulator.fields.job_fields import (
+    UPDATE_BUILD_ARGUMENTS,
+    UPDATE_ENVIRONMENT,
+    UPDATE_HEALTH_CHECKS,
+)
+from northflank_emulator.fields.schema import Json, JsonObject, ObjectRule
 from northflank_emulator.server import responses
-from northflank_emulator.server.routing import Call, Route, data, nothing, one_of, operation, paged
+from northflank_emulator.server.routing import (
+    Call,
+    Handler,
+    Route,
+    data,
+    nothing,
+    one_of,
+    operation,
+    paged,
+)
 from northflank_emulator.state.container_environment import BUILD, RUNTIME, inherited
 from northflank_emulator.state.job_spec import part, variables
 from northflank_emulator.state.models import Builder, BuilderKind, Job
@@ -20,42 +38,23 @@ def _created(call: Call, job: Job, variant: jobs.Variant) -> JsonObject:
     return data(show(job, builds))
 
 
-def _create(call: Call, variant: jobs.Variant) -> JsonObject:
-    return _created(call, call.api.jobs.create(call.params["project"], call.body, variant), variant)
-
-
-def _upsert(call: Call, variant: jobs.Variant) -> JsonObject:
-    return _created(call, call.api.jobs.upsert(call.params["project"], call.body, variant), variant)
-
-
-def _patch(call: Call, variant: jobs.Variant) -> JsonObject:
-    job = call.api.jobs.patch(*_names(call), call.body, variant)
-    return _created(call, job, variant)
-
-
 def _variant_routes(name: str, path: str, variant: jobs.Variant) -> tuple[Route, ...]:
+    def create(call: Call) -> JsonObject:
+        job = call.api.jobs.create(call.params["project"], call.body, variant)
+        return _created(call, job, variant)
+
+    def upsert(call: Call) -> JsonObject:
+        job = call.api.jobs.upsert(call.params["project"], call.body, variant)
+        return _created(call, job, variant)
+
+    def patch(call: Call) -> JsonObject:
+        return _created(call, call.api.jobs.patch(*_names(call), call.body, variant), variant)
+
+    every, one = f"{_P}/{path}", f"{_P}/{path}/{{job}}"
     return (
-        Route(
-            operation=f"create.{name}",
-            method="POST",
-            path=f"{_P}/{path}",
-            permission=Permission.JOB_CREATE,
-            handler=lambda call: _create(call, variant),
-        ),
-        Route(
-            operation=f"put.{name}",
-            method="PUT",
-            path=f"{_P}/{path}",
-            permission=Permission.JOB_CREATE,
-            handler=lambda call: _upsert(call, variant),
-        ),
-        Route(
-            operation=f"patch.{name}",
-            method="PATCH",
-            path=f"{_P}/{path}/{{job}}",
-            permission=Permission.JOB_UPDATE,
-            handler=lambda call: _patch(call, variant),
-        ),
+        operation(f"create.{name}", "POST", every, Permission.JOB_CREATE, create),
+        operation(f"put.{name}", "PUT", every, Permission.JOB_CREATE, upsert),
+        operation(f"patch.{name}", "PATCH", one, Permission.JOB_UPDATE, patch),
     )
 
 
@@ -69,198 +68,134 @@ def _list(call: Call) -> JsonObject:
 
 
 def _get(call: Call) -> JsonObject:
-    return data(responses.job_read(call.api.world.job(*_names(call))))
+    return data(responses.job_read(call.api.domain.job(*_names(call))))
 
 
-def _delete(call: Call) -> JsonObject:
-    call.api.jobs.delete(*_names(call))
-    return nothing()
+def _action(act: Callable[[Jobs, str, str, Json], object]) -> Handler:
+    """Return a handler that calls *act* for the job of the path, and answers with no data."""
+
+    def handler(call: Call) -> JsonObject:
+        act(call.api.jobs, *_names(call), call.body)
+        return nothing()
+
+    return handler
 
 
-def _pause(call: Call) -> JsonObject:
-    call.api.jobs.pause(*_names(call))
-    return nothing()
+def _without_body(
+    act: Callable[[Jobs, str, str], object],
+) -> Callable[[Jobs, str, str, Json], object]:
+    return lambda jobs_, project, job, _: act(jobs_, project, job)
 
 
-def _resume(call: Call) -> JsonObject:
-    call.api.jobs.resume(*_names(call), call.body)
-    return nothing()
-
-
-def _suspend(call: Call) -> JsonObject:
-    call.api.jobs.suspend(*_names(call), call.body)
-    return nothing()
-
-
-def _scale(call: Call) -> JsonObject:
-    call.api.jobs.scale(*_names(call), call.body)
-    return nothing()
-
-
-def _settings(call: Call) -> JsonObject:
-    call.api.jobs.update_settings(*_names(call), call.body)
-    return nothing()
-
-
-def _build_source(call: Call) -> JsonObject:
-    call.api.jobs.update_build_source(*_names(call), call.body)
-    return nothing()
+def _update(rule: ObjectRule) -> Handler:
+    """Return a handler that replaces those fields of a job that *rule* knows."""
+    return _action(lambda jobs_, project, job, body: jobs_.update(project, job, body, rule))
 
 
 def _deployment(call: Call) -> JsonObject:
-    job = call.api.world.job(*_names(call))
-    builder = call.api.world.builder(job.project, job.id, part(job.spec, "deployment"))
+    job = call.api.domain.job(*_names(call))
+    builder = call.api.domain.builder(job.project, job.id, part(job.spec, "deployment"))
     builds = call.api.store.builds.of(builder)
     return data(responses.deployment(job, builder, builds[-1] if builds else None))
 
 
-def _deploy(call: Call) -> JsonObject:
-    call.api.jobs.deploy(*_names(call), call.body)
-    return nothing()
-
-
 def _inherited(call: Call, job: Job, kinds: frozenset[str]) -> dict[str, str]:
-    """What secret groups give *job*; nothing, where the caller may not read secret groups."""
+    """Return the variables *job* gets from secret groups; none if the caller may not read those."""
     if not call.may(Permission.SECRET_READ):
         return {}
     return inherited(call.api.store.secrets.of(job.project), job, kinds)
 
 
-def _variables(call: Call, field: str, files: str, kinds: frozenset[str]) -> JsonObject:
-    """Read a job's variables; `show` leaves out the job's own or the groups' part."""
-    job = call.api.world.job(*_names(call))
-    show = one_of(call, "show", ("this", "inherited", "all"), "this")
-    groups = _inherited(call, job, kinds) if show != "this" else {}
-    own = variables(job.spec, field) if show != "inherited" else {}
-    shown_files = part(job.spec, files) if show != "inherited" else {}
-    return data({field: {**groups, **own}, files: shown_files})
+def _variables(field: str, files: str, kinds: frozenset[str]) -> Handler:
+    """Return a handler that shows a job's variables: its own, those of secret groups, or both."""
+
+    def handler(call: Call) -> JsonObject:
+        job = call.api.domain.job(*_names(call))
+        show = one_of(call, "show", ("this", "inherited", "all"), "this")
+        groups = _inherited(call, job, kinds) if show != "this" else {}
+        own = variables(job.spec, field) if show != "inherited" else {}
+        shown_files = part(job.spec, files) if show != "inherited" else {}
+        return data({field: {**groups, **own}, files: shown_files})
+
+    return handler
 
 
-def _environment(call: Call) -> JsonObject:
-    return _variables(call, "runtimeEnvironment", "runtimeFiles", RUNTIME)
+def _details(field: str, files: str, kinds: frozenset[str]) -> Handler:
+    """Return a handler that shows a job's variables, each with where it comes from."""
 
+    def handler(call: Call) -> JsonObject:
+        job = call.api.domain.job(*_names(call))
+        shown: JsonObject = {
+            name: {"value": value, "inheritedFrom": [], "inherited": True}
+            for name, value in _inherited(call, job, kinds).items()
+        }
+        for name, value in variables(job.spec, field).items():
+            shown[name] = {"value": value, "inheritedFrom": [], "inherited": False}
+        return data({field: shown, files: part(job.spec, files)})
 
-def _build_arguments(call: Call) -> JsonObject:
-    return _variables(call, "buildArguments", "buildFiles", BUILD)
-
-
-def _details(call: Call, field: str, files: str, kinds: frozenset[str]) -> JsonObject:
-    """Read a job's variables with where each comes from."""
-    job = call.api.world.job(*_names(call))
-    shown: JsonObject = {
-        name: {"value": value, "inheritedFrom": [], "inherited": True}
-        for name, value in _inherited(call, job, kinds).items()
-    }
-    for name, value in variables(job.spec, field).items():
-        shown[name] = {"value": value, "inheritedFrom": [], "inherited": False}
-    return data({field: shown, files: part(job.spec, files)})
-
-
-def _environment_details(call: Call) -> JsonObject:
-    return _details(call, "runtimeEnvironment", "runtimeFiles", RUNTIME)
-
-
-def _build_argument_details(call: Call) -> JsonObject:
-    return _details(call, "buildArguments", "buildFiles", BUILD)
-
-
-def _update_build_arguments(call: Call) -> JsonObject:
-    call.api.jobs.update(*_names(call), call.body, job_fields.UPDATE_BUILD_ARGUMENTS)
-    return nothing()
-
-
-def _update_environment(call: Call) -> JsonObject:
-    call.api.jobs.update(*_names(call), call.body, job_fields.UPDATE_ENVIRONMENT)
-    return nothing()
+    return handler
 
 
 def _health_checks(call: Call) -> JsonObject:
-    spec = call.api.world.job(*_names(call)).spec
+    spec = call.api.domain.job(*_names(call)).spec
     return data({"healthChecks": spec.get("healthChecks", [])})
 
 
-def _update_health_checks(call: Call) -> JsonObject:
-    call.api.jobs.update(*_names(call), call.body, job_fields.UPDATE_HEALTH_CHECKS)
-    return nothing()
-
+_ENVIRONMENT = ("runtimeEnvironment", "runtimeFiles", RUNTIME)
+_ARGUMENTS = ("buildArguments", "buildFiles", BUILD)
+_ROUTES_OF_A_JOB: dict[Permission, tuple[tuple[str, str, str, Handler], ...]] = {
+    Permission.JOB_READ: (
+        ("get.job", "GET", "", _get),
+        ("get.job.deployment", "GET", "/deployment", _deployment),
+        ("get.job.health_checks", "GET", "/health-checks", _health_checks),
+    ),
+    Permission.JOB_DELETE: (("delete.job", "DELETE", "", _action(_without_body(Jobs.delete))),),
+    Permission.JOB_UPDATE: (
+        ("pause.job", "POST", "/pause", _action(_without_body(Jobs.pause))),
+        ("resume.job", "POST", "/resume", _action(Jobs.resume)),
+        ("suspend.job", "POST", "/suspend", _action(Jobs.suspend)),
+        ("scale.job", "POST", "/scale", _action(Jobs.scale)),
+        ("update.job.settings", "POST", "/settings", _action(Jobs.update_settings)),
+        ("update.job.build_source", "POST", "/build-source", _action(Jobs.update_build_source)),
+        ("update.job.deployment", "POST", "/deployment", _action(Jobs.deploy)),
+        ("update.job.health_checks", "POST", "/health-checks", _update(UPDATE_HEALTH_CHECKS)),
+    ),
+    Permission.JOB_SECRETS_READ: (
+        ("get.job.runtime_environment", "GET", "/runtime-environment", _variables(*_ENVIRONMENT)),
+        (
+            "get.job.runtime_environment_details",
+            "GET",
+            "/runtime-environment/details",
+            _details(*_ENVIRONMENT),
+        ),
+        ("get.job.build_arguments", "GET", "/build-arguments", _variables(*_ARGUMENTS)),
+        (
+            "get.job.build_argument_details",
+            "GET",
+            "/build-arguments/details",
+            _details(*_ARGUMENTS),
+        ),
+    ),
+    Permission.JOB_SECRETS_UPDATE: (
+        ("update.job.build_arguments", "POST", "/build-arguments", _update(UPDATE_BUILD_ARGUMENTS)),
+        (
+            "update.job.runtime_environment",
+            "POST",
+            "/runtime-environment",
+            _update(UPDATE_ENVIRONMENT),
+        ),
+    ),
+}
+"""By permission: the name, the method, the path below the job's, and the handler."""
 
 ROUTES: tuple[Route, ...] = (
     *_variant_routes("job.manual", "jobs/manual", jobs.MANUAL),
     *_variant_routes("job.cron", "jobs/cron", jobs.CRON),
     *_variant_routes("job", "jobs", jobs.GENERAL),
     operation("list.jobs", "GET", f"{_P}/jobs", Permission.JOB_READ, _list),
-    operation("get.job", "GET", _JOB, Permission.JOB_READ, _get),
-    operation("delete.job", "DELETE", _JOB, Permission.JOB_DELETE, _delete),
-    operation("pause.job", "POST", f"{_JOB}/pause", Permission.JOB_UPDATE, _pause),
-    operation("resume.job", "POST", f"{_JOB}/resume", Permission.JOB_UPDATE, _resume),
-    operation("suspend.job", "POST", f"{_JOB}/suspend", Permission.JOB_UPDATE, _suspend),
-    operation("scale.job", "POST", f"{_JOB}/scale", Permission.JOB_UPDATE, _scale),
-    operation("update.job.settings", "POST", f"{_JOB}/settings", Permission.JOB_UPDATE, _settings),
-    operation(
-        "update.job.build_source",
-        "POST",
-        f"{_JOB}/build-source",
-        Permission.JOB_UPDATE,
-        _build_source,
-    ),
-    operation("get.job.deployment", "GET", f"{_JOB}/deployment", Permission.JOB_READ, _deployment),
-    operation(
-        "update.job.deployment", "POST", f"{_JOB}/deployment", Permission.JOB_UPDATE, _deploy
-    ),
-    operation(
-        "get.job.runtime_environment",
-        "GET",
-        f"{_JOB}/runtime-environment",
-        Permission.JOB_SECRETS_READ,
-        _environment,
-    ),
-    operation(
-        "get.job.runtime_environment_details",
-        "GET",
-        f"{_JOB}/runtime-environment/details",
-        Permission.JOB_SECRETS_READ,
-        _environment_details,
-    ),
-    operation(
-        "get.job.build_arguments",
-        "GET",
-        f"{_JOB}/build-arguments",
-        Permission.JOB_SECRETS_READ,
-        _build_arguments,
-    ),
-    operation(
-        "get.job.build_argument_details",
-        "GET",
-        f"{_JOB}/build-arguments/details",
-        Permission.JOB_SECRETS_READ,
-        _build_argument_details,
-    ),
-    operation(
-        "update.job.build_arguments",
-        "POST",
-        f"{_JOB}/build-arguments",
-        Permission.JOB_SECRETS_UPDATE,
-        _update_build_arguments,
-    ),
-    operation(
-        "update.job.runtime_environment",
-        "POST",
-        f"{_JOB}/runtime-environment",
-        Permission.JOB_SECRETS_UPDATE,
-        _update_environment,
-    ),
-    operation(
-        "get.job.health_checks",
-        "GET",
-        f"{_JOB}/health-checks",
-        Permission.JOB_READ,
-        _health_checks,
-    ),
-    operation(
-        "update.job.health_checks",
-        "POST",
-        f"{_JOB}/health-checks",
-        Permission.JOB_UPDATE,
-        _update_health_checks,
+    *(
+        operation(name, method, _JOB + path, permission, handler)
+        for permission, rows in _ROUTES_OF_A_JOB.items()
+        for name, method, path, handler in rows
     ),
 )

@@ -1,28 +1,31 @@
-"""What the query parameters of a log range or a log tail ask for."""
+"""The query parameters of log ranges and log tails."""
+
+from __future__ import annotations
 
 import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.errors import invalid_parameter
 from northflank_emulator.server.routing import Call, one_of
 from northflank_emulator.state.clock import parse
-from northflank_emulator.state.log_book import LineFilter
+from northflank_emulator.state.log_store import LineFilter
+from northflank_emulator.state.paging import whole_number
 
 _TYPES = ("cdn", "mesh", "ingress", "runtime", "build", "backup", "restore")
 _TEXT_FILTERS = ("textIncludes", "textNotIncludes", "regexIncludes", "regexNotIncludes")
 _DEFAULT_LINES = 100
 _DEFAULT_TAIL_LINES = 10
 _MOST_LINES = 10_000
-# A range or a tail without times looks back this far.
 _LOOK_BACK = timedelta(minutes=30)
+"""How far a range or a tail without times goes back."""
 _LONGEST_SECONDS = 10 * 365 * 24 * 3600
 _LONGEST_REGEX = 200
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogQuery:
-    """Which lines, how many, from which end; `runtime` is false when other types were asked for."""
+    """Which lines, how many, from which end; `runtime` is false if the query asks for other types."""
 
     wanted: LineFilter
     limit: int
@@ -31,10 +34,10 @@ class LogQuery:
 
 
 def of_range(call: Call, now: datetime) -> LogQuery:
-    """The query of `GET …/logs?queryType=range`.
+    """Read the query of `GET …/logs?queryType=range`.
 
     Raises:
-        InvalidRequestError: a parameter, or their combination, is wrong.
+        InvalidRequest: a parameter, or their combination, is wrong.
     """
     start, end = _times(call, now)
     return LogQuery(
@@ -46,10 +49,10 @@ def of_range(call: Call, now: datetime) -> LogQuery:
 
 
 def of_tail(call: Call, now: datetime) -> LogQuery:
-    """The query of a log tail.
+    """Read the query of a log tail.
 
     Raises:
-        InvalidRequestError: a parameter is wrong.
+        InvalidRequest: a parameter is wrong.
     """
     one_of(call, "queryType", ("tail",), "tail")
     start = _time(call, "startTime") or now - _LOOK_BACK
@@ -64,7 +67,7 @@ def of_tail(call: Call, now: datetime) -> LogQuery:
 def _wanted(call: Call, start: datetime | None, end: datetime | None) -> LineFilter:
     given = [name for name in _TEXT_FILTERS if call.one(name) is not None]
     if len(given) > 1:
-        raise _invalid(given[1], f"cannot be combined with {given[0]}")
+        raise invalid_parameter(given[1], f"cannot be combined with {given[0]}")
     return LineFilter(
         run=call.one("runId"),
         containers=call.many("containerName"),
@@ -80,12 +83,12 @@ def _wanted(call: Call, start: datetime | None, end: datetime | None) -> LineFil
 def _times(call: Call, now: datetime) -> tuple[datetime | None, datetime | None]:
     start, end = _time(call, "startTime"), _time(call, "endTime")
     if call.one("duration") is None:
-        # With a run named, its whole log is in range.
+        # A query that names a run gets its whole log.
         if start is None and end is None and call.one("runId") is None:
             start = now - _LOOK_BACK
         return start, end
     if start is not None and end is not None:
-        raise _invalid("duration", "takes at most one of startTime and endTime")
+        raise invalid_parameter("duration", "takes at most one of startTime and endTime")
     length = timedelta(seconds=_whole(call, "duration", 0, _LONGEST_SECONDS))
     if start is not None:
         return start, start + length
@@ -99,19 +102,11 @@ def _time(call: Call, name: str) -> datetime | None:
     try:
         return parse(text)
     except (ValueError, OverflowError) as error:
-        raise _invalid(name, "must be an ISO 8601 time") from error
+        raise invalid_parameter(name, "must be an ISO 8601 time") from error
 
 
 def _whole(call: Call, name: str, default: int, most: int) -> int:
-    text = call.one(name)
-    if text is None:
-        return default
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(most))):
-        raise _invalid(name, f"must be a whole number from 1 to {most}")
-    value = int(text)
-    if not 1 <= value <= most:
-        raise _invalid(name, f"must be a whole number from 1 to {most}")
-    return value
+    return whole_number(name, call.one(name), default, most)
 
 
 def _regex(call: Call, name: str) -> re.Pattern[str] | None:
@@ -119,19 +114,15 @@ def _regex(call: Call, name: str) -> re.Pattern[str] | None:
     if text is None:
         return None
     if len(text) > _LONGEST_REGEX:
-        raise _invalid(name, f"must have at most {_LONGEST_REGEX} characters")
+        raise invalid_parameter(name, f"must have at most {_LONGEST_REGEX} characters")
     try:
         return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
-        raise _invalid(name, f"is no regular expression: {error}") from error
+        raise invalid_parameter(name, f"is not a regular expression: {error}") from error
 
 
 def _asks_for_runtime(call: Call) -> bool:
     types = call.many("type")
     for unknown in (it for it in types if it not in _TYPES):
-        raise _invalid("type", f"{unknown!r} is none of {', '.join(_TYPES)}")
+        raise invalid_parameter("type", f"{unknown!r} is not one of {', '.join(_TYPES)}")
     return not types or "runtime" in types
-
-
-def _invalid(name: str, problem: str) -> InvalidRequestError:
-    return InvalidRequestError(f"Invalid query parameter: {name} {problem}", {name: [problem]})

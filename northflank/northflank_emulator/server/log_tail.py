@@ -1,9 +1,11 @@
-"""Log tails: a WebSocket that authenticates in its first message and then sends lines as they come.
+"""Log tails: a WebSocket that authenticates in its first message, then sends lines as they arrive.
 
 Protocol (observed with the vendor's Python and JavaScript clients):
 client `{"type":"init","data":{"auth":{"type":"apiToken","apiToken":…}}}`, server
 `{"type":"init","data":{"auth":"successful"}}`, then `{"type":"log-lines","data":[…]}`.
 """
+
+from __future__ import annotations
 
 import asyncio
 import json
@@ -12,7 +14,7 @@ from dataclasses import dataclass, replace
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from northflank_emulator.api import Api
-from northflank_emulator.errors import ApiError, ForbiddenError, UnauthorizedError
+from northflank_emulator.errors import ApiError, Forbidden, Unauthenticated
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import log_query, responses
 from northflank_emulator.server.routing import Call
@@ -27,7 +29,7 @@ _REFUSED = 1008
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Tail:
-    """What one client follows."""
+    """What one client tails."""
 
     project: str
     job: str
@@ -41,7 +43,7 @@ class LogTail:
         self._api = api
 
     async def __call__(self, socket: WebSocket) -> None:
-        """Serve one tail until its run is over, or the client leaves."""
+        """Serve one tail until its run is over or the client disconnects."""
         await socket.accept()
         try:
             await self._converse(socket)
@@ -52,12 +54,12 @@ class LogTail:
         try:
             query = await self._open(socket)
         except ApiError as error:
-            # A first message without "auth": "successful" is how a client learns of a refusal.
+            # To a client, a first message without "auth": "successful" is a refusal.
             await socket.send_json({"type": "error", "data": {"message": error.message}})
             await socket.close(_REFUSED)
             return
         await socket.send_json({"type": "init", "data": {"auth": "successful"}})
-        leaving = asyncio.create_task(_left(socket))
+        leaving = asyncio.create_task(_disconnected(socket))
         following = asyncio.create_task(self._follow(socket, query))
         await asyncio.wait({leaving, following}, return_when=asyncio.FIRST_COMPLETED)
         for task in (leaving, following):
@@ -68,31 +70,30 @@ class LogTail:
         try:
             first: Json = json.loads(await asyncio.wait_for(socket.receive_text(), _INIT_SECONDS))
         except (ValueError, KeyError, RecursionError, asyncio.TimeoutError) as error:
-            message = "Unauthorized: the first message must be the init message"
-            raise UnauthorizedError(message) from error
+            raise Unauthenticated(
+                "Unauthorized: the first message must be the init message"
+            ) from error
         role = self._api.settings.tokens.get(_token(first))
         if role is None:
-            message = "Unauthorized: the API token is missing or not valid"
-            raise UnauthorizedError(message)
+            raise Unauthenticated("Unauthorized: the API token is missing or not valid")
         if Permission.JOB_LOGS not in role.permissions:
-            message = f"Forbidden: the token's role lacks {Permission.JOB_LOGS.value!r}"
-            raise ForbiddenError(message)
+            raise Forbidden(f"Forbidden: the token's role lacks {Permission.JOB_LOGS.value!r}")
         call = Call(
             api=self._api,
             params=socket.path_params,
             query=socket.query_params.multi_items(),
         )
-        job = self._api.world.job(call.params["project"], call.params["job"])
+        job = self._api.domain.job(call.params["project"], call.params["job"])
         query = log_query.of_tail(call, self._api.clock.now())
         if query.wanted.run is not None:
             self._api.runs.get(job.project, job.id, query.wanted.run)
         return _Tail(project=job.project, job=job.id, query=query)
 
     async def _follow(self, socket: WebSocket, tail: _Tail) -> None:
-        """Send what there is, then what comes; the end of a run that was named is the end."""
-        book, wanted = self._api.store.logs, tail.query.wanted
-        seen = book.newest_number()
-        lines = book.last(tail.project, tail.job, wanted, tail.query.limit)
+        """Send past lines, then new ones; end with the run if the query names one."""
+        logs, wanted = self._api.store.logs, tail.query.wanted
+        seen = logs.newest_number()
+        lines = logs.last(tail.project, tail.job, wanted, tail.query.limit)
         while True:
             over = self._is_over(tail)
             if tail.query.runtime:
@@ -103,8 +104,8 @@ class LogTail:
                 await socket.close(_NORMAL_END)
                 return
             if not over:
-                await self._api.log_keeper.news(self._api.settings.pace.log_tail)
-            lines = book.first(tail.project, tail.job, replace(wanted, after=seen), 10_000)
+                await self._api.log_writer.news(self._api.settings.pace.log_tail)
+            lines = logs.first(tail.project, tail.job, replace(wanted, after=seen), 10_000)
 
     def _is_over(self, tail: _Tail) -> bool:
         run_id = tail.query.wanted.run
@@ -126,8 +127,8 @@ class LogTail:
             await socket.send_json({"type": "log-lines", "data": batch})
 
 
-async def _left(socket: WebSocket) -> None:
-    """Return when the client has gone; it has nothing more to say before."""
+async def _disconnected(socket: WebSocket) -> None:
+    """Return when the client has disconnected; ignore what it sends before."""
     while (await socket.receive())["type"] != "websocket.disconnect":
         pass
 

@@ -1,4 +1,6 @@
-"""How many requests a token has left in its hour."""
+"""Counts the requests that each token has left in its hour."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +10,7 @@ WINDOW = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allowance:
-    """What is left after a request: the numbers of the `x-ratelimit-*` headers."""
+    """The numbers of the `x-ratelimit-*` headers after a request."""
 
     limit: int
     remaining: int
@@ -17,7 +19,7 @@ class Allowance:
 
 
 class RateLimiter:
-    """Counts requests per token in windows of an hour, each begun by its first request."""
+    """Counts requests per token in windows of an hour, which start with their first request."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
@@ -31,7 +33,7 @@ class RateLimiter:
         return self._allowance(started, used, now)
 
     def peek(self, token: str, now: datetime) -> Allowance:
-        """What *token* has left, without a request."""
+        """Return what *token* has left, without counting a request."""
         started, used = self._window(token, now)
         return self._allowance(started, used, now)
 

@@ -1,4 +1,6 @@
-"""The answers that go out: JSON, errors in their envelope, and the ones that break on purpose."""
+"""HTTP responses: JSON, errors in their envelope, and responses that faults break."""
+
+from __future__ import annotations
 
 import asyncio
 import json
@@ -16,12 +18,12 @@ _JSON = "application/json; charset=utf-8"
 
 
 def answer(document: JsonObject, headers: Mapping[str, str]) -> Response:
-    """A success; the API knows no other status for it than 200."""
+    """Return a success, which in this API is always 200."""
     return Response(encode(document), media_type=_JSON, headers=dict(headers))
 
 
 def failure(error: ApiError, headers: Mapping[str, str]) -> Response:
-    """An error in the API's envelope."""
+    """Return an error in the API's envelope."""
     return failure_of(error.status, error.kind, error.message, error.details, headers)
 
 
@@ -32,7 +34,7 @@ def failure_of(
     details: Mapping[str, list[str]],
     headers: Mapping[str, str],
 ) -> Response:
-    """An error with any status."""
+    """Return an error with any status in the API's envelope."""
     body: JsonObject = {
         "error": {
             "status": status,
@@ -45,32 +47,32 @@ def failure_of(
 
 
 def literal(fault: Fault) -> Response:
-    """What an `answer` fault says, whatever the API would have answered."""
+    """Return the response that an `answer` fault describes."""
     return Response(fault.body, fault.status, headers=dict(fault.headers))
 
 
 def encode(document: JsonObject) -> bytes:
-    """*document* as JSON."""
+    """Encode *document* as JSON."""
     return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 class DroppedConnection(Response):
-    """No answer: the connection ends instead."""
+    """No response: the connection is closed instead."""
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002 - ASGI's signature
-        """End the connection."""
-        await _hang_up(scope, receive)
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002  ASGI's signature
+        """Close the connection."""
+        await _disconnect(scope, receive)
 
 
 class TruncatedReply(Response):
-    """Half of an answer that promised to be whole."""
+    """The headers of a whole response, and half of its body."""
 
     def __init__(self, whole: Response) -> None:
         super().__init__(whole.body, whole.status_code)
         self.raw_headers = whole.raw_headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send the headers and half of the body, then end the connection."""
+        """Send the headers and half of the body, then close the connection."""
         await send(
             {
                 "type": "http.response.start",
@@ -80,13 +82,13 @@ class TruncatedReply(Response):
         )
         half = bytes(self.body)[: len(self.body) // 2]
         await send({"type": "http.response.body", "body": half, "more_body": True})
-        # Closing, unlike aborting, lets what was written arrive.
-        await _hang_up(scope, receive, politely=True)
+        # Unlike abort, close sends what was written before.
+        await _disconnect(scope, receive, after_sending=True)
 
 
-async def _hang_up(scope: Scope, receive: Receive, *, politely: bool = False) -> None:
+async def _disconnect(scope: Scope, receive: Receive, *, after_sending: bool = False) -> None:
     transport: asyncio.Transport = scope["state"]["transport"]
-    if politely:
+    if after_sending:
         transport.close()
     else:
         transport.abort()

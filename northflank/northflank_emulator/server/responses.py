@@ -1,4 +1,6 @@
-"""How the emulator's values look in the API's responses."""
+"""The emulator's values as documents of the API's responses."""
+
+from __future__ import annotations
 
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.settings import AbortedRun, Choices, LogPrefix
@@ -28,8 +30,8 @@ CLUSTER: JsonObject = {
     "loadBalancers": [],
 }
 _REGION = "europe-west"
-# What builds are given, secrets among it.
 _GIVEN = frozenset({"buildArguments", "buildFiles", "dockerSecretMounts"})
+"""The inputs of builds, which may hold secrets."""
 
 
 def _app_id(project: str, job: str) -> str:
@@ -41,7 +43,7 @@ def _only(spec: JsonObject, *names: str) -> JsonObject:
 
 
 def job_created(job: Job, builds: list[Build]) -> JsonObject:
-    """The response of create, update and patch: the request again, and what came of it."""
+    """Return the response to create, update and patch: the request's fields and the new job's."""
     return {
         **job.spec,
         "id": job.id,
@@ -56,7 +58,7 @@ def job_created(job: Job, builds: list[Build]) -> JsonObject:
 
 
 def _build_status(builds: list[Build]) -> JsonObject:
-    """What the latest of *builds* adds to a job's or a service's status."""
+    """Return the status of a job or a service whose latest build is the last of *builds*."""
     if not builds:
         return {}
     changed = builds[-1].concluded_at or builds[-1].created_at
@@ -66,7 +68,7 @@ def _build_status(builds: list[Build]) -> JsonObject:
 
 
 def job_created_flat(job: Job, builds: list[Build]) -> JsonObject:
-    """The same for `/jobs/manual` and `/jobs/cron`, whose settings are at the top."""
+    """Return the same for `/jobs/manual` and `/jobs/cron`, which have settings at the top level."""
     document = job_created(job, builds)
     settings = part(document, "settings")
     document.pop("settings", None)
@@ -75,7 +77,7 @@ def job_created_flat(job: Job, builds: list[Build]) -> JsonObject:
 
 
 def job_listed(job: Job) -> JsonObject:
-    """A job in a list: no run status, no settings."""
+    """Return a job as listed: without run status and settings."""
     return {
         "id": job.id,
         "uid": job.uid,
@@ -92,7 +94,7 @@ def job_listed(job: Job) -> JsonObject:
 
 
 def job_read(job: Job) -> JsonObject:
-    """A single job: without its environment, its labels and its external image."""
+    """Return a single job: without its environment, its labels and its external image."""
     settings = part(job.spec, "settings")
     shown: JsonObject = {
         "backoffLimit": backoff_limit(job.spec),
@@ -137,7 +139,7 @@ def _paths(dockerfile: JsonObject) -> JsonObject:
 
 
 def deployment(job: Job, builder: Builder, build: Build | None) -> JsonObject:
-    """What `GET …/deployment` says: the one place that shows the image."""
+    """Return the response to `GET …/deployment`, the only one that shows the image."""
     spec = part(job.spec, "deployment")
     shown: JsonObject = {
         "region": _REGION,
@@ -165,7 +167,7 @@ def deployment(job: Job, builder: Builder, build: Build | None) -> JsonObject:
 
 
 def run(it: Run, choices: Choices) -> JsonObject:
-    """A run. Its status has three values only; an aborted one shows what was chosen."""
+    """Return a run. Of its three statuses, an aborted run has the one that *choices* names."""
     conclusion = it.conclusion
     status = _status(it, choices)
     return {
@@ -196,7 +198,7 @@ def _status(it: Run, choices: Choices) -> str:
 
 
 def container(it: Container) -> JsonObject:
-    """A container; its times are in seconds since 1970."""
+    """Return a container; its times are in seconds since 1970."""
     return {
         "name": it.name,
         "status": it.status.value,
@@ -207,7 +209,7 @@ def container(it: Container) -> JsonObject:
 
 
 def log_line(line: LogLine, choices: Choices) -> JsonObject:
-    """A log line with the prefix of the container runtime in front of its text."""
+    """Return a log line with the prefix of the container runtime in front of its text."""
     prefix = f"{line.stream.value} {'P' if line.partial else 'F'} "
     if choices.log_prefix is LogPrefix.TIME_AND_STREAM:
         prefix = f"{line.at.strftime('%Y-%m-%dT%H:%M:%S.%f')}000Z {prefix}"
@@ -215,7 +217,7 @@ def log_line(line: LogLine, choices: Choices) -> JsonObject:
 
 
 def build(it: Build) -> JsonObject:
-    """A build."""
+    """Return a build."""
     return {
         "id": it.id,
         "branch": it.branch,
@@ -232,7 +234,7 @@ def build(it: Build) -> JsonObject:
 
 
 def service_created(it: BuildService, builds: list[Build]) -> JsonObject:
-    """The response of create, update and patch of a build service: the request again, and what came of it."""
+    """Return the response to create, update and patch: the request's fields and the new service's."""
     return {
         **it.spec,
         "id": it.id,
@@ -247,7 +249,7 @@ def service_created(it: BuildService, builds: list[Build]) -> JsonObject:
 
 
 def service_listed(it: BuildService, builds: list[Build]) -> JsonObject:
-    """A build service in a list."""
+    """Return a build service as listed."""
     return {
         "id": it.id,
         "uid": it.uid,
@@ -264,7 +266,7 @@ def service_listed(it: BuildService, builds: list[Build]) -> JsonObject:
 
 
 def service_read(it: BuildService, builds: list[Build]) -> JsonObject:
-    """A single build service; like a job, without what is given to its builds."""
+    """Return a single build service, without the inputs of its builds."""
     shown = {
         name: value for name, value in service_created(it, builds).items() if name not in _GIVEN
     }
@@ -275,7 +277,7 @@ def service_read(it: BuildService, builds: list[Build]) -> JsonObject:
 
 
 def project_listed(it: Project) -> JsonObject:
-    """A project in a list."""
+    """Return a project as listed."""
     return {
         "id": it.id,
         "uid": it.uid,
@@ -286,7 +288,7 @@ def project_listed(it: Project) -> JsonObject:
 
 
 def project_read(it: Project, jobs: list[Job], services: list[BuildService]) -> JsonObject:
-    """A project with its jobs and build services; addons and other services are not emulated."""
+    """Return a project with its jobs and build services; addons and other services are not emulated."""
     listed: list[Json] = [
         {
             "id": job.id,
@@ -317,7 +319,7 @@ def project_read(it: Project, jobs: list[Job], services: list[BuildService]) -> 
 
 
 def secret_listed(it: SecretGroup) -> JsonObject:
-    """A secret group in a list: without its secrets."""
+    """Return a secret group as listed, without its secrets."""
     return {
         "id": it.id,
         "name": it.name,
@@ -332,7 +334,7 @@ def secret_listed(it: SecretGroup) -> JsonObject:
 
 
 def secret_read(it: SecretGroup) -> JsonObject:
-    """A secret group with its secrets; variables and files share one object."""
+    """Return a secret group with its secrets; variables and files share one object."""
     return {
         **secret_listed(it),
         "createdAt": iso(it.created_at),
@@ -345,7 +347,7 @@ def secret_read(it: SecretGroup) -> JsonObject:
 
 
 def secret_created(it: SecretGroup) -> JsonObject:
-    """The response of create and update: without the values that were sent."""
+    """Return the response to create and update, without the secrets."""
     return {
         "id": it.id,
         "name": it.name,
@@ -356,12 +358,12 @@ def secret_created(it: SecretGroup) -> JsonObject:
 
 
 def tag(it: AccountItem) -> JsonObject:
-    """A tag."""
+    """Return a tag."""
     return {"id": it.id, "name": it.name, **it.spec, "createdAt": iso(it.created_at)}
 
 
 def registry(it: AccountItem) -> JsonObject:
-    """A registry credential, without user name and password."""
+    """Return a registry credential, without user name and password."""
     credentials: JsonObject = {"scope": {"pull": True, "push": False}}
     credentials.update(_only(part(it.spec, "credentials"), "scope"))
     return {
@@ -375,7 +377,7 @@ def registry(it: AccountItem) -> JsonObject:
 
 
 def webhook(it: Webhook) -> JsonObject:
-    """A notification integration, without its secret."""
+    """Return a notification integration, without its secret."""
     status: JsonObject = {"disabled": it.disabled, "numberOfFailedRequests": it.failures}
     if it.first_failure_at is not None:
         status["timeOfFirstFailedRequest"] = iso(it.first_failure_at)

@@ -1,4 +1,6 @@
-"""How a method and a path find their route, in the user and the team form."""
+"""Finds the route of a method and a path, with or without `/teams/{team}`."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -6,7 +8,7 @@ from dataclasses import dataclass, field
 from urllib.parse import unquote
 
 from northflank_emulator.api import Api
-from northflank_emulator.errors import InvalidRequestError, MethodNotAllowedError, NotFoundError
+from northflank_emulator.errors import MethodNotAllowed, NotFound, invalid_parameter
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.state.paging import Item, Page, PageRequest, cut
 from northflank_emulator.state.permissions import Permission, Role
@@ -17,7 +19,7 @@ _TEAM = "/v1/teams/{team}"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """A request as a route sees it."""
+    """A request as a handler sees it."""
 
     api: Api
     params: Mapping[str, str]
@@ -26,20 +28,20 @@ class Call:
     role: Role | None = None
 
     def may(self, permission: Permission) -> bool:
-        """Whether the caller has *permission*, for what is shown to some callers only."""
+        """Return whether the caller has *permission*, for handlers that show some callers more."""
         return self.role is not None and permission in self.role.permissions
 
     def one(self, name: str) -> str | None:
-        """The last value of a query parameter."""
+        """Return the last value of a query parameter."""
         values = self.many(name)
         return values[-1] if values else None
 
     def many(self, name: str) -> tuple[str, ...]:
-        """Every value of a query parameter that may be repeated."""
+        """Return every value of a query parameter that may be repeated."""
         return tuple(value for key, value in self.query if key == name)
 
     def page(self, items: Sequence[Item]) -> Page[Item]:
-        """The page of *items* that was asked for."""
+        """Return the page of *items* that the query asks for."""
         return cut(
             items,
             PageRequest.of(
@@ -48,15 +50,15 @@ class Call:
         )
 
 
-# Returns the whole body of the answer.
 Handler = Callable[[Call], JsonObject]
+"""A function that carries out a call and returns the body of the answer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
     """One operation of the API, named as in the vendor's SDKs.
 
-    `permission` None means that any token may call it; `public` that none is needed.
+    Without `permission` any token may call it; with `public` no token is needed.
     """
 
     operation: str
@@ -70,20 +72,20 @@ class Route:
 def operation(
     name: str, method: str, path: str, permission: Permission | None, handler: Handler
 ) -> Route:
-    """A route that needs a token; one line of a table of routes."""
+    """Return a route that needs a token, for tables of routes."""
     return Route(operation=name, method=method, path=path, permission=permission, handler=handler)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Match:
-    """A route, and what its path's placeholders stand for."""
+    """A route, and the values of its path parameters."""
 
     route: Route
     params: Mapping[str, str]
 
 
 class Router:
-    """Finds routes; every one below /v1 also exists below /v1/teams/{team}."""
+    """Finds routes; each route below /v1 also exists below /v1/teams/{team}."""
 
     def __init__(self, routes: Iterable[Route], teams: Sequence[str]) -> None:
         self._teams = frozenset(teams)
@@ -94,11 +96,11 @@ class Router:
         ]
 
     def find(self, method: str, path: str) -> Match:
-        """The route for an undecoded *path*.
+        """Find the route of a *path* that is not decoded yet.
 
         Raises:
-            NotFoundError: no route has this path, or the team is unknown.
-            MethodNotAllowedError: one has, with another method.
+            NotFound: no route has this path, or the team is unknown.
+            MethodNotAllowed: a route has, but with another method.
         """
         allowed = []
         for pattern, route in self._compiled:
@@ -111,18 +113,15 @@ class Router:
                 return Match(route=route, params=params)
             allowed.append(route.method)
         if allowed:
-            message = (
+            raise MethodNotAllowed(
                 f"{method} is not possible on {path}; possible: {', '.join(sorted(set(allowed)))}"
             )
-            raise MethodNotAllowedError(message)
-        message = f"Not found: the emulator has no endpoint {method} {path}"
-        raise NotFoundError(message)
+        raise NotFound(f"Not found: the emulator has no endpoint {method} {path}")
 
     def _check_team(self, params: Mapping[str, str]) -> None:
         team = params.get("team")
         if team is not None and self._teams and team not in self._teams:
-            message = f"Not found: there is no team {team!r}"
-            raise NotFoundError(message)
+            raise NotFound(f"Not found: there is no team {team!r}")
 
 
 def _compile(path: str) -> re.Pattern[str]:
@@ -130,31 +129,29 @@ def _compile(path: str) -> re.Pattern[str]:
 
 
 def data(value: Json) -> JsonObject:
-    """An answer with *value*."""
+    """Return an answer with *value*."""
     return {"data": value}
 
 
 def paged(name: str, page: Page[Item], show: Callable[[Item], JsonObject]) -> JsonObject:
-    """An answer with one page of a list."""
+    """Return an answer with one page of a list."""
     return {"data": {name: [show(item) for item in page.items]}, "pagination": page.document()}
 
 
 def nothing() -> JsonObject:
-    """The answer of calls that return nothing."""
+    """Return an answer without data."""
     return {"data": {}}
 
 
 def one_of(call: Call, name: str, values: Sequence[str], default: str) -> str:
-    """A query parameter that has a closed set of values.
+    """Return a query parameter whose value must be one of *values*.
 
     Raises:
-        InvalidRequestError: it has another one.
+        InvalidRequest: it has another value.
     """
     value = call.one(name)
     if value is None:
         return default
     if value not in values:
-        problem = f"must be one of {', '.join(values)}"
-        message = f"Invalid query parameter: {name} {problem}"
-        raise InvalidRequestError(message, {name: [problem]})
+        raise invalid_parameter(name, f"must be one of {', '.join(values)}")
     return value

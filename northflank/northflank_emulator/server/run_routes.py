@@ -1,5 +1,7 @@
 """The routes of job runs, their containers and their logs."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 from northflank_emulator.domain import runs
@@ -39,7 +41,7 @@ def _abort_run(call: Call) -> JsonObject:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Listed:
-    """A container with its place in the list, by which pages are cut."""
+    """A container with its number in the list, for pagination."""
 
     number: int
     container: Container
@@ -58,14 +60,14 @@ def _containers(call: Call) -> JsonObject:
 
 
 def _logs(call: Call) -> JsonObject:
-    """Find a range of log lines; types other than runtime have none here."""
-    job = call.api.world.job(*_names(call))
+    """Find a range of log lines; here types other than runtime have none."""
+    job = call.api.domain.job(*_names(call))
     one_of(call, "queryType", ("range",), "range")
     query = log_query.of_range(call, call.api.clock.now())
     if not query.runtime:
         return data([])
-    book, choices = call.api.store.logs, call.api.settings.choices
-    find = book.first if query.forward else book.last
+    logs, choices = call.api.store.logs, call.api.settings.choices
+    find = logs.first if query.forward else logs.last
     lines = find(job.project, job.id, query.wanted, query.limit)
     shown = lines if query.forward else lines[::-1]
     return data([responses.log_line(line, choices) for line in shown])

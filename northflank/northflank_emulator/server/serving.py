@@ -1,4 +1,6 @@
-"""Serving an emulator: its socket, its HTTP server, its start and its clean end."""
+"""How an emulator is served: its socket, its HTTP server, its start and its shutdown."""
+
+from __future__ import annotations
 
 import asyncio
 import errno
@@ -11,53 +13,53 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from northflank_emulator.api import Api
 from northflank_emulator.server.app import application
-from northflank_emulator.server.records import Records
+from northflank_emulator.server.request_log import RequestLog
 
 _BACKLOG = 2048
-_ROUND_SECONDS = 0.25
+_LOOP_SECONDS = 0.25
 
 
-class CannotListenError(OSError):
-    """There can be no server at this address."""
+class CannotListen(OSError):
+    """The emulator cannot listen at this address."""
 
     def __init__(self, host: str, port: int, cause: OSError) -> None:
-        super().__init__(_told(host, port, cause))
+        super().__init__(_explain(host, port, cause))
 
 
-def _told(host: str, port: int, cause: OSError) -> str:
+def _explain(host: str, port: int, cause: OSError) -> str:
     if isinstance(cause, socket.gaierror):
         return (
-            f"--host {host}: no address is known for it ({cause.strerror}). "
+            f"--host {host}: it has no known address ({cause.strerror}). "
             "Fix: give an address of this machine, or leave it out for 127.0.0.1."
         )
     match cause.errno:
         case errno.EADDRINUSE:
             return (
-                f"--port {port}: something listens there already, perhaps another emulator. "
-                "Fix: end it, or choose another port (0 picks a free one)."
+                f"--port {port}: another process listens there already, perhaps another emulator. "
+                "Fix: stop it, or choose another port (0 picks a free one)."
             )
         case errno.EACCES:
             return f"--port {port}: this user may not listen there. Fix: choose a port above 1023."
         case errno.EADDRNOTAVAIL:
             return (
-                f"--host {host}: it is no address of this machine. "
-                "Fix: give one that is, or leave it out for 127.0.0.1."
+                f"--host {host}: this is not an address of this machine. "
+                "Fix: give one of its addresses, or leave it out for 127.0.0.1."
             )
         case _:
             return f"--host {host} --port {port}: {cause.strerror or cause}. Fix: choose others."
 
 
 class _Protocol(H11Protocol):
-    """Tells the application its transport, so that a fault can end the connection."""
+    """Passes the transport to the application, so that a fault can end the connection."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # TCP only
-        """Take a new connection."""
+        """Add the transport to what the application sees of the connection."""
         super().connection_made(transport)
         self.app_state = {**self.app_state, "transport": transport}
 
 
 class Server(uvicorn.Server):
-    """Leaves signals alone: uvicorn would let them end the process before its containers."""
+    """Handles no signals: uvicorn would let them end the process before its containers."""
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -65,26 +67,26 @@ class Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
-        """Stop serving; the second time, without waiting for open connections."""
+        """Stop serving; a second call does not wait for open connections."""
         self.force_exit = self.should_exit
         self.should_exit = True
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket; port 0 lets the system choose one.
+    """Return a listening socket; port 0 lets the system choose one.
 
     Raises:
-        CannotListenError: the port is taken or not for this user, or the host is not ours.
+        CannotListen: the port is taken or reserved, or the host is not an address of this machine.
     """
     try:
         return _listen(host, port)
     except OSError as error:
-        raise CannotListenError(host, port, error) from error
+        raise CannotListen(host, port, error) from error
 
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # With the protocol named, asyncio switches Nagle's algorithm off; it would cost 40 ms an answer.
+    # asyncio disables Nagle's algorithm, which would delay each answer by 40 ms, only if the protocol is named.
     sock = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -97,17 +99,17 @@ def _listen(host: str, port: int) -> socket.socket:
 
 
 def base_url(sock: socket.socket) -> str:
-    """Where clients reach the emulator behind *sock*."""
+    """Return the URL at which clients reach the emulator behind *sock*."""
     host, port = sock.getsockname()[:2]
-    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - compared, not bound
+    reachable = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104  compared, not bound
     return f"http://[{reachable}]:{port}" if ":" in reachable else f"http://{reachable}:{port}"
 
 
-def http_server(api: Api, records: Records) -> Server:
-    """The HTTP server for *api*, not started yet."""
+def http_server(api: Api, request_log: RequestLog) -> Server:
+    """Return the HTTP server for *api*, not started yet."""
     return Server(
         uvicorn.Config(
-            application(api, records),
+            application(api, request_log),
             loop="asyncio",
             http=_Protocol,
             ws="websockets-sansio",
@@ -121,9 +123,9 @@ def http_server(api: Api, records: Records) -> Server:
 
 
 async def serve(api: Api, server: Server, sock: socket.socket) -> None:
-    """Serve until the server is told to stop; then end everything that runs."""
+    """Serve until the server is stopped, then end every run."""
     api.start()
-    rounds = asyncio.create_task(_rounds(api))
+    rounds = asyncio.create_task(_background_loop(api))
     try:
         await server.serve(sockets=[sock])
     finally:
@@ -132,10 +134,10 @@ async def serve(api: Api, server: Server, sock: socket.socket) -> None:
         await api.stop()
 
 
-async def _rounds(api: Api) -> None:
-    """Look again and again at what containers use, and at what the schedule asks for."""
-    schedule = api.schedule()
+async def _background_loop(api: Api) -> None:
+    """Measure the containers and start the cron jobs that are due, several times a second."""
+    scheduler = api.scheduler()
     while True:
-        await asyncio.sleep(_ROUND_SECONDS)
+        await asyncio.sleep(_LOOP_SECONDS)
         api.measure()
-        schedule.tick(api.clock.now())
+        scheduler.tick(api.clock.now())

@@ -1,1 +1,1 @@
-"""What the emulator keeps, as values and in SQLite."""
+"""The state of the emulator, as values and in SQLite."""

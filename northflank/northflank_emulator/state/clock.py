@@ -1,4 +1,6 @@
-"""What time it is, and how the API writes it."""
+"""The current time, and how the API writes times."""
+
+from __future__ import annotations
 
 from datetime import datetime, timezone
 from typing import Protocol
@@ -8,7 +10,7 @@ class Clock(Protocol):
     """The source of time; tests bring their own."""
 
     def now(self) -> datetime:
-        """The current time, with its time zone."""
+        """Return the current time, with its time zone."""
         ...
 
 
@@ -16,12 +18,12 @@ class SystemClock:
     """The machine's clock, in UTC."""
 
     def now(self) -> datetime:
-        """The current time in UTC."""
+        """Return the current time in UTC."""
         return datetime.now(tz=timezone.utc)
 
 
 def iso(moment: datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, as the API writes times.
+    """Format a time as the API does: RFC 3339 in UTC with milliseconds.
 
     >>> iso(datetime(2026, 11, 21, tzinfo=timezone.utc))
     '2026-11-21T00:00:00.000Z'
@@ -31,7 +33,7 @@ def iso(moment: datetime) -> str:
 
 
 def parse(text: str) -> datetime:
-    """A time as clients write it: ISO 8601, or seconds since 1970.
+    """Parse a time as clients write it: ISO 8601, or seconds since 1970.
 
     Raises:
         ValueError: it is neither.
@@ -40,7 +42,6 @@ def parse(text: str) -> datetime:
         try:
             return datetime.fromtimestamp(float(text), tz=timezone.utc)
         except (OverflowError, OSError) as error:
-            message = f"time out of range: {text!r}"
-            raise ValueError(message) from error
+            raise ValueError(f"time out of range: {text!r}") from error
     moment = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)

@@ -1,9 +1,11 @@
-"""Which command a container starts: the image's, the job's, or one of each."""
+"""The command that a container executes: parts of the image's and of the job's."""
+
+from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
 
-from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.errors import InvalidRequest
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.job_spec import part
 
@@ -11,10 +13,10 @@ from northflank_emulator.state.job_spec import part
 def argv(
     deployment: JsonObject, entrypoint: Sequence[str], command: Sequence[str]
 ) -> tuple[str, ...]:
-    """The words to execute, without a shell, for an image with *entrypoint* and *command*.
+    """Return the words to execute, without a shell, for an image with *entrypoint* and *command*.
 
-    As in Docker, an entrypoint of the job's own drops the image's command too; with `default`,
-    a custom command that was sent along is ignored.
+    As in Docker, a job's entrypoint replaces the image's command, too. With `default`, a custom command
+    in the body is ignored.
     """
     settings = part(deployment, "docker") or part(deployment, "buildpack")
     own_entrypoint = split(settings.get("customEntrypoint"))
@@ -33,15 +35,16 @@ def argv(
 
 
 def split(command: object) -> list[str]:
-    """The words of a command; quotes group them, nothing else is special.
+    """Split a command into words; quotes group them, nothing else is special.
 
     Raises:
-        InvalidRequestError: a quote is not closed.
+        InvalidRequest: a quote is not closed.
     """
     if not isinstance(command, str):
         return []
     try:
         return shlex.split(command)
     except ValueError as error:
-        message = f"Invalid command {command!r}: {error}; close the quote or escape it"
-        raise InvalidRequestError(message) from error
+        raise InvalidRequest(
+            f"Invalid command {command!r}: {error}; close the quote or escape it"
+        ) from error

@@ -1,4 +1,6 @@
-"""What a container finds in its environment: secret groups, the job, the run, the platform."""
+"""The environment of a container: variables of secret groups, job, run and platform."""
+
+from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
@@ -7,16 +9,17 @@ from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.job_spec import part, variables, whole
 from northflank_emulator.state.models import Job, SecretGroup
 
-# The types of secret groups that a container's environment, or a build, takes from.
 RUNTIME = frozenset({"environment", "environment-arguments"})
+"""The types of secret groups whose variables a container gets."""
 BUILD = frozenset({"arguments", "environment-arguments"})
+"""The types of secret groups whose variables a build gets."""
 _TEMPLATE = re.compile(r"\$\{([^${}]+)\}")
 _RANDOM_SECRET = re.compile(r"fn\.randomSecret\((\d{1,3})\)")
 _MAXIMUM_REPLACEMENTS = 10_000
 
 
 def applies(group: SecretGroup, job: Job) -> bool:
-    """Whether *job* inherits *group*: an unrestricted group goes to every job of its project."""
+    """Return whether *job* inherits *group*; an unrestricted group applies to every job of its project."""
     restrictions = part(group.spec, "restrictions")
     if not restrictions.get("restricted"):
         return True
@@ -26,7 +29,7 @@ def applies(group: SecretGroup, job: Job) -> bool:
 def inherited(
     groups: Iterable[SecretGroup], job: Job, kinds: frozenset[str] = RUNTIME
 ) -> dict[str, str]:
-    """The variables *job* gets from secret groups; where two collide, the higher priority wins."""
+    """Return the variables *job* gets from secret groups; where two collide, the higher priority wins."""
     merged: dict[str, str] = {}
     for group in sorted(groups, key=_priority):
         if group.spec.get("secretType") in kinds and applies(group, job):
@@ -40,9 +43,9 @@ def container_variables(
     platform: Mapping[str, str],
     random_secret: Callable[[int], str],
 ) -> dict[str, str]:
-    """The environment of a container: *own* (job and run) over *groups*, templates expanded.
+    """Return the environment of a container: *own* (job and run) over *groups*, templates expanded.
 
-    The platform's variables are what they are, whatever the job says.
+    The job cannot change the variables of *platform*.
     """
     merged = {**groups, **own}
     expansion = _Expansion(merged, random_secret)
@@ -70,8 +73,8 @@ def _priority(group: SecretGroup) -> tuple[int, int]:
 class _Expansion:
     """Replaces `${NAME}` and `${fn.randomSecret(n)}`; unknown names stay as they are.
 
-    So does a name that leads back to itself, and what is left when the work gets out of hand: a few
-    variables that name each other twice would otherwise grow without end.
+    So does a name that refers back to itself, and whatever is left after a number of replacements: a few
+    variables that refer to each other twice would otherwise grow without end.
     """
 
     def __init__(self, merged: Mapping[str, str], random_secret: Callable[[int], str]) -> None:
@@ -80,7 +83,7 @@ class _Expansion:
         self._left = _MAXIMUM_REPLACEMENTS
 
     def of(self, name: str) -> str:
-        """The value of the variable *name*, expanded."""
+        """Return the value of the variable *name*, expanded."""
         return self._expand(self._merged[name], frozenset({name}))
 
     def _expand(self, text: str, seen: frozenset[str]) -> str:

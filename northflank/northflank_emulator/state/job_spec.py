@@ -1,4 +1,6 @@
-"""What a job's create, update and run bodies mean, in the one form the emulator keeps."""
+"""The specification of a job, in the one form to which all request bodies are converted."""
+
+from __future__ import annotations
 
 from typing import cast
 
@@ -12,7 +14,7 @@ DEFAULT_GRACE_SECONDS = 30
 
 
 def part(spec: JsonObject, *path: str) -> JsonObject:
-    """The object at *path* of a checked body; an empty one when it is not there."""
+    """Return the object at *path* of a checked body, or an empty one."""
     found: object = spec
     for name in path:
         found = found.get(name) if isinstance(found, dict) else None
@@ -20,35 +22,35 @@ def part(spec: JsonObject, *path: str) -> JsonObject:
 
 
 def variables(spec: JsonObject, *path: str) -> dict[str, str]:
-    """The map of strings at *path* of a checked body."""
+    """Return the map of strings at *path* of a checked body."""
     return {name: str(value) for name, value in part(spec, *path).items()}
 
 
 def from_general(body: JsonObject) -> JsonObject:
-    """The body of `/jobs`: it has the general form already."""
+    """Convert the body of `/jobs`, which already has the general form."""
     return {name: value for name, value in body.items() if name != "name"}
 
 
 def from_manual(body: JsonObject) -> JsonObject:
-    """The body of `/jobs/manual`: its limits are at the top."""
+    """Convert the body of `/jobs/manual`, which has limits at the top level."""
     return _nested(body, ())
 
 
 def from_cron(body: JsonObject) -> JsonObject:
-    """The body of `/jobs/cron`: limits and schedule are at the top."""
+    """Convert the body of `/jobs/cron`, which has limits and schedule at the top level."""
     return _nested(body, _CRON)
 
 
 def type_of(spec: JsonObject) -> JobType:
-    """Whether this is a cron job: it is when there is a `settings.cron`."""
+    """Return the type of a job; a cron job has `settings.cron`."""
     return JobType.CRON if "cron" in part(spec, "settings") else JobType.MANUAL
 
 
 def patched(spec: JsonObject, patch: JsonObject) -> JsonObject:
-    """*spec* after a partial update.
+    """Return *spec* after a partial update.
 
     `settings`, `settings.cron` and `billing` are merged; every other field, the environment
-    included, takes the place of the old one (our choice: undocumented). `stageId: null` removes.
+    included, is replaced (undocumented). `stageId: null` removes it.
     """
     merged: JsonObject = {**spec, **patch}
     for name in ("settings", "billing"):
@@ -61,7 +63,7 @@ def patched(spec: JsonObject, patch: JsonObject) -> JsonObject:
 
 
 def with_deployment(spec: JsonObject, deployment: JsonObject) -> JsonObject:
-    """*spec* with a new image or command; a new source takes the place of the old one."""
+    """Return *spec* with a new image or command; a new source replaces the old one."""
     old = part(spec, "deployment")
     if any(source in deployment for source in _ONE_SOURCE):
         old = {name: value for name, value in old.items() if name not in _ONE_SOURCE}
@@ -69,7 +71,7 @@ def with_deployment(spec: JsonObject, deployment: JsonObject) -> JsonObject:
 
 
 def effective(spec: JsonObject, overrides: JsonObject) -> JsonObject:
-    """The job a run really runs: *spec* with the run's overrides."""
+    """Return the specification of a run: *spec* with the run's overrides."""
     merged = with_deployment(spec, part(overrides, "deployment"))
     for name in ("runtimeEnvironment", "runtimeFiles", "dockerSecretMounts", "billing"):
         merged[name] = {**part(spec, name), **part(overrides, name)}
@@ -77,23 +79,23 @@ def effective(spec: JsonObject, overrides: JsonObject) -> JsonObject:
 
 
 def whole(value: object, default: int) -> int:
-    """A whole number of a checked body, or *default* where none was given."""
+    """Return *value* if it is a whole number, else *default*."""
     return value if isinstance(value, int) and not isinstance(value, bool) else default
 
 
 def backoff_limit(spec: JsonObject) -> int:
-    """How often a failed run is tried again; 0 when the job says nothing (our choice)."""
+    """Return how often a failed run is retried, by default never (undocumented)."""
     return whole(part(spec, "settings").get("backoffLimit"), 0)
 
 
 def deadline_seconds(spec: JsonObject) -> int | None:
-    """How long a run may take over all its attempts; None for ever."""
+    """Return how long all attempts of a run may take together; None for no limit."""
     value = part(spec, "settings").get("activeDeadlineSeconds")
     return value if isinstance(value, int) else None
 
 
 def grace_seconds(spec: JsonObject) -> int:
-    """The time between SIGTERM and SIGKILL."""
+    """Return the time between SIGTERM and SIGKILL."""
     return whole(part(spec, "deployment").get("gracePeriodSeconds"), DEFAULT_GRACE_SECONDS)
 
 

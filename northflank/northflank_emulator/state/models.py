@@ -1,4 +1,6 @@
-"""The values the emulator keeps: projects, jobs, build services, runs, containers, log lines, secret groups."""
+"""The values in the emulator's state: projects, jobs, build services, runs, containers, log lines, secret groups."""
+
+from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -8,7 +10,7 @@ from northflank_emulator.fields.schema import JsonObject
 
 
 class JobType(str, Enum):
-    """Who starts a job's runs."""
+    """Whether a job runs on request or on a schedule."""
 
     MANUAL = "manual"
     CRON = "cron"
@@ -27,7 +29,7 @@ class ContainerStatus(str, Enum):
 
 
 class Ending(str, Enum):
-    """Why a run is over."""
+    """How a run ended."""
 
     SUCCEEDED = "succeeded"
     FAILED = "failed"
@@ -54,7 +56,7 @@ class BuilderKind(str, Enum):
 
 
 class Stream(str, Enum):
-    """Where a log line was written."""
+    """The stream to which a log line was written."""
 
     STDOUT = "stdout"
     STDERR = "stderr"
@@ -62,7 +64,7 @@ class Stream(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """A project; `spec` is what its creator sent."""
+    """A project; `spec` is the create body without the name."""
 
     number: int
     uid: str
@@ -92,7 +94,7 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildService:
-    """A build service: builds a repository for jobs to run; `spec` is the create body without the name."""
+    """A build service, which builds a repository for jobs; `spec` is the create body without the name."""
 
     number: int
     uid: str
@@ -106,7 +108,7 @@ class BuildService:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Container:
-    """One attempt of a run; `exit_code` and `reason` are ours, the API shows neither."""
+    """One attempt of a run; the API shows neither `exit_code` nor `reason`."""
 
     name: str
     status: ContainerStatus
@@ -126,9 +128,9 @@ class Conclusion:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """A run of a job: what was asked for (`overrides`), what the job said then (`spec`), its attempts.
+    """A run of a job: the overrides it was started with, the specification with these, its attempts.
 
-    `image` was chosen when it started: later builds do not change it.
+    `image` is chosen at the start: later builds do not change it.
     """
 
     number: int
@@ -147,7 +149,7 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """One line a container wrote; `partial` says that the rest of the line follows."""
+    """One line of a container's log; the rest of a `partial` line follows."""
 
     number: int
     container: str
@@ -172,7 +174,7 @@ class SecretGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Builder:
-    """A job or a build service, as what has builds; an id may be both a job's and a service's."""
+    """The job or build service that a build belongs to; a job and a service may have the same id."""
 
     project: str
     kind: BuilderKind
@@ -181,7 +183,7 @@ class Builder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """A build of a repository; it makes no image, it only takes its time. `job` is the builder's id."""
+    """A build of a repository, which takes a while and produces no image. `job` is the builder's id."""
 
     number: int
     id: str
@@ -197,18 +199,18 @@ class Build:
 
     @property
     def builder(self) -> Builder:
-        """Whose build it is."""
+        """The job or build service it belongs to."""
         return Builder(project=self.project, kind=self.kind, id=self.job)
 
     @property
     def image(self) -> str:
-        """The path of the image it made."""
+        """The path of the image it would have produced."""
         return f"registry.northflank.com/{self.project}/{self.job}:{self.sha}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountItem:
-    """A tag or a registry credential: things of the account that jobs refer to by id."""
+    """A tag or a registry credential, which belongs to the account; jobs refer to it by id."""
 
     number: int
     id: str
@@ -219,7 +221,7 @@ class AccountItem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Webhook:
-    """A notification integration, and how its deliveries have gone."""
+    """A notification integration, with the results of its deliveries."""
 
     number: int
     id: str
@@ -233,8 +235,8 @@ class Webhook:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
-    """Something webhooks may want to hear of, in the API's words (`job-run:start`)."""
+class WebhookEvent:
+    """An event that webhooks can subscribe to, by the API's name (`job-run:start`)."""
 
     name: str
     project: str

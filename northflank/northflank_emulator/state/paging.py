@@ -1,4 +1,6 @@
-"""How a long list is cut into pages: `per_page`, `page` and an opaque `cursor`."""
+"""Pagination of lists: `per_page`, `page` and an opaque `cursor`."""
+
+from __future__ import annotations
 
 import base64
 import binascii
@@ -6,21 +8,21 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
-from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.errors import invalid_parameter
 from northflank_emulator.fields.schema import JsonObject
 
 DEFAULT_PER_PAGE = 50
 MAXIMUM_PER_PAGE = 100
-# Beyond any list the emulator can hold; keeps the arithmetic in machine words.
 _MAXIMUM_PAGE = 1_000_000_000
+"""More pages than any list of an emulator has."""
 
 
 class Numbered(Protocol):
-    """Something with a place in the order of creation."""
+    """An object with a number in the order of creation."""
 
     @property
     def number(self) -> int:
-        """Its place; higher is newer."""
+        """Its number; higher is newer."""
         ...
 
 
@@ -29,9 +31,9 @@ Item = TypeVar("Item", bound=Numbered)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PageRequest:
-    """Which part of a list is wanted.
+    """Which part of a list to return.
 
-    With both, `cursor` wins over `page`: it names a place that does not move.
+    A cursor (`after`) takes precedence over `page`, because it names a position that does not move.
     """
 
     per_page: int = DEFAULT_PER_PAGE
@@ -39,35 +41,35 @@ class PageRequest:
     after: int | None = None
 
     @classmethod
-    def of(cls, *, per_page: str | None, page: str | None, cursor: str | None) -> "PageRequest":
-        """The request that three query parameters make.
+    def of(cls, *, per_page: str | None, page: str | None, cursor: str | None) -> PageRequest:
+        """Read the three query parameters.
 
         Raises:
-            InvalidRequestError: a parameter is not a number in range, or the cursor is not ours.
+            InvalidRequest: a parameter is not a number in range, or the API returned no such cursor.
         """
         return cls(
-            per_page=_number("per_page", per_page, DEFAULT_PER_PAGE, MAXIMUM_PER_PAGE),
-            page=_number("page", page, 1, _MAXIMUM_PAGE),
+            per_page=whole_number("per_page", per_page, DEFAULT_PER_PAGE, MAXIMUM_PER_PAGE),
+            page=whole_number("page", page, 1, _MAXIMUM_PAGE),
             after=None if cursor is None else _place_of(cursor),
         )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Page(Generic[Item]):
-    """One page, and the place where the next one begins, if there is one."""
+    """One page, and the cursor of the next one, if there is one."""
 
     items: tuple[Item, ...]
     next_cursor: str | None
 
     def document(self) -> JsonObject:
-        """The `pagination` part of a response; the last page has no `cursor` at all."""
-        # The SDKs take any cursor, null included, as "there is more".
+        """Return the `pagination` part of a response; the last page has no `cursor` at all."""
+        # To the SDKs any cursor, null included, means that there is a next page.
         more: JsonObject = {"cursor": self.next_cursor} if self.next_cursor else {}
         return {"hasNextPage": self.next_cursor is not None, **more, "count": len(self.items)}
 
 
 def cut(items: Sequence[Item], request: PageRequest) -> Page[Item]:
-    """The page of *items* that *request* asks for; *items* are in order of their numbers."""
+    """Return the page of *items* that *request* asks for; *items* are in order of their numbers."""
     if request.after is None:
         start = (request.page - 1) * request.per_page
     else:
@@ -78,7 +80,7 @@ def cut(items: Sequence[Item], request: PageRequest) -> Page[Item]:
 
 
 def _position_after(items: Sequence[Item], number: int) -> int:
-    """Where to go on after the item *number*, also when that one is gone."""
+    """Return the position after the item *number*, which may have been deleted."""
     if not items:
         return 0
     ascending = items[0].number <= items[-1].number
@@ -99,20 +101,20 @@ def _place_of(cursor: str) -> int:
         if word == "after" and len(number) <= len(str(_MAXIMUM_PAGE)):
             return int(number)
     except (binascii.Error, ValueError):
-        pass  # Told below, like every cursor that we did not hand out.
-    raise _invalid("cursor", "is not a cursor this API returned")
+        pass  # Raised below, as for every cursor that the API did not return.
+    raise invalid_parameter("cursor", "is not a cursor this API returned")
 
 
-def _number(name: str, text: str | None, default: int, maximum: int) -> int:
+def whole_number(name: str, text: str | None, default: int, maximum: int) -> int:
+    """Read the query parameter *name*, a whole number from 1 to *maximum*.
+
+    Raises:
+        InvalidRequest: it is something else.
+    """
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and len(text) <= len(str(maximum))):
-        raise _invalid(name, f"must be a whole number from 1 to {maximum}")
-    value = int(text)
+    is_number = text.isascii() and text.isdigit() and len(text) <= len(str(maximum))
+    value = int(text) if is_number else 0
     if not 1 <= value <= maximum:
-        raise _invalid(name, f"must be a whole number from 1 to {maximum}")
+        raise invalid_parameter(name, f"must be a whole number from 1 to {maximum}")
     return value
-
-
-def _invalid(name: str, problem: str) -> InvalidRequestError:
-    return InvalidRequestError(f"Invalid query parameter: {name} {problem}", {name: [problem]})

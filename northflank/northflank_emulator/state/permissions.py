@@ -1,13 +1,15 @@
-"""Which permission each call needs, and which permissions a token's role gives.
+"""The permissions of the API, and those that each role of a token has.
 
 Source of the names: `required_permissions` of the vendor's Python SDK 2.1.0.
 """
+
+from __future__ import annotations
 
 from enum import Enum
 
 
 class Permission(str, Enum):
-    """A permission in the vendor's words."""
+    """A permission, by the vendor's name."""
 
     PROJECT_READ = "Project > Projects > Manage > Read"
     PROJECT_CREATE = "Project > Projects > Manage > Create"
@@ -25,11 +27,11 @@ class Permission(str, Enum):
     SERVICE_DELETE = "Project > Services > General > Delete"
     JOB_SECRETS_READ = "Project > Secrets > Jobs > Read"
     JOB_SECRETS_UPDATE = "Project > Secrets > Jobs > Update"
-    SECRET_CREATE = "Project > Secrets > SecretGroups > Create"  # noqa: S105 - a permission's name
-    SECRET_LIST = "Project > Secrets > SecretGroups > List"  # noqa: S105 - a permission's name
-    SECRET_READ = "Project > Secrets > SecretGroups > Read"  # noqa: S105 - a permission's name
-    SECRET_UPDATE = "Project > Secrets > SecretGroups > Update"  # noqa: S105 - a permission's name
-    SECRET_DELETE = "Project > Secrets > SecretGroups > Delete"  # noqa: S105 - a permission's name
+    SECRET_CREATE = "Project > Secrets > SecretGroups > Create"  # noqa: S105  a permission's name
+    SECRET_LIST = "Project > Secrets > SecretGroups > List"  # noqa: S105  a permission's name
+    SECRET_READ = "Project > Secrets > SecretGroups > Read"  # noqa: S105  a permission's name
+    SECRET_UPDATE = "Project > Secrets > SecretGroups > Update"  # noqa: S105  a permission's name
+    SECRET_DELETE = "Project > Secrets > SecretGroups > Delete"  # noqa: S105  a permission's name
     TAG_READ = "Account > Platform > Tags > Read"
     TAG_CREATE = "Account > Platform > Tags > Create"
     TAG_UPDATE = "Account > Platform > Tags > Update"
@@ -45,7 +47,7 @@ class Permission(str, Enum):
 
 
 class Role(str, Enum):
-    """What a token may do."""
+    """The role of a token."""
 
     ADMIN = "admin"
     WORKER = "worker"
@@ -57,8 +59,6 @@ class Role(str, Enum):
         return _PERMISSIONS[self]
 
 
-# The least a worker needs, as `prefect_northflank` documents it: jobs and their runs, what they log,
-# and a secret group of its own.
 _WORKER = frozenset(
     {
         Permission.PROJECT_READ,
@@ -74,7 +74,7 @@ _WORKER = frozenset(
         Permission.SECRET_UPDATE,
     }
 )
-# Reading, without what is secret.
+"""The least a worker needs, as `prefect_northflank` documents it: jobs, their runs and logs, and secret groups."""
 _READ_ONLY = frozenset(
     {
         Permission.PROJECT_READ,
@@ -87,6 +87,7 @@ _READ_ONLY = frozenset(
         Permission.NOTIFICATION_READ,
     }
 )
+"""Everything that can be read, except secrets."""
 _PERMISSIONS = {
     Role.ADMIN: frozenset(Permission),
     Role.WORKER: _WORKER,

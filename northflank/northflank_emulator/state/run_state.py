@@ -1,4 +1,6 @@
-"""How a run changes: the transitions of its containers and its end, as pure functions."""
+"""The transitions of a run and its containers, as pure functions."""
+
+from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime
@@ -15,26 +17,26 @@ _OVER = frozenset({ContainerStatus.KILLED, ContainerStatus.FAILED, ContainerStat
 
 
 def staged(run: Run, name: str, at: datetime) -> Run:
-    """*run* with a new container that waits for its image."""
+    """Return *run* with a new container, which waits for its image."""
     new = Container(name=name, status=ContainerStatus.STAGING, created_at=at, updated_at=at)
     return replace(run, containers=(*run.containers, new))
 
 
 def moved(run: Run, status: ContainerStatus, at: datetime) -> Run:
-    """*run* with its latest container in another state."""
+    """Return *run* with its latest container in another state."""
     *earlier, last = run.containers
     return replace(run, containers=(*earlier, replace(last, status=status, updated_at=at)))
 
 
 def waiting(run: Run, reason: str, at: datetime) -> Run:
-    """*run* with its latest container back where it waits for its image, and why."""
+    """Return *run* with its latest container waiting for its image again, and the reason."""
     back = moved(run, ContainerStatus.STAGING, at)
     *earlier, last = back.containers
     return replace(back, containers=(*earlier, replace(last, reason=reason)))
 
 
 def ended(run: Run, exit_code: int | None, reason: str, at: datetime) -> Run:
-    """*run* with its latest container over: finished, failed, or killed if that was under way."""
+    """Return *run* with its latest container ended: finished, failed, or killed if it was being killed."""
     *earlier, last = run.containers
     status = ContainerStatus.FINISHED if exit_code == 0 else ContainerStatus.FAILED
     if last.status is ContainerStatus.KILLING:
@@ -44,12 +46,12 @@ def ended(run: Run, exit_code: int | None, reason: str, at: datetime) -> Run:
 
 
 def concluded(run: Run, ending: Ending, at: datetime) -> Run:
-    """*run* at its end; the first end stays."""
+    """Return *run* with a conclusion; an earlier conclusion stays."""
     return run if run.conclusion else replace(run, conclusion=Conclusion(ending=ending, at=at))
 
 
 def lost(run: Run, at: datetime) -> Run:
-    """*run* after the emulator that ran it died: nothing of it runs any more."""
+    """Return *run* as it is after its emulator died, with every container ended."""
     containers = tuple(
         it
         if it.status in _OVER

@@ -1,4 +1,6 @@
-"""Where state is kept: in memory for reading, in SQLite for the next start."""
+"""The state of an emulator: in memory for reading, in SQLite for the next start."""
+
+from __future__ import annotations
 
 import fcntl
 import os
@@ -11,7 +13,7 @@ from typing import Generic, TypeVar
 
 from pydantic import TypeAdapter
 
-from northflank_emulator.state.log_book import LogBook
+from northflank_emulator.state.log_store import LogStore
 from northflank_emulator.state.models import (
     AccountItem,
     Build,
@@ -24,7 +26,7 @@ from northflank_emulator.state.models import (
 )
 from northflank_emulator.state.paging import Numbered
 
-Thing = TypeVar("Thing", bound=Numbered)
+Entity = TypeVar("Entity", bound=Numbered)
 
 _DATABASE = "state.sqlite"
 _LOCK = "lock"
@@ -39,7 +41,7 @@ CREATE TABLE IF NOT EXISTS things (
 """
 
 
-class StateInUseError(Exception):
+class StateInUse(Exception):
     """Another emulator has this state directory open."""
 
     def __init__(self, directory: Path) -> None:
@@ -49,115 +51,115 @@ class StateInUseError(Exception):
         )
 
 
-class StateRefusedError(Exception):
-    """A state directory cannot be used."""
+class StateRefused(Exception):
+    """The emulator cannot use the state directory."""
 
     def __init__(self, directory: Path, problem: str) -> None:
         super().__init__(
             f"--state-dir {directory}: {problem}. "
-            "Give the emulator a directory of its own that this user may write."
+            "Give the emulator a directory of its own that this user may write to."
         )
 
 
-class Table(Generic[Thing]):
-    """The things of one kind, by their *key* and by their *owner* (a project, a job)."""
+class Table(Generic[Entity]):
+    """The entities of one kind, by their *key* and by their *owner* (a project, a job)."""
 
     def __init__(
         self,
         database: sqlite3.Connection,
         kind: str,
-        of: type[Thing],
-        key: Callable[[Thing], Hashable],
-        owner: Callable[[Thing], Hashable],
+        of: type[Entity],
+        key: Callable[[Entity], Hashable],
+        owner: Callable[[Entity], Hashable],
     ) -> None:
         self._database = database
         self._kind = kind
-        self._adapter: TypeAdapter[Thing] = TypeAdapter(of)
+        self._adapter: TypeAdapter[Entity] = TypeAdapter(of)
         self._key = key
         self._owner = owner
-        self._things: dict[Hashable, Thing] = {}
-        self._owned: dict[Hashable, dict[Hashable, Thing]] = {}
+        self._entities: dict[Hashable, Entity] = {}
+        self._owned: dict[Hashable, dict[Hashable, Entity]] = {}
         rows = database.execute(
             "SELECT body FROM things WHERE kind = ? ORDER BY number", (self._kind,)
         )
         for (body,) in rows.fetchall():
             self._remember(self._adapter.validate_json(body))
 
-    def put(self, thing: Thing) -> Thing:
-        """Keep *thing*, in place of what had its key."""
-        self._remember(thing)
-        body = self._adapter.dump_json(thing).decode()
+    def put(self, entity: Entity) -> Entity:
+        """Store *entity*, and replace the one with its key."""
+        self._remember(entity)
+        body = self._adapter.dump_json(entity).decode()
         self._database.execute(
-            "INSERT OR REPLACE INTO things VALUES (?, ?, ?)", (self._kind, thing.number, body)
+            "INSERT OR REPLACE INTO things VALUES (?, ?, ?)", (self._kind, entity.number, body)
         )
-        return thing
+        return entity
 
-    def remove(self, thing: Thing) -> None:
-        """Forget *thing*."""
-        key = self._key(thing)
-        self._things.pop(key, None)
-        self._owned.get(self._owner(thing), {}).pop(key, None)
+    def remove(self, entity: Entity) -> None:
+        """Delete *entity*."""
+        key = self._key(entity)
+        self._entities.pop(key, None)
+        self._owned.get(self._owner(entity), {}).pop(key, None)
         self._database.execute(
-            "DELETE FROM things WHERE kind = ? AND number = ?", (self._kind, thing.number)
+            "DELETE FROM things WHERE kind = ? AND number = ?", (self._kind, entity.number)
         )
 
-    def get(self, key: Hashable) -> Thing | None:
-        """The thing with *key*, if there is one."""
-        return self._things.get(key)
+    def get(self, key: Hashable) -> Entity | None:
+        """Return the entity with *key*, or None."""
+        return self._entities.get(key)
 
-    def of(self, owner: Hashable) -> list[Thing]:
-        """What *owner* has, oldest first."""
+    def of(self, owner: Hashable) -> list[Entity]:
+        """Return the entities of *owner*, oldest first."""
         return list(self._owned.get(owner, {}).values())
 
-    def __iter__(self) -> Iterator[Thing]:
-        return iter(list(self._things.values()))
+    def __iter__(self) -> Iterator[Entity]:
+        return iter(list(self._entities.values()))
 
     def __len__(self) -> int:
-        return len(self._things)
+        return len(self._entities)
 
-    def _remember(self, thing: Thing) -> None:
-        key = self._key(thing)
-        self._things[key] = thing
-        self._owned.setdefault(self._owner(thing), {})[key] = thing
+    def _remember(self, entity: Entity) -> None:
+        key = self._key(entity)
+        self._entities[key] = entity
+        self._owned.setdefault(self._owner(entity), {})[key] = entity
 
 
-def _nobody(_: object) -> Hashable:
+def _no_owner(_: object) -> Hashable:
     return None
 
 
-def _its_project(thing: Job | BuildService | SecretGroup) -> Hashable:
-    return thing.project
+def _its_project(entity: Job | BuildService | SecretGroup) -> Hashable:
+    return entity.project
 
 
-def _its_job(thing: Run) -> Hashable:
-    return (thing.project, thing.job)
+def _its_job(entity: Run) -> Hashable:
+    return (entity.project, entity.job)
 
 
-def _its_builder(thing: Build) -> Hashable:
-    return thing.builder
+def _its_builder(entity: Build) -> Hashable:
+    return entity.builder
 
 
-def _own_id(thing: Project | AccountItem | Webhook) -> Hashable:
-    return thing.id
+def _own_id(entity: Project | AccountItem | Webhook) -> Hashable:
+    return entity.id
 
 
-def _in_project(thing: Job | BuildService | SecretGroup) -> Hashable:
-    return (thing.project, thing.id)
+def _in_project(entity: Job | BuildService | SecretGroup) -> Hashable:
+    return (entity.project, entity.id)
 
 
-def _in_job(thing: Run) -> Hashable:
-    return (thing.project, thing.job, thing.id)
+def _in_job(entity: Run) -> Hashable:
+    return (entity.project, entity.job, entity.id)
 
 
-def _in_builder(thing: Build) -> Hashable:
-    return (thing.builder, thing.id)
+def _in_builder(entity: Build) -> Hashable:
+    return (entity.builder, entity.id)
 
 
 def _opened(directory: Path | None) -> sqlite3.Connection:
-    """The database of a state directory, or one in memory.
+    """Open the database of a state directory, or one in memory.
 
     Raises:
-        StateRefusedError: the file is no database of ours.
+        StateRefused: the file is not a database of the emulator.
     """
     database = sqlite3.connect(
         directory / _DATABASE if directory else ":memory:",
@@ -165,20 +167,20 @@ def _opened(directory: Path | None) -> sqlite3.Connection:
         check_same_thread=False,
     )
     try:
-        # WAL without a sync per write outlives the process, which is what is promised.
+        # State must survive the death of the process, not of the machine: WAL needs no sync per write for that.
         database.execute("PRAGMA journal_mode = WAL")
         database.execute("PRAGMA synchronous = NORMAL")
         database.executescript(_SCHEMA)
     except sqlite3.DatabaseError as error:
         database.close()
-        raise StateRefusedError(directory or Path(), f"{_DATABASE}: {error}") from error
+        raise StateRefused(directory or Path(), f"{_DATABASE}: {error}") from error
     return database
 
 
 class Store:
     """All state of one emulator; without a directory it ends with the process.
 
-    Not for several threads: one event loop owns it.
+    Not safe for threads: one event loop owns it.
     """
 
     def __init__(self, directory: Path | None = None) -> None:
@@ -186,38 +188,38 @@ class Store:
             _make_private(directory)
         self._lock = _Lock(directory) if directory else None
         database = self._database = _opened(directory)
-        self.projects = Table(database, "project", Project, _own_id, _nobody)
+        self.projects = Table(database, "project", Project, _own_id, _no_owner)
         self.jobs = Table(database, "job", Job, _in_project, _its_project)
         self.runs = Table(database, "run", Run, _in_job, _its_job)
         self.services = Table(database, "build-service", BuildService, _in_project, _its_project)
         self.builds = Table(database, "build", Build, _in_builder, _its_builder)
         self.secrets = Table(database, "secret", SecretGroup, _in_project, _its_project)
-        self.tags = Table(database, "tag", AccountItem, _own_id, _nobody)
-        self.registries = Table(database, "registry", AccountItem, _own_id, _nobody)
-        self.webhooks = Table(database, "webhook", Webhook, _own_id, _nobody)
-        self.logs = LogBook(database)
+        self.tags = Table(database, "tag", AccountItem, _own_id, _no_owner)
+        self.registries = Table(database, "registry", AccountItem, _own_id, _no_owner)
+        self.webhooks = Table(database, "webhook", Webhook, _own_id, _no_owner)
+        self.logs = LogStore(database)
         (highest,) = database.execute("SELECT MAX(number) FROM things").fetchone()
         self._number = highest or 0
 
     def next_number(self) -> int:
-        """The next place in the order of creation."""
+        """Return the next number in the order of creation."""
         self._number += 1
         return self._number
 
     def close(self) -> None:
-        """Write everything out and let go of the directory."""
+        """Close the database and release the directory."""
         self._database.close()
         if self._lock is not None:
             self._lock.close()
 
 
 def _make_private(directory: Path) -> None:
-    """Create *directory* for this user only, or close one that is there: it holds what jobs keep secret.
+    """Create *directory* for this user only, or close an existing one to others: it holds secrets of jobs.
 
-    One with other things in it is left as it is; the files of the state are private in any case.
+    A directory with foreign files keeps its mode; the files of the state are private in any case.
 
     Raises:
-        StateRefusedError: it cannot be used, or anybody may put files into it.
+        StateRefused: the directory cannot be used, or every user may put files into it.
     """
     try:
         directory.mkdir(mode=_PRIVATE_DIRECTORY, parents=True, exist_ok=True)
@@ -225,15 +227,15 @@ def _make_private(directory: Path) -> None:
         if found.st_uid == os.getuid() and {it.name for it in directory.iterdir()} <= _FILES:
             directory.chmod(_PRIVATE_DIRECTORY)
         elif found.st_mode & stat.S_IWOTH:
-            raise StateRefusedError(directory, "anybody may put files into it")
+            raise StateRefused(directory, "every user may put files into it")
         for name in sorted(_FILES):
             _make_file_private(directory / name, create=name in _MADE_HERE)
     except OSError as error:
-        raise StateRefusedError(directory, str(error.strerror or error).lower()) from error
+        raise StateRefused(directory, str(error.strerror or error).lower()) from error
 
 
 def _make_file_private(path: Path, *, create: bool) -> None:
-    """Let only this user read *path*; SQLite gives its other files the mode of its first."""
+    """Let only this user read *path*; SQLite gives its other files the same mode."""
     if create:
         path.touch(mode=_PRIVATE_FILE)
     with suppress(FileNotFoundError):
@@ -241,7 +243,7 @@ def _make_file_private(path: Path, *, create: bool) -> None:
 
 
 class _Lock:
-    """Keeps others out of a state directory; the system lifts it when the process ends."""
+    """Locks a state directory; the system releases the lock when the process ends."""
 
     def __init__(self, directory: Path) -> None:
         self._file = (directory / _LOCK).open("w")
@@ -249,7 +251,7 @@ class _Lock:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             self._file.close()
-            raise StateInUseError(directory) from error
+            raise StateInUse(directory) from error
 
     def close(self) -> None:
         with suppress(OSError):

@@ -192,7 +192,7 @@ def test_a_build_service_is_run_once_it_has_built(emulator, cleanup_job):
     _wait_until_built(emulator)
 
     assert with_client(emulator, start).id
-    assert "deployment.internal.id names 'flows-image', which is no build service" in str(
+    assert "deployment.internal.id names 'flows-image', which is not a build service" in str(
         unknown.value
     )
     assert "build service 'flows-image' has no build of branch 'main'" in str(unbuilt.value)

@@ -1,4 +1,4 @@
-"""An emulator in this process, and the few words its tests are written in."""
+"""An emulator in this process, and the vocabulary of its tests."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ PATIENCE_SECONDS = 60
 
 @dataclass
 class Stage:
-    """An emulator with one project, spoken to over real HTTP."""
+    """An emulator with one project, called over real HTTP."""
 
     emulator: Emulator
     client: httpx.Client
@@ -26,7 +26,7 @@ class Stage:
         return f"/v1/projects/{self.emulator.project}/jobs"
 
     def job(self, name: str = "the-job", command: str = "true", **settings: Any) -> str:
-        """The id of a new job that executes *command*; settings go to `settings`."""
+        """Create a job that executes *command*, and return its id; settings go to `settings`."""
         deployment = {
             "external": {"imagePath": "example/image:1"},
             "docker": {"configType": "customCommand", "customCommand": command},
@@ -62,7 +62,7 @@ class Stage:
 
 
 def until(look: Callable[[], Any], good: Callable[[Any], bool]) -> Any:
-    """What *look* sees when it is good at last."""
+    """Call *look* until its result is good, and return it."""
     end = time.monotonic() + PATIENCE_SECONDS
     while not good(seen := look()):
         if time.monotonic() > end:
@@ -78,7 +78,7 @@ def _until() -> Callable[..., Any]:
 
 @pytest.fixture
 def stage() -> Iterator[Callable[..., Stage]]:
-    """Starts emulators, with settings, scripted outcomes and faults as wanted; ends them all."""
+    """Start emulators with any settings, scripted outcomes and faults; stop them all at the end."""
     opened: list[tuple[Emulator, httpx.Client]] = []
 
     def start(

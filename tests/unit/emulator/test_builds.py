@@ -21,14 +21,14 @@ SERVICE = {
 
 @pytest.fixture
 def it(stage):
-    """An emulator with a build service whose builds take no time."""
+    """Return an emulator with a build service whose builds take no time."""
     made = stage(outcomes=[], pace=Pace(build=0.0))
     made.emulator.call("POST", f"{SERVICES}/build", SERVICE)
     return made
 
 
 def job_of(it, **internal: object):
-    """The answer to a job that deploys a build service."""
+    """Create a job that deploys a build service, and return the answer."""
     body = {
         "name": "the-job",
         "billing": {"deploymentPlan": "nf-compute-20"},
@@ -41,7 +41,7 @@ def job_of(it, **internal: object):
 
 
 def build(it, until, **asked: object):
-    """A build of the service, when it is over."""
+    """Return a build of the service after it has ended."""
     path = f"{SERVICES}/flows/build"
     made = it.emulator.call("POST", path, asked)["id"]
     return until(lambda: it.emulator.call("GET", f"{path}/{made}"), lambda seen: seen["concluded"])
@@ -149,7 +149,7 @@ def test_a_job_cannot_name_a_build_service_that_is_not_there(it):
 
     assert status == 400
     assert message == (
-        "Invalid request body: deployment.internal.id names 'flwos', which is no build service of "
+        "Invalid request body: deployment.internal.id names 'flwos', which is not a build service of "
         "project 'demo'; create it with POST /v1/projects/demo/services/build"
     )
 
@@ -161,7 +161,7 @@ def test_a_job_whose_build_service_is_deleted_cannot_be_started(it):
     status, message = refusal(it.client.post(f"{it.jobs}/the-job/runs", json={}))
 
     assert status == 400
-    assert "no build service" in message
+    assert "not a build service" in message
 
 
 @pytest.mark.parametrize(
@@ -193,7 +193,7 @@ def test_a_start_says_whether_the_build_goes_on_or_failed(stage):
     aborted = refusal(it.client.post(f"{it.jobs}/the-job/runs", json={}))
 
     which = f"Job 'the-job' cannot run: build {made} of build service 'flows'"
-    assert going_on == (409, f"{which} goes on; run the job when it has succeeded")
+    assert going_on == (409, f"{which} is in progress; run the job after it has succeeded")
     assert aborted[0] == 409
     assert aborted[1].startswith(f"{which} ended as ABORTED; start one with POST")
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from northflank_emulator.cli import main
-from northflank_emulator.state.store import StateRefusedError, Store
+from northflank_emulator.state.store import StateRefused, Store
 
 pytestmark = pytest.mark.slow
 TOKEN = "test-token"
@@ -21,7 +21,7 @@ JOBS = "/v1/projects/demo/jobs"
 
 
 class Command:
-    """The emulator as a process of its own."""
+    """Start the emulator as a process of its own."""
 
     def __init__(self, *options: str) -> None:
         program = [sys.executable, "-m", "northflank_emulator.cli"]
@@ -142,7 +142,7 @@ def test_two_emulators_do_not_share_a_state_directory(command, tmp_path):
 
 
 def refused(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """What the command says to options with which it does not start."""
+    """Run the command with options with which it does not start."""
     return subprocess.run(
         [sys.executable, "-m", "northflank_emulator.cli", *options],
         capture_output=True, text=True, timeout=60, check=False,
@@ -155,8 +155,11 @@ def refused(*options: str, **environment: str) -> subprocess.CompletedProcess[st
     [
         (["--images", "missing.toml"], "missing.toml: it cannot be read"),
         (["--executor", "scripted", "--script", "missing.toml"], "missing.toml: it cannot be read"),
-        (["--host", "203.0.113.1"], "--host 203.0.113.1: it is no address of this machine. Fix: "),
-        (["--host", "no.invalid"], "--host no.invalid: no address is known for it"),
+        (
+            ["--host", "203.0.113.1"],
+            "--host 203.0.113.1: this is not an address of this machine. Fix: ",
+        ),
+        (["--host", "no.invalid"], "--host no.invalid: it has no known address"),
         (["--state-dir", "/dev/null"], "--state-dir /dev/null: file exists. Give the emulator a"),
     ],
 )
@@ -175,8 +178,8 @@ def test_a_port_that_is_taken_is_named_with_what_to_do():
 
     assert done.returncode == 1
     assert done.stderr == (
-        f"northflank-emulator: --port {port}: something listens there already, perhaps another "
-        "emulator. Fix: end it, or choose another port (0 picks a free one).\n"
+        f"northflank-emulator: --port {port}: another process listens there already, perhaps another "
+        "emulator. Fix: stop it, or choose another port (0 picks a free one).\n"
     )
 
 
@@ -272,20 +275,20 @@ def test_a_directory_with_other_things_in_it_stays_open_and_the_state_private(tm
     assert mode(tmp_path / "state.sqlite") == mode(tmp_path / "lock") == 0o600
 
 
-def test_a_directory_into_which_anybody_may_put_files_is_refused(tmp_path):
+def test_a_directory_into_which_every_user_may_put_files_is_refused(tmp_path):
     (tmp_path / "notes.txt").touch()
     tmp_path.chmod(0o1777)
 
-    with pytest.raises(StateRefusedError, match="anybody may put files into it"):
+    with pytest.raises(StateRefused, match="every user may put files into it"):
         Store(tmp_path)
 
     assert not (tmp_path / "state.sqlite").exists()
 
 
-def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
+def test_a_file_that_is_not_a_database_is_refused_and_left_as_it_is(tmp_path):
     (tmp_path / "state.sqlite").write_text("hello")
 
-    with pytest.raises(StateRefusedError, match="file is not a database"):
+    with pytest.raises(StateRefused, match="file is not a database"):
         Store(tmp_path)
 
     assert (tmp_path / "state.sqlite").read_text() == "hello"
@@ -294,9 +297,12 @@ def test_a_file_that_is_no_database_is_refused_and_left_as_it_is(tmp_path):
 @pytest.mark.parametrize(
     ("mistyped", "said"),
     [
-        (["--prot", "1"], "there is no --prot. Fix: did you mean --port? (`--help` lists all)"),
+        (
+            ["--prot", "1"],
+            "--prot is not an option. Fix: did you mean --port? (`--help` lists all)",
+        ),
         (["--images-env=A=1"], "did you mean --image-env?"),
-        (["something"], "there is no something. Fix: leave it out"),
+        (["something"], "something is not an option. Fix: leave it out"),
     ],
 )
 def test_a_mistyped_option_is_answered_with_what_was_meant(mistyped, said, capsys):

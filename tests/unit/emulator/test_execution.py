@@ -14,7 +14,7 @@ pytestmark = pytest.mark.slow
 
 
 def python(code: str) -> str:
-    """A command that executes *code*."""
+    """Return a command that executes *code*."""
     return f'python -u -c "{textwrap.dedent(code).strip()}"'
 
 

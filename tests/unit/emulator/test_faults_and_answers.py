@@ -344,7 +344,7 @@ def test_a_job_from_source_runs_when_its_build_is_finished(stage, until):
 
 
 class Hook(ThreadingHTTPServer):
-    """Receives webhooks; answers with the statuses it is given, then with 200."""
+    """Receives webhooks, and answers with the given statuses, then with 200."""
 
     def __init__(self, *statuses: int) -> None:
         hook = self
@@ -361,7 +361,7 @@ class Hook(ThreadingHTTPServer):
                 self.end_headers()
 
             def log_message(self, *_: object) -> None:
-                """Nothing."""
+                """Log nothing."""
 
         super().__init__(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
@@ -400,7 +400,7 @@ def test_webhooks_hear_of_runs_and_are_tried_again(stage, until):
     assert "secret" not in made
 
 
-def test_a_webhook_nobody_answers_is_disabled(stage, until):
+def test_a_webhook_without_an_answer_is_disabled(stage, until):
     it = stage(outcomes=[], pace=Pace(webhook_retry=0.01))
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
@@ -514,7 +514,7 @@ def test_the_page_tells_faults_in_words(stage):
 
     assert "Fault set: status 502 on start.job.run, 25% of the time, 3 times at most" in overview
     assert "Fault set: crash after 5 s on containers of etl-*, after 1 more" in overview
-    assert "outcomes are replayed, nothing is executed" in overview
+    assert "it replays scripted outcomes and executes nothing" in overview
 
 
 NEAR = ("127.0.0.1:8765", "localhost", "localhost:1", "[::1]:80", "emulator.localhost", "10.1.2.3")
@@ -523,7 +523,7 @@ FOREIGN = ("evil.example", "evil.example:8765", "127.0.0.1.evil.example", "local
 
 @pytest.mark.parametrize("path", ["/", "/runs/demo/the-job/1"])
 def test_a_page_reached_by_a_foreign_name_asks_for_a_token(stage, path):
-    """A browser can be made to reach this machine by any name (DNS rebinding)."""
+    """A page can make a browser reach this machine by any name (DNS rebinding)."""
     it = stage(outcomes=[])
 
     def status(host: str, **more: object) -> int:

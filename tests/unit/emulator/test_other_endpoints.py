@@ -198,7 +198,7 @@ def test_a_project_is_made_in_a_region_that_there_is(it):
 
     assert made["deployment"]["region"] == "europe-west-zurich"
     assert response.status_code == 400
-    assert "'us-east', which is no region; see GET /v1/regions" in response.text
+    assert "'us-east', which is not a region; see GET /v1/regions" in response.text
 
 
 def test_metrics_show_what_a_container_uses(stage, until):
@@ -223,7 +223,7 @@ def test_a_method_a_path_does_not_have_is_told_apart_from_a_missing_path(it):
 @pytest.mark.parametrize(
     "body", [b"{", b"[1]", b'"x"', b"\xff", b'{"a": NaN}', b'{"a": "\\ud800"}', b"[" * 100_000]
 )
-def test_a_body_that_is_no_json_object_is_refused(it, body):
+def test_a_body_that_is_not_a_json_object_is_refused(it, body):
     response = it.client.post(f"{JOB}/runs", content=body)
 
     assert response.status_code == 400

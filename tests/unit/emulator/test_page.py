@@ -14,7 +14,7 @@ CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))
 
 @pytest.fixture
 def shown(tmp_path):
-    """The document of a page after a browser has rendered it."""
+    """Return the document of a page after a browser has rendered it."""
     if CHROMIUM is None:
         pytest.skip("no Chromium is installed: the page cannot be looked at in a browser")
 
@@ -52,4 +52,4 @@ def test_a_page_without_runs_does_not_reload(stage, shown):
     overview = shown(f"{it.emulator.base_url}/")
 
     assert "No jobs yet." in overview
-    assert "nothing runs: reload to look again" in overview
+    assert "nothing runs: reload to update" in overview

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from northflank_emulator.errors import InvalidRequestError
+from northflank_emulator.errors import InvalidRequest
 from northflank_emulator.state.paging import PageRequest, cut
 
 
@@ -70,11 +70,11 @@ def test_following_the_cursors_visits_everything_once(numbers, per_page, newest_
 
 @pytest.mark.parametrize("per_page", ["0", "101", "-1", "x", "", "1.5", "²", "9" * 5000])
 def test_a_page_size_out_of_range_is_refused(per_page):
-    with pytest.raises(InvalidRequestError, match="per_page"):
+    with pytest.raises(InvalidRequest, match="per_page"):
         page(THINGS, per_page=per_page)
 
 
 @given(st.text())
 def test_a_cursor_that_is_not_ours_is_refused(cursor):
-    with pytest.raises(InvalidRequestError, match="cursor"):
+    with pytest.raises(InvalidRequest, match="cursor"):
         page(THINGS, cursor=cursor)

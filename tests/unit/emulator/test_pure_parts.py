@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from northflank_emulator.domain.schedule import Schedule, ScheduleHands
-from northflank_emulator.errors import InvalidRequestError
-from northflank_emulator.execution.line_cutter import LineCutter
+from northflank_emulator.domain.cron_scheduler import CronScheduler, ScheduleControl
+from northflank_emulator.errors import InvalidRequest
+from northflank_emulator.execution.line_splitter import LineSplitter
 from northflank_emulator.faults import Fault, FaultKind, Faults
 from northflank_emulator.server import responses
 from northflank_emulator.server.rate_limit import RateLimiter
@@ -17,7 +17,7 @@ from northflank_emulator.state import job_spec, run_state
 from northflank_emulator.state.clock import iso, parse
 from northflank_emulator.state.container_command import argv
 from northflank_emulator.state.container_environment import container_variables, inherited
-from northflank_emulator.state.identity import Ids, slug
+from northflank_emulator.state.ids import Ids, slug
 from northflank_emulator.state.models import (
     ContainerStatus,
     Ending,
@@ -108,7 +108,7 @@ def test_entrypoint_and_command_are_combined_as_documented(docker, words):
 
 
 def test_an_open_quote_is_refused():
-    with pytest.raises(InvalidRequestError, match="quot"):
+    with pytest.raises(InvalidRequest, match="quot"):
         argv({"docker": {"configType": "customCommand", "customCommand": "'a"}}, (), ())
 
 
@@ -258,8 +258,8 @@ class StoppedClock:
 
 
 def cut(*chunks: bytes) -> list[tuple[str, bool]]:
-    cutter = LineCutter(Stream.STDOUT, StoppedClock())
-    lines = [line for chunk in chunks for line in cutter.feed(chunk)] + cutter.finish()
+    splitter = LineSplitter(Stream.STDOUT, StoppedClock())
+    lines = [line for chunk in chunks for line in splitter.feed(chunk)] + splitter.finish()
     return [(line.text, line.partial) for line in lines]
 
 
@@ -318,7 +318,7 @@ def test_faults_of_containers_do_not_strike_requests():
 
 
 class Crontab:
-    """A schedule over one cron job, and what it started and stopped."""
+    """A scheduler with one cron job, and the runs that it started and stopped."""
 
     def __init__(self, schedule: str = "*/5 * * * *", **cron: object) -> None:
         self.store = Store()
@@ -326,8 +326,8 @@ class Crontab:
         self.stopped: list[str] = []
         spec = {"settings": {"backoffLimit": 0, "cron": {"schedule": schedule, **cron}}}
         self.job = self.store.jobs.put(replace(JOB, type=JobType.CRON, spec=spec))
-        hands = ScheduleHands(start=self._start, stop=lambda run: self.stopped.append(run.id))
-        self.schedule = Schedule(self.store, hands, NOON)
+        control = ScheduleControl(start=self._start, stop=lambda run: self.stopped.append(run.id))
+        self.schedule = CronScheduler(self.store, control, NOON)
 
     def _start(self, _: Job) -> Run:
         self.started += 1

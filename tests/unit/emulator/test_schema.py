@@ -131,7 +131,7 @@ def test_a_run_takes_overrides_but_no_settings():
 
 
 @pytest.mark.parametrize("body", [None, [], "text", 1, True])
-def test_a_body_that_is_no_object_is_a_problem_of_the_body(body):
+def test_a_body_that_is_not_an_object_is_a_problem_of_the_body(body):
     assert problems(job_fields.START_RUN, body) == {"body": "must be an object"}
 
 

@@ -1,9 +1,11 @@
-"""Tell Metaflow of the `prefect` command group and of `Deployer(...).prefect()`.
+"""Register the `prefect` command group and `Deployer(...).prefect()` with Metaflow.
 
-Metaflow ships this file into every code package but not `metaflow_prefect`, and a standalone
-generated file puts its own copy of `metaflow_prefect.runtime`, without the compiler, before an
-installed one. Where a module is missing we must not declare it, or `import metaflow` itself fails.
+Metaflow puts this file into every code package, but not `metaflow_prefect`, and a standalone generated file puts its
+own copy of `metaflow_prefect.runtime`, without the compiler, before an installed one. A missing module must not be
+declared here, or `import metaflow` itself fails.
 """
+
+from __future__ import annotations
 
 from importlib.util import find_spec
 

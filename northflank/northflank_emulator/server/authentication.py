@@ -1,4 +1,6 @@
-"""Who calls: the token of a request, and whether the browser behind it meant this machine."""
+"""How callers are known: by a token, a password, or as a browser on this machine."""
+
+from __future__ import annotations
 
 import base64
 from ipaddress import ip_address
@@ -7,13 +9,13 @@ from starlette.requests import HTTPConnection
 
 
 def bearer_token(request: HTTPConnection) -> str:
-    """The token in the header `Authorization: Bearer …`; empty where there is none."""
+    """Return the token in the header `Authorization: Bearer …`, or an empty one."""
     scheme, _, token = request.headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" else ""
 
 
 def password(request: HTTPConnection) -> str:
-    """The password in the header `Authorization: Basic …`; empty where there is none."""
+    """Return the password in the header `Authorization: Basic …`, or an empty one."""
     scheme, _, encoded = request.headers.get("authorization", "").partition(" ")
     try:
         user_and_password = base64.b64decode(encoded).decode()
@@ -22,11 +24,11 @@ def password(request: HTTPConnection) -> str:
     return user_and_password.partition(":")[2] if scheme.lower() == "basic" else ""
 
 
-def is_near(request: HTTPConnection) -> bool:
-    """Whether somebody at this machine asks for this machine.
+def is_local_request(request: HTTPConnection) -> bool:
+    """Return whether a client on this machine asked for this machine by an address or as `localhost`.
 
-    A page of somebody else can have its own name resolve to 127.0.0.1 and read the answers (DNS rebinding); what it
-    cannot have is a header `Host` with an address or with `localhost`.
+    The host name of a foreign page may resolve to 127.0.0.1, and the page could read the answers (DNS rebinding).
+    Its header `Host` then has that name, never an address or `localhost`.
     """
     if request.client is None or not _is_loopback(request.client.host):
         return False
@@ -35,7 +37,7 @@ def is_near(request: HTTPConnection) -> bool:
 
 
 def _host_of(header: str) -> str:
-    """The name or address in a header `Host`, without its port."""
+    """Return the name or address in a header `Host`, without its port."""
     if header.startswith("["):
         return header[1:].partition("]")[0]
     return header.rpartition(":")[0].lower() if ":" in header else header.lower()

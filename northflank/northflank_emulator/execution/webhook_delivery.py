@@ -1,4 +1,6 @@
-"""How events reach webhooks: one after another per webhook, retried, given up after some tries."""
+"""How events reach webhooks: in order for each webhook, with a few retries."""
+
+from __future__ import annotations
 
 import asyncio
 import logging
@@ -8,8 +10,8 @@ from dataclasses import dataclass
 import httpx
 
 from northflank_emulator.fields.schema import JsonObject
-from northflank_emulator.state.identity import Ids
-from northflank_emulator.state.models import Event, Project, Webhook
+from northflank_emulator.state.ids import Ids
+from northflank_emulator.state.models import Project, Webhook, WebhookEvent
 from northflank_emulator.state.store import Store
 
 _log = logging.getLogger(__name__)
@@ -18,8 +20,8 @@ _TIMEOUT_SECONDS = 10
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DeliveryReport:
-    """Whom the outbox tells how a delivery went, by the webhook's id."""
+class DeliveryCallbacks:
+    """What the outbox calls with the webhook's id after a delivery."""
 
     delivered: Callable[[str], None]
     failed: Callable[[str], None]
@@ -27,20 +29,20 @@ class DeliveryReport:
 
 
 class Outbox:
-    """Where events wait for their delivery. Needs the running event loop."""
+    """Queues events for delivery, one queue per webhook. Needs the running event loop."""
 
     def __init__(
-        self, store: Store, ids: Ids, retry_seconds: float, report: DeliveryReport
+        self, store: Store, ids: Ids, retry_seconds: float, report: DeliveryCallbacks
     ) -> None:
         self._store = store
         self._ids = ids
         self._retry_seconds = retry_seconds
         self._report = report
-        self._queues: dict[str, asyncio.Queue[Event]] = {}
+        self._queues: dict[str, asyncio.Queue[WebhookEvent]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    def post(self, webhook: Webhook, event: Event) -> None:
-        """Deliver *event* to *webhook* when what it was sent before is through."""
+    def post(self, webhook: Webhook, event: WebhookEvent) -> None:
+        """Deliver *event* to *webhook* after the events that were posted before."""
         queue = self._queues.get(webhook.id)
         if queue is None:
             queue = self._queues[webhook.id] = asyncio.Queue()
@@ -50,12 +52,12 @@ class Outbox:
         queue.put_nowait(event)
 
     async def close(self) -> None:
-        """Give up what was not delivered."""
+        """Drop the events that were not delivered."""
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _work(self, key: str, queue: "asyncio.Queue[Event]") -> None:
+    async def _work(self, key: str, queue: asyncio.Queue[WebhookEvent]) -> None:
         async with httpx.AsyncClient(timeout=_TIMEOUT_SECONDS) as client:
             while True:
                 event = await queue.get()
@@ -63,8 +65,10 @@ class Outbox:
                 if webhook is not None and not webhook.disabled:
                     await self._deliver(client, webhook, event)
 
-    async def _deliver(self, client: httpx.AsyncClient, webhook: Webhook, event: Event) -> None:
-        """Try a few times; a webhook that takes none of them is disabled."""
+    async def _deliver(
+        self, client: httpx.AsyncClient, webhook: Webhook, event: WebhookEvent
+    ) -> None:
+        """Try a few times, and disable a webhook that never accepts."""
         headers = {
             "X-Northflank-Notification-Integration-Id": webhook.id,
             "X-Northflank-Notification-Integration-Name": webhook.name,
@@ -80,9 +84,11 @@ class Outbox:
                 return
             self._report.failed(webhook.id)
         self._report.disable(webhook.id)
-        _log.warning("webhook %s: %s tries failed; it is disabled now", webhook.name, _TRIES)
+        _log.warning(
+            "webhook %s: %s attempts failed; the webhook is now disabled", webhook.name, _TRIES
+        )
 
-    def _payload(self, event: Event) -> JsonObject:
+    def _payload(self, event: WebhookEvent) -> JsonObject:
         project: Project | None = self._store.projects.get(event.project)
         name = project.name if project else event.project
         return {

@@ -1,4 +1,6 @@
-"""The lines containers wrote, and how a range of them is found."""
+"""The log lines of containers in SQLite, and how a range of them is found."""
+
+from __future__ import annotations
 
 import re
 import sqlite3
@@ -21,8 +23,8 @@ _COLUMNS = "number, container, at, stream, partial, text"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Written:
-    """A line as it comes from a container, before it has a number."""
+class WrittenLine:
+    """A line as a container wrote it, before the store numbers it."""
 
     at: datetime
     stream: Stream
@@ -31,8 +33,8 @@ class Written:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """Who wrote a line."""
+class LineSource:
+    """The container that wrote a line, and its run."""
 
     project: str
     job: str
@@ -42,7 +44,7 @@ class Origin:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LineFilter:
-    """Which lines are wanted; nothing set means all of them. `after` is a line's number."""
+    """Which lines to find, by default all. `after` is the number of a line."""
 
     run: str | None = None
     containers: tuple[str, ...] = ()
@@ -55,7 +57,7 @@ class LineFilter:
     matches_not: re.Pattern[str] | None = None
 
     def takes(self, text: str) -> bool:
-        """Whether a line with this text passes the text filters."""
+        """Return whether *text* passes the text filters."""
         return not (
             (self.includes is not None and self.includes not in text)
             or (self.excludes is not None and self.excludes in text)
@@ -64,21 +66,21 @@ class LineFilter:
         )
 
 
-class LogBook:
-    """Log lines in the order they came, which is also the order of their numbers."""
+class LogStore:
+    """Log lines in the order of their arrival, which is also the order of their numbers."""
 
     def __init__(self, database: sqlite3.Connection) -> None:
         self._database = database
         database.executescript(_SCHEMA)
 
-    def append(self, origin: Origin, lines: Iterable[Written]) -> None:
-        """Keep *lines*."""
+    def append(self, source: LineSource, lines: Iterable[WrittenLine]) -> None:
+        """Store *lines*."""
         rows = [
             (
-                origin.project,
-                origin.job,
-                origin.run,
-                origin.container,
+                source.project,
+                source.job,
+                source.run,
+                source.container,
                 _microseconds(line.at),
                 line.stream.value,
                 line.partial,
@@ -95,31 +97,31 @@ class LogBook:
         self._database.execute("COMMIT")
 
     def first(self, project: str, job: str, wanted: LineFilter, limit: int) -> list[LogLine]:
-        """The oldest *limit* lines that are wanted, oldest first."""
+        """Return the oldest *limit* lines that *wanted* takes, oldest first."""
         return self._select(project, job, wanted, limit, "ASC")
 
     def last(self, project: str, job: str, wanted: LineFilter, limit: int) -> list[LogLine]:
-        """The newest *limit* lines that are wanted, oldest first."""
+        """Return the newest *limit* lines that *wanted* takes, oldest first."""
         return self._select(project, job, wanted, limit, "DESC")[::-1]
 
     def newest_number(self) -> int:
-        """The number of the newest line of all."""
+        """Return the number of the newest line of all."""
         (number,) = self._database.execute("SELECT MAX(number) FROM log_lines").fetchone()
         return number or 0
 
     def size(self, run: str) -> int:
-        """How many characters a run's log has."""
+        """Return the number of characters in a run's log."""
         (size,) = self._database.execute(
             "SELECT SUM(LENGTH(text) + 1) FROM log_lines WHERE run = ?", (run,)
         ).fetchone()
         return size or 0
 
     def forget(self, run: str) -> None:
-        """Drop a run's log."""
+        """Delete a run's log."""
         self._database.execute("DELETE FROM log_lines WHERE run = ?", (run,))
 
     def forget_oldest(self, run: str, fraction: float) -> None:
-        """Drop the oldest *fraction* of a run's lines."""
+        """Delete the oldest *fraction* of a run's lines."""
         (count,) = self._database.execute(
             "SELECT COUNT(*) FROM log_lines WHERE run = ?", (run,)
         ).fetchone()
@@ -133,8 +135,7 @@ class LogBook:
         self, project: str, job: str, wanted: LineFilter, limit: int, order: str
     ) -> list[LogLine]:
         where, values = _conditions(project, job, wanted)
-        # Only the constants ASC and DESC and our own column names go into the text.
-        query = f"SELECT {_COLUMNS} FROM log_lines WHERE {where} ORDER BY number {order}"  # noqa: S608 - see above
+        query = f"SELECT {_COLUMNS} FROM log_lines WHERE {where} ORDER BY number {order}"  # noqa: S608  only constants: names of columns, ASC, DESC
         found: list[LogLine] = []
         for row in self._database.execute(query, values):
             if len(found) >= limit:

@@ -1,4 +1,6 @@
-"""The requests an emulator was sent: kept to be asserted on, and written to the access log."""
+"""The requests an emulator received, kept for assertions and written to the access log."""
+
+from __future__ import annotations
 
 import json
 import logging
@@ -10,20 +12,20 @@ from datetime import datetime
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.state.clock import iso
 
-_log = logging.getLogger("northflank_emulator.state.permissions")
+_log = logging.getLogger("northflank_emulator.access")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedRequest:
-    """A request and how it was answered.
+    """A request and its answer.
 
     Args:
-        operation: the route's name (`start.job.run`), "" if none matched.
-        headers: lower-case names; the token is not among them.
-        body: the JSON that was sent, None where there was none.
-        status: what was answered; 0 if the connection was dropped.
+        operation: the name of the route (`start.job.run`), "" if none matched.
+        headers: by lower-case names, without the token.
+        body: the JSON that was sent, or None.
+        status: the status code of the answer; 0 if the connection was dropped.
         faults: the kinds of faults that struck.
-        committed: whether the request did what it asks for.
+        committed: whether the request took effect.
     """
 
     number: int
@@ -40,7 +42,7 @@ class RecordedRequest:
     seconds: float
 
     def document(self) -> JsonObject:
-        """The request as the control endpoint shows it."""
+        """Return the request as the control endpoint shows it."""
         return {
             **asdict(self),
             "at": iso(self.at),
@@ -50,15 +52,15 @@ class RecordedRequest:
         }
 
 
-class Records:
-    """The latest requests, as many as are kept."""
+class RequestLog:
+    """The latest requests, up to a limit."""
 
     def __init__(self, most: int) -> None:
         self._kept: deque[RecordedRequest] = deque(maxlen=most)
         self._number = 0
 
     def next_number(self) -> int:
-        """The number of the next request."""
+        """Return the number of the next request."""
         self._number += 1
         return self._number
 
@@ -78,9 +80,9 @@ class Records:
         _log.info("%s", json.dumps(line))
 
     def all(self) -> tuple[RecordedRequest, ...]:
-        """What is kept, oldest first."""
+        """Return the recorded requests, oldest first."""
         return tuple(self._kept)
 
     def clear(self) -> None:
-        """Forget what was kept."""
+        """Forget the recorded requests."""
         self._kept.clear()

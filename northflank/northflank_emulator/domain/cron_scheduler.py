@@ -1,4 +1,6 @@
-"""When cron jobs are due, and what becomes of runs that are still going on then."""
+"""Starts cron jobs when they are due, and applies their concurrency policy."""
+
+from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,30 +15,30 @@ from northflank_emulator.state.store import Store
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ScheduleHands:
-    """What starts a job's scheduled run, and what stops a run."""
+class ScheduleControl:
+    """How a scheduled run is started, and how a run is stopped."""
 
     start: Callable[[Job], Run]
     stop: Callable[[Run], None]
 
 
-class Schedule:
+class CronScheduler:
     """Starts the runs of cron jobs; times are UTC, to the minute."""
 
-    def __init__(self, store: Store, hands: ScheduleHands, now: datetime) -> None:
+    def __init__(self, store: Store, control: ScheduleControl, now: datetime) -> None:
         self._store = store
-        self._hands = hands
+        self._control = control
         self._looked_at = now
 
     def tick(self, now: datetime) -> None:
-        """Start what has become due since the last tick: one run per job, however long that was."""
+        """Start one run of each job that has become due since the last tick, however long ago that was."""
         since, self._looked_at = self._looked_at, now
         for job in self._store.jobs:
             if _is_due(job, max(since, job.created_at), now):
                 self._fire(job)
 
     def _fire(self, job: Job) -> None:
-        """Start a run, unless the job's policy says otherwise; manual runs do not count."""
+        """Start a run as the job's concurrency policy allows; manual runs do not count."""
         active = [
             run
             for run in self._store.runs.of((job.project, job.id))
@@ -47,13 +49,13 @@ class Schedule:
                 return
             case "replace":
                 for run in active:
-                    self._hands.stop(run)
+                    self._control.stop(run)
             case _:
                 pass
         try:
-            self._hands.start(job)
+            self._control.start(job)
         except ApiError:
-            # A job without an image or a build cannot run; nobody waits for the answer here.
+            # A job without an image or a build cannot run, and a schedule has no caller to tell.
             return
 
 

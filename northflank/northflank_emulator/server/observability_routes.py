@@ -1,6 +1,8 @@
-"""The routes that show how jobs do: metrics, and who is notified."""
+"""The routes of metrics and of notification integrations."""
 
-from northflank_emulator.errors import InvalidRequestError
+from __future__ import annotations
+
+from northflank_emulator.errors import InvalidRequest, invalid_parameter
 from northflank_emulator.execution.metrics import Sample
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import responses
@@ -12,8 +14,8 @@ _JOB = "/v1/projects/{project}/jobs/{job}"
 _NOTIFICATIONS = "/v1/integrations/notifications"
 _NOTIFICATION = f"{_NOTIFICATIONS}/{{notification}}"
 _MEGABYTE = 1_000_000
-# The measured ones; the others are known to the API but always empty here.
 _UNITS = {"cpu": "vCPU", "memory": "MB"}
+"""The units of the metrics that the emulator measures; the others are always empty here."""
 _METRICS = (
     *_UNITS,
     "networkIngress",
@@ -33,13 +35,11 @@ def _names(call: Call) -> tuple[str, str]:
 
 
 def _metrics(call: Call) -> JsonObject:
-    """Show what a job's containers used, per metric and container."""
+    """Show what a job's containers used, by metric and container."""
     kind = one_of(call, "queryType", ("range", "single"), "range")
     wanted = call.many("metricTypes") or ("cpu", "memory")
     for unknown in (it for it in wanted if it not in _METRICS):
-        problem = f"{unknown!r} is none of {', '.join(_METRICS)}"
-        message = f"Invalid query parameter: metricTypes {problem}"
-        raise InvalidRequestError(message, {"metricTypes": [problem]})
+        raise invalid_parameter("metricTypes", f"{unknown!r} is not one of {', '.join(_METRICS)}")
     run_id, only = call.one("runId"), call.many("containerName")
     runs = (
         [call.api.runs.get(*_names(call), run_id)] if run_id else call.api.runs.all(*_names(call))
@@ -76,8 +76,9 @@ def _in_range(call: Call, sample: Sample) -> bool:
             or (end is not None and sample.at > parse(end))
         )
     except ValueError as error:
-        message = "Invalid query parameter: startTime and endTime must be ISO 8601 times"
-        raise InvalidRequestError(message) from error
+        raise InvalidRequest(
+            "Invalid query parameter: startTime and endTime must be ISO 8601 times"
+        ) from error
 
 
 def _create_notification(call: Call) -> JsonObject:

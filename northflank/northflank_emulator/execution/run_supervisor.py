@@ -1,4 +1,6 @@
-"""How a run goes: its attempts one after another, its deadline, its abort, and what is recorded."""
+"""Drives a run from start to end: its attempts, its deadline, its abort, and what is recorded."""
+
+from __future__ import annotations
 
 import asyncio
 import logging
@@ -11,19 +13,19 @@ from northflank_emulator.execution.container import (
     ContainerSpec,
     Executor,
     Exit,
-    ImagePullError,
+    ImagePullFailed,
     Usage,
 )
-from northflank_emulator.execution.log_keeper import LogKeeper
+from northflank_emulator.execution.log_writer import LogWriter
 from northflank_emulator.faults import Fault, FaultKind, Faults
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.settings import Pace
 from northflank_emulator.state import run_state
 from northflank_emulator.state.clock import Clock
-from northflank_emulator.state.identity import Ids
+from northflank_emulator.state.ids import Ids
 from northflank_emulator.state.job_spec import backoff_limit, deadline_seconds, grace_seconds
-from northflank_emulator.state.log_book import Origin, Written
-from northflank_emulator.state.models import ContainerStatus, Ending, Event, Run, Stream
+from northflank_emulator.state.log_store import LineSource, WrittenLine
+from northflank_emulator.state.models import ContainerStatus, Ending, Run, Stream, WebhookEvent
 from northflank_emulator.state.store import Store
 
 _log = logging.getLogger(__name__)
@@ -32,93 +34,93 @@ _LONGEST_RETRY_SECONDS = 360.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What a supervisor works with."""
+class SupervisorDependencies:
+    """What a run supervisor needs."""
 
     store: Store
     clock: Clock
     ids: Ids
     faults: Faults
     pace: Pace
-    logs: LogKeeper
-    tell: Callable[[Event], None]
+    logs: LogWriter
+    publish: Callable[[WebhookEvent], None]
 
 
-# Makes the container of a run's next attempt: name in, what to start out.
 Prepare = Callable[[Run, str], ContainerSpec]
+"""A function that returns the container to start for a run's next attempt, given its name."""
 
 
-class Supervisor:
-    """Drives every run that is not over. One per emulator, on its event loop."""
+class RunSupervisor:
+    """Drives every active run. One per emulator, on its event loop."""
 
-    def __init__(self, around: Surroundings, executor: Executor, prepare: Prepare) -> None:
-        self._around = around
+    def __init__(self, deps: SupervisorDependencies, executor: Executor, prepare: Prepare) -> None:
+        self._deps = deps
         self._executor = executor
         self._prepare = prepare
-        self._driven: dict[str, _Drive] = {}
+        self._active: dict[str, _SupervisedRun] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     def begin(self, run: Run) -> None:
-        """Start *run*, which the store has already."""
-        drive = _Drive(self._around, self._executor, self._prepare, run)
-        self._driven[run.id] = drive
-        task = asyncio.create_task(drive.to_the_end(), name=f"run {run.name}")
+        """Start *run*, which is already in the store."""
+        active = _SupervisedRun(self._deps, self._executor, self._prepare, run)
+        self._active[run.id] = active
+        task = asyncio.create_task(active.run_to_completion(), name=f"run {run.name}")
         self._tasks.add(task)
         task.add_done_callback(lambda done: self._ended(run, done))
 
     def stop(self, run_id: str, ending: Ending) -> None:
-        """Ask a run to end as *ending*; a run that is over does not mind."""
-        drive = self._driven.get(run_id)
-        if drive is not None:
-            drive.stop(ending)
+        """Stop a run as *ending*; does nothing if it is over."""
+        active = self._active.get(run_id)
+        if active is not None:
+            active.stop(ending)
 
-    def _ended(self, run: Run, task: "asyncio.Task[None]") -> None:
-        """Let go of a run; one that a bug of ours ended must not look as if it went on for ever."""
+    def _ended(self, run: Run, task: asyncio.Task[None]) -> None:
+        """Forget a run; mark it as lost if a bug of the emulator ended it, or it would seem to run forever."""
         self._tasks.discard(task)
-        drive = self._driven.pop(run.id)
+        active = self._active.pop(run.id)
         if not task.cancelled() and task.exception() is not None:
-            _log.error("run %s broke off", run.name, exc_info=task.exception())
-            drive.lose()
+            _log.error("run %s was lost", run.name, exc_info=task.exception())
+            active.mark_lost()
 
     def usage(self) -> Mapping[str, Usage]:
-        """What each running container uses, by its name."""
+        """Return what each running container uses, by its name."""
         return self._executor.usage()
 
     def idle(self) -> bool:
-        """Whether nothing runs."""
+        """Return whether there is no active run."""
         return not self._tasks
 
     async def shut_down(self) -> None:
         """End every run as lost, and wait until their containers are gone."""
-        for drive in list(self._driven.values()):
-            drive.stop(Ending.LOST)
+        for active in list(self._active.values()):
+            active.stop(Ending.LOST)
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-class _Drive:
-    """One run on its way."""
+class _SupervisedRun:
+    """One active run."""
 
     def __init__(
-        self, around: Surroundings, executor: Executor, prepare: Prepare, run: Run
+        self, deps: SupervisorDependencies, executor: Executor, prepare: Prepare, run: Run
     ) -> None:
-        self._around = around
+        self._deps = deps
         self._executor = executor
         self._prepare = prepare
         self._run = run
         self._stopped: asyncio.Future[Ending] = asyncio.get_running_loop().create_future()
 
     def stop(self, ending: Ending) -> None:
-        """End the run as *ending*, unless it was stopped before."""
+        """Stop the run as *ending*, unless it was stopped before."""
         if not self._stopped.done():
             self._stopped.set_result(ending)
 
-    def lose(self) -> None:
-        """Report the run as lost, whatever it was doing."""
-        self._save(run_state.lost(self._run, self._around.clock.now()))
+    def mark_lost(self) -> None:
+        """Mark the run as lost, whatever its state."""
+        self._save(run_state.lost(self._run, self._deps.clock.now()))
 
-    async def to_the_end(self) -> None:
-        """Go through the attempts until one succeeds, none is left, or the run is stopped."""
-        self._tell("job-run:start")
+    async def run_to_completion(self) -> None:
+        """Make attempts until one succeeds, none is left, or the run is stopped."""
+        self._publish("job-run:start")
         deadline = deadline_seconds(self._run.spec)
         timer = deadline and asyncio.get_running_loop().call_later(
             deadline, self.stop, Ending.DEADLINE
@@ -128,15 +130,15 @@ class _Drive:
         finally:
             if timer:
                 timer.cancel()
-        self._save(run_state.concluded(self._run, ending, self._around.clock.now()))
-        self._around.logs.forget(self._run.id)
-        self._tell(_EVENTS[ending])
+        self._save(run_state.concluded(self._run, ending, self._deps.clock.now()))
+        self._deps.logs.forget(self._run.id)
+        self._publish(_EVENTS[ending])
 
     async def _attempts(self) -> Ending:
         for attempt in range(backoff_limit(self._run.spec) + 1):
             if attempt:
                 pause = min(
-                    self._around.pace.retry * 2 ** min(attempt - 1, 10), _LONGEST_RETRY_SECONDS
+                    self._deps.pace.retry * 2 ** min(attempt - 1, 10), _LONGEST_RETRY_SECONDS
                 )
                 await self._pause(pause)
             if self._stopped.done():
@@ -149,10 +151,10 @@ class _Drive:
         return Ending.FAILED
 
     async def _attempt(self) -> Exit | None:
-        """One container from its staging to its end; None if it never ran."""
-        name = f"{self._run.name}-{self._around.ids.suffix()}"
-        self._save(run_state.staged(self._run, name, self._around.clock.now()))
-        fault = self._around.faults.of_container(self._run.job)
+        """Run one container from its staging to its end; return None if it never started."""
+        name = f"{self._run.name}-{self._deps.ids.suffix()}"
+        self._save(run_state.staged(self._run, name, self._deps.clock.now()))
+        fault = self._deps.faults.of_container(self._run.job)
         container = await self._start(name, fault)
         if container is None:
             self._end(None, "NeverStarted")
@@ -163,34 +165,36 @@ class _Drive:
         return exit_
 
     async def _start(self, name: str, fault: Fault | None) -> Container | None:
-        """The container, unless the run is stopped while it waits for its node or its image."""
+        """Start a container; return None if it cannot start, or if the run is stopped before."""
         if fault and fault.kind in {FaultKind.NEVER_SCHEDULED, FaultKind.IMAGE_PULL}:
             await self._stopped_at_last()
             return None
-        await self._pause(self._around.pace.image_pull)
+        await self._pause(self._deps.pace.image_pull)
         if self._stopped.done():
             return None
         self._move(ContainerStatus.STARTING)
         spec = self._prepare(self._run, name)
-        sink = self._around.logs.sink(
-            Origin(project=self._run.project, job=self._run.job, run=self._run.id, container=name)
+        sink = self._deps.logs.sink(
+            LineSource(
+                project=self._run.project, job=self._run.job, run=self._run.id, container=name
+            )
         )
         try:
             return await self._executor.start(spec, sink)
-        except ImagePullError as error:
+        except ImagePullFailed as error:
             _log.warning("run %s waits: %s", self._run.name, error)
-            now = self._around.clock.now()
+            now = self._deps.clock.now()
             self._save(run_state.waiting(self._run, "no such image", now))
             await self._stopped_at_last()
             return None
         except OSError as error:
-            # This machine's limits (processes, files, disk): the run fails, and its log says why.
+            # The limits of this machine (processes, files, disk): the run fails, and its log says why.
             text = f"the container could not be started: {error}"
-            sink([Written(at=self._around.clock.now(), stream=Stream.STDERR, text=text)])
+            sink([WrittenLine(at=self._deps.clock.now(), stream=Stream.STDERR, text=text)])
             return None
 
     async def _watch(self, container: Container, fault: Fault | None) -> Exit:
-        """Wait for the end of a container, or bring it about when the run is stopped."""
+        """Wait for the end of a container, and terminate it if the run is stopped."""
         ended = asyncio.ensure_future(container.wait())
         struck = asyncio.ensure_future(self._strike(container, fault))
         await _first(ended, self._stopped)
@@ -203,14 +207,14 @@ class _Drive:
         struck.cancel()
         await asyncio.wait({struck})
         if not struck.cancelled() and (reason := struck.result()):
-            self._tell(reason)
+            self._publish(reason)
             return Exit(code=exit_.code or _KILLED, reason=reason)
         if exit_.reason == "OOMKilled":
-            self._tell("infrastructure:job:container-crash")
+            self._publish("infrastructure:job:container-crash")
         return exit_
 
     async def _strike(self, container: Container, fault: Fault | None) -> str:
-        """Carry out a fault of a container; the event it is reported as, or nothing."""
+        """Inject a container fault, and return the name of its event, or an empty one."""
         if fault is None or fault.kind not in {FaultKind.CRASH, FaultKind.EVICTION}:
             return ""
         await asyncio.sleep(fault.seconds)
@@ -224,11 +228,11 @@ class _Drive:
     def _grace_seconds(self) -> float:
         grace = float(grace_seconds(self._run.spec))
         if self._stopped.done() and self._stopped.result() is Ending.LOST:
-            return min(grace, self._around.pace.shutdown_grace)
+            return min(grace, self._deps.pace.shutdown_grace)
         return grace
 
     async def _pause(self, seconds: float) -> None:
-        """Wait, but not longer than until the run is stopped."""
+        """Wait for some seconds, or until the run is stopped."""
         if seconds > 0:
             await asyncio.wait({self._stopped}, timeout=seconds)
 
@@ -236,26 +240,26 @@ class _Drive:
         await asyncio.wait({self._stopped})
 
     def _move(self, status: ContainerStatus) -> None:
-        self._save(run_state.moved(self._run, status, self._around.clock.now()))
+        self._save(run_state.moved(self._run, status, self._deps.clock.now()))
 
     def _end(self, code: int | None, reason: str) -> None:
-        self._save(run_state.ended(self._run, code, reason, self._around.clock.now()))
+        self._save(run_state.ended(self._run, code, reason, self._deps.clock.now()))
 
     def _save(self, run: Run) -> None:
-        """Keep *run*, unless it was deleted with its job: then its last lines go too."""
+        """Store *run*; if it was deleted with its job, drop its last log lines instead."""
         self._run = run
-        store = self._around.store
+        store = self._deps.store
         if store.runs.get((run.project, run.job, run.id)) is not None:
             store.runs.put(run)
         else:
             store.logs.forget(run.id)
 
-    def _tell(self, name: str) -> None:
+    def _publish(self, name: str) -> None:
         data: JsonObject = {
             "job": {"id": self._run.job},
             "run": {"id": self._run.id, "runName": self._run.name},
         }
-        self._around.tell(Event(name=name, project=self._run.project, data=data))
+        self._deps.publish(WebhookEvent(name=name, project=self._run.project, data=data))
 
 
 _EVENTS = {
@@ -267,6 +271,6 @@ _EVENTS = {
 }
 
 
-async def _first(*futures: "asyncio.Future[Any]") -> None:
+async def _first(*futures: asyncio.Future[Any]) -> None:
     """Return when one of *futures* is done."""
     await asyncio.wait(futures, return_when=asyncio.FIRST_COMPLETED)

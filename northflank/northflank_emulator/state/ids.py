@@ -1,4 +1,6 @@
-"""How things get their ids: slugs of names, and random ids that a seed makes repeatable."""
+"""Ids: slugs of names, and random ids that are repeatable with a seed."""
+
+from __future__ import annotations
 
 import random
 import re
@@ -9,7 +11,7 @@ _HEX = "0123456789abcdef"
 
 
 def slug(name: str) -> str:
-    """The derived identifier of *name* ("My App" is `my-app`); unique per project.
+    """Return the derived identifier of *name* ("My App" is `my-app`); unique per project.
 
     >>> slug("My App")
     'my-app'
@@ -18,20 +20,19 @@ def slug(name: str) -> str:
 
 
 class Ids:
-    """Draws ids; the same seed draws the same ids in the same order."""
+    """Generates ids; the same seed gives the same ids in the same order."""
 
     def __init__(self, seed: int | None = None) -> None:
-        # Ids are names, not secrets: a seedable generator is what makes a run repeatable.
-        self._random = random.Random(seed)  # noqa: S311 - see above
+        self._random = random.Random(seed)  # noqa: S311  ids are not secrets, and a seed makes them repeatable
 
     def uid(self) -> str:
-        """A UUID, as job runs have."""
+        """Return a UUID, as job runs have."""
         return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
 
     def hexadecimal(self, length: int) -> str:
-        """Lower-case hexadecimal digits, as in run names and the ids of builds."""
+        """Return lower-case hexadecimal digits, as in run names and build ids."""
         return "".join(self._random.choices(_HEX, k=length))
 
     def suffix(self, length: int = 5) -> str:
-        """The random end of a container's name, from the letters Kubernetes uses."""
+        """Return a random suffix for a container's name, from the characters Kubernetes uses."""
         return "".join(self._random.choices("bcdfghjklmnpqrstvwxz2456789", k=length))
