@@ -2,7 +2,7 @@
 
 from prefect_northflank.decorators import northflank
 from prefect_northflank.job.configuration import NorthflankJobConfiguration
-from prefect_northflank.job.token_block import Northflank, NorthflankCredentials
+from prefect_northflank.job.credentials import Northflank, NorthflankCredentials
 from prefect_northflank.job.variables import NorthflankWorkerVariables
 from prefect_northflank.worker import NorthflankWorker, NorthflankWorkerResult
 

@@ -10,13 +10,13 @@ from typing import TypeAlias
 import httpx
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
-from prefect_northflank.records.flow_runs import PrefectLedger
+from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import LongRetry
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.records.flow_runs import FlowRunRecords
 from prefect_northflank.start.secret_groups import SecretGroups
-from prefect_northflank.start.start_once import Starter
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.start.start_once import JobStarter
 from prefect_northflank.watch.monitor import Monitor
 
 Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
@@ -28,17 +28,21 @@ class Account:
 
     access: Access
     client: NorthflankClient
-    starter: Starter
+    starter: JobStarter
     secrets: SecretGroups
 
 
-class Connections:
+class Accounts:
     """Opens accounts and monitors when first asked for; closes them all."""
 
     def __init__(
-        self, *, tempo: Tempo, logger: Log, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        *,
+        intervals: Intervals,
+        logger: Log,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._tempo = tempo
+        self._intervals = intervals
         self._logger = logger
         self._transport = transport
         self._accounts: dict[Access, Account] = {}
@@ -48,30 +52,30 @@ class Connections:
         """Return the account of *access*."""
         if access not in self._accounts:
             client = NorthflankClient(access, transport=self._transport)
-            at_once = client.at_once()
+            without_waiting = client.without_waiting()
             self._accounts[access] = Account(
                 access=access,
                 client=client,
-                starter=Starter(at_once),
-                secrets=SecretGroups(at_once),
+                starter=JobStarter(without_waiting),
+                secrets=SecretGroups(without_waiting),
             )
         account = self._accounts[access]
-        account.client.renewed_by(access)
+        account.client.update_token_source(access)
         return account
 
-    def patience(self, tell: Callable[[str], None]) -> Patience:
+    def patience(self, tell: Callable[[str], None]) -> LongRetry:
         """Return how long one flow run waits for trouble to pass; *tell* is told what it waits for."""
-        return Patience(seconds=self._tempo.patience_seconds, tell=tell)
+        return LongRetry(seconds=self._intervals.patience_seconds, tell=tell)
 
-    def monitor(self, access: Access, project: Project, ledger: PrefectLedger) -> Monitor:
+    def monitor(self, access: Access, project: Project, records: FlowRunRecords) -> Monitor:
         """Return the monitor of *project*; *ledger* is the one of this worker."""
         key = (access, project)
         if key not in self._monitors:
             self._monitors[key] = Monitor(
                 client=self.account(access).client,
-                ledger=ledger,
+                records=records,
                 project=project,
-                tempo=self._tempo,
+                intervals=self._intervals,
                 logger=self._logger,
             )
         return self._monitors[key]

@@ -78,7 +78,7 @@ class MissingToken(ConfigurationError):
         )
 
 
-class BrokenToken(ConfigurationError):
+class InvalidToken(ConfigurationError):
     """What should be the API token cannot be sent; it is not shown, the HTTP client's own error would show it."""
 
     def __init__(self) -> None:
@@ -89,7 +89,7 @@ class BrokenToken(ConfigurationError):
         )
 
 
-class NoAddress(ConfigurationError):
+class InvalidAddress(ConfigurationError):
     """What should be Northflank's address is none."""
 
     def __init__(self, url: str) -> None:
@@ -169,7 +169,7 @@ class TakenOver(NorthflankError):
         )
 
 
-class LongOver(TakenOver):
+class AlreadyEnded(TakenOver):
     """The flow run had ended before the request to start it arrived at Prefect, which accepted it all the same."""
 
     def __init__(self, *, flow_run: str, state: str) -> None:
@@ -220,7 +220,7 @@ class UnexpectedAnswer(NorthflankError):
         )
 
 
-class SenselessAnswer(NorthflankError):
+class MalformedAnswer(NorthflankError):
     """An answer from which what was asked for cannot be read: as unknown as no answer at all."""
 
     def __init__(self, *, why: str, call: str = "") -> None:
@@ -344,7 +344,7 @@ class Delivery(str, Enum):
     UNKNOWN = "unknown"
 
 
-class NotNow(NorthflankError):
+class NoCallsLeft(NorthflankError):
     """The rate limit is used up, or what is left of it is kept for starts and aborts; nothing was sent."""
 
     def __init__(self, *, seconds: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 from uuid import UUID
 
@@ -18,26 +17,26 @@ from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import PrefectSignal
 from prefect.workers.base import BaseWorker, BaseWorkerResult
 
-from prefect_northflank.accounts import Connections
-from prefect_northflank.errors import LongOver, NotRecorded, TakenOver, VendorPackageInstalled
+from prefect_northflank.accounts import Accounts
+from prefect_northflank.errors import AlreadyEnded, NotRecorded, TakenOver
 from prefect_northflank.flow_run.cancellation import kill
-from prefect_northflank.flow_run.submission import Before, Order, Submitter
-from prefect_northflank.flow_run.submit_limit import Turns
-from prefect_northflank.flow_run.supervisor import Supervisor
+from prefect_northflank.flow_run.submission import ClaimBasis, FlowRunSubmission, Submitter
+from prefect_northflank.flow_run.submit_limit import SubmitLimit
+from prefect_northflank.flow_run.supervisor import FlowRunSupervisor
+from prefect_northflank.intervals import Intervals
 from prefect_northflank.job.configuration import NorthflankJobConfiguration
 from prefect_northflank.job.variables import NorthflankWorkerVariables
-from prefect_northflank.records.flow_runs import PrefectLedger
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.records.prefect_retry import asked_again, is_passing, read_critically
+from prefect_northflank.records.flow_runs import FlowRunRecords
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.prefect_retry import harden_client, is_transient, retry_prefect
 from prefect_northflank.records.repeated_problems import (
-    Recurring,
+    RepeatedProblems,
     in_words,
-    traceback_worth_reading,
+    useful_traceback,
 )
-from prefect_northflank.recovery.orphan_recovery import Caretaker, Hands
-from prefect_northflank.start.preconditions import VENDORS_DISTRIBUTION
+from prefect_northflank.recovery.orphan_recovery import OrphanRecovery, WorkerPort
 from prefect_northflank.termination import ending_on_sigterm
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.vendor_package import refuse_vendor_package
 
 
 class NorthflankWorkerResult(BaseWorkerResult):
@@ -61,13 +60,13 @@ class NorthflankWorker(
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 (Prefect's signature, handed on)
         super().__init__(*args, **kwargs)
-        self.tempo = Tempo.of(os.environ)
-        self.connections = Connections(tempo=self.tempo, logger=self._logger)
-        self._recurring = Recurring(self._logger)
-        self._caretaker: Caretaker | None = None
-        self._supervisor: Supervisor | None = None
+        self.intervals = Intervals.of(os.environ)
+        self.accounts = Accounts(intervals=self.intervals, logger=self._logger)
+        self._problems = RepeatedProblems(self._logger)
+        self._caretaker: OrphanRecovery | None = None
+        self._supervisor: FlowRunSupervisor | None = None
         self._in_hand: set[UUID] = set()
-        self._turns = Turns()
+        self._turns = SubmitLimit()
         self._offered: frozenset[UUID] = frozenset()
 
     async def setup(self) -> None:
@@ -76,21 +75,21 @@ class NorthflankWorker(
         Raises:
             VendorPackageInstalled: another distribution claims our names.
         """
-        _refuse_the_vendors_package()
+        refuse_vendor_package()
         self._exit_stack.enter_context(ending_on_sigterm())
         await super().setup()
-        hands = Hands(
+        hands = WorkerPort(
             name=self.name,
             in_hand=lambda: self._in_hand | self._submitting_flow_run_ids,
             configuration_of=self._configuration_of,
-            connections=self.connections,
+            accounts=self.accounts,
             adopt=self._adopt,
             has_room=lambda: self._limiter is None or self._limiter.available_tokens > 0,
             start=self._start_unwatched,
             sign=self._give_worker_labels_to_flow_run,
         )
-        self._caretaker = Caretaker(
-            hands, ledger=self.ledger, tempo=self.tempo, logger=self._logger
+        self._caretaker = OrphanRecovery(
+            hands, records=self.records, intervals=self.intervals, logger=self._logger
         )
         self._caretaker.start()
 
@@ -101,30 +100,30 @@ class NorthflankWorker(
                 await self._caretaker.close()
             await super().teardown(*exc_info)
         finally:
-            await self.connections.close()
+            await self.accounts.close()
 
     @property
-    def ledger(self) -> PrefectLedger:
+    def records(self) -> FlowRunRecords:
         """Prefect's records of this worker's pool."""
-        return PrefectLedger(self.client, pool=self._work_pool_name)
+        return FlowRunRecords(self.client, pool=self._work_pool_name)
 
     @property
-    def supervisor(self) -> Supervisor:
+    def supervisor(self) -> FlowRunSupervisor:
         """Who starts this worker's flow runs and sees them through."""
         if self._supervisor is None:
-            ledger = self.ledger
+            records = self.records
             submitter = Submitter(
-                connections=self.connections,
-                ledger=ledger,
+                accounts=self.accounts,
+                records=records,
                 pool=self._work_pool_name,
                 on_claim=self._turns.end,
             )
-            self._supervisor = Supervisor(
+            self._supervisor = FlowRunSupervisor(
                 name=self.name,
-                connections=self.connections,
-                ledger=ledger,
+                accounts=self.accounts,
+                records=records,
                 submitter=submitter,
-                tempo=self.tempo,
+                intervals=self.intervals,
             )
         return self._supervisor
 
@@ -132,15 +131,15 @@ class NorthflankWorker(
 
     async def get_and_submit_flow_runs(self) -> list[FlowRun]:
         """Ask for flow runs and submit them; the next round is the retry."""
-        with self._recurring.survived("ask Prefect for flow runs"):
+        with self._problems.survive("ask Prefect for flow runs"):
             return await super().get_and_submit_flow_runs()
         return []
 
     async def _sync_and_initialize(self) -> None:
         """Send a heartbeat; the next round is the retry. A key that is wrong from the start ends the worker at once."""
-        read_critically(self.client, self._logger)
+        harden_client(self.client, self._logger)
         if self.is_setup:
-            with self._recurring.survived("send Prefect a heartbeat"):
+            with self._problems.survive("send Prefect a heartbeat"):
                 await super()._sync_and_initialize()
             return
         try:
@@ -148,9 +147,9 @@ class NorthflankWorker(
         except (httpx.HTTPStatusError, httpx.TransportError):
             raise
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
-            self._recurring.met("send Prefect a heartbeat", error)
+            self._problems.report("send Prefect a heartbeat", error)
 
     async def _setup_cancellation_observer(self) -> None:
         """Observe cancellations; the observer gives up after three errors, and the next heartbeat makes another one."""
@@ -167,7 +166,7 @@ class NorthflankWorker(
 
     async def _cancel_run(self, flow_run_id: UUID) -> None:
         """Cancel a flow run that is being submitted; where that fails, its submission or the caretaker sees to it."""
-        with self._recurring.survived("cancel flow runs that are being submitted"):
+        with self._problems.survive("cancel flow runs that are being submitted"):
             await super()._cancel_run(flow_run_id)
 
     async def _submit_run_and_capture_errors(
@@ -179,13 +178,13 @@ class NorthflankWorker(
         try:
             result = await super()._submit_run_and_capture_errors(flow_run, task_status)
         except (Exception, PrefectSignal) as error:  # noqa: BLE001 (it would end the worker)
-            self._recurring.met("see flow runs through", error)
+            self._problems.report("see flow runs through", error)
             escaped = error if isinstance(error, Exception) else RuntimeError(str(error))
             if task_status is not None:
                 with suppress(RuntimeError):  # it was reported as started before
                     task_status.started(escaped)
             return escaped
-        self._recurring.passed("see flow runs through")
+        self._problems.passed("see flow runs through")
         return result
 
     async def _submit_scheduled_flow_runs(
@@ -207,16 +206,16 @@ class NorthflankWorker(
         not among the last flow runs offered, or is not scheduled any more, is let go. Prefect's base worker would take it
         all the same, and end with all its flow runs if Prefect does not answer.
         """
-        with self._recurring.survived("submit flow runs"):
+        with self._problems.survive("submit flow runs"):
             async with self._turns.turn(flow_run.id):
-                if flow_run.id in self._offered and await self.ledger.is_scheduled(flow_run.id):
+                if flow_run.id in self._offered and await self.records.is_scheduled(flow_run.id):
                     await self._submit_or_cancel(flow_run)
         if flow_run.id in self._submitting_flow_run_ids or flow_run.id not in self._in_hand:
             self._let_go(flow_run.id)
 
     async def _submit_or_cancel(self, flow_run: FlowRun) -> None:
         """Submit a flow run, unless its deployment has been deleted: the base worker logs that as `ObjectNotFound: None`."""
-        if await self.ledger.has_its_deployment(flow_run):
+        if await self.records.has_its_deployment(flow_run):
             await super()._submit_run(flow_run)
             return
         message = "Cancelled: its deployment was deleted while it waited."
@@ -238,7 +237,7 @@ class NorthflankWorker(
         taken = await super()._propose_pending_state(flow_run)
         if not taken:
             # If Prefect does not answer now, its next offer of the flow run asks again.
-            with self._recurring.survived("see whether flow runs were over before they were taken"):
+            with self._problems.survive("see whether flow runs were over before they were taken"):
                 await self._put_back(flow_run)
         return taken
 
@@ -249,16 +248,16 @@ class NorthflankWorker(
 
         Where that cannot be seen it stays Pending, for Crashed would hide how it had ended; the caretaker finds it.
         """
-        with self._recurring.survived("see whether flow runs were over before they were taken"):
-            if not await asked_again(lambda: self._put_back(flow_run)):
+        with self._problems.survive("see whether flow runs were over before they were taken"):
+            if not await retry_prefect(lambda: self._put_back(flow_run)):
                 await super()._propose_crashed_state(flow_run, message, client)
 
     async def _put_back(self, flow_run: FlowRun) -> bool:
         """Give the flow run its final state back if a late request of ours has covered it; whether it has."""
-        ended = await self.ledger.put_back(flow_run.id)
+        ended = await self.records.put_back(flow_run.id)
         if ended is not None:
             self.get_flow_run_logger(flow_run).info(
-                "%s", LongOver(flow_run=flow_run.name, state=ended.name or "")
+                "%s", AlreadyEnded(flow_run=flow_run.name, state=ended.name or "")
             )
         return ended is not None
 
@@ -269,9 +268,9 @@ class NorthflankWorker(
         """
         base = super()._give_worker_labels_to_flow_run
         try:
-            await asked_again(lambda: base(flow_run_id))
+            await retry_prefect(lambda: base(flow_run_id))
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
             self._logger.warning("Flow run %s does not bear our name: %s", flow_run_id, error)
 
@@ -296,7 +295,7 @@ class NorthflankWorker(
         task_status: anyio.abc.TaskStatus[Any] | None,
     ) -> NorthflankWorkerResult:
         order, log = (
-            Order(flow_run=flow_run, configuration=configuration),
+            FlowRunSubmission(flow_run=flow_run, configuration=configuration),
             self.get_flow_run_logger(flow_run),
         )
         submitter = self.supervisor.submitter
@@ -311,7 +310,7 @@ class NorthflankWorker(
     ) -> None:
         """Start without waiting for the end (`worker.submit`); the search for unwatched runs takes it over."""
         submitter, log = self.supervisor.submitter, self.get_flow_run_logger(flow_run)
-        order = Order(flow_run=flow_run, configuration=configuration)
+        order = FlowRunSubmission(flow_run=flow_run, configuration=configuration)
         with self._leaving_it_to_others(flow_run):
             await self._give_worker_labels_to_flow_run(flow_run.id)
             await submitter.submit(order, await submitter.fresh(flow_run), log=log)
@@ -329,7 +328,7 @@ class NorthflankWorker(
             InfrastructureNotAvailable: this worker cannot reach it.
         """
         del grace_seconds  # a property of the Northflank job (deployment_grace_period_seconds)
-        await kill(infrastructure_pid, configuration, self.connections)
+        await kill(infrastructure_pid, configuration, self.accounts)
 
     # -- what the caretaker finds --------------------------------------------------------------------------
 
@@ -364,7 +363,7 @@ class NorthflankWorker(
         log.info("Worker %r watches job run %s from now on.", self.name, pid.run)
         with self._holding(flow_run.id):
             try:
-                order = Order(
+                order = FlowRunSubmission(
                     flow_run=flow_run, configuration=await self._configuration_of(flow_run)
                 )
                 await self.supervisor.see_through(order, pid, log=log)
@@ -376,10 +375,10 @@ class NorthflankWorker(
                     "Lost sight of job run %s: %s",
                     pid.run,
                     in_words(error),
-                    exc_info=traceback_worth_reading(error),
+                    exc_info=useful_traceback(error),
                 )
 
-    def _start_unwatched(self, flow_run: FlowRun, before: Before) -> bool:
+    def _start_unwatched(self, flow_run: FlowRun, before: ClaimBasis) -> bool:
         """Start a flow run whose worker died before it could, if this worker's --limit has room; else somebody later."""
         if self._runs_task_group is None:
             return False
@@ -392,12 +391,12 @@ class NorthflankWorker(
         self._runs_task_group.start_soon(self._see_unwatched_through, flow_run, before)
         return True
 
-    async def _see_unwatched_through(self, flow_run: FlowRun, before: Before) -> None:
+    async def _see_unwatched_through(self, flow_run: FlowRun, before: ClaimBasis) -> None:
         log = self.get_flow_run_logger(flow_run)
         with self._holding(flow_run.id):
             try:
                 await self._give_worker_labels_to_flow_run(flow_run.id)
-                order = Order(
+                order = FlowRunSubmission(
                     flow_run=flow_run, configuration=await self._configuration_of(flow_run)
                 )
                 pid = await self.supervisor.submitter.submit(order, before, log=log)
@@ -425,12 +424,4 @@ class NorthflankWorker(
 
 def _leaves_it_to_others(error: Exception) -> bool:
     """Whether the flow run is another worker's now, or will be found again: Prefect merely did not answer."""
-    return isinstance(error, (TakenOver, NotRecorded)) or is_passing(error)
-
-
-def _refuse_the_vendors_package() -> None:
-    try:
-        installed = version(VENDORS_DISTRIBUTION)
-    except PackageNotFoundError:
-        return
-    raise VendorPackageInstalled(installed)
+    return isinstance(error, (TakenOver, NotRecorded)) or is_transient(error)

@@ -8,7 +8,7 @@ from enum import Enum
 from math import isfinite
 from time import monotonic, time
 
-from prefect_northflank.errors import NotNow
+from prefect_northflank.errors import NoCallsLeft
 
 RESERVED_SHARE = 0.2
 """Share of the limit that monitoring leaves for starts, aborts and clean-up."""
@@ -31,7 +31,7 @@ class Purpose(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Allowance:
+class RateWindow:
     """What is left of the current window."""
 
     limit: int
@@ -66,29 +66,29 @@ class RateBudget:
 
     def __init__(self, *, clock: Callable[[], float] = monotonic) -> None:
         self._clock = clock
-        self._allowance: Allowance | None = None
+        self._window: RateWindow | None = None
         self._in_flight = 0
         self._blind_wait = FIRST_BLIND_WAIT_SECONDS
         self._said = False
         self.calls = 0
 
     @property
-    def allowance(self) -> Allowance | None:
+    def window(self) -> RateWindow | None:
         """What is left; None if unknown or if the window is over."""
-        known = self._allowance
+        known = self._window
         if known is not None and self._clock() >= known.resets_at:
-            self._allowance = None
-        return self._allowance
+            self._window = None
+        return self._window
 
     @property
     def reserve(self) -> int:
         """Calls that monitoring must leave untouched."""
-        known = self.allowance
+        known = self.window
         return 0 if known is None else int(known.limit * RESERVED_SHARE)
 
     def wait_seconds(self, purpose: Purpose) -> float:
         """Seconds to wait before a call for *purpose*; 0 if it may go now."""
-        known = self.allowance
+        known = self.window
         if known is None:
             return 0.0
         floor = self.reserve if purpose is Purpose.MONITORING else 0
@@ -102,7 +102,7 @@ class RateBudget:
         """
         seconds = self.wait_seconds(purpose)
         if seconds and purpose is Purpose.MONITORING:
-            raise NotNow(seconds=seconds)
+            raise NoCallsLeft(seconds=seconds)
         return seconds
 
     def is_news(self) -> bool:
@@ -131,24 +131,22 @@ class RateBudget:
             return
         if reset is None or not (0 < limit <= _MOST_CALLS and 0 <= remaining <= _MOST_CALLS):
             return
-        self._allowance = Allowance(
-            limit=limit, remaining=remaining, resets_at=self._clock() + reset
-        )
+        self._window = RateWindow(limit=limit, remaining=remaining, resets_at=self._clock() + reset)
 
     def exhausted(self, seconds: float | None) -> None:
         """Note a 429: nothing more for *seconds*; if it does not say how long (None), longer each time."""
         if seconds is None:
             seconds = self._blind_wait
             self._blind_wait = min(self._blind_wait * 2, LONGEST_BLIND_WAIT_SECONDS)
-        limit = self._allowance.limit if self._allowance else 1
-        self._allowance = Allowance(limit=limit, remaining=0, resets_at=self._clock() + seconds)
+        limit = self._window.limit if self._window else 1
+        self._window = RateWindow(limit=limit, remaining=0, resets_at=self._clock() + seconds)
 
     def seconds_per_call(self) -> float:
         """How far apart monitoring calls must be to last until the window resets; 0 if the limit is unknown.
 
         Monitoring takes half of what is above the reserve; the other half is for starts to come.
         """
-        known = self.allowance
+        known = self.window
         if known is None:
             return 0.0
         spare = (known.remaining - self.reserve) / 2

@@ -15,7 +15,8 @@ import httpx
 from typing_extensions import Self
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import (
+from prefect_northflank.api.budget import Purpose, RateBudget, named_wait
+from prefect_northflank.api.responses import (
     Build,
     Container,
     Job,
@@ -28,16 +29,15 @@ from prefect_northflank.api.answers import (
     plan_ids,
     whole,
 )
-from prefect_northflank.api.budget import Purpose, RateBudget, named_wait
 from prefect_northflank.api.retry import LOOK, ONLY_IF_NOT_DONE, REPEATABLE, RetryPolicy
 from prefect_northflank.errors import (
     ApiError,
     Delivery,
     Forbidden,
+    MalformedAnswer,
+    NoCallsLeft,
     NorthflankError,
-    NotNow,
     RateLimited,
-    SenselessAnswer,
     ServerFailed,
     Unauthorized,
     Unreachable,
@@ -96,10 +96,10 @@ class NorthflankClient:
         """Close the connections."""
         await self._http.aclose()
 
-    def at_once(self) -> Self:
+    def without_waiting(self) -> Self:
         """Return the same client for callers that do the waiting themselves, and say what they wait for.
 
-        It makes a call once, and raises what the call meets; `NotNow` where the rate limit grants none.
+        It makes a call once, and raises what the call meets; `NoCallsLeft` where the rate limit grants none.
         """
         twin = copy(self)
         twin._waits = False  # noqa: SLF001 (of the same class)
@@ -109,7 +109,7 @@ class NorthflankClient:
         """Return how it calls now: its token may have been replaced."""
         return self._access.value
 
-    def renewed_by(self, access: Access) -> None:
+    def update_token_source(self, access: Access) -> None:
         """Remember *access*, an equal one, for where a refused token is read again."""
         self._access.value = replace(self._access.value, again=access.again)
 
@@ -307,7 +307,7 @@ class NorthflankClient:
         while True:
             wait = self.budget.admit(purpose)
             if wait and not self._waits:
-                raise NotNow(seconds=wait)
+                raise NoCallsLeft(seconds=wait)
             if wait:
                 if self.budget.is_news():
                     _log.warning("Northflank's rate limit is used up; calls wait %.0f s.", wait)
@@ -346,7 +346,7 @@ class NorthflankClient:
         try:
             response = await self._http.send(request)
         except httpx.DecodingError as error:
-            raise SenselessAnswer(
+            raise MalformedAnswer(
                 call=f"{request.method} {path}", why=f"it cannot be decoded ({error})"
             ) from error
         except httpx.RequestError as error:
@@ -364,8 +364,8 @@ class NorthflankClient:
         answer = self._read(request, path, response)
         try:
             return read(answer)
-        except SenselessAnswer as error:
-            raise SenselessAnswer(call=f"{request.method} {path}", why=error.why) from error
+        except MalformedAnswer as error:
+            raise MalformedAnswer(call=f"{request.method} {path}", why=error.why) from error
 
     def _read(self, request: httpx.Request, path: str, response: httpx.Response) -> JsonObject:
         try:
@@ -402,7 +402,7 @@ class _Current:
 
 def is_ambiguous(failure: NorthflankError) -> bool:
     """Whether a request that failed this way may have taken effect."""
-    return isinstance(failure, (ServerFailed, SenselessAnswer)) or (
+    return isinstance(failure, (ServerFailed, MalformedAnswer)) or (
         isinstance(failure, Unreachable) and failure.delivery is Delivery.UNKNOWN
     )
 
@@ -423,7 +423,7 @@ def _status_of_something_else(response: httpx.Response) -> int:
 
 def _data(answer: JsonObject) -> Json:
     if "data" not in answer:
-        raise SenselessAnswer(why="there is no data in it")
+        raise MalformedAnswer(why="there is no data in it")
     return answer["data"]
 
 
@@ -438,7 +438,7 @@ def _cursor(answer: JsonObject, before: str | None) -> str | None:
         return None
     cursor = pagination.get("cursor")
     if not isinstance(cursor, str) or cursor in ("", before):
-        raise SenselessAnswer(why="it does not say where its next page begins")
+        raise MalformedAnswer(why="it does not say where its next page begins")
     return cursor
 
 

@@ -14,10 +14,10 @@ from prefect_northflank.errors import (
     Conflict,
     Delivery,
     Forbidden,
+    MalformedAnswer,
+    NoCallsLeft,
     NorthflankError,
-    NotNow,
     RateLimited,
-    SenselessAnswer,
     ServerFailed,
     Unauthorized,
     UnexpectedAnswer,
@@ -43,7 +43,7 @@ class RetryPolicy:
         match failure:
             case RateLimited():
                 return True
-            case ServerFailed() | SenselessAnswer():
+            case ServerFailed() | MalformedAnswer():
                 return self.repeat_when_unknown
             case Unreachable(delivery=delivery):
                 return self.repeat_when_unknown or delivery is Delivery.NOT_SENT
@@ -65,12 +65,12 @@ ONLY_IF_NOT_DONE = RetryPolicy(attempts=7, repeat_when_unknown=False)
 LOOK = RetryPolicy(attempts=2, repeat_when_unknown=True)
 """A monitoring read: the next sweep is the retry."""
 
-PASSING = (
+TRANSIENT = (
     RateLimited,
-    NotNow,
+    NoCallsLeft,
     ServerFailed,
     Unreachable,
-    SenselessAnswer,
+    MalformedAnswer,
     UnexpectedAnswer,
     Unauthorized,
     Forbidden,
@@ -80,7 +80,7 @@ PASSING = (
 
 
 @dataclass(kw_only=True)
-class Patience:
+class LongRetry:
     """How long one flow run goes on asking, beyond the few tries of a policy; it says once what it waits for."""
 
     seconds: float
@@ -97,7 +97,7 @@ class Patience:
         Raises:
             NorthflankError: it has not passed in time, or never will.
         """
-        trouble = Trouble(self)
+        trouble = FailureStreak(self)
         while True:
             try:
                 return await call()
@@ -111,10 +111,10 @@ class Patience:
             self.tell(text)
 
 
-class Trouble:
+class FailureStreak:
     """Failures in a row of one call."""
 
-    def __init__(self, patience: Patience) -> None:
+    def __init__(self, patience: LongRetry) -> None:
         self._patience = patience
         self._began: float | None = None
         self._tries = 0
@@ -126,9 +126,9 @@ class Trouble:
             NorthflankError: *failure*, which never passes or has lasted too long.
         """
         patience = self._patience
-        if not isinstance(failure, PASSING) or failure is patience.lost_with:
+        if not isinstance(failure, TRANSIENT) or failure is patience.lost_with:
             raise failure
-        if isinstance(failure, (NotNow, RateLimited)):
+        if isinstance(failure, (NoCallsLeft, RateLimited)):
             await self._wait_for_the_rate_limit(failure)
             return
         now = patience.clock()
@@ -143,9 +143,9 @@ class Trouble:
         patience.say((type(failure), status), f"{failure} {goes_on}")
         await patience.sleep(min(REPEATABLE.wait_seconds(self._tries), left))
 
-    async def _wait_for_the_rate_limit(self, failure: NotNow | RateLimited) -> None:
+    async def _wait_for_the_rate_limit(self, failure: NoCallsLeft | RateLimited) -> None:
         """Wait as long as the window lasts, which is no failure; the budget knows it when the call is made again."""
-        if isinstance(failure, NotNow):
+        if isinstance(failure, NoCallsLeft):
             text = f"Northflank's rate limit is used up; the start waits {failure.seconds:.0f} s for it."
-            self._patience.say(NotNow, text)
+            self._patience.say(NoCallsLeft, text)
             await self._patience.sleep(failure.seconds)

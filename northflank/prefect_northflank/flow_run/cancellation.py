@@ -6,16 +6,16 @@ from collections.abc import Collection
 
 from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
 
-from prefect_northflank.accounts import Connections
+from prefect_northflank.accounts import Accounts
 from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.errors import ConfigurationError, NorthflankError, NotFound
 from prefect_northflank.job.configuration import NorthflankJobConfiguration
 from prefect_northflank.job.names import submission_of
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 
 async def kill(
-    infrastructure_pid: str, configuration: NorthflankJobConfiguration, connections: Connections
+    infrastructure_pid: str, configuration: NorthflankJobConfiguration, accounts: Accounts
 ) -> None:
     """Abort the job run.
 
@@ -25,7 +25,7 @@ async def kill(
     """
     try:
         pid = InfrastructurePid.parse(infrastructure_pid)
-        client = connections.account(configuration.access()).client
+        client = accounts.account(configuration.access()).client
     except (ValueError, ConfigurationError) as error:
         raise InfrastructureNotAvailable(str(error)) from error
     try:

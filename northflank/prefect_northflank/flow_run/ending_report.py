@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from prefect.client.schemas.objects import FlowRun
 from prefect.states import Cancelled, Crashed
 
-from prefect_northflank.api.answers import Container, LogLine
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import Container, LogLine
 from prefect_northflank.errors import NorthflankError, NotFound
 from prefect_northflank.job.configuration import NorthflankJobConfiguration
 from prefect_northflank.job.variables import DEFAULT_IMAGE
-from prefect_northflank.records.flow_runs import PrefectLedger
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.flow_runs import FlowRunRecords
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.watch.exit_reason import Evidence, hit_deadline, reason
-from prefect_northflank.watch.watched_run import Ending, Fate
+from prefect_northflank.watch.watched_run import WatchOutcome, WatchResult
 
 LAST_LINES = 25
 """Lines of container output that go with a crash."""
@@ -31,13 +31,13 @@ LONGEST_WAIT_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Case:
+class EndedRun:
     """A flow run whose watch has ended."""
 
     flow_run: FlowRun
     configuration: NorthflankJobConfiguration
     pid: InfrastructurePid
-    ending: Ending
+    ending: WatchResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,36 +49,42 @@ class Findings:
 
 
 async def report(
-    case: Case,
+    case: EndedRun,
     *,
     client: NorthflankClient,
-    ledger: PrefectLedger,
+    records: FlowRunRecords,
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
 ) -> None:
     """Bring Prefect's state in line with what became of the container."""
-    match case.ending.fate:
-        case Fate.NEVER_BEGAN | Fate.DIED | Fate.PENDING_TOO_LONG:
+    match case.ending.outcome:
+        case WatchOutcome.NEVER_BEGAN | WatchOutcome.DIED | WatchOutcome.PENDING_TOO_LONG:
             findings = await find_out(case, client)
-            if case.ending.fate is Fate.PENDING_TOO_LONG:
+            if case.ending.outcome is WatchOutcome.PENDING_TOO_LONG:
                 await _abort(case, client, logger)
-            await _crash(case, findings, ledger=ledger, logger=logger)
-        case Fate.CANCELLED_EARLY:
+            await _crash(case, findings, records=records, logger=logger)
+        case WatchOutcome.CANCELLED_EARLY:
             await _abort(case, client, logger)
-            await ledger.propose(
+            await records.propose(
                 case.flow_run.id, Cancelled(message="Cancelled before the flow run began.")
             )
-        case Fate.CANCELLED:
-            await ledger.propose(
+        case WatchOutcome.CANCELLED:
+            await records.propose(
                 case.flow_run.id, Cancelled(message="The container ended while cancelling.")
             )
-        case Fate.RESCHEDULED if hit_deadline(case.ending.run, _deadline(case)):
+        case WatchOutcome.RESCHEDULED if hit_deadline(case.ending.run, _deadline(case)):
             # The deadline's SIGTERM made the flow hand itself back; executed again it would meet it again, for ever.
-            await _crash(case, await find_out(case, client), ledger=ledger, logger=logger)
-        case Fate.FINISHED | Fate.FORGOTTEN | Fate.SUPERSEDED | Fate.RESCHEDULED | Fate.SUSPENDED:
+            await _crash(case, await find_out(case, client), records=records, logger=logger)
+        case (
+            WatchOutcome.FINISHED
+            | WatchOutcome.FORGOTTEN
+            | WatchOutcome.SUPERSEDED
+            | WatchOutcome.RESCHEDULED
+            | WatchOutcome.SUSPENDED
+        ):
             return
 
 
-async def find_out(case: Case, client: NorthflankClient) -> Findings:
+async def find_out(case: EndedRun, client: NorthflankClient) -> Findings:
     """Ask Northflank why the container ended. What cannot be asked now is left out, not waited for."""
     run, pid, wanted = case.ending.run, case.pid, case.configuration
     containers: Sequence[Container] = ()
@@ -97,7 +103,7 @@ async def find_out(case: Case, client: NorthflankClient) -> Findings:
         plan=wanted.billing_deployment_plan,
         image=wanted.deployment_external_image_path or DEFAULT_IMAGE,
     )
-    if case.ending.fate is Fate.PENDING_TOO_LONG:
+    if case.ending.outcome is WatchOutcome.PENDING_TOO_LONG:
         waited = (
             f"it did not begin within pending_timeout_seconds ({wanted.pending_timeout_seconds} s)"
         )
@@ -105,33 +111,33 @@ async def find_out(case: Case, client: NorthflankClient) -> Findings:
     return Findings(reason=reason(evidence), lines=lines)
 
 
-def _deadline(case: Case) -> int | None:
+def _deadline(case: EndedRun) -> int | None:
     return case.configuration.settings_active_deadline_seconds
 
 
 async def _crash(
-    case: Case,
+    case: EndedRun,
     findings: Findings,
     *,
-    ledger: PrefectLedger,
+    records: FlowRunRecords,
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
 ) -> None:
     """Propose Crashed, unless the flow run has got another state or another job run while we found out why."""
-    record = (await ledger.records([case.flow_run.id])).get(case.flow_run.id)
+    record = (await records.read([case.flow_run.id])).get(case.flow_run.id)
     seen = case.ending.record
     if record is None or (record.state, record.pid) != (seen and seen.state, str(case.pid)):
         return
     written = "\n".join(line.text[:LONGEST_OF_THE_LAST_LINES] for line in findings.lines)
     if written:
         logger.error("Last lines of job run %s:\n%s", case.pid.run, written)
-    await ledger.propose(
+    await records.propose(
         case.flow_run.id,
         Crashed(message=f"Northflank job run {case.pid.run} of {case.pid.job}: {findings.reason}."),
     )
 
 
 async def _abort(
-    case: Case,
+    case: EndedRun,
     client: NorthflankClient,
     logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
 ) -> None:

@@ -12,15 +12,15 @@ AT_ONCE = 8
 and the server would be asked by hundreds at a time; a few keep it just as busy."""
 
 
-class Turns:
+class SubmitLimit:
     """Hands out turns in the order in which they were asked for.
 
     A turn ends before Northflank is asked for anything: a build, waiting for the rate limit, or an account that does not
     answer keeps no other flow run waiting.
     """
 
-    def __init__(self, at_once: int = AT_ONCE) -> None:
-        self._free = asyncio.Semaphore(at_once)
+    def __init__(self, without_waiting: int = AT_ONCE) -> None:
+        self._free = asyncio.Semaphore(without_waiting)
         self._taken: set[UUID] = set()
 
     @asynccontextmanager

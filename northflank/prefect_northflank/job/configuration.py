@@ -19,20 +19,20 @@ from pydantic import PrivateAttr, ValidationError
 from typing_extensions import Self
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import (
     ConfigurationError,
     MissingProject,
     Refusals,
 )
 from prefect_northflank.job import claim_gate, environment
-from prefect_northflank.job.block_references import Block, origins
+from prefect_northflank.job.block_references import BlockReference, origins
+from prefect_northflank.job.credentials import Northflank
 from prefect_northflank.job.definition import Subject, refuse_contradictions
 from prefect_northflank.job.environment import SIGTERM_BEHAVIOR, JobEnvironment
-from prefect_northflank.job.token_block import Northflank
 from prefect_northflank.job.variables import DockerConfigType, NorthflankVariables
 from prefect_northflank.records.claims import Claim
-from prefect_northflank.records.prefect_retry import asked_again, is_passing
+from prefect_northflank.records.prefect_retry import is_transient, retry_prefect
 from prefect_northflank.records.repeated_problems import in_words
 
 _ASKED_FOR = {
@@ -107,7 +107,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             return await base(flow_run.model_copy(deep=True), **context)
 
         try:
-            made = await asked_again(lambda: cls._with_our_words(once))
+            made = await retry_prefect(lambda: cls._with_our_words(once))
         except (ObjectNotFound, httpx.HTTPStatusError) as error:
             # Prefect's client translates some 404s, and others not.
             refused = error.http_exc if isinstance(error, ObjectNotFound) else error
@@ -277,7 +277,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
 
 
 def _is_gone(refused: httpx.HTTPStatusError) -> bool:
-    return refused.response.status_code == httpx.codes.NOT_FOUND and not is_passing(refused)
+    return refused.response.status_code == httpx.codes.NOT_FOUND and not is_transient(refused)
 
 
 def _in_words(path: str) -> str:
@@ -289,7 +289,7 @@ def _in_words(path: str) -> str:
     )
 
 
-async def _is_secret(block: Block, client: PrefectClient) -> bool:
+async def _is_secret(block: BlockReference, client: PrefectClient) -> bool:
     """Whether a block keeps something secret, as its type says."""
     document = (
         await client.read_block_document(UUID(block.id))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
-from prefect_northflank.api.answers import Json, JsonObject
+from prefect_northflank.api.responses import Json, JsonObject
 from prefect_northflank.errors import ConfigurationError, Refusals
-from prefect_northflank.job import names, rules
+from prefect_northflank.job import names, variable_rules
 from prefect_northflank.job.variables import DEFAULT_IMAGE, DockerConfigType, NorthflankVariables
 
 _RUN_DEPLOYMENT = ("external", "internal", "docker", "storage")
@@ -93,7 +93,7 @@ def refuse_contradictions(variables: NorthflankVariables) -> None:
         ConfigurationError: some contradict each other, or others are missing.
     """
     refusals = Refusals()
-    for refused in rules.broken(
+    for refused in variable_rules.broken(
         {name: getattr(variables, name) for name in type(variables).model_fields}
     ):
         with refusals.gathering():

@@ -9,8 +9,8 @@ from prefect.workers.base import BaseVariables
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
-from prefect_northflank.job import rules
-from prefect_northflank.job.token_block import Northflank
+from prefect_northflank.job import variable_rules
+from prefect_northflank.job.credentials import Northflank
 
 DEFAULT_IMAGE = "prefecthq/prefect:3-python3.12"
 DEFAULT_PLAN = "nf-compute-20"
@@ -70,13 +70,13 @@ class NorthflankVariables(BaseModel):
     deployment_plan: str | None = Field(
         default=None,
         description="Short for billing_deployment_plan.",
-        json_schema_extra=rules.PLAN,
+        json_schema_extra=variable_rules.PLAN,
     )
     gpu_enabled: bool | None = Field(default=None, description="Short for billing_gpu_enabled.")
     image: str | None = Field(
         default=None,
         description="Short for deployment_external_image_path.",
-        json_schema_extra=rules.IMAGE,
+        json_schema_extra=variable_rules.IMAGE,
     )
     backoff_limit: int | None = Field(
         default=None, ge=0, description="Short for settings_backoff_limit."
@@ -94,7 +94,7 @@ class NorthflankVariables(BaseModel):
         default=None,
         title="Project ID",
         description="Northflank project. Required.",
-        json_schema_extra=rules.SLUG,
+        json_schema_extra=variable_rules.SLUG,
     )
     cleanup_job: bool = Field(
         default=True,
@@ -121,12 +121,12 @@ class NorthflankVariables(BaseModel):
     billing_deployment_plan: str = Field(
         default=DEFAULT_PLAN,
         description="Plan: CPU and memory of the container.",
-        json_schema_extra=rules.PLAN,
+        json_schema_extra=variable_rules.PLAN,
     )
     billing_build_plan: str | None = Field(
         default=None,
         description="Plan of builds (VCS deployments).",
-        json_schema_extra=rules.PLAN,
+        json_schema_extra=variable_rules.PLAN,
     )
     billing_gpu_enabled: bool = Field(default=False, description="Give the container GPUs.")
     billing_gpu_type: str | None = Field(default=None, description="GPU type, such as h100-80.")
@@ -139,7 +139,7 @@ class NorthflankVariables(BaseModel):
     deployment_external_image_path: str | None = Field(
         default=None,
         description=f"Image with tag or digest. Default: {DEFAULT_IMAGE}.",
-        json_schema_extra=rules.IMAGE,
+        json_schema_extra=variable_rules.IMAGE,
     )
     deployment_external_credentials: str | None = Field(
         default=None, description="ID of registry credentials."
@@ -192,10 +192,10 @@ class NorthflankVariables(BaseModel):
     deployment_docker_custom_command: str | None = Field(
         default=None,
         description="Command to run. Default: `prefect flow-run execute`.",
-        json_schema_extra=rules.COMMAND,
+        json_schema_extra=variable_rules.COMMAND,
     )
     deployment_docker_custom_entrypoint: str | None = Field(
-        default=None, description="Entrypoint to run.", json_schema_extra=rules.COMMAND
+        default=None, description="Entrypoint to run.", json_schema_extra=variable_rules.COMMAND
     )
     deployment_storage_ephemeral_storage_size: int | None = Field(
         default=None, ge=1024, description="Ephemeral storage in MB."
@@ -219,7 +219,7 @@ class NorthflankVariables(BaseModel):
     runtime_files: dict[str, str] | None = Field(
         default=None,
         description="Files to mount: absolute path to text. Encrypted at rest by Northflank.",
-        json_schema_extra=rules.FILES,
+        json_schema_extra=variable_rules.FILES,
     )
     secret_groups: list[str] | None = Field(
         default=None,
@@ -278,5 +278,5 @@ class NorthflankWorkerVariables(NorthflankVariables, BaseVariables):
     command: str | None = Field(
         default=None,
         description=BaseVariables.model_fields["command"].description,
-        json_schema_extra=rules.COMMAND,
+        json_schema_extra=variable_rules.COMMAND,
     )

@@ -9,7 +9,7 @@ _SENT = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} \| [A-Z]+\s*\| (Flow|Task) run '")
 _TRACEBACK = "Traceback (most recent call last):"
 
 
-class NewLines:
+class NewLineFilter:
     """Tells, line by line, what the flow run's log does not have yet.
 
     Prefect's console lines of flow and task runs (and the traceback right below one) went to the API as well; what was

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from prefect_northflank.api.answers import LogLine
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.api.responses import LogLine
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 LONGEST_LINE = 8_000
 """Characters of a line that are copied."""
@@ -28,7 +28,7 @@ REOPENS_AT = 0.1
 """Share that an allowance which was used up must regain: a hundred lines at once instead of one now and then."""
 
 
-class Allowance:
+class CopyAllowance:
     """What may be copied now. It refills as time passes."""
 
     def __init__(self, *, containers: int = 1, clock: Callable[[], float] = monotonic) -> None:
@@ -82,7 +82,9 @@ class WholeLines:
 class Excerpt:
     """Says, line by line, what of one container's output is written to its flow run's log."""
 
-    def __init__(self, pid: InfrastructurePid, *, own: Allowance, shared: Allowance) -> None:
+    def __init__(
+        self, pid: InfrastructurePid, *, own: CopyAllowance, shared: CopyAllowance
+    ) -> None:
         self._all_of_it = f"Northflank's log of job run {pid.run} (job {pid.job}) has all of it"
         self._allowances = (own, shared)
         self._lines = 0

@@ -14,11 +14,16 @@ from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import LogLine, items
-from prefect_northflank.errors import SenselessAnswer
-from prefect_northflank.logs.deduplication import NewLines
-from prefect_northflank.logs.excerpt import CONTAINERS_AT_FULL_RATE, Allowance, Excerpt, WholeLines
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.api.responses import LogLine, items
+from prefect_northflank.errors import MalformedAnswer
+from prefect_northflank.logs.deduplication import NewLineFilter
+from prefect_northflank.logs.excerpt import (
+    CONTAINERS_AT_FULL_RATE,
+    CopyAllowance,
+    Excerpt,
+    WholeLines,
+)
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 
@@ -42,7 +47,7 @@ class Streams:
 
     def __init__(self) -> None:
         self._open = 0
-        self._allowance = Allowance(containers=CONTAINERS_AT_FULL_RATE)
+        self._allowance = CopyAllowance(containers=CONTAINERS_AT_FULL_RATE)
 
     @asynccontextmanager
     async def of(
@@ -56,7 +61,7 @@ class Streams:
             yield
             return
         self._open += 1
-        excerpt = Excerpt(pid, own=Allowance(), shared=self._allowance)
+        excerpt = Excerpt(pid, own=CopyAllowance(), shared=self._allowance)
         task = asyncio.create_task(_copy(access, pid, excerpt, logger))
         try:
             yield
@@ -71,7 +76,7 @@ async def _copy(
     access: Callable[[], Access], pid: InfrastructurePid, excerpt: Excerpt, logger: Log
 ) -> None:
     """Copy what the log does not have yet, as much as may be, until the API closes the stream for good."""
-    whole_lines, new_lines = WholeLines(), NewLines()
+    whole_lines, new_lines = WholeLines(), NewLineFilter()
     try:
         async for part in _follow(access, pid, logger):
             line = whole_lines.add(part)
@@ -98,7 +103,7 @@ async def _follow(
                     continue
                 last = line.at
                 yield line
-        except (WebSocketException, OSError, TimeoutError, ValueError, SenselessAnswer) as error:
+        except (WebSocketException, OSError, TimeoutError, ValueError, MalformedAnswer) as error:
             if not told:
                 logger.info("The container's output is not copied for the moment: %r", error)
             told = True

@@ -25,8 +25,8 @@ from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
 from prefect_northflank.records.claims import Claim, covered, directly_follows, name_of_claim
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.records.prefect_retry import is_passing
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.prefect_retry import is_transient
 
 OWNER_LABEL = "prefect.worker.name"
 """Label by which Prefect's base worker notes who submits a flow run."""
@@ -42,7 +42,7 @@ UNFINISHED = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class FlowRunRecord:
     """What Prefect says about a flow run now."""
 
     state: StateType
@@ -65,15 +65,15 @@ class Record:
         }
 
 
-class Ledger(Protocol):
+class RecordReader(Protocol):
     """Reads the records of many flow runs at once; costs no Northflank call."""
 
-    async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
+    async def read(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, FlowRunRecord]:
         """Return the records of *flow_run_ids*; those Prefect does not know are left out."""
         ...
 
 
-class PrefectLedger:
+class FlowRunRecords:
     """The ledger of a Prefect API."""
 
     def __init__(self, client: PrefectClient, *, pool: str) -> None:
@@ -81,10 +81,10 @@ class PrefectLedger:
         self._pool = pool
         self._in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
 
-    async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
+    async def read(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, FlowRunRecord]:
         """Return the records of *flow_run_ids*, a call per 200."""
         ids = sorted(flow_run_ids)
-        found: dict[UUID, Record] = {}
+        found: dict[UUID, FlowRunRecord] = {}
         for start in range(0, len(ids), PAGE):
             wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + PAGE]))
             for flow_run in await self._client.read_flow_runs(flow_run_filter=wanted, limit=PAGE):
@@ -93,7 +93,7 @@ class PrefectLedger:
 
     async def is_scheduled(self, flow_run_id: UUID) -> bool:
         """Return whether the flow run waits for a worker: nobody has taken, cancelled or deleted it."""
-        record = (await self.records([flow_run_id])).get(flow_run_id)
+        record = (await self.read([flow_run_id])).get(flow_run_id)
         return record is not None and record.state is StateType.SCHEDULED
 
     async def has_its_deployment(self, flow_run: FlowRun) -> bool:
@@ -103,7 +103,7 @@ class PrefectLedger:
         try:
             await self._client.read_deployment(flow_run.deployment_id)
         except ObjectNotFound as error:
-            if is_passing(error):
+            if is_transient(error):
                 raise
             return False
         return True
@@ -273,10 +273,10 @@ class PrefectLedger:
         return ended
 
 
-def record_of(flow_run: FlowRun) -> Record:
+def record_of(flow_run: FlowRun) -> FlowRunRecord:
     """Return what matters of Prefect's flow run."""
     state, owner = flow_run.state, flow_run.labels.get(OWNER_LABEL)
-    return Record(
+    return FlowRunRecord(
         state=state.type if state else StateType.PENDING,
         state_name=(state.name if state else "") or "",
         pid=flow_run.infrastructure_pid,

@@ -21,7 +21,7 @@ LONGEST_NAMED_WAIT_SECONDS = 120.0
 TRIES = 12
 """About two minutes; Prefect's client tries each of them several times itself."""
 
-_PASSING = (
+_TRANSIENT = (
     httpx.codes.UNAUTHORIZED,
     httpx.codes.FORBIDDEN,
     httpx.codes.PROXY_AUTHENTICATION_REQUIRED,
@@ -34,7 +34,7 @@ T = TypeVar("T")
 Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 
 
-def read_critically(client: PrefectClient, log: Log) -> None:
+def harden_client(client: PrefectClient, log: Log) -> None:
     """Have *client* not believe three things that an answer can say; a second call changes nothing.
 
     It would wait as long as `Retry-After` says, be it a day, and say nothing. It takes any 404, a proxy's page too, for
@@ -52,7 +52,7 @@ class _Critic:
         self._said = False
 
     async def __call__(self, response: httpx.Response) -> None:
-        refuses = response.is_client_error and response.status_code not in _PASSING
+        refuses = response.is_client_error and response.status_code not in _TRANSIENT
         is_page = refuses and "json" not in response.headers.get("content-type", "")
         if is_page or response.status_code in (httpx.codes.FOUND, httpx.codes.SEE_OTHER):
             response.status_code = httpx.codes.BAD_GATEWAY
@@ -79,7 +79,7 @@ def _is_short(asked: str) -> bool:
         return False
 
 
-def is_passing(error: BaseException) -> bool:
+def is_transient(error: BaseException) -> bool:
     """Whether the same question to Prefect may well be answered later.
 
     Also a refusal, where a key is being replaced, and an answer that is not Prefect's or was cut off.
@@ -87,7 +87,7 @@ def is_passing(error: BaseException) -> bool:
     refused = error.http_exc if isinstance(error, ObjectNotFound) else error
     if isinstance(refused, httpx.HTTPStatusError):
         response = refused.response
-        may_change = response.is_server_error or response.status_code in _PASSING
+        may_change = response.is_server_error or response.status_code in _TRANSIENT
         return may_change or not _is_prefects(response)
     return isinstance(error, (httpx.RequestError, JSONDecodeError, UnicodeError, ValidationError))
 
@@ -100,7 +100,7 @@ def _is_prefects(response: httpx.Response) -> bool:
         return False
 
 
-async def asked_again(
+async def retry_prefect(
     question: Callable[[], Awaitable[T]],
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
@@ -115,7 +115,7 @@ async def asked_again(
         try:
             return await question()
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
         await sleep(wait)
         wait = min(wait * 2, LONGEST_WAIT_SECONDS)

@@ -9,10 +9,10 @@ import httpx
 from prefect.exceptions import PrefectSignal
 
 from prefect_northflank.errors import ApiError, NorthflankError
-from prefect_northflank.records.prefect_retry import Log, is_passing
+from prefect_northflank.records.prefect_retry import Log, is_transient
 
 
-class Recurring:
+class RepeatedProblems:
     """The troubles of one worker, each known by what it kept from being done."""
 
     def __init__(self, logger: Log) -> None:
@@ -20,17 +20,17 @@ class Recurring:
         self._known: dict[str, set[object]] = {}
 
     @contextmanager
-    def survived(self, task: str) -> Iterator[None]:
+    def survive(self, task: str) -> Iterator[None]:
         """Let no error leave the block; *task* says what the block does ("ask Prefect for flow runs")."""
         try:
             yield
         # Also a signal of Prefect's, which is no Exception: whatever it is, the worker's other flow runs go on.
         except (Exception, PrefectSignal) as error:  # noqa: BLE001 (as above)
-            self.met(task, error)
+            self.report(task, error)
         else:
             self.passed(task)
 
-    def met(self, task: str, error: BaseException) -> None:
+    def report(self, task: str, error: BaseException) -> None:
         """Say that *error* keeps the worker from *task*, unless that has been said since it last succeeded."""
         words = in_words(error)
         known = self._known.setdefault(task, set())
@@ -42,7 +42,7 @@ class Recurring:
             "Could not %s: %s. The worker goes on and tries again.",
             task,
             words,
-            exc_info=traceback_worth_reading(error),
+            exc_info=useful_traceback(error),
         )
 
     def passed(self, task: str) -> None:
@@ -51,9 +51,9 @@ class Recurring:
             self._logger.info("Could %s again.", task)
 
 
-def traceback_worth_reading(error: BaseException) -> BaseException | None:
+def useful_traceback(error: BaseException) -> BaseException | None:
     """Return *error* if its traceback shows where to look; that of what passes is the HTTP client's."""
-    return None if isinstance(error, NorthflankError) or is_passing(error) else error
+    return None if isinstance(error, NorthflankError) or is_transient(error) else error
 
 
 def in_words(error: BaseException) -> str:
@@ -66,7 +66,7 @@ def in_words(error: BaseException) -> str:
         return first
     if isinstance(error, httpx.TransportError):
         return f"no answer ({type(error).__name__} {first})".replace(" )", ")")
-    if is_passing(error):
+    if is_transient(error):
         return f"an answer that makes no sense ({type(error).__name__}: {first})"
     return f"{type(error).__name__}: {first}" if first else type(error).__name__
 

@@ -9,17 +9,17 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from prefect_northflank.api.answers import Job, Project
 from prefect_northflank.api.budget import Purpose
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.errors import NotFound, NotNow
+from prefect_northflank.api.responses import Job, Project
+from prefect_northflank.errors import NoCallsLeft, NotFound
 from prefect_northflank.job.names import flow_run_of, lasted_before, lasts
-from prefect_northflank.records.flow_runs import PrefectLedger, parsed, record_of
-from prefect_northflank.recovery.orphan_rules import Company, is_ours
+from prefect_northflank.records.flow_runs import FlowRunRecords, parsed, record_of
+from prefect_northflank.recovery.orphan_rules import PoolWorkers, is_orphaned
 from prefect_northflank.recovery.superseded_jobs import Place, is_superseded, place_of
 
 
-class Janitor:
+class LeftoverJobs:
     """Compares the jobs of a project with Prefect's records.
 
     Only jobs named by this worker for a flow run, deployment or flow of this Prefect, in this work pool, are ever deleted.
@@ -28,23 +28,23 @@ class Janitor:
     def __init__(
         self,
         *,
-        ledger: PrefectLedger,
+        records: FlowRunRecords,
         client_of: Callable[[FlowRun], Awaitable[NorthflankClient]],
         logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
     ) -> None:
-        self._ledger = ledger
+        self._records = records
         self._client_of = client_of
         self._logger = logger
 
-    async def round(self, company: Company) -> None:
+    async def round(self, workers: PoolWorkers) -> None:
         """Delete what is left over in every project the pool's latest flow runs used.
 
         That takes a call per project and 100 jobs, and two for each job that goes.
         """
-        latest, deployments = await self._ledger.latest(), await self._ledger.deployments()
+        latest, deployments = await self._records.latest(), await self._records.deployments()
         for project, flow_run in _projects(latest, deployments).items():
             try:
-                await self._tidy(project, flow_run, company, latest, deployments)
+                await self._tidy(project, flow_run, workers, latest, deployments)
             # A project, block or token that is gone must not keep the other projects from being tidied.
             except Exception as error:  # noqa: BLE001, PERF203 (whatever reading a block raises)
                 self._logger.warning("Could not tidy project %s: %s", project.id, error)
@@ -53,25 +53,25 @@ class Janitor:
         self,
         project: Project,
         flow_run: FlowRun,
-        company: Company,
+        workers: PoolWorkers,
         latest: Sequence[FlowRun],
         deployments: Collection[UUID],
     ) -> None:
         client = await self._client_of(flow_run)
         jobs = [job async for job in client.jobs(project)]
-        for job in await self._left_over(jobs, company):
+        for job in await self._left_over(jobs, workers):
             await self._delete(client, project, job)
         lasting = await self._superseded(project, jobs, latest, deployments)
         await self._retire(client, project, lasting)
 
-    async def _left_over(self, jobs: Collection[Job], company: Company) -> Collection[Job]:
+    async def _left_over(self, jobs: Collection[Job], workers: PoolWorkers) -> Collection[Job]:
         served: dict[UUID, list[Job]] = {}
         for job in jobs:
             flow_run_id = flow_run_of(job.name)
             if flow_run_id is not None:
                 served.setdefault(flow_run_id, []).append(job)
-        known = await self._ledger.of_pool(served)
-        over = [it.id for it in known if record_of(it).is_final and is_ours(it, company)]
+        known = await self._records.of_pool(served)
+        over = [it.id for it in known if record_of(it).is_final and is_orphaned(it, workers)]
         return [job for flow_run_id in over for job in served[flow_run_id]]
 
     async def _delete(self, client: NorthflankClient, project: Project, job: Job) -> None:
@@ -94,7 +94,7 @@ class Janitor:
         deployments: Collection[UUID],
     ) -> Sequence[str]:
         """Return the lasting jobs that no flow run to come is expected to use."""
-        pool = await self._ledger.pool_id()
+        pool = await self._records.pool_id()
         not_begun = {place_of(flow_run) for flow_run in latest if flow_run.start_time is None}
         left = {job.id for job in jobs if lasts(job.id, pool=pool)}
         found: list[str] = []
@@ -103,7 +103,7 @@ class Janitor:
             if not its_own:
                 continue
             left -= its_own
-            flow_runs = await self._ledger.begun(deployment)
+            flow_runs = await self._records.begun(deployment)
             used = {place_of(flow_run) for flow_run in flow_runs}
             # Those of earlier versions do not say whose they are; Prefect's records do.
             former = {it.id for it in jobs if lasted_before(it.id) and (project, it.id) in used}
@@ -119,7 +119,7 @@ class Janitor:
     ) -> None:
         """Delete lasting jobs in which nothing runs, as far as the rate limit allows it."""
         # A later round goes on where the rate limit keeps the rest of its calls for starts.
-        with suppress(NotNow):
+        with suppress(NoCallsLeft):
             for job in jobs:
                 if await self._is_idle(client, (project, job)):
                     await self._give_up(client, project, job)
@@ -127,7 +127,7 @@ class Janitor:
     async def _give_up(self, client: NorthflankClient, project: Project, job: str) -> None:
         # Not later, be it for the rate limit or after no answer: by then a flow run may have been started in it.
         with suppress(NotFound):
-            await client.at_once().delete_job(project, job, purpose=Purpose.MONITORING)
+            await client.without_waiting().delete_job(project, job, purpose=Purpose.MONITORING)
             self._logger.info("Deleted lasting job %s: it is not used any more.", job)
 
     async def _is_idle(self, client: NorthflankClient, place: Place) -> bool:
@@ -139,7 +139,7 @@ class Janitor:
         except NotFound:
             return False
         # Asked last: a worker writes where it is going to start a flow run before it starts it.
-        pool, unfinished = await self._ledger.pool_id(), await self._ledger.unfinished()
+        pool, unfinished = await self._records.pool_id(), await self._records.unfinished()
         return not any(_may_use(flow_run, place, pool) for flow_run in unfinished)
 
 

@@ -13,7 +13,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect_northflank.records.flow_runs import OWNER_LABEL, parsed
 
 
-class Need(str, Enum):
+class RecoveryAction(str, Enum):
     """What a flow run without a watcher needs."""
 
     NOTHING = "nothing"
@@ -26,7 +26,7 @@ class Need(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Company:
+class PoolWorkers:
     """Who works on the pool."""
 
     me: str
@@ -37,7 +37,7 @@ class Company:
 
 
 @dataclass(slots=True)
-class Attempts:
+class Backoff:
     """Spaces out what comes to nothing: a flow run that looks as it did the last time is let be for longer each time."""
 
     first_wait: float
@@ -74,24 +74,26 @@ def _looks(flow_run: FlowRun) -> tuple[object, ...]:
     return (flow_run.state_id, flow_run.infrastructure_pid)
 
 
-def is_ours(flow_run: FlowRun, company: Company) -> bool:
+def is_orphaned(flow_run: FlowRun, workers: PoolWorkers) -> bool:
     """Whether *flow_run* is in nobody's hands, or was in those of an earlier life of this worker."""
     owner = flow_run.labels.get(OWNER_LABEL)
-    another_works_on_it = owner != company.me and owner in company.online
-    return flow_run.id not in company.in_hand and not another_works_on_it
+    another_works_on_it = owner != workers.me and owner in workers.online
+    return flow_run.id not in workers.in_hand and not another_works_on_it
 
 
-def need_of(flow_run: FlowRun, company: Company, *, now: datetime, settle: timedelta) -> Need:
+def action_for(
+    flow_run: FlowRun, workers: PoolWorkers, *, now: datetime, settle: timedelta
+) -> RecoveryAction:
     """Return what *flow_run* (PENDING, RUNNING or CANCELLING) needs from this worker."""
-    if not is_ours(flow_run, company):
-        return Need.NOTHING
+    if not is_orphaned(flow_run, workers):
+        return RecoveryAction.NOTHING
     pid = parsed(flow_run.infrastructure_pid)
     if pid is not None and pid.run is not None:
-        return Need.WATCHER
+        return RecoveryAction.WATCHER
     # Young ones may be in the hands of a worker that has not come to write its name yet.
     if flow_run.state is None or now - flow_run.state.timestamp < settle:
-        return Need.NOTHING
+        return RecoveryAction.NOTHING
     if flow_run.state.type is StateType.PENDING:
-        return Need.START
+        return RecoveryAction.START
     of_another_kind = pid is None and flow_run.infrastructure_pid is not None
-    return Need.NOTHING if of_another_kind else Need.SEARCH
+    return RecoveryAction.NOTHING if of_another_kind else RecoveryAction.SEARCH

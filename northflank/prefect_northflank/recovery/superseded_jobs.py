@@ -7,7 +7,7 @@ from typing import TypeAlias
 
 from prefect.client.schemas.objects import FlowRun
 
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.records.flow_runs import parsed
 
 Place: TypeAlias = "tuple[Project, str]"

@@ -13,12 +13,17 @@ import httpx
 from prefect.client.orchestration import get_client
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import ConfigurationError, NorthflankError
-from prefect_northflank.job.token_block import Northflank
+from prefect_northflank.job.credentials import Northflank
 from prefect_northflank.job.variables import DEFAULT_PLAN
-from prefect_northflank.setup.provision import Plan, create_block, create_pool, create_secret_group
-from prefect_northflank.start.preconditions import Check, Wanted, checks
+from prefect_northflank.setup.checks import Check, CheckOptions, checks
+from prefect_northflank.setup.provision import (
+    PoolSetup,
+    create_block,
+    create_pool,
+    create_secret_group,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -52,7 +57,7 @@ async def _init(options: argparse.Namespace) -> int:
     if options.check:
         _say(f"\nNothing is in the way of work pool {options.pool}. Next: the same without --check")
         return 0
-    plan = Plan(
+    plan = PoolSetup(
         access=wanted.access,
         project=Project(id=wanted.project, team=wanted.access.team),
         pool=options.pool,
@@ -75,7 +80,7 @@ async def _init(options: argparse.Namespace) -> int:
     return 0
 
 
-async def _report(wanted: Wanted) -> bool:
+async def _report(wanted: CheckOptions) -> bool:
     """Print each check as it comes; return whether all passed."""
     passed = True
     async for check in checks(wanted):
@@ -95,8 +100,8 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _wanted(options: argparse.Namespace) -> Wanted:
-    return Wanted(
+def _wanted(options: argparse.Namespace) -> CheckOptions:
+    return CheckOptions(
         access=_access(options),
         project=options.project,
         plan=options.plan,

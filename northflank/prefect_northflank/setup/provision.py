@@ -11,17 +11,17 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import ConfigurationError
-from prefect_northflank.job.token_block import Northflank
-from prefect_northflank.start.preconditions import secrets_of_this_process
+from prefect_northflank.job.credentials import Northflank
+from prefect_northflank.setup.checks import secrets_of_this_process
 from prefect_northflank.start.secret_groups import SecretGroups
 from prefect_northflank.worker import NorthflankWorker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
+class PoolSetup:
     """What is to be created."""
 
     access: Access
@@ -32,7 +32,7 @@ class Plan:
     api_url: str | None
 
 
-async def create_block(wanted: Plan) -> str:
+async def create_block(wanted: PoolSetup) -> str:
     """Save the credentials block (replacing its values); return the id of its document."""
     block = Northflank.model_validate(
         {
@@ -45,7 +45,7 @@ async def create_block(wanted: Plan) -> str:
     return str(saved)
 
 
-async def create_pool(client: PrefectClient, wanted: Plan, *, block_id: str) -> None:
+async def create_pool(client: PrefectClient, wanted: PoolSetup, *, block_id: str) -> None:
     """Create the pool, or give an existing one these defaults.
 
     Raises:
@@ -69,7 +69,7 @@ async def create_pool(client: PrefectClient, wanted: Plan, *, block_id: str) -> 
     await client.update_work_pool(wanted.pool, WorkPoolUpdate(base_job_template=template))
 
 
-def _template(wanted: Plan, *, block_id: str) -> dict[str, Any]:
+def _template(wanted: PoolSetup, *, block_id: str) -> dict[str, Any]:
     template = NorthflankWorker.get_default_base_job_template()
     properties = template["variables"]["properties"]
     properties["credentials"]["default"] = {"$ref": {"block_document_id": block_id}}
@@ -80,7 +80,7 @@ def _template(wanted: Plan, *, block_id: str) -> dict[str, Any]:
     return template
 
 
-async def create_secret_group(wanted: Plan) -> str | None:
+async def create_secret_group(wanted: PoolSetup) -> str | None:
     """Put what opens the Prefect API into the pool's secret group; return its name, None if nothing is needed."""
     async with NorthflankClient(wanted.access) as client:
         return await SecretGroups(client).tag_for(

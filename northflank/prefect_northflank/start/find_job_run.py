@@ -7,23 +7,23 @@ from dataclasses import dataclass, replace
 
 from prefect.client.schemas.objects import FlowRun
 
-from prefect_northflank.api.answers import JobRun
 from prefect_northflank.api.budget import Purpose
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import JobRun
 from prefect_northflank.errors import NotFound
 from prefect_northflank.job.names import flow_run_of, job_of_container
 from prefect_northflank.records.claims import container_of
-from prefect_northflank.records.flow_runs import PrefectLedger
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.flow_runs import FlowRunRecords
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.start.start_once import CLOCKS_DIFFER_BY, unclaimed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Search:
+class JobRunSearch:
     """A search in one account."""
 
     client: NorthflankClient
-    ledger: PrefectLedger
+    records: FlowRunRecords
     gated: bool
     """Whether the flow run's containers check their claims."""
 
@@ -59,7 +59,7 @@ class Search:
             return False
 
     async def _container_of(self, flow_run: FlowRun) -> str | None:
-        return container_of(await self.ledger.states(flow_run.id)) if self.gated else None
+        return container_of(await self.records.states(flow_run.id)) if self.gated else None
 
     async def executing(
         self, flow_run: FlowRun, pid: InfrastructurePid, run: JobRun | None
@@ -106,7 +106,7 @@ class Search:
         """Return the runs of the lasting job that belong to no flow run we know."""
 
         async def claimed() -> Collection[str]:
-            return await self.ledger.runs_claimed(pid, deployment_id=flow_run.deployment_id)
+            return await self.records.runs_claimed(pid, deployment_id=flow_run.deployment_id)
 
         since = flow_run.expected_start_time
         return await unclaimed(

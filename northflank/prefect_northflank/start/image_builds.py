@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from prefect_northflank.api.answers import Build, Project
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
+from prefect_northflank.api.responses import Build, Project
+from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.errors import BuildFailed, Conflict, NotBuilt
 from prefect_northflank.job.definition import JobRequest
 
@@ -21,7 +21,7 @@ async def ensure_built(
     project: Project,
     job: str,
     *,
-    patience: Patience,
+    patience: LongRetry,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Return when the job's latest build has succeeded; start one if it has none.

@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from prefect_northflank.api.answers import Json, JsonObject, Project
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import Json, JsonObject, Project
 from prefect_northflank.errors import (
     ConfigurationError,
     Conflict,

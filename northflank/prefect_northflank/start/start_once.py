@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from prefect_northflank.api.answers import JobRun, Project, moment
 from prefect_northflank.api.budget import Purpose
 from prefect_northflank.api.client import NorthflankClient, is_ambiguous
-from prefect_northflank.api.retry import Patience, Trouble
+from prefect_northflank.api.responses import JobRun, Project, moment
+from prefect_northflank.api.retry import FailureStreak, LongRetry
 from prefect_northflank.errors import (
     ApiError,
     BuildFailed,
@@ -45,20 +45,20 @@ async def _for_sure() -> None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Questions:
+class _PrefectChecks:
     """What only Prefect's records can answer."""
 
     claimed: Claimed
     still_ours: StillOurs
 
 
-class Starter:
+class JobStarter:
     """Creates jobs and starts their runs for one account; each start waits for trouble to pass as it may."""
 
     def __init__(
         self, client: NorthflankClient, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        """*client* makes each call once (`at_once`)."""
+        """*client* makes each call once (`without_waiting`)."""
         self._client = client
         self._sleep = sleep
         self._put: dict[tuple[Project, str], str] = {}
@@ -70,7 +70,7 @@ class Starter:
         project: Project,
         request: JobRequest,
         *,
-        patience: Patience,
+        patience: LongRetry,
         claimed: Claimed,
         still_ours: StillOurs = _for_sure,
     ) -> JobRun:
@@ -81,7 +81,7 @@ class Starter:
         Starts of one lasting job go one after the other, so that at most one of ours is ever in doubt; one that only
         waits for trouble to pass keeps no other waiting, each says for itself what it waits for.
         """
-        ask = _Questions(claimed=claimed, still_ours=still_ours)
+        ask = _PrefectChecks(claimed=claimed, still_ours=still_ours)
         if request.lasting:
             return await self._start(project, request, ask, patience)
         try:
@@ -93,16 +93,16 @@ class Starter:
             self._in_doubt.discard((project, request.name))
 
     async def _start(
-        self, project: Project, request: JobRequest, ask: _Questions, patience: Patience
+        self, project: Project, request: JobRequest, ask: _PrefectChecks, patience: LongRetry
     ) -> JobRun:
-        putting, starting, gone = Trouble(patience), Trouble(patience), 0
+        putting, starting, gone = FailureStreak(patience), FailureStreak(patience), 0
         while True:
             trouble = putting
             try:
                 # Nothing is waited for in here but the job's build, and the look for a start in doubt.
                 async with self._alone(project, request):
                     await self._put_job(project, request, patience)
-                    putting, trouble = Trouble(patience), starting
+                    putting, trouble = FailureStreak(patience), starting
                     await ask.still_ours()
                     return await self._start_once(project, request, ask, patience)
             except NotFound as missing:
@@ -117,7 +117,7 @@ class Starter:
         return self._locks[project, request.name] if request.lasting else nullcontext()
 
     async def _start_once(
-        self, project: Project, request: JobRequest, ask: _Questions, patience: Patience
+        self, project: Project, request: JobRequest, ask: _PrefectChecks, patience: LongRetry
     ) -> JobRun:
         """Ask for a run once; where the answer tells nothing, return the run if there is one.
 
@@ -166,7 +166,7 @@ class Starter:
             raise TakenOver(job=request.name) from gone
         self._put.pop((project, request.name), None)
 
-    async def _put_job(self, project: Project, request: JobRequest, patience: Patience) -> None:
+    async def _put_job(self, project: Project, request: JobRequest, patience: LongRetry) -> None:
         key, fingerprint = (project, request.name), digest(request.body)
         if request.lasting and self._put.get(key) == fingerprint:
             return
@@ -183,7 +183,7 @@ class Starter:
         project: Project,
         request: JobRequest,
         claimed: Claimed,
-        patience: Patience,
+        patience: LongRetry,
         *,
         since: datetime,
     ) -> JobRun | None:

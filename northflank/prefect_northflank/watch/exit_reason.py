@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefect_northflank.api.answers import (
+from prefect_northflank.api.responses import (
     Container,
     ContainerStatus,
     JobRun,

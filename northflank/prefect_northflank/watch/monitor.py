@@ -10,26 +10,26 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import StateType
 
-from prefect_northflank.api.answers import JobRun, Project
 from prefect_northflank.api.budget import Purpose
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import JobRun, Project
 from prefect_northflank.errors import (
+    NoCallsLeft,
     NorthflankError,
     NotFound,
-    NotNow,
 )
-from prefect_northflank.records.flow_runs import Ledger, Record
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.records.repeated_problems import Recurring
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.records.flow_runs import FlowRunRecord, RecordReader
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.repeated_problems import RepeatedProblems
 from prefect_northflank.watch.exit_reason import waiting_for
-from prefect_northflank.watch.intervals import Tempo
 from prefect_northflank.watch.poll_schedule import (
-    Look,
-    calls_of_a_sweep,
-    looks_due,
-    seconds_to_next_look,
+    Poll,
+    calls_to_poll_all,
+    polls_due,
+    seconds_to_next_poll,
 )
-from prefect_northflank.watch.watched_run import ABOUT_TO_END, Ending, Watch, verdict
+from prefect_northflank.watch.watched_run import ABOUT_TO_END, WatchedRun, WatchResult, outcome_of
 
 _GONE_LOOKS = 2
 """Looks in a row without the run before it counts as deleted: one answer may come from a stale replica."""
@@ -52,19 +52,19 @@ class Monitor:
         self,
         *,
         client: NorthflankClient,
-        ledger: Ledger,
+        records: RecordReader,
         project: Project,
-        tempo: Tempo,
+        intervals: Intervals,
         logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._client = client
-        self._ledger = ledger
+        self._records = records
         self._project = project
-        self._tempo = tempo
-        self._recurring = Recurring(logger)
+        self._intervals = intervals
+        self._problems = RepeatedProblems(logger)
         self._clock = clock
-        self._watches: dict[str, Watch] = {}
+        self._watches: dict[str, WatchedRun] = {}
         self._rounds: asyncio.Task[None] | None = None
 
     async def watch(
@@ -74,7 +74,7 @@ class Monitor:
         *,
         pending_timeout: float | None,
         tell: Callable[[str], None] = _no_telling,
-    ) -> Ending:
+    ) -> WatchResult:
         """Wait for the end of *flow_run_id* in job run *pid*.
 
         Cancelling this leaves the job run alone. *tell* gets a sentence whenever what its container waits for changes.
@@ -94,15 +94,15 @@ class Monitor:
         *,
         pending_timeout: float | None,
         tell: Callable[[str], None] = _no_telling,
-    ) -> Watch:
+    ) -> WatchedRun:
         """Put a flow run under watch."""
         now = self._clock()
-        watch = Watch(
+        watch = WatchedRun(
             flow_run_id=flow_run_id,
             pid=pid,
             began_at=now,
             pending_timeout=pending_timeout,
-            next_look=now + self._tempo.first_look_seconds,
+            next_poll=now + self._intervals.first_look_seconds,
             tell=tell,
             done=asyncio.get_running_loop().create_future(),
         )
@@ -131,58 +131,60 @@ class Monitor:
 
     async def _try(self, task: str, step: Callable[[], Awaitable[None]]) -> None:
         # The monitor must outlive whatever one round meets: its end would leave every run unwatched.
-        with self._recurring.survived(task):
+        with self._problems.survive(task):
             await step()
-        await asyncio.sleep(self._tempo.poll_seconds)
+        await asyncio.sleep(self._intervals.poll_seconds)
 
     async def ask(self) -> None:
         """Ask Prefect about all watches; end those that are over."""
         asked = self._open()
-        self._judge(asked, await self._ledger.records({watch.flow_run_id for watch in asked}))
+        self._judge(asked, await self._records.read({watch.flow_run_id for watch in asked}))
 
     async def look_around(self) -> None:
         """Look at those that are due."""
-        for look in looks_due(self._open(), now=self._clock()):
+        for look in polls_due(self._open(), now=self._clock()):
             await self._look(look)
 
-    def _open(self) -> Sequence[Watch]:
+    def _open(self) -> Sequence[WatchedRun]:
         return [watch for watch in self._watches.values() if not watch.done.done()]
 
-    def _judge(self, asked: Sequence[Watch], records: Mapping[UUID, Record]) -> None:
+    def _judge(self, asked: Sequence[WatchedRun], found: Mapping[UUID, FlowRunRecord]) -> None:
         for watch in (watch for watch in asked if not watch.done.done()):
-            record = records.get(watch.flow_run_id)
-            fate = verdict(watch, record, now=self._clock(), grace=self._tempo.grace_seconds)
-            if fate is not None:
-                watch.done.set_result(Ending(fate=fate, run=watch.run, record=record))
+            record = found.get(watch.flow_run_id)
+            outcome = outcome_of(
+                watch, record, now=self._clock(), grace=self._intervals.grace_seconds
+            )
+            if outcome is not None:
+                watch.done.set_result(WatchResult(outcome=outcome, run=watch.run, record=record))
             elif record is not None:
                 watch.pending = record.state is StateType.PENDING
                 watch.recorded = watch.recorded or record.pid == str(watch.pid)
                 self._hurry(watch, record)
 
-    def _hurry(self, watch: Watch, record: Record) -> None:
+    def _hurry(self, watch: WatchedRun, record: FlowRunRecord) -> None:
         """Look soon at a container that is about to end, and go on at ease when it does not."""
         if record.state not in ABOUT_TO_END:
             watch.stirred_at = None
         elif watch.stirred_at is None:
-            watch.stirred_at = watch.next_look = self._clock()
+            watch.stirred_at = watch.next_poll = self._clock()
 
-    async def _look(self, look: Look) -> None:
+    async def _look(self, look: Poll) -> None:
         try:
             seen = await (self._list(look) if look.lists else self._read(look))
             for watch in look.watches:
                 await self._note(watch, seen.get(watch.pid.run or ""))
             await self._explain(look)
-        except NotNow as later:
+        except NoCallsLeft as later:
             self._postpone(later.seconds)
             return
         # A token that was revoked does not get better by itself, and nothing else would tell.
         except NorthflankError as trouble:
-            self._recurring.met(f"look at job runs in {self._project.id}", trouble)
+            self._problems.report(f"look at job runs in {self._project.id}", trouble)
         else:
-            self._recurring.passed(f"look at job runs in {self._project.id}")
+            self._problems.passed(f"look at job runs in {self._project.id}")
         self._schedule(look)
 
-    async def _read(self, look: Look) -> dict[str, JobRun]:
+    async def _read(self, look: Poll) -> dict[str, JobRun]:
         run_id = look.watches[0].pid.run or ""
         try:
             run = await self._client.run(
@@ -192,7 +194,7 @@ class Monitor:
             return {}
         return {run_id: run}
 
-    async def _list(self, look: Look) -> dict[str, JobRun]:
+    async def _list(self, look: Poll) -> dict[str, JobRun]:
         wanted = {watch.pid.run for watch in look.watches}
         seen: dict[str, JobRun] = {}
         try:
@@ -205,7 +207,7 @@ class Monitor:
             return {}
         return seen
 
-    async def _note(self, watch: Watch, run: JobRun | None) -> None:
+    async def _note(self, watch: WatchedRun, run: JobRun | None) -> None:
         watch.run = run or watch.run
         if run is None and await self._is_gone(watch):
             watch.gone += 1
@@ -216,7 +218,7 @@ class Monitor:
         if (run is not None and run.concluded) or watch.gone >= _GONE_LOOKS:
             watch.concluded_at = self._clock()
 
-    async def _is_gone(self, watch: Watch) -> bool:
+    async def _is_gone(self, watch: WatchedRun) -> bool:
         """Whether the run is not there although its project is: a project we may not see says nothing of its runs."""
         try:
             await self._client.run(
@@ -227,7 +229,7 @@ class Monitor:
             return True
         return False
 
-    async def _explain(self, look: Look) -> None:
+    async def _explain(self, look: Poll) -> None:
         """Say what containers wait for whose flow runs have not begun; a few of them, for each is a call."""
         waiting = [watch for watch in look.watches if watch.pending and watch.concluded_at is None]
         for watch in waiting[:_EXPLAINED_AT_ONCE]:
@@ -239,18 +241,18 @@ class Monitor:
                 watch.waits_for = words
                 watch.tell(words)
 
-    def _schedule(self, look: Look) -> None:
+    def _schedule(self, look: Poll) -> None:
         now = self._clock()
-        calls = calls_of_a_sweep(self._open())
+        calls = calls_to_poll_all(self._open())
         for watch in look.watches:
-            watch.next_look = now + seconds_to_next_look(
+            watch.next_poll = now + seconds_to_next_poll(
                 age=now - (watch.stirred_at or watch.began_at),
                 calls=calls,
                 seconds_per_call=self._client.budget.seconds_per_call(),
-                tempo=self._tempo,
+                intervals=self._intervals,
             )
 
     def _postpone(self, seconds: float) -> None:
-        until = self._clock() + min(seconds, self._tempo.longest_look_seconds)
+        until = self._clock() + min(seconds, self._intervals.longest_look_seconds)
         for watch in self._open():
-            watch.next_look = max(watch.next_look, until)
+            watch.next_poll = max(watch.next_poll, until)

@@ -8,16 +8,16 @@ from itertools import groupby
 from math import ceil
 
 from prefect_northflank.api.client import PAGE
-from prefect_northflank.watch.intervals import Tempo
-from prefect_northflank.watch.watched_run import Watch
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.watch.watched_run import WatchedRun
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Look:
+class Poll:
     """One or more watches of one job that the same calls answer for."""
 
     job: str
-    watches: Sequence[Watch]
+    watches: Sequence[WatchedRun]
 
     @property
     def lists(self) -> bool:
@@ -30,7 +30,7 @@ class Look:
         return ceil(len(self.watches) / PAGE)
 
 
-def looks_due(watches: Iterable[Watch], *, now: float) -> Sequence[Look]:
+def polls_due(watches: Iterable[WatchedRun], *, now: float) -> Sequence[Poll]:
     """Return what to look at now.
 
     One run that is due makes its whole job due: a list of runs costs the same for one and for a hundred.
@@ -41,22 +41,24 @@ def looks_due(watches: Iterable[Watch], *, now: float) -> Sequence[Look]:
         members = [
             watch for watch in group if watch.pid.run is not None and watch.concluded_at is None
         ]
-        if any(watch.next_look <= now for watch in members):
-            looks.append(Look(job=job, watches=members))
-    return sorted(looks, key=lambda look: min(watch.next_look for watch in look.watches))
+        if any(watch.next_poll <= now for watch in members):
+            looks.append(Poll(job=job, watches=members))
+    return sorted(looks, key=lambda look: min(watch.next_poll for watch in look.watches))
 
 
-def calls_of_a_sweep(watches: Iterable[Watch]) -> int:
+def calls_to_poll_all(watches: Iterable[WatchedRun]) -> int:
     """Return how many calls it takes to look at all *watches* once."""
     by_job = sorted(watch.pid.job for watch in watches)
     return sum(ceil(len(list(group)) / PAGE) for _, group in groupby(by_job))
 
 
-def seconds_to_next_look(*, age: float, calls: int, seconds_per_call: float, tempo: Tempo) -> float:
+def seconds_to_next_poll(
+    *, age: float, calls: int, seconds_per_call: float, intervals: Intervals
+) -> float:
     """Return the wait until a watch of this *age* is looked at again.
 
     A quarter of the age: a run that fails to start is seen soon, a long one costs little. Stretched when a sweep of
     *calls* would otherwise use the rate limit up before it resets.
     """
-    wanted = min(max(age / 4, tempo.first_look_seconds), tempo.longest_look_seconds)
+    wanted = min(max(age / 4, intervals.first_look_seconds), intervals.longest_look_seconds)
     return max(wanted, calls * seconds_per_call)

@@ -10,12 +10,12 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import StateType
 
-from prefect_northflank.api.answers import JobRun
-from prefect_northflank.records.flow_runs import Record, parsed
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.api.responses import JobRun
+from prefect_northflank.records.flow_runs import FlowRunRecord, parsed
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 
-class Fate(str, Enum):
+class WatchOutcome(str, Enum):
     """Why a watch ended."""
 
     FINISHED = "finished"
@@ -41,12 +41,12 @@ class Fate(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Ending:
+class WatchResult:
     """How a watch ended; `run` is the job run as last seen (None: never seen, or gone), `record` what Prefect said."""
 
-    fate: Fate
+    outcome: WatchOutcome
     run: JobRun | None
-    record: Record | None = None
+    record: FlowRunRecord | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -56,19 +56,19 @@ class Ending:
     def job_lives_on(self, pid: InfrastructurePid) -> bool:
         """Whether another run of *pid*'s job serves the flow run now."""
         now = parsed(self.record.pid) if self.record is not None else None
-        return self.fate is Fate.SUPERSEDED and (now is None or now.job == pid.job)
+        return self.outcome is WatchOutcome.SUPERSEDED and (now is None or now.job == pid.job)
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
-class Watch:
+class WatchedRun:
     """The changing state of one watched flow run. Times are seconds of the monitor's clock."""
 
     flow_run_id: UUID
     pid: InfrastructurePid
     began_at: float
     pending_timeout: float | None
-    next_look: float
-    done: asyncio.Future[Ending] = field(repr=False)
+    next_poll: float
+    done: asyncio.Future[WatchResult] = field(repr=False)
     tell: Callable[[str], None] = field(repr=False)
     """Tells people what the container waits for."""
     run: JobRun | None = None
@@ -91,17 +91,19 @@ ABOUT_TO_END = frozenset({StateType.SCHEDULED, StateType.PAUSED, StateType.CANCE
 """States whose container normally ends soon: worth an early look."""
 
 
-def verdict(watch: Watch, record: Record | None, *, now: float, grace: float) -> Fate | None:
+def outcome_of(
+    watch: WatchedRun, record: FlowRunRecord | None, *, now: float, grace: float
+) -> WatchOutcome | None:
     """Return why the watch is over, or None while it goes on. *record* is fresh, the look may be older.
 
     A concluded container is believed only *grace* seconds later: its last state may still be on the way to Prefect.
     """
     if record is None:
-        return Fate.FORGOTTEN
+        return WatchOutcome.FORGOTTEN
     if watch.recorded and record.pid is not None and record.pid != str(watch.pid):
-        return Fate.SUPERSEDED
+        return WatchOutcome.SUPERSEDED
     if record.is_final:
-        return Fate.FINISHED
+        return WatchOutcome.FINISHED
     if watch.concluded_at is None:
         return _beside_the_container(watch, record, now=now)
     # A flow run that is back in its work pool was put there by the container itself: nothing is on the way.
@@ -109,25 +111,31 @@ def verdict(watch: Watch, record: Record | None, *, now: float, grace: float) ->
     return _after_the_container(record) if settled else None
 
 
-def _beside_the_container(watch: Watch, record: Record, *, now: float) -> Fate | None:
+def _beside_the_container(
+    watch: WatchedRun, record: FlowRunRecord, *, now: float
+) -> WatchOutcome | None:
     if record.state is StateType.CANCELLING and not record.began:
-        return Fate.CANCELLED_EARLY
+        return WatchOutcome.CANCELLED_EARLY
     patience = watch.pending_timeout
     waited_too_long = patience is not None and now >= watch.began_at + patience
-    return Fate.PENDING_TOO_LONG if waited_too_long and record.state is StateType.PENDING else None
+    return (
+        WatchOutcome.PENDING_TOO_LONG
+        if waited_too_long and record.state is StateType.PENDING
+        else None
+    )
 
 
-def _after_the_container(record: Record) -> Fate:
+def _after_the_container(record: FlowRunRecord) -> WatchOutcome:
     match record.state:
         case StateType.SCHEDULED:
-            return Fate.RESCHEDULED
+            return WatchOutcome.RESCHEDULED
         case StateType.PAUSED:
-            return Fate.SUSPENDED
+            return WatchOutcome.SUSPENDED
         case StateType.PENDING:
-            return Fate.NEVER_BEGAN
+            return WatchOutcome.NEVER_BEGAN
         case StateType.CANCELLING:
-            return Fate.CANCELLED
+            return WatchOutcome.CANCELLED
         case StateType.RUNNING:
-            return Fate.DIED
+            return WatchOutcome.DIED
         case StateType.COMPLETED | StateType.FAILED | StateType.CRASHED | StateType.CANCELLED:
-            return Fate.FINISHED
+            return WatchOutcome.FINISHED

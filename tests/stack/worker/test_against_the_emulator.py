@@ -14,16 +14,16 @@ from northflank_emulator import Emulator
 from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
 from northflank_emulator.state.permissions import Role
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
+from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.errors import BuildFailed, NotBuilt, Rejected
 from prefect_northflank.job.definition import Subject, request_for
 from prefect_northflank.job.variables import NorthflankVariables
 from prefect_northflank.logs.stream import Streams
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.start.secret_groups import SecretGroups
-from prefect_northflank.start.start_once import Starter
+from prefect_northflank.start.start_once import JobStarter
 
 pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).parents[3] / "examples" / "northflank" / "prefect.yaml"
@@ -36,8 +36,8 @@ SERVICE = {
     "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
 }
 OF_SERVICE = {"deployment_internal_id": "flows-image", "deployment_internal_branch": "main"}
-PATIENCE = Patience(seconds=30, tell=print)
-NO_PATIENCE = Patience(seconds=0, tell=print)
+PATIENCE = LongRetry(seconds=30, tell=print)
+NO_PATIENCE = LongRetry(seconds=0, tell=print)
 
 
 @pytest.fixture(params=[False, True], ids=["one way", "the other way"])
@@ -92,7 +92,7 @@ def with_client(emulator, scenario):
     async def run():
         access = Access(token=emulator.token, base_url=emulator.base_url)
         async with NorthflankClient(access) as client:
-            return await scenario(client, Starter(client.at_once(), sleep=short_sleep))
+            return await scenario(client, JobStarter(client.without_waiting(), sleep=short_sleep))
 
     return asyncio.run(run())
 

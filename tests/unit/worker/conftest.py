@@ -12,7 +12,7 @@ import pytest
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.budget import RateBudget
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
+from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.records import prefect_retry as patience_module
 
 Answer = httpx.Response | Exception
@@ -87,9 +87,9 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def patience(time: Time, told: list[str]) -> Patience:
+def patience(time: Time, told: list[str]) -> LongRetry:
     """Of ten minutes, in which time passes when somebody sleeps."""
-    return Patience(seconds=600, tell=told.append, sleep=time.sleep, clock=time)
+    return LongRetry(seconds=600, tell=told.append, sleep=time.sleep, clock=time)
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
-from prefect_northflank.recovery.orphan_rules import Attempts
+from prefect_northflank.recovery.orphan_rules import Backoff
 
 FLOW_RUN = FlowRun(id=uuid4(), flow_id=uuid4(), state_id=uuid4(), infrastructure_pid="-:demo:j:r1")
 
 
 @pytest.fixture
 def attempts():
-    return Attempts(30.0, 300.0)
+    return Backoff(30.0, 300.0)
 
 
 def tried(attempts, *, seconds: int, flow_run: FlowRun = FLOW_RUN) -> list[int]:

@@ -23,7 +23,7 @@ from prefect_northflank.records.claims import (
     name_of_claim,
     submitted,
 )
-from prefect_northflank.records.flow_runs import PrefectLedger
+from prefect_northflank.records.flow_runs import FlowRunRecords
 
 
 def state(name: str, type_: StateType = StateType.PENDING, message: str | None = None) -> State:
@@ -171,8 +171,8 @@ def claimed_on(answer_to_set_state, *, before: State = PENDING, interlopers: Seq
     async def scenario():
         settings = {"transport": httpx.MockTransport(server)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            ledger = PrefectLedger(client, pool="nf")
-            return await ledger.claim(FLOW_RUN, after=SUBMITTING.id, message=""), written
+            records = FlowRunRecords(client, pool="nf")
+            return await records.claim(FLOW_RUN, after=SUBMITTING.id, message=""), written
 
     return asyncio.run(scenario())
 

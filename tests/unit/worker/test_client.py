@@ -10,9 +10,9 @@ import httpx
 import pytest
 from prefect_northflank import errors
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project, RunStatus, moment
 from prefect_northflank.api.budget import Purpose, RateBudget
 from prefect_northflank.api.client import NorthflankClient, is_ambiguous
+from prefect_northflank.api.responses import Project, RunStatus, moment
 
 P = Project(id="demo")
 
@@ -147,7 +147,7 @@ def test_monitoring_leaves_the_reserve_to_starts(client, wire):
 
     async def scenario():
         await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
-        with pytest.raises(errors.NotNow):
+        with pytest.raises(errors.NoCallsLeft):
             await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
         await client.start_run(P, "j", {})
 
@@ -298,9 +298,9 @@ def test_an_answer_that_makes_no_sense_is_one_error_that_names_the_call(
     wire.answers = [NONSENSE[nonsense]]
 
     with pytest.raises(
-        (errors.SenselessAnswer, errors.ServerFailed), match=r"^(GET|PUT|POST) /v1/"
+        (errors.MalformedAnswer, errors.ServerFailed), match=r"^(GET|PUT|POST) /v1/"
     ) as raised:
-        asyncio.run(READS[call](client.at_once()))
+        asyncio.run(READS[call](client.without_waiting()))
 
     assert len(wire.sent) == 1
     assert is_ambiguous(raised.value)
@@ -318,8 +318,8 @@ def test_a_list_that_never_ends_makes_no_sense(cursor, client, wire):
     pagination = {"hasNextPage": True, "cursor": cursor}
     wire.answer = lambda _: reply({"runs": [RUN]}, pagination=pagination)
 
-    with pytest.raises(errors.SenselessAnswer, match="its next page"):
-        asyncio.run(listed(client.at_once().runs(P, "j")))
+    with pytest.raises(errors.MalformedAnswer, match="its next page"):
+        asyncio.run(listed(client.without_waiting().runs(P, "j")))
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
@@ -328,7 +328,7 @@ def test_a_refusal_not_in_the_apis_words_is_not_believed(status, client, wire):
     wire.answers = [httpx.Response(status, text="<html>nginx</html>")]
 
     with pytest.raises(errors.ServerFailed, match=rf"\({status}, not in the API's words\)"):
-        asyncio.run(client.at_once().delete_job(P, "j"))
+        asyncio.run(client.without_waiting().delete_job(P, "j"))
 
 
 def test_a_message_as_long_as_a_page_is_cut_in_the_error(client, wire):
@@ -377,7 +377,7 @@ def test_a_token_that_is_refused_is_read_again_and_used_from_then_on(wire, time)
 
     async def scenario():
         client = client_with(tokens, wire, time)
-        await client.at_once().run(P, "j", "r1")
+        await client.without_waiting().run(P, "j", "r1")
         await client.start_run(P, "j", {})
         await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
 
@@ -400,7 +400,7 @@ def test_a_token_that_stays_refused_is_the_existing_error(found, wire, time):
 def test_a_token_that_is_being_replaced_is_read_again_before_each_try(wire, time, patience):
     tokens = Tokens("old", None, "old", "new")
     wire.answer = only("new", reply(RUN))
-    client = client_with(tokens, wire, time).at_once()
+    client = client_with(tokens, wire, time).without_waiting()
 
     run = asyncio.run(patience.through(lambda: client.run(P, "j", "r1")))
 
@@ -412,7 +412,7 @@ def test_many_calls_refused_at_once_read_the_token_once(wire, time):
     wire.answer = only("new", reply(RUN))
 
     async def scenario():
-        client = client_with(tokens, wire, time).at_once()
+        client = client_with(tokens, wire, time).without_waiting()
         await asyncio.gather(*(client.run(P, "j", "r1") for _ in range(10)))
 
     asyncio.run(scenario())

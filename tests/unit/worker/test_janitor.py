@@ -12,8 +12,8 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect_northflank.job.names import lasting_job
-from prefect_northflank.recovery.leftover_jobs import Janitor
-from prefect_northflank.recovery.orphan_rules import Company
+from prefect_northflank.recovery.leftover_jobs import LeftoverJobs
+from prefect_northflank.recovery.orphan_rules import PoolWorkers
 
 OVER = State(type=StateType.COMPLETED, name="Completed")
 IN_BOTH = [
@@ -27,7 +27,7 @@ IN_BOTH = [
 ]
 
 
-class Ledger:
+class RecordReader:
     """Prefect's records of a flow run in each project."""
 
     async def latest(self):
@@ -56,8 +56,10 @@ def test_a_project_that_is_gone_keeps_no_job_of_another_from_being_deleted(clien
         return client
 
     wire.answer = northflank
-    janitor = Janitor(ledger=Ledger(), client_of=client_of, logger=logging.getLogger("test"))
-    asyncio.run(janitor.round(Company(me="me", online=(), in_hand=())))
+    janitor = LeftoverJobs(
+        records=RecordReader(), client_of=client_of, logger=logging.getLogger("test")
+    )
+    asyncio.run(janitor.round(PoolWorkers(me="me", online=(), in_hand=())))
 
     assert wire.calls[-1] == f"DELETE /v1/projects/demo/jobs/{job}"
     assert "Could not tidy project deleted" in caplog.text
@@ -80,7 +82,7 @@ def of_nightly(job: str, state: StateType, *, began: bool = True) -> FlowRun:
 
 
 @dataclass
-class Nightly(Ledger):
+class Nightly(RecordReader):
     """Prefect's records of a deployment's flow runs, newest first."""
 
     flow_runs: list[FlowRun]
@@ -116,10 +118,10 @@ def deleted(client, wire):
             return client
 
         wire.answer = northflank
-        janitor = Janitor(
-            ledger=Nightly(list(flow_runs)), client_of=client_of, logger=logging.getLogger("test")
+        janitor = LeftoverJobs(
+            records=Nightly(list(flow_runs)), client_of=client_of, logger=logging.getLogger("test")
         )
-        asyncio.run(janitor.round(Company(me="me", online=(), in_hand=())))
+        asyncio.run(janitor.round(PoolWorkers(me="me", online=(), in_hand=())))
         return [it.rpartition("/")[2] for it in wire.calls if it.startswith("DELETE")]
 
     return deleted

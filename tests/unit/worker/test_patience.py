@@ -20,7 +20,12 @@ from prefect.settings import (
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
 from prefect_northflank.errors import ConfigurationError
-from prefect_northflank.records.prefect_retry import TRIES, asked_again, is_passing, read_critically
+from prefect_northflank.records.prefect_retry import (
+    TRIES,
+    harden_client,
+    is_transient,
+    retry_prefect,
+)
 from pydantic import ValidationError
 
 
@@ -71,8 +76,8 @@ class Busy:
 def test_a_question_is_asked_again_until_it_is_answered(trouble, time):
     busy = Busy(*[trouble] * 5)
 
-    assert asyncio.run(asked_again(busy, sleep=time.sleep)) == "answer"
-    assert (busy.asked, is_passing(trouble)) == (6, True)
+    assert asyncio.run(retry_prefect(busy, sleep=time.sleep)) == "answer"
+    assert (busy.asked, is_transient(trouble)) == (6, True)
 
 
 GONE = ObjectNotFound(http_exc=status(404, text='{"detail": "Flow not found"}'))
@@ -85,7 +90,7 @@ def test_what_does_not_pass_is_raised(troubles, asked, time):
     busy = Busy(*troubles)
 
     with pytest.raises((httpx.HTTPStatusError, ObjectNotFound)):
-        asyncio.run(asked_again(busy, sleep=time.sleep))
+        asyncio.run(retry_prefect(busy, sleep=time.sleep))
     assert busy.asked == asked
 
 
@@ -214,7 +219,7 @@ def test_a_wait_that_prefect_asks_for_is_bounded_and_said_once(asked, caplog, mo
         settings = {"transport": httpx.MockTransport(busy)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             for _ in range(2):
-                read_critically(client, logging.getLogger("test"))
+                harden_client(client, logging.getLogger("test"))
             with pytest.raises(httpx.HTTPStatusError):
                 await client.read_flow(uuid4())
 
@@ -246,7 +251,7 @@ def test_only_prefects_own_404_says_that_something_was_deleted(answer, raised):
     async def scenario():
         settings = {"transport": httpx.MockTransport(server)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            read_critically(client, logging.getLogger("test"))
+            harden_client(client, logging.getLogger("test"))
             await client.read_deployment(uuid4())
 
     given = {PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False, PREFECT_CLIENT_MAX_RETRIES: 0}

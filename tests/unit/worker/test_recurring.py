@@ -20,14 +20,14 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
-from prefect_northflank.accounts import Connections
-from prefect_northflank.api.answers import Project
+from prefect_northflank.accounts import Accounts
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import TakenOver, error_for
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.records.prefect_retry import read_critically
-from prefect_northflank.records.repeated_problems import Recurring
-from prefect_northflank.recovery.orphan_recovery import Caretaker, Hands
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.prefect_retry import harden_client
+from prefect_northflank.records.repeated_problems import RepeatedProblems
+from prefect_northflank.recovery.orphan_recovery import OrphanRecovery, WorkerPort
 
 FLOW_RUN = FlowRun(id=UUID(int=1), flow_id=UUID(int=2), name="amber-bat")
 ANSWERS = {
@@ -62,7 +62,7 @@ def of_a_worker(answer, scenario):
             anyio.create_task_group() as tasks,
         ):
             worker = NorthflankWorker(work_pool_name="nf")
-            read_critically(client, logging.getLogger("test"))
+            harden_client(client, logging.getLogger("test"))
             worker._client, worker._runs_task_group = client, tasks  # noqa: SLF001 (what `setup` would open)
             worker.is_setup = worker._has_successfully_synced = True  # noqa: SLF001 (as after a first heartbeat)
             await scenario(worker)
@@ -155,21 +155,21 @@ def test_what_keeps_the_caretaker_from_a_flow_run_is_one_line_for_each(caplog):
     async def down(_):
         raise error_for(status=502, method="GET", path="/jobs", message="Bad Gateway")
 
-    hands = Hands(
+    hands = WorkerPort(
         name="me",
         in_hand=tuple,
         configuration_of=down,
-        connections=Connections(tempo=Tempo(), logger=logging.getLogger("test")),
+        accounts=Accounts(intervals=Intervals(), logger=logging.getLogger("test")),
         adopt=pytest.fail,
         has_room=lambda: True,
         start=pytest.fail,
         sign=pytest.fail,
     )
-    at_once = Tempo(adopt_seconds=0.001)
-    caretaker = Caretaker(
+    without_waiting = Intervals(adopt_seconds=0.001)
+    caretaker = OrphanRecovery(
         hands,
-        ledger=TwoUnwatched(StateType.RUNNING),
-        tempo=at_once,
+        records=TwoUnwatched(StateType.RUNNING),
+        intervals=without_waiting,
         logger=logging.getLogger("test"),
     )
 
@@ -186,20 +186,22 @@ def test_what_keeps_the_caretaker_from_a_flow_run_is_one_line_for_each(caplog):
 
 def test_a_worker_without_room_spends_no_call_on_flow_runs_that_it_cannot_start(caplog):
     """They may be hundreds, round after round."""
-    hands = Hands(
+    hands = WorkerPort(
         name="me",
         in_hand=tuple,
         configuration_of=pytest.fail,
-        connections=Connections(tempo=Tempo(), logger=logging.getLogger("test")),
+        accounts=Accounts(intervals=Intervals(), logger=logging.getLogger("test")),
         adopt=pytest.fail,
         has_room=lambda: False,
         start=pytest.fail,
         sign=pytest.fail,
     )
-    ledger = TwoUnwatched(StateType.PENDING)
+    records = TwoUnwatched(StateType.PENDING)
 
     asyncio.run(
-        Caretaker(hands, ledger=ledger, tempo=Tempo(), logger=logging.getLogger("test")).round()
+        OrphanRecovery(
+            hands, records=records, intervals=Intervals(), logger=logging.getLogger("test")
+        ).round()
     )
 
     assert caplog.records == []
@@ -242,10 +244,10 @@ def test_a_key_that_prefect_refuses_at_the_start_is_the_end():
 @pytest.mark.parametrize("error", [ValueError("odd"), Abort("no"), Pause("paused"), KeyError("id")])
 def test_an_error_said_once_is_said_again_after_it_has_passed(error, caplog):
     caplog.set_level(logging.INFO)
-    recurring = Recurring(logging.getLogger("test"))
+    problems = RepeatedProblems(logging.getLogger("test"))
 
     for trouble in (error, error, None, None, error):
-        with recurring.survived("count"):
+        with problems.survive("count"):
             if trouble is not None:
                 raise trouble
 
@@ -254,19 +256,21 @@ def test_an_error_said_once_is_said_again_after_it_has_passed(error, caplog):
 
 
 def test_the_same_trouble_with_another_job_of_northflank_is_no_news(caplog):
-    recurring = Recurring(logging.getLogger("test"))
+    problems = RepeatedProblems(logging.getLogger("test"))
 
     for job in ("a", "b", "c"):
-        recurring.met("look", error_for(status=502, method="GET", path=f"/jobs/{job}", message="x"))
+        problems.report(
+            "look", error_for(status=502, method="GET", path=f"/jobs/{job}", message="x")
+        )
 
     assert len(caplog.records) == 1
 
 
 def test_only_what_may_be_a_fault_of_ours_is_said_with_a_traceback(caplog):
-    recurring = Recurring(logging.getLogger("test"))
+    problems = RepeatedProblems(logging.getLogger("test"))
 
-    recurring.met("ask", httpx.ReadTimeout("slow"))
-    recurring.met("ask", ZeroDivisionError("division by zero"))
+    problems.report("ask", httpx.ReadTimeout("slow"))
+    problems.report("ask", ZeroDivisionError("division by zero"))
 
     assert [it.exc_info is not None for it in caplog.records] == [False, True]
 

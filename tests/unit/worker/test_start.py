@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.budget import RateBudget
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
+from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.errors import (
     ApiError,
     NorthflankError,
@@ -25,7 +25,7 @@ from prefect_northflank.errors import (
     TakenOver,
 )
 from prefect_northflank.job.definition import JobRequest
-from prefect_northflank.start.start_once import Starter, unclaimed
+from prefect_northflank.start.start_once import JobStarter, unclaimed
 
 P = Project(id="demo")
 SINGLE = JobRequest(name="single", body={"name": "single"}, overrides={}, lasting=False)
@@ -88,7 +88,7 @@ def start(northflank, patience, request=SINGLE, *, claimed=(), times=1, still_ou
             transport=httpx.MockTransport(northflank),
             budget=RateBudget(clock=patience.clock),
         )
-        starter = Starter(client.at_once(), sleep=patience.sleep)
+        starter = JobStarter(client.without_waiting(), sleep=patience.sleep)
         return [
             await starter.start(P, request, patience=patience, claimed=taken, still_ours=still_ours)
             for _ in range(times)
@@ -441,12 +441,14 @@ def test_starts_of_a_lasting_job_that_wait_for_trouble_each_say_so(time):
             transport=httpx.MockTransport(northflank),
             budget=RateBudget(clock=time),
         )
-        starter = Starter(client.at_once(), sleep=sleep)
+        starter = JobStarter(client.without_waiting(), sleep=sleep)
 
         async def taken():
             return ()
 
-        patiences = [Patience(seconds=600, tell=it.append, sleep=sleep, clock=time) for it in heard]
+        patiences = [
+            LongRetry(seconds=600, tell=it.append, sleep=sleep, clock=time) for it in heard
+        ]
         return await asyncio.gather(
             *(starter.start(P, LASTING, patience=it, claimed=taken) for it in patiences)
         )

@@ -21,11 +21,11 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
-from prefect_northflank.accounts import Connections
+from prefect_northflank.accounts import Accounts
 from prefect_northflank.errors import NorthflankError
-from prefect_northflank.flow_run.submission import Before, Order, Submitter
-from prefect_northflank.records.flow_runs import PrefectLedger
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.flow_run.submission import ClaimBasis, FlowRunSubmission, Submitter
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.records.flow_runs import FlowRunRecords
 
 FLOW_RUN = FlowRun(
     id=UUID("07db3792-88ef-4719-9ee0-0da0dedca33b"), flow_id=UUID(int=2), name="amber-bat"
@@ -235,20 +235,22 @@ def test_a_turn_ends_before_northflank_is_asked_for_anything(wire):
     )
 
     async def scenario():
-        connections = Connections(
-            tempo=Tempo(), logger=logging.getLogger("test"), transport=httpx.MockTransport(wire)
+        accounts = Accounts(
+            intervals=Intervals(),
+            logger=logging.getLogger("test"),
+            transport=httpx.MockTransport(wire),
         )
         async with prefect(server) as client:
             configuration.prepare_for_flow_run(FLOW_RUN)
             submitter = Submitter(
-                connections=connections,
-                ledger=PrefectLedger(client, pool="nf"),
+                accounts=accounts,
+                records=FlowRunRecords(client, pool="nf"),
                 pool="nf",
                 on_claim=claimed.append,
             )
-            order = Order(flow_run=FLOW_RUN, configuration=configuration)
+            order = FlowRunSubmission(flow_run=FLOW_RUN, configuration=configuration)
             await submitter.submit(
-                order, Before(state=SUBMITTING.id), log=logging.getLogger("test")
+                order, ClaimBasis(state=SUBMITTING.id), log=logging.getLogger("test")
             )
 
     with pytest.raises(NorthflankError):

@@ -6,7 +6,7 @@ from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.recovery.superseded_jobs import is_superseded
 
 P = Project(id="demo")

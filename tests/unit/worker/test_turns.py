@@ -4,25 +4,25 @@ import asyncio
 from uuid import UUID, uuid4
 
 import pytest
-from prefect_northflank.flow_run.submit_limit import Turns
+from prefect_northflank.flow_run.submit_limit import SubmitLimit
 
 RUNS = [UUID(int=number) for number in range(7)]
 
 
 def test_flow_runs_have_their_turns_in_order_and_never_more_than_so_many_at_once():
-    began, at_once, most = [], 0, 0
+    began, without_waiting, most = [], 0, 0
 
     async def prepare(turns, flow_run_id):
-        nonlocal at_once, most
+        nonlocal without_waiting, most
         async with turns.turn(flow_run_id):
             began.append(flow_run_id)
-            at_once += 1
-            most = max(most, at_once)
+            without_waiting += 1
+            most = max(most, without_waiting)
             await asyncio.sleep(0)
-            at_once -= 1
+            without_waiting -= 1
 
     async def scenario():
-        turns = Turns(3)
+        turns = SubmitLimit(3)
         await asyncio.gather(*(prepare(turns, it) for it in RUNS))
 
     asyncio.run(scenario())
@@ -33,7 +33,7 @@ def test_flow_runs_have_their_turns_in_order_and_never_more_than_so_many_at_once
 
 def test_a_flow_run_that_waits_for_northflank_keeps_nobody_else_waiting():
     async def scenario():
-        turns = Turns(1)
+        turns = SubmitLimit(1)
         async with turns.turn(RUNS[0]):
             turns.end(RUNS[0])
             async with turns.turn(RUNS[1]):
@@ -56,7 +56,7 @@ def test_a_turn_that_ended_early_or_in_an_error_is_given_to_one_only():
             raise ZeroDivisionError
 
     async def scenario():
-        turns = Turns(1)
+        turns = SubmitLimit(1)
         with pytest.raises(ZeroDivisionError):
             await fail(turns)
         turns.end(uuid4())

@@ -27,18 +27,18 @@ from prefect_northflank import (
     NorthflankWorker,
     northflank,
 )
-from prefect_northflank.accounts import Connections
+from prefect_northflank.accounts import Accounts
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
-from prefect_northflank.errors import BrokenToken, MissingToken
-from prefect_northflank.start import preconditions as checks_module
-from prefect_northflank.start.preconditions import (
-    Wanted,
+from prefect_northflank.api.responses import Project
+from prefect_northflank.errors import InvalidToken, MissingToken
+from prefect_northflank.setup.checks import (
+    CheckOptions,
     no_vendors_package,
     our_worker_is_found,
     permissions,
     tag_can_be_had,
 )
+from prefect_northflank.vendor_package import VENDORS_DISTRIBUTION
 
 FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
 PID = "-:demo:j:r1"
@@ -46,8 +46,10 @@ PID = "-:demo:j:r1"
 
 def worker_on(wire) -> NorthflankWorker:
     worker = NorthflankWorker(work_pool_name="nf")
-    worker.connections = Connections(
-        tempo=worker.tempo, logger=logging.getLogger("test"), transport=httpx.MockTransport(wire)
+    worker.accounts = Accounts(
+        intervals=worker.intervals,
+        logger=logging.getLogger("test"),
+        transport=httpx.MockTransport(wire),
     )
     return worker
 
@@ -120,7 +122,7 @@ def test_the_vendors_package_beside_ours_is_one_clear_error(tmp_path, monkeypatc
 
     assert problem is not None
     assert "pip uninstall prefect-northflank" in problem
-    assert checks_module.VENDORS_DISTRIBUTION in problem
+    assert VENDORS_DISTRIBUTION in problem
 
 
 def test_each_permission_is_asked_for_by_a_request_that_changes_nothing(client, wire):
@@ -155,7 +157,7 @@ def tag_check(client, wire, *, create: int, read: int = 404, pool: str | None = 
         return httpx.Response(status, json={"data": {}, "error": {"message": "no"}})
 
     wire.answer = answer
-    wanted = Wanted(
+    wanted = CheckOptions(
         access=Access(token="t"), project="demo", plan="p", api_url="https://p/api", pool=pool
     )
     return asyncio.run(tag_can_be_had(client, Project(id="demo"), wanted))
@@ -254,7 +256,7 @@ def test_a_token_of_blanks_is_none():
 @pytest.mark.parametrize("token", ["nf-\nsecret", "nf-\x00secret", "nf-sécret"])
 def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token):
     """The HTTP client names the whole header in its error, which would go to the flow run's log."""
-    with pytest.raises(BrokenToken) as refused:
+    with pytest.raises(InvalidToken) as refused:
         Northflank(api_token=token).access({})
 
     assert "copy it again" in str(refused.value)

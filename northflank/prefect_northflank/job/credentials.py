@@ -9,7 +9,7 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from prefect_northflank.api.access import DEFAULT_BASE_URL, Access
-from prefect_northflank.errors import BrokenToken, MissingToken, NoAddress
+from prefect_northflank.errors import InvalidAddress, InvalidToken, MissingToken
 from prefect_northflank.job.environment import is_http
 
 TOKEN_VARIABLES = ("NORTHFLANK_API_TOKEN", "NF_API_TOKEN")
@@ -64,10 +64,10 @@ class Northflank(Block):
         if not token:
             raise MissingToken
         if not (token.isascii() and token.isprintable()):
-            raise BrokenToken
+            raise InvalidToken
         base_url = self.base_url or _first(known, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
         if not is_http(base_url):
-            raise NoAddress(base_url)
+            raise InvalidAddress(base_url)
         return Access(
             token=token,
             base_url=base_url,

@@ -13,7 +13,7 @@ PREFIX = "PREFECT_NORTHFLANK_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tempo:
+class Intervals:
     """Intervals of a worker."""
 
     poll_seconds: float = 5.0
@@ -37,7 +37,7 @@ class Tempo:
     """How long the start of a flow run waits for trouble with Northflank to pass, before the flow run is Crashed."""
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Tempo:
+    def of(cls, environment: Mapping[str, str]) -> Intervals:
         """Read the intervals that *environment* sets.
 
         Raises:

@@ -7,8 +7,8 @@ from enum import Enum
 from prefect.events import RelatedResource, emit_event
 from prefect.workers.base import BaseJobConfiguration
 
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.watch.watched_run import Ending
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.watch.watched_run import WatchResult
 
 
 class JobRunEvent(str, Enum):
@@ -18,17 +18,17 @@ class JobRunEvent(str, Enum):
     ENDED = "prefect.northflank.job-run.ended"
 
 
-def tell_of_start(configuration: BaseJobConfiguration, pid: InfrastructurePid) -> None:
+def emit_started(configuration: BaseJobConfiguration, pid: InfrastructurePid) -> None:
     """Say that a job run was started."""
     _tell(JobRunEvent.STARTED, configuration, pid, {})
 
 
-def tell_of_end(
-    configuration: BaseJobConfiguration, pid: InfrastructurePid, ending: Ending
+def emit_ended(
+    configuration: BaseJobConfiguration, pid: InfrastructurePid, ending: WatchResult
 ) -> None:
     """Say that the watch over a job run has ended, and why; `status` is Northflank's, where a look has seen it."""
     status = {"status": ending.run.status.value} if ending.run is not None else {}
-    _tell(JobRunEvent.ENDED, configuration, pid, {"fate": ending.fate.value, **status})
+    _tell(JobRunEvent.ENDED, configuration, pid, {"fate": ending.outcome.value, **status})
 
 
 def _tell(

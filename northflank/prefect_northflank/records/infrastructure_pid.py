@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 
 _NO_TEAM = "-"
 _FIELDS = 4

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from prefect_northflank.errors import SenselessAnswer, UnexpectedAnswer
+from prefect_northflank.errors import MalformedAnswer, UnexpectedAnswer
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 JsonObject: TypeAlias = dict[str, Json]
@@ -190,7 +190,7 @@ def whole(value: Json) -> JsonObject:
         SenselessAnswer: it is none, or an empty one.
     """
     if not isinstance(value, dict) or not value:
-        raise SenselessAnswer(why="there is no object in it")
+        raise MalformedAnswer(why="there is no object in it")
     return value
 
 
@@ -201,7 +201,7 @@ def items(value: Json, key: str) -> Sequence[JsonObject]:
         SenselessAnswer: it is no list of objects; an empty one would say that there is nothing.
     """
     if not isinstance(value, list):
-        raise SenselessAnswer(why=f"there is no list of {key} in it")
+        raise MalformedAnswer(why=f"there is no list of {key} in it")
     return [whole(item) for item in value]
 
 
@@ -229,7 +229,7 @@ def _member(kind: type[_Word], field: str, value: Json) -> _Word:
 def _id_of(fields: Mapping[str, Json]) -> str:
     found = fields.get("id")
     if not isinstance(found, str) or not found:
-        raise SenselessAnswer(why="an id is missing in it")
+        raise MalformedAnswer(why="an id is missing in it")
     return found
 
 

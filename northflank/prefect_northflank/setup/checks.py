@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
 import httpx
@@ -16,8 +15,8 @@ from prefect.types.names import raise_on_name_alphanumeric_dashes_only
 from prefect.workers.base import BaseWorker
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import (
     ConfigurationError,
     Forbidden,
@@ -30,8 +29,8 @@ from prefect_northflank.errors import (
 )
 from prefect_northflank.job import names
 from prefect_northflank.job.environment import SECRETS, is_http, is_loopback
+from prefect_northflank.vendor_package import refuse_vendor_package
 
-VENDORS_DISTRIBUTION = "prefect-northflank"
 OUR_WORKER = "prefect_northflank.worker"
 NOBODYS_JOB = "prefect-northflank-permission-check"
 """A job that does not exist: 404 to a request about it shows that the token may make the request."""
@@ -56,7 +55,7 @@ class Check:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
+class CheckOptions:
     """What is to be checked."""
 
     access: Access | ConfigurationError
@@ -71,7 +70,7 @@ class Wanted:
     """Name of the block that is to hold the token; None: there is to be none."""
 
 
-async def checks(wanted: Wanted) -> AsyncIterator[Check]:
+async def checks(wanted: CheckOptions) -> AsyncIterator[Check]:
     """Make every check, each as soon as the ones it needs have passed."""
     yield no_vendors_package()
     yield our_worker_is_found()
@@ -86,7 +85,7 @@ async def checks(wanted: Wanted) -> AsyncIterator[Check]:
         yield check
 
 
-async def northflank_checks(wanted: Wanted) -> AsyncIterator[Check]:
+async def northflank_checks(wanted: CheckOptions) -> AsyncIterator[Check]:
     """Check what can be seen of Northflank with the token."""
     if isinstance(wanted.access, ConfigurationError):
         yield Check(what="the token and address of Northflank", problem=str(wanted.access))
@@ -110,9 +109,10 @@ def no_vendors_package() -> Check:
     """Check that no other distribution owns our import name."""
     what = "no other package owns the worker type northflank"
     try:
-        return Check(what=what, problem=str(VendorPackageInstalled(version(VENDORS_DISTRIBUTION))))
-    except PackageNotFoundError:
-        return Check(what=what)
+        refuse_vendor_package()
+    except VendorPackageInstalled as installed:
+        return Check(what=what, problem=str(installed))
+    return Check(what=what)
 
 
 def our_worker_is_found() -> Check:
@@ -153,7 +153,7 @@ def _why_prefect_refuses(error: httpx.HTTPError) -> str:
     return f"it answered {status}. Fix: correct PREFECT_API_URL (it ends in /api), or see the server's log"
 
 
-def containers_reach_prefect(wanted: Wanted) -> Check:
+def containers_reach_prefect(wanted: CheckOptions) -> Check:
     """Check that the address containers get is not the one of this machine. Whether they reach it only a run shows."""
     what = "the Prefect API has an address containers can use"
     url = wanted.api_url or str(get_current_settings().api.url or "")
@@ -242,7 +242,7 @@ async def _permitted(what: str, probe: Callable[[], Awaitable[object]]) -> Check
     return Check(what=what)
 
 
-async def tag_can_be_had(client: NorthflankClient, project: Project, wanted: Wanted) -> Check:
+async def tag_can_be_had(client: NorthflankClient, project: Project, wanted: CheckOptions) -> Check:
     """Check that the tag which admits jobs to the pool's secret group can be made, or is there."""
     what = "the token may create the tag that admits jobs to the secret group"
     check = await _permitted(what, lambda: client.create_tag({}, team=project.team))
