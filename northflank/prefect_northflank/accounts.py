@@ -1,11 +1,9 @@
-"""One client, starter, secret keeper and monitor per account and project, shared by all flow runs of a worker."""
+"""The clients of each Northflank account and the monitor of each project, shared by all flow runs of a worker."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import httpx
 
@@ -14,17 +12,16 @@ from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import Project
 from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.intervals import Intervals
+from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.records.flow_runs import FlowRunRecords
 from prefect_northflank.start.secret_groups import SecretGroups
 from prefect_northflank.start.start_once import JobStarter
 from prefect_northflank.watch.monitor import Monitor
 
-Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What belongs to one set of credentials: its connections and its rate budget."""
+    """The clients of one set of credentials; they share its connections and rate budget."""
 
     access: Access
     client: NorthflankClient
@@ -33,13 +30,13 @@ class Account:
 
 
 class Accounts:
-    """Opens accounts and monitors when first asked for; closes them all."""
+    """The accounts and monitors of one worker; each is opened when it is first needed."""
 
     def __init__(
         self,
         *,
         intervals: Intervals,
-        logger: Log,
+        logger: LoggerOrAdapter,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._intervals = intervals
@@ -63,12 +60,12 @@ class Accounts:
         account.client.update_token_source(access)
         return account
 
-    def patience(self, tell: Callable[[str], None]) -> LongRetry:
-        """Return how long one flow run waits for trouble to pass; *tell* is told what it waits for."""
-        return LongRetry(seconds=self._intervals.patience_seconds, tell=tell)
+    def long_retry(self, report: Callable[[str], None]) -> LongRetry:
+        """Return the retries of one flow run's start; *report* gets a sentence about each cause of a wait."""
+        return LongRetry(max_seconds=self._intervals.patience_seconds, report=report)
 
     def monitor(self, access: Access, project: Project, records: FlowRunRecords) -> Monitor:
-        """Return the monitor of *project*; *ledger* is the one of this worker."""
+        """Return the monitor of *project*, which reads Prefect's states from *records*."""
         key = (access, project)
         if key not in self._monitors:
             self._monitors[key] = Monitor(
@@ -81,7 +78,7 @@ class Accounts:
         return self._monitors[key]
 
     async def close(self) -> None:
-        """Stop looking and hang up. Job runs go on."""
+        """Stop watching and close all connections. Job runs go on."""
         for monitor in self._monitors.values():
             await monitor.close()
         for account in self._accounts.values():

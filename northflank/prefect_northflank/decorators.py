@@ -21,7 +21,7 @@ def northflank(
     launcher: BundleLauncher | None = None,
     *,
     include_files_base_dir: Path | str | None = None,
-    **job_variables: Any,  # noqa: ANN401 (job variables are JSON of any form)
+    **job_variables: Any,  # noqa: ANN401  job variables are JSON of any form
 ) -> Callable[[Flow[P, R]], InfrastructureBoundFlow[P, R]]:
     """Bind a flow to *work_pool*; *job_variables* are laid over those of the pool.
 

@@ -98,7 +98,7 @@ class RateBudget:
         """Return the seconds a lifecycle call must wait; refuse monitoring that would have to.
 
         Raises:
-            NotNow: only the reserve is left.
+            NoCallsLeft: only the reserve is left.
         """
         seconds = self.wait_seconds(purpose)
         if seconds and purpose is Purpose.MONITORING:

@@ -187,18 +187,23 @@ def whole(value: Json) -> JsonObject:
     """Return *value* as the object it has to be.
 
     Raises:
-        SenselessAnswer: it is none, or an empty one.
+        MalformedAnswer: it is none, or an empty one.
     """
     if not isinstance(value, dict) or not value:
         raise MalformedAnswer(why="there is no object in it")
     return value
 
 
+def object_or_empty(value: Json) -> JsonObject:
+    """Return *value* if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
+
+
 def items(value: Json, key: str) -> Sequence[JsonObject]:
     """Return the objects of the list *value*, which the API calls *key*.
 
     Raises:
-        SenselessAnswer: it is no list of objects; an empty one would say that there is nothing.
+        MalformedAnswer: it is no list of objects; an empty one would say that there is nothing.
     """
     if not isinstance(value, list):
         raise MalformedAnswer(why=f"there is no list of {key} in it")

@@ -103,7 +103,7 @@ def _origin(written: list[Any], variables: Mapping[str, Any]) -> VariableOrigin:
     )
 
 
-def _named(value: Any) -> Iterator[BlockReference]:  # noqa: ANN401 (JSON of any form)
+def _named(value: Any) -> Iterator[BlockReference]:  # noqa: ANN401  JSON of any form
     """Yield the blocks of `{{ prefect.blocks.<type>.<name>… }}`."""
     for placeholder in _placeholders(value):
         slug, _, rest = placeholder.name.removeprefix(_PREFIX).partition(".")
@@ -111,7 +111,7 @@ def _named(value: Any) -> Iterator[BlockReference]:  # noqa: ANN401 (JSON of any
             yield BlockReference(slug=slug, name=rest.partition(".")[0])
 
 
-def _numbered(value: Any) -> Iterator[BlockReference]:  # noqa: ANN401 (JSON of any form)
+def _numbered(value: Any) -> Iterator[BlockReference]:  # noqa: ANN401  JSON of any form
     """Yield the blocks of `{"$ref": {"block_document_id": …}}`."""
     if isinstance(value, Mapping):
         reference = value.get("$ref")
@@ -122,5 +122,5 @@ def _numbered(value: Any) -> Iterator[BlockReference]:  # noqa: ANN401 (JSON of 
             yield from _numbered(below)
 
 
-def _placeholders(value: Any) -> Any:  # noqa: ANN401 (JSON of any form; Prefect's own type is not public)
+def _placeholders(value: Any) -> Any:  # noqa: ANN401  JSON of any form; Prefect's own type is not public
     return find_placeholders(json.dumps(value, default=str))

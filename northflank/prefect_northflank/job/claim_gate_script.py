@@ -40,8 +40,8 @@ def patiently() -> bool:
     for number in range(1, TRIES):
         try:
             return may_execute()
-        except Exception as error:  # noqa: BLE001 (whatever this image's Prefect raises: the answer is to ask again)
-            print(f"The Prefect API does not answer: {error!r}", flush=True)  # noqa: T201 (the container's log)
+        except Exception as error:  # noqa: BLE001  whatever this image's Prefect raises: the answer is to ask again
+            print(f"The Prefect API does not answer: {error!r}", flush=True)  # noqa: T201  the container's log
         time.sleep(min(2**number, 30))
     return may_execute()
 
@@ -49,7 +49,7 @@ def patiently() -> bool:
 def main() -> None:
     """Execute the flow run, or leave it alone."""
     if not patiently():
-        print("Nothing is executed: this flow run was started anew meanwhile.", flush=True)  # noqa: T201 (as above)
+        print("Nothing is executed: this flow run was started anew meanwhile.", flush=True)  # noqa: T201  as above
         return
     from prefect.cli import (
         app,

@@ -33,7 +33,7 @@ from prefect_northflank.job.environment import SIGTERM_BEHAVIOR, JobEnvironment
 from prefect_northflank.job.variables import DockerConfigType, NorthflankVariables
 from prefect_northflank.records.claims import Claim
 from prefect_northflank.records.prefect_retry import is_transient, retry_prefect
-from prefect_northflank.records.repeated_problems import in_words
+from prefect_northflank.records.repeated_problems import one_line
 
 _ASKED_FOR = {
     "deployments": "its deployment",
@@ -55,7 +55,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     _lasting_served: str = PrivateAttr(default="")
     _lasting_pool: str = PrivateAttr(default="")
     _pool: str = PrivateAttr(default="")
-    _token_again: Callable[[], Awaitable[str | None]] | None = PrivateAttr(default=None)
+    _reread_token: Callable[[], Awaitable[str | None]] | None = PrivateAttr(default=None)
     _secret_origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -92,7 +92,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     async def resolve_for_flow_run(
         cls,
         flow_run: FlowRun,
-        **context: Any,  # noqa: ANN401 (Prefect's signature, handed on)
+        **context: Any,  # noqa: ANN401  Prefect's signature, handed on
     ) -> Self:
         """Build the configuration of *flow_run*, patiently: Prefect's base worker takes a failure for a crash.
 
@@ -115,15 +115,15 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
                 raise
             raise ObjectNotFound(refused, _in_words(refused.request.url.path)) from error
 
-        async def token_again() -> str | None:
+        async def reread_token() -> str | None:
             try:
                 return (await cls.resolve_for_flow_run(flow_run, **context)).access().token
             # Whatever keeps it from being read now, the old token goes on; the next refusal reads again.
-            except Exception as error:  # noqa: BLE001 (as above)
-                _log.warning("The Northflank token could not be read again: %s", in_words(error))
+            except Exception as error:  # noqa: BLE001  as above
+                _log.warning("The Northflank token could not be read again: %s", one_line(error))
                 return None
 
-        made._token_again = token_again  # noqa: SLF001 (of the same class)
+        made._reread_token = reread_token  # noqa: SLF001  of the same class
         return made
 
     @classmethod
@@ -208,7 +208,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             MissingToken: neither has a token.
         """
         access = (self.credentials or Northflank()).access()
-        return replace(access, again=self._token_again)
+        return replace(access, reread_token=self._reread_token)
 
     def environment(self, access: Access) -> JobEnvironment:
         """Return the job's environment, plain and secret.
@@ -254,7 +254,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         return f"{server} {sorted((given | of_blocks).items())}"
 
     def subject(
-        self, *, submission: str, env: Mapping[str, str], tags: Sequence[str], claim: Claim
+        self, *, submission_id: str, env: Mapping[str, str], tags: Sequence[str], claim: Claim
     ) -> Subject:
         """Return what the job is for, started under *claim*."""
         flow_run = self._flow_run
@@ -268,7 +268,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             command=claim_gate.COMMAND if gated else self.command or self._base_flow_run_command(),
             env={**env, **claim_gate.environment_of(claim)} if gated else env,
             labels=self.labels,
-            submission=submission,
+            submission_id=submission_id,
             lasting_name=self._lasting_name,
             lasting_served=self._lasting_served,
             lasting_pool=self._lasting_pool,

@@ -53,8 +53,8 @@ class Northflank(Block):
 
         Raises:
             MissingToken: neither has a token.
-            BrokenToken: the token cannot be sent.
-            NoAddress: the base URL is none.
+            InvalidToken: the token cannot be sent.
+            InvalidAddress: the base URL is none.
         """
         known = os.environ if environment is None else environment
         token = (

@@ -38,7 +38,7 @@ class Subject:
     env: Mapping[str, str]
     """Plain environment; secrets are not in it."""
     labels: Mapping[str, str]
-    submission: str
+    submission_id: str
     """Four hexadecimal digits that differ between submissions of one flow run."""
     lasting_name: str = ""
     """Readable name of what a lasting job serves (flow and deployment)."""
@@ -108,7 +108,7 @@ def refuse_contradictions(variables: NorthflankVariables) -> None:
 
 
 def _single(subject: Subject, variables: NorthflankVariables) -> JobRequest:
-    name = names.job_of_run(subject.name, subject.flow_run_id, subject.submission)
+    name = names.job_of_run(subject.name, subject.flow_run_id, subject.submission_id)
     text = variables.description or f"Prefect flow run {subject.name} ({subject.flow_run_id})"
     body = _body(subject, variables, labels=subject.labels) | {
         "name": name,

@@ -40,16 +40,16 @@ def slug(text: str, *, limit: int, fallback: str = "flow") -> str:
     return words[:limit].strip("-")
 
 
-def job_of_run(name: str, flow_run_id: UUID, submission: str) -> str:
+def job_of_run(name: str, flow_run_id: UUID, submission_id: str) -> str:
     """Return the name of the job that serves one submission of one flow run.
 
-    *submission* is four hexadecimal digits that differ between submissions of the same flow run
+    *submission_id* is four hexadecimal digits that differ between submissions of the same flow run
     (retry, resume), so that deleting the job of an old one can never hit the new one.
 
     >>> job_of_run("Digits Flow / nightly", UUID("07db3792-88ef-4719-9ee0-0da0dedca33b"), "c0de")
     'digits-flow-ni-07db379288ef47199ee00da0dedca33b-c0de'
     """
-    tail = f"-{flow_run_id.hex}-{submission}"
+    tail = f"-{flow_run_id.hex}-{submission_id}"
     return slug(name, limit=MAX_JOB_NAME - len(tail)) + tail
 
 
@@ -59,7 +59,7 @@ def flow_run_of(job_name: str) -> UUID | None:
     return UUID(found.group(1)) if found else None
 
 
-def submission_of(job_name: str) -> str | None:
+def submission_id_of(job_name: str) -> str | None:
     """Return the submission that a job made by `job_of_run` serves; None for any other job."""
     return job_name[-_SUBMISSION:] if _RUN_JOB.search(job_name) else None
 

@@ -153,12 +153,12 @@ def megabytes(pid: int) -> float:
     return int(line.split()[1]) / 1024
 
 
-def measured(without_waiting: Sequence[int], seconds: float) -> tuple[list[str], list[str]]:
+def measured(at_once: Sequence[int], seconds: float) -> tuple[list[str], list[str]]:
     """Return the rows on starts and on the worker's load."""
     with tempfile.TemporaryDirectory() as place, ExitStack() as stack:
         bench = Bench(stack, Path(place))
         starts, loads, so_far = [], [], 0
-        for total in without_waiting:
+        for total in at_once:
             more, so_far = total - so_far, total
             started = bench.start(more)
             starts.append(_spread(more, list(started.values())))
@@ -227,7 +227,7 @@ def main() -> int:
     parser.add_argument("--write", action="store_true", help=f"put the tables into {PAGE.name}")
     options = parser.parse_args()
     load = os.getloadavg()[1]
-    text = page(simulated_calls(), *measured(options.without_waiting, options.seconds), load=load)
+    text = page(simulated_calls(), *measured(options.at_once, options.seconds), load=load)
     sys.stdout.write(text)
     if options.write:
         write(text)

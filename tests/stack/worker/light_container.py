@@ -26,13 +26,13 @@ KEY = base64.b64encode(os.environ["PREFECT_API_AUTH_STRING"].encode()).decode()
 def ask(path: str, body: Any = None) -> Any:
     """Return Prefect's answer; ask again while its database is busy."""
     while True:
-        request = urllib.request.Request(  # noqa: S310 (the address is the test's own server)
+        request = urllib.request.Request(  # noqa: S310  the address is the test's own server
             URL + path,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Basic {KEY}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (as above)
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             if error.code < 500:
@@ -72,7 +72,7 @@ def hand_back(*_: object) -> None:
 
 def main() -> None:
     if not may_execute():
-        print("Nothing is executed: started anew meanwhile.", flush=True)  # noqa: T201 (the container's log)
+        print("Nothing is executed: started anew meanwhile.", flush=True)  # noqa: T201  the container's log
         return
     parameters = ask(f"/flow_runs/{FLOW_RUN}")["parameters"]
     time.sleep(float(parameters.get("pulling", 0)))

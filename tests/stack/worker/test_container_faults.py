@@ -102,7 +102,7 @@ def test_a_run_that_was_only_initiated_is_seen_through_by_the_search_for_unwatch
                 worker_name=worker.name,
                 worker_id=worker.backend_id,
             )
-            await worker._initiate_run(flow_run, configuration)  # noqa: SLF001 (Prefect's hook, called by `submit`)
+            await worker._initiate_run(flow_run, configuration)  # noqa: SLF001  Prefect's hook, called by `submit`
             initiated = await asyncio.to_thread(prefect.state, flow_run.id)
             ended = await asyncio.to_thread(prefect.wait_for, flow_run.id)
             await asyncio.to_thread(

@@ -118,7 +118,9 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
         clock=world.clock,
     )
     starter = JobStarter(client.without_waiting(), sleep=world.sleep)
-    patience = LongRetry(seconds=600, tell=lambda _: None, sleep=world.sleep, clock=world.clock)
+    long_retry = LongRetry(
+        max_seconds=600, report=lambda _: None, sleep=world.sleep, clock=world.clock
+    )
     request = JobRequest(name="lasting", body={"name": "lasting"}, overrides={}, lasting=True)
 
     async def claimed():
@@ -126,7 +128,7 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
 
     watches = []
     for _ in range(runs):
-        run = await starter.start(P, request, claimed=claimed, patience=patience)
+        run = await starter.start(P, request, claimed=claimed, retry=long_retry)
         flow_run = uuid4()
         world.flow_run_of[flow_run] = run.id
         world.ends[run.id] = world.now + chance.expovariate(1 / mean_seconds)
@@ -136,8 +138,8 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
         watches.append(monitor.add(flow_run, pid, pending_timeout=None))
     seen: dict[str, float] = {}
     while world.now < hours * HOUR and len(seen) < runs:
-        await monitor.ask()
-        await monitor.look_around()
+        await monitor.read_states()
+        await monitor.poll_due()
         for watch in watches:
             if watch.done.done():
                 seen.setdefault(watch.pid.run, world.now)

@@ -11,8 +11,9 @@ import pytest
 from prefect_northflank import errors
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.budget import Purpose, RateBudget
-from prefect_northflank.api.client import NorthflankClient, is_ambiguous
+from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import Project, RunStatus, moment
+from prefect_northflank.api.retry import is_ambiguous
 
 P = Project(id="demo")
 
@@ -327,7 +328,7 @@ def test_a_refusal_not_in_the_apis_words_is_not_believed(status, client, wire):
     """A proxy's 404 does not say that the job is gone."""
     wire.answers = [httpx.Response(status, text="<html>nginx</html>")]
 
-    with pytest.raises(errors.ServerFailed, match=rf"\({status}, not in the API's words\)"):
+    with pytest.raises(errors.ServerFailed, match=rf"\({status}, not from the API\)"):
         asyncio.run(client.without_waiting().delete_job(P, "j"))
 
 
@@ -354,7 +355,7 @@ class Tokens:
 
 def client_with(tokens, wire, time):
     return NorthflankClient(
-        Access(token="old", base_url="https://nf.test", again=tokens),
+        Access(token="old", base_url="https://nf.test", reread_token=tokens),
         transport=httpx.MockTransport(wire),
         budget=RateBudget(clock=time),
         sleep=time.sleep,
@@ -397,12 +398,12 @@ def test_a_token_that_stays_refused_is_the_existing_error(found, wire, time):
     assert len(wire.sent) == 1
 
 
-def test_a_token_that_is_being_replaced_is_read_again_before_each_try(wire, time, patience):
+def test_a_token_that_is_being_replaced_is_read_again_before_each_try(wire, time, long_retry):
     tokens = Tokens("old", None, "old", "new")
     wire.answer = only("new", reply(RUN))
     client = client_with(tokens, wire, time).without_waiting()
 
-    run = asyncio.run(patience.through(lambda: client.run(P, "j", "r1")))
+    run = asyncio.run(long_retry.through(lambda: client.run(P, "j", "r1")))
 
     assert (run.id, tokens.read) == ("r1", 4)
 

@@ -17,7 +17,7 @@ from prefect_northflank.logs.excerpt import (
 from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 PID = InfrastructurePid(project=Project(id="demo"), job="etl-1", run="r-1")
-WHERE = "Northflank's log of job run r-1 (job etl-1) has all of it"
+WHERE = "Northflank's log of job run r-1 (job etl-1) is complete"
 
 
 def excerpt(time, shared=None) -> Excerpt:

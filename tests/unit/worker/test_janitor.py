@@ -39,7 +39,7 @@ class RecordReader:
     async def pool_id(self):
         return "pool"
 
-    async def of_pool(self, flow_run_ids):
+    async def in_pool(self, flow_run_ids):
         return [it for it in IN_BOTH if it.id in flow_run_ids]
 
 
@@ -56,13 +56,13 @@ def test_a_project_that_is_gone_keeps_no_job_of_another_from_being_deleted(clien
         return client
 
     wire.answer = northflank
-    janitor = LeftoverJobs(
+    leftover_jobs = LeftoverJobs(
         records=RecordReader(), client_of=client_of, logger=logging.getLogger("test")
     )
-    asyncio.run(janitor.round(PoolWorkers(me="me", online=(), in_hand=())))
+    asyncio.run(leftover_jobs.delete(PoolWorkers(me="me", online=(), in_hand=())))
 
     assert wire.calls[-1] == f"DELETE /v1/projects/demo/jobs/{job}"
-    assert "Could not tidy project deleted" in caplog.text
+    assert "Could not clean up project deleted" in caplog.text
 
 
 NIGHTLY = uuid4()
@@ -96,7 +96,7 @@ class Nightly(RecordReader):
     async def begun(self, _):
         return [it for it in self.flow_runs if it.start_time]
 
-    async def of_pool(self, _):
+    async def in_pool(self, _):
         return ()
 
     async def unfinished(self):
@@ -105,7 +105,7 @@ class Nightly(RecordReader):
 
 @pytest.fixture
 def deleted(client, wire):
-    """Let a janitor go round; return the lasting jobs it asked Northflank to delete, each time it did."""
+    """Delete leftover jobs; return the lasting jobs it asked Northflank to delete, each time it did."""
 
     def deleted(*flow_runs, answer=lambda: httpx.Response(200, json={"data": {}})):
         def northflank(request):
@@ -118,10 +118,10 @@ def deleted(client, wire):
             return client
 
         wire.answer = northflank
-        janitor = LeftoverJobs(
+        leftover_jobs = LeftoverJobs(
             records=Nightly(list(flow_runs)), client_of=client_of, logger=logging.getLogger("test")
         )
-        asyncio.run(janitor.round(PoolWorkers(me="me", online=(), in_hand=())))
+        asyncio.run(leftover_jobs.delete(PoolWorkers(me="me", online=(), in_hand=())))
         return [it.rpartition("/")[2] for it in wire.calls if it.startswith("DELETE")]
 
     return deleted

@@ -55,10 +55,10 @@ def watched(client, wire, time, prefect):
                 clock=time,
             )
             told: list[str] = []
-            watch = monitor.add(FLOW_RUN, PID, pending_timeout=None, tell=told.append)
+            watch = monitor.add(FLOW_RUN, PID, pending_timeout=None, report_waiting=told.append)
             for _ in range(rounds):
-                await monitor.ask()
-                await monitor.look_around()
+                await monitor.read_states()
+                await monitor.poll_due()
                 time.now += 15
             return watch.done.result() if watch.done.done() else None, told
 

@@ -40,7 +40,7 @@ def test_the_job_names_its_flow_run_and_submission(text, flow_run, submission):
     name = names.job_of_run(text, flow_run, submission)
 
     assert names.flow_run_of(name) == flow_run
-    assert names.submission_of(name) == submission
+    assert names.submission_id_of(name) == submission
 
 
 @given(ANY_TEXT, st.tuples(UUIDS, SUBMISSIONS), st.tuples(UUIDS, SUBMISSIONS))

@@ -98,9 +98,9 @@ def test_what_does_not_pass_is_raised(troubles, asked, time):
 def test_a_server_too_busy_for_labels_makes_no_flow_run_crash(failures, no_waiting):
     """Prefect's base worker writes them before it hands the flow run to us, and takes a failure for a crash."""
     worker = NorthflankWorker(work_pool_name="nf", name="me")
-    worker._client = busy = Busy(*[status(503)] * failures)  # noqa: SLF001 (what `setup` would open)
+    worker._client = busy = Busy(*[status(503)] * failures)  # noqa: SLF001  what `setup` would open
 
-    asyncio.run(worker._give_worker_labels_to_flow_run(uuid4()))  # noqa: SLF001 (called by the base worker)
+    asyncio.run(worker._give_worker_labels_to_flow_run(uuid4()))  # noqa: SLF001  called by the base worker
 
     assert busy.asked == min(failures + 1, TRIES)
 
@@ -195,9 +195,9 @@ def test_the_token_of_a_configuration_can_be_read_again(no_waiting, monkeypatch)
     flow_run = FlowRun(flow_id=FLOW["id"], name="amber-bat")
     access = resolved(flow_run, answers).access()
     assert access.token == "old"
-    assert access.again is not None
+    assert access.reread_token is not None
     # Where Prefect cannot be asked (its client is closed by now), the old one goes on.
-    assert asyncio.run(access.again()) is None
+    assert asyncio.run(access.reread_token()) is None
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,7 @@ class RecordReader:
             said.append(State(type=StateType.PENDING, name=PASSED, message=self.passed))
         return said
 
-    async def runs_claimed(self, _pid, *, deployment_id):  # noqa: ARG002 (the name is the caller's)
+    async def runs_claimed(self, _pid, *, deployment_id):  # noqa: ARG002  the name is the caller's
         return self.taken
 
 
@@ -81,16 +81,16 @@ def test_in_a_lasting_job_only_the_container_that_said_so_is_adopted(client, wir
         client,
         wire,
         RecordReader("etl-0123abcd-bbbb-x7k2p"),
-        lambda it: it.run_of(FLOW_RUN, LASTING),
+        lambda it: it.find(FLOW_RUN, LASTING),
     )
-    silent = ask(client, wire, RecordReader(), lambda it: it.run_of(FLOW_RUN, LASTING))
+    silent = ask(client, wire, RecordReader(), lambda it: it.find(FLOW_RUN, LASTING))
 
     assert found is not None
     assert (found.run, silent) == ("r2", None)
 
 
 def test_a_job_of_one_flow_run_has_only_its_own_runs(client, wire):
-    found = ask(client, wire, RecordReader(), lambda it: it.run_of(FLOW_RUN, SINGLE))
+    found = ask(client, wire, RecordReader(), lambda it: it.find(FLOW_RUN, SINGLE))
 
     assert found is not None
     assert found.run == "r1"
@@ -102,7 +102,7 @@ def test_a_run_is_looked_for_in_the_job_its_container_belongs_to_whatever_was_re
     job = f"etl-{FLOW_RUN.id.hex}-beef"
 
     found = ask(
-        client, wire, RecordReader(f"{job}-aaaa-x7k2p"), lambda it: it.run_of(FLOW_RUN, SINGLE)
+        client, wire, RecordReader(f"{job}-aaaa-x7k2p"), lambda it: it.find(FLOW_RUN, SINGLE)
     )
 
     assert found == InfrastructurePid(project=P, job=job, run="r1")
@@ -138,7 +138,7 @@ def test_a_job_that_was_deleted_has_no_run_that_executes_and_is_no_error(client,
         is None
     )
     assert not ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "is_executed_by"))
-    assert not ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "has_strangers"))
+    assert not ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "has_unclaimed"))
     assert ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "run_of")) is None
 
 
@@ -176,7 +176,7 @@ def test_an_unguarded_run_is_one_that_no_other_flow_run_is_known_to_have(client,
         client,
         wire,
         RecordReader(taken={"r1"}),
-        lambda it: it.run_of(FLOW_RUN, LASTING),
+        lambda it: it.find(FLOW_RUN, LASTING),
         gated=False,
     )
 

@@ -68,5 +68,5 @@ def test_lines_that_make_no_sense_do_not_end_the_copying(data, copied):
 
     lines, _ = copied(nonsense, HELLO, tokens=["t", "t"])
 
-    assert "not copied for the moment" in lines[0]
+    assert "Could not copy the container" in lines[0]
     assert lines[-1] == "hello"

@@ -70,7 +70,7 @@ class RecordReader:
         passed = State(type=StateType.PENDING, name=PASSED, message="etl-0123abcd-aaaa-x7k2p")
         return [State(type=StateType.PENDING, name=CLAIMED), *([passed] if self.passed else [])]
 
-    async def put_back(self, _):
+    async def restore_final_state(self, _):
         return self.ended
 
     async def claim(self, _flow_run_id, *, after, message):
@@ -90,7 +90,7 @@ class RecordReader:
 
 @pytest.fixture
 def seen_through(wire):
-    """See the flow run through with *ledger*; return what was written into it, and the calls to Northflank."""
+    """See the flow run through with these *records*; return what was written into it, and the calls to Northflank."""
 
     def answer(request: httpx.Request, records: RecordReader) -> httpx.Response:
         if records.refuses():
@@ -119,14 +119,14 @@ def seen_through(wire):
                 accounts=accounts, records=records, pool="nf", on_claim=lambda _: None
             )
             supervisor = FlowRunSupervisor(
-                name="me",
+                worker_name="me",
                 accounts=accounts,
                 records=records,
                 submitter=submitter,
                 intervals=AT_ONCE,
             )
-            order = FlowRunSubmission(flow_run=FLOW_RUN, configuration=configuration)
-            await asyncio.wait_for(supervisor.see_through(order, PID, log=LOG), 30)
+            submission = FlowRunSubmission(flow_run=FLOW_RUN, configuration=configuration)
+            await asyncio.wait_for(supervisor.supervise(submission, PID, log=LOG), 30)
             await accounts.close()
 
         # With a key and no address Prefect sends events nowhere; without, to a server that it starts for them.

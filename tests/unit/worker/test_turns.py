@@ -1,4 +1,4 @@
-"""How many flow runs of a burst are claimed at once, and in which order."""
+"""How many flow runs of a burst are submitted at once, and in which order."""
 
 import asyncio
 from uuid import UUID, uuid4
@@ -9,21 +9,21 @@ from prefect_northflank.flow_run.submit_limit import SubmitLimit
 RUNS = [UUID(int=number) for number in range(7)]
 
 
-def test_flow_runs_have_their_turns_in_order_and_never_more_than_so_many_at_once():
-    began, without_waiting, most = [], 0, 0
+def test_flow_runs_get_slots_in_order_and_never_more_than_the_limit_at_once():
+    began, at_once, most = [], 0, 0
 
-    async def prepare(turns, flow_run_id):
-        nonlocal without_waiting, most
-        async with turns.turn(flow_run_id):
+    async def prepare(limit, flow_run_id):
+        nonlocal at_once, most
+        async with limit.slot(flow_run_id):
             began.append(flow_run_id)
-            without_waiting += 1
-            most = max(most, without_waiting)
+            at_once += 1
+            most = max(most, at_once)
             await asyncio.sleep(0)
-            without_waiting -= 1
+            at_once -= 1
 
     async def scenario():
-        turns = SubmitLimit(3)
-        await asyncio.gather(*(prepare(turns, it) for it in RUNS))
+        limit = SubmitLimit(3)
+        await asyncio.gather(*(prepare(limit, it) for it in RUNS))
 
     asyncio.run(scenario())
 
@@ -31,37 +31,37 @@ def test_flow_runs_have_their_turns_in_order_and_never_more_than_so_many_at_once
     assert most == 3
 
 
-def test_a_flow_run_that_waits_for_northflank_keeps_nobody_else_waiting():
+def test_a_flow_run_that_waits_for_northflank_holds_no_slot():
     async def scenario():
-        turns = SubmitLimit(1)
-        async with turns.turn(RUNS[0]):
-            turns.end(RUNS[0])
-            async with turns.turn(RUNS[1]):
+        limit = SubmitLimit(1)
+        async with limit.slot(RUNS[0]):
+            limit.release(RUNS[0])
+            async with limit.slot(RUNS[1]):
                 return True
 
     assert asyncio.run(scenario())
 
 
-def test_a_turn_that_ended_early_or_in_an_error_is_given_to_one_only():
+def test_a_slot_released_early_or_by_an_error_goes_to_one_flow_run_only():
     began = []
 
-    async def begin(turns):
-        async with turns.turn(RUNS[2]):
+    async def begin(limit):
+        async with limit.slot(RUNS[2]):
             began.append(RUNS[2])
 
-    async def fail(turns):
-        async with turns.turn(RUNS[0]):
-            turns.end(RUNS[0])
-            turns.end(RUNS[0])
+    async def fail(limit):
+        async with limit.slot(RUNS[0]):
+            limit.release(RUNS[0])
+            limit.release(RUNS[0])
             raise ZeroDivisionError
 
     async def scenario():
-        turns = SubmitLimit(1)
+        limit = SubmitLimit(1)
         with pytest.raises(ZeroDivisionError):
-            await fail(turns)
-        turns.end(uuid4())
-        async with turns.turn(RUNS[1]):
-            other = asyncio.create_task(begin(turns))
+            await fail(limit)
+        limit.release(uuid4())
+        async with limit.slot(RUNS[1]):
+            other = asyncio.create_task(begin(limit))
             await asyncio.sleep(0)
             waited = not began
         await other

@@ -36,7 +36,7 @@ def watch(**changes) -> WatchedRun:
         "began_at": 0.0,
         "pending_timeout": None,
         "next_poll": 0.0,
-        "tell": print,
+        "report_waiting": print,
         "done": asyncio.new_event_loop().create_future(),
     }
     return WatchedRun(**usual | changes)
@@ -141,7 +141,7 @@ def test_one_run_that_is_due_makes_its_whole_job_due():
 
     (look,) = polls_due([due, young, elsewhere], now=10)
 
-    assert list(look.watches) == [due, young]
+    assert list(look.runs) == [due, young]
 
 
 def test_a_long_run_is_looked_at_less_often_than_a_young_one():
@@ -183,7 +183,7 @@ def need(run: FlowRun, *, online=("me", "other"), in_hand=()) -> RecoveryAction:
 
 
 def test_a_run_of_an_earlier_life_needs_a_watcher():
-    assert need(flow_run()) is RecoveryAction.WATCHER
+    assert need(flow_run()) is RecoveryAction.WATCH
 
 
 def test_a_run_in_hand_needs_nothing():
@@ -194,7 +194,7 @@ def test_a_run_in_hand_needs_nothing():
 
 def test_a_run_of_another_worker_needs_nothing_while_that_worker_lives():
     assert need(flow_run(owner="other")) is RecoveryAction.NOTHING
-    assert need(flow_run(owner="other"), online=("me",)) is RecoveryAction.WATCHER
+    assert need(flow_run(owner="other"), online=("me",)) is RecoveryAction.WATCH
 
 
 @pytest.mark.parametrize("pid", ["-:demo:j:", None])

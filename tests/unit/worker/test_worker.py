@@ -196,9 +196,9 @@ def test_a_flow_run_somebody_else_has_meanwhile_begun_is_not_reported_as_one_tha
         settings = {"transport": httpx.MockTransport(prefect)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             worker = worker_on(lambda request: pytest.fail(f"{request.url} was called"))
-            worker._client = client  # noqa: SLF001 (what `setup` would open)
+            worker._client = client  # noqa: SLF001  what `setup` would open
             flow_run = FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat")
-            await worker._initiate_run(flow_run, configuration())  # noqa: SLF001 (Prefect's hook, called by `submit`)
+            await worker._initiate_run(flow_run, configuration())  # noqa: SLF001  Prefect's hook, called by `submit`
 
     with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
         asyncio.run(scenario())
