@@ -11,7 +11,7 @@ from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import Container, LogLine
 from prefect_northflank.errors import NorthflankError, NotFound
 from prefect_northflank.flow_run.submission import FlowRunSubmission
-from prefect_northflank.job.variables import DEFAULT_IMAGE
+from prefect_northflank.job.settings import DEFAULT_IMAGE
 from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.records.flow_runs import FlowRunRecords
 from prefect_northflank.records.infrastructure_pid import InfrastructurePid

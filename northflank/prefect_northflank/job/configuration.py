@@ -30,7 +30,8 @@ from prefect_northflank.job.block_references import BlockReference, origins
 from prefect_northflank.job.credentials import Northflank
 from prefect_northflank.job.definition import Subject, refuse_contradictions
 from prefect_northflank.job.environment import SIGTERM_BEHAVIOR, JobEnvironment
-from prefect_northflank.job.variables import DockerConfigType, NorthflankVariables
+from prefect_northflank.job.settings import DockerConfigType
+from prefect_northflank.job.variables import NorthflankVariables
 from prefect_northflank.records.claims import Claim
 from prefect_northflank.records.prefect_retry import is_transient, retry_prefect
 from prefect_northflank.records.repeated_problems import one_line

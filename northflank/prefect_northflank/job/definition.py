@@ -13,7 +13,7 @@ from uuid import UUID
 from prefect_northflank.api.responses import Json, JsonObject
 from prefect_northflank.errors import ConfigurationError, Refusals
 from prefect_northflank.job import names, variable_rules
-from prefect_northflank.job.variables import DEFAULT_IMAGE, DockerConfigType, NorthflankVariables
+from prefect_northflank.job.settings import DEFAULT_IMAGE, DockerConfigType, JobSettings
 
 _RUN_DEPLOYMENT = ("external", "internal", "docker", "storage")
 """Parts of `deployment` that a run may override (docs: run job); the others belong to the job."""
@@ -76,7 +76,7 @@ class JobRequest:
         return [str(tag) for tag in tags] if isinstance(tags, list) else ()
 
 
-def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
+def request_for(subject: Subject, variables: JobSettings) -> JobRequest:
     """Return the job for *subject* under *variables*.
 
     Raises:
@@ -86,7 +86,7 @@ def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
     return _single(subject, variables) if variables.cleanup_job else _lasting(subject, variables)
 
 
-def refuse_contradictions(variables: NorthflankVariables) -> None:
+def refuse_contradictions(variables: JobSettings) -> None:
     """Look at all variables that depend on each other.
 
     Raises:
@@ -107,7 +107,7 @@ def refuse_contradictions(variables: NorthflankVariables) -> None:
     refusals.raise_all()
 
 
-def _single(subject: Subject, variables: NorthflankVariables) -> JobRequest:
+def _single(subject: Subject, variables: JobSettings) -> JobRequest:
     name = names.job_of_run(subject.name, subject.flow_run_id, subject.submission_id)
     text = variables.description or f"Prefect flow run {subject.name} ({subject.flow_run_id})"
     body = _body(subject, variables, labels=subject.labels) | {
@@ -120,7 +120,7 @@ def _single(subject: Subject, variables: NorthflankVariables) -> JobRequest:
     )
 
 
-def _lasting(subject: Subject, variables: NorthflankVariables) -> JobRequest:
+def _lasting(subject: Subject, variables: JobSettings) -> JobRequest:
     labels = {key: value for key, value in subject.labels.items() if _is_lasting_label(key)}
     whole = _merged(_body(subject, variables, labels=labels), variables.job_body)
     overrides = _overrides(whole) | {"runtimeEnvironment": _json(dict(subject.env))}
@@ -174,9 +174,7 @@ def _overrides(whole: JsonObject) -> JsonObject:
     )
 
 
-def _body(
-    subject: Subject, variables: NorthflankVariables, *, labels: Mapping[str, str]
-) -> JsonObject:
+def _body(subject: Subject, variables: JobSettings, *, labels: Mapping[str, str]) -> JsonObject:
     tags = list(dict.fromkeys([*(variables.tags or []), *subject.tags]))
     architecture = variables.infrastructure_architecture
     return _present(
@@ -208,7 +206,7 @@ def _body(
 
 
 def _deployment(
-    subject: Subject, variables: NorthflankVariables, *, labels: Mapping[str, str]
+    subject: Subject, variables: JobSettings, *, labels: Mapping[str, str]
 ) -> JsonObject:
     shown = {key: names.label(value) for key, value in labels.items()}
     return _source(variables) | _present(
@@ -222,7 +220,7 @@ def _deployment(
     )
 
 
-def _source(variables: NorthflankVariables) -> JsonObject:
+def _source(variables: JobSettings) -> JsonObject:
     external = _present(
         {
             "imagePath": variables.deployment_external_image_path,
@@ -257,7 +255,7 @@ def _source(variables: NorthflankVariables) -> JsonObject:
     return {"external": image | external}
 
 
-def _vcs(variables: NorthflankVariables) -> JsonObject:
+def _vcs(variables: JobSettings) -> JsonObject:
     kind = variables.deployment_vcs_project_type
     return _present(
         {
@@ -290,7 +288,7 @@ def _with(source: str, part: JsonObject, required: tuple[str, ...]) -> JsonObjec
     return part
 
 
-def _docker(command: str, variables: NorthflankVariables) -> JsonObject:
+def _docker(command: str, variables: JobSettings) -> JsonObject:
     kind = variables.deployment_docker_config_type
     entrypoint = variables.deployment_docker_custom_entrypoint
     # Naming an entrypoint is asking for it: the default type would silently keep the image's own.
@@ -319,7 +317,7 @@ def _docker(command: str, variables: NorthflankVariables) -> JsonObject:
     )
 
 
-def _storage(variables: NorthflankVariables) -> JsonObject | None:
+def _storage(variables: JobSettings) -> JsonObject | None:
     ephemeral = variables.deployment_storage_ephemeral_storage_size
     storage = _present(
         {
@@ -330,7 +328,7 @@ def _storage(variables: NorthflankVariables) -> JsonObject | None:
     return storage or None
 
 
-def _gpu(variables: NorthflankVariables) -> JsonObject | None:
+def _gpu(variables: JobSettings) -> JsonObject | None:
     if not variables.billing_gpu_enabled:
         return None
     if not variables.billing_gpu_type:
@@ -351,20 +349,20 @@ def _gpu(variables: NorthflankVariables) -> JsonObject | None:
     }
 
 
-def _build_settings(variables: NorthflankVariables) -> Json:
+def _build_settings(variables: JobSettings) -> Json:
     if not variables.deployment_vcs_project_url:
         return None
     default: JsonObject = {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}}
     return _json(variables.build_settings) or default
 
 
-def _build_configuration(variables: NorthflankVariables) -> Json:
+def _build_configuration(variables: JobSettings) -> Json:
     given = _object(_json(variables.build_configuration or {}))
     credentials = variables.build_configuration_docker_credentials
     return (given | ({"dockerCredentials": _json(credentials)} if credentials else {})) or None
 
 
-def _files(variables: NorthflankVariables) -> Json:
+def _files(variables: JobSettings) -> Json:
     return {
         path: {"data": base64.b64encode(text.encode()).decode(), "encoding": "utf-8"}
         for path, text in (variables.runtime_files or {}).items()

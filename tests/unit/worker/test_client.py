@@ -403,7 +403,7 @@ def test_a_token_that_is_being_replaced_is_read_again_before_each_try(wire, time
     wire.answer = only("new", reply(RUN))
     client = client_with(tokens, wire, time).without_waiting()
 
-    run = asyncio.run(long_retry.through(lambda: client.run(P, "j", "r1")))
+    run = asyncio.run(long_retry.call(lambda: client.run(P, "j", "r1")))
 
     assert (run.id, tokens.read) == ("r1", 4)
 

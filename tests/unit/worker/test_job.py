@@ -14,7 +14,8 @@ from prefect_northflank import (
 )
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.job.definition import Subject, refuse_contradictions, request_for
-from prefect_northflank.job.variables import SHORT_NAMES, NorthflankVariables
+from prefect_northflank.job.settings import SHORT_NAMES
+from prefect_northflank.job.variables import NorthflankVariables
 from prefect_northflank.records.claims import Claim
 
 FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")

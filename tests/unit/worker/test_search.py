@@ -139,7 +139,7 @@ def test_a_job_that_was_deleted_has_no_run_that_executes_and_is_no_error(client,
     )
     assert not ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "is_executed_by"))
     assert not ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "has_unclaimed"))
-    assert ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "run_of")) is None
+    assert ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "find")) is None
 
 
 @pytest.mark.parametrize(
