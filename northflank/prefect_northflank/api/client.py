@@ -86,7 +86,7 @@ class NorthflankClient:
     # -- jobs ----------------------------------------------------------------------------------------------
 
     async def put_job(self, project: Project, body: JsonObject) -> Job:
-        """Create the job of this name, or make it equal to *body*: the same done twice."""
+        """Create the job of this name, or make it equal to *body* (idempotent)."""
         return await self._requests.call("PUT", f"{project.path}/jobs", read=_job, body=body)
 
     async def delete_job(
@@ -95,14 +95,14 @@ class NorthflankClient:
         """Delete a job with its runs and logs.
 
         Raises:
-            NotFound: there is no such job (any more).
+            NotFound: there is no such job, or not any more.
         """
         await self._requests.call(
             "DELETE", f"{project.path}/jobs/{job}", read=_nothing, purpose=purpose
         )
 
     async def jobs(self, project: Project) -> AsyncIterator[Job]:
-        """List all jobs of the project, a call per 100."""
+        """List all jobs of the project, with one call per 100."""
         async for job in self._requests.pages(f"{project.path}/jobs", "jobs", Job.parse):
             yield job
 
@@ -121,11 +121,11 @@ class NorthflankClient:
     # -- runs ----------------------------------------------------------------------------------------------
 
     async def start_run(self, project: Project, job: str, overrides: JsonObject) -> JobRun:
-        """Start a run; return what is known of it. Never sent twice unless the first is known not to have arrived.
+        """Start a run and return it. The request is repeated only if it is certain that the first did not arrive.
 
         Raises:
-            ServerFailed, Unreachable, MalformedAnswer: the run may have started or not (`is_ambiguous`);
-                look before trying again.
+            ServerFailed, Unreachable, MalformedResponse: the run may have started or not (`is_ambiguous`);
+                look for it before trying again.
         """
         path = f"{project.path}/jobs/{job}/runs"
         return await self._requests.call("POST", path, read=_run, body=overrides, retry=IF_NOT_SENT)
@@ -133,7 +133,7 @@ class NorthflankClient:
     async def runs(
         self, project: Project, job: str, *, purpose: Purpose = Purpose.LIFECYCLE
     ) -> AsyncIterator[JobRun]:
-        """List the runs of a job, a call per 100; stop iterating to stop calling."""
+        """List the runs of a job, with one call per 100; stop iterating to stop calling."""
         path = f"{project.path}/jobs/{job}/runs"
         async for run in self._requests.pages(path, "runs", JobRun.parse, purpose=purpose):
             yield run
@@ -184,11 +184,11 @@ class NorthflankClient:
     # -- secrets, plans, account ---------------------------------------------------------------------------
 
     async def put_secret_group(self, project: Project, body: JsonObject) -> None:
-        """Create the secret group of this name, or make it equal to *body*; no error shows a value of it."""
+        """Create the secret group of this name, or make it equal to *body*; errors do not show its values."""
         try:
             await self._requests.call("PUT", f"{project.path}/secrets", read=_nothing, body=body)
         except ApiError as error:
-            # Northflank may quote what it refuses, and the error goes to the flow run's log.
+            # Northflank may quote what it rejects, and the error goes to the flow run's log.
             values = object_or_empty(object_or_empty(body.get("secrets")).get("variables")).values()
             raise error.without(str(value) for value in values) from None
 
@@ -223,7 +223,7 @@ def _tags(team: str | None) -> str:
 
 
 def _nothing(_: Json) -> None:
-    """Want nothing of the answer but that it is one."""
+    """Ignore the data of the response."""
 
 
 def _job(answer: Json) -> Job:

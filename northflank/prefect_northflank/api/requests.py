@@ -1,4 +1,4 @@
-"""Sends one request to Northflank's API: within the rate budget, repeated where that is safe, with a token that is renewed."""
+"""Sends requests to Northflank's API: within the rate budget, repeated where that is safe, with a token that is renewed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from prefect_northflank.api.retry import POLL, REPEATABLE, RetryPolicy
 from prefect_northflank.errors import (
     Delivery,
     Forbidden,
-    MalformedAnswer,
+    MalformedResponse,
     NoCallsLeft,
     NorthflankError,
     RateLimited,
@@ -136,19 +136,19 @@ class ApiRequests:
             if wait and not self._waits:
                 raise NoCallsLeft(seconds=wait)
             if wait:
-                if self.budget.is_news():
+                if self.budget.first_wait():
                     _log.warning("Northflank's rate limit is used up; calls wait %.0f s.", wait)
                 await self._sleep(wait)
                 continue
             try:
                 return await self._with_valid_token(request, path, read)
             except NorthflankError as failure:
-                # A lifecycle call that is only told to wait does not use up its attempts: waiting is not failing.
-                patient = isinstance(failure, RateLimited) and purpose is Purpose.LIFECYCLE
+                # A lifecycle call that is only asked to wait does not use up its attempts: waiting is not failing.
+                only_waits = isinstance(failure, RateLimited) and purpose is Purpose.LIFECYCLE
                 spent = attempt >= policy.attempts or not policy.may_repeat(failure)
-                if not self._waits or (spent and not patient):
+                if not self._waits or (spent and not only_waits):
                     raise
-                attempt += 0 if patient else 1
+                attempt += 0 if only_waits else 1
                 await self._sleep(policy.wait_seconds(attempt))
 
     async def _with_valid_token(
@@ -173,7 +173,7 @@ class ApiRequests:
         try:
             response = await self._http.send(request)
         except httpx.DecodingError as error:
-            raise MalformedAnswer(
+            raise MalformedResponse(
                 call=f"{request.method} {path}", why=f"it cannot be decoded ({error})"
             ) from error
         except httpx.RequestError as error:
@@ -191,8 +191,8 @@ class ApiRequests:
         answer = self._read(request, path, response)
         try:
             return read(answer)
-        except MalformedAnswer as error:
-            raise MalformedAnswer(call=f"{request.method} {path}", why=error.why) from error
+        except MalformedResponse as error:
+            raise MalformedResponse(call=f"{request.method} {path}", why=error.why) from error
 
     def _read(self, request: httpx.Request, path: str, response: httpx.Response) -> JsonObject:
         try:
@@ -223,7 +223,7 @@ def _status_behind_proxy(response: httpx.Response) -> int:
 
 def _data(answer: JsonObject) -> Json:
     if "data" not in answer:
-        raise MalformedAnswer(why="it has no data")
+        raise MalformedResponse(why="it has no data")
     return answer["data"]
 
 
@@ -231,14 +231,14 @@ def _cursor(answer: JsonObject, before: str | None) -> str | None:
     """Return the cursor of the next page; None after the last one.
 
     Raises:
-        MalformedAnswer: there is another page, and it does not say where.
+        MalformedResponse: there is another page, but no new cursor.
     """
     pagination = object_or_empty(answer.get("pagination"))
     if not pagination.get("hasNextPage"):
         return None
     cursor = pagination.get("cursor")
     if not isinstance(cursor, str) or cursor in ("", before):
-        raise MalformedAnswer(why="it does not say where its next page begins")
+        raise MalformedResponse(why="it has no cursor of the next page")
     return cursor
 
 

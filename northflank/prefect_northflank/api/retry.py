@@ -14,13 +14,13 @@ from prefect_northflank.errors import (
     Conflict,
     Delivery,
     Forbidden,
-    MalformedAnswer,
+    MalformedResponse,
     NoCallsLeft,
     NorthflankError,
     RateLimited,
     ServerFailed,
     Unauthorized,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     Unreachable,
 )
 
@@ -43,7 +43,7 @@ class RetryPolicy:
         match failure:
             case RateLimited():
                 return True
-            case ServerFailed() | MalformedAnswer():
+            case ServerFailed() | MalformedResponse():
                 return self.repeat_when_unknown
             case Unreachable(delivery=delivery):
                 return self.repeat_when_unknown or delivery is Delivery.NOT_SENT
@@ -70,8 +70,8 @@ TRANSIENT = (
     NoCallsLeft,
     ServerFailed,
     Unreachable,
-    MalformedAnswer,
-    UnexpectedAnswer,
+    MalformedResponse,
+    UnexpectedResponse,
     Unauthorized,
     Forbidden,
     Conflict,
@@ -155,6 +155,6 @@ class FailureStreak:
 
 def is_ambiguous(failure: NorthflankError) -> bool:
     """Return whether a request that failed this way may have taken effect."""
-    return isinstance(failure, (ServerFailed, MalformedAnswer)) or (
+    return isinstance(failure, (ServerFailed, MalformedResponse)) or (
         isinstance(failure, Unreachable) and failure.delivery is Delivery.UNKNOWN
     )

@@ -1,4 +1,4 @@
-"""Which environment variables of a job are made of Prefect blocks, told before Prefect puts the values in: pure."""
+"""Which environment variables of a job come from Prefect blocks, found before Prefect fills in the values: pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFIX = "prefect.blocks."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BlockReference:
-    """A block that a template refers to: by type and name, or by its id."""
+    """A block to which a template refers, by type and name or by id."""
 
     slug: str = ""
     name: str = ""
@@ -30,7 +30,7 @@ class VariableOrigin:
 
     blocks: frozenset[BlockReference]
     text: str
-    """As it is written: equal texts become equal values."""
+    """The template text; equal texts become equal values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,22 +39,22 @@ class EnvironmentOrigins:
 
     by_key: Mapping[str, VariableOrigin]
     of_all: VariableOrigin
-    """Of a whole field that is one reference, whose variables only the block knows."""
+    """The origin of fields that are one reference, whose variables only the block knows."""
 
     @property
     def blocks(self) -> frozenset[BlockReference]:
-        """Every block that has a say."""
+        """All blocks that contribute to the environment."""
         return self.of_all.blocks.union(*(origin.blocks for origin in self.by_key.values()))
 
     def of(self, key: str) -> VariableOrigin | None:
-        """Return the origin of *key*; None if no block has a say in it."""
+        """Return the origin of *key*; None if no block contributes to it."""
         return self.by_key.get(key) or (self.of_all if self.of_all.blocks else None)
 
 
 def origins(base_job_template: Mapping[str, Any], values: Mapping[str, Any]) -> EnvironmentOrigins:
-    """Return the environment variables that a pool's template, its defaults or a deployment's *values* make of blocks.
+    """Return the environment variables that a pool's template, its defaults or a deployment's *values* take from blocks.
 
-    What one of them says and another one overrides counts, too: it then is kept secret without need.
+    A value that another one overrides counts, too; the variable is then kept secret without need.
     """
     properties = base_job_template.get("variables", {}).get("properties", {})
     defaults = {name: field.get("default") for name, field in properties.items()}
@@ -77,7 +77,7 @@ def origins(base_job_template: Mapping[str, Any], values: Mapping[str, Any]) -> 
 def _layers(
     base_job_template: Mapping[str, Any], defaults: Mapping[str, Any], values: Mapping[str, Any]
 ) -> Iterator[Any]:
-    """Yield everything that has a say in the environment; deployments may write `env.NAME`, too."""
+    """Yield everything that contributes to the environment; deployments may also write `env.NAME`."""
     configuration = base_job_template.get("job_configuration", {})
     for field in FIELDS:
         template = configuration.get(field)
@@ -91,7 +91,7 @@ def _layers(
 
 
 def _origin(written: list[Any], variables: Mapping[str, Any]) -> VariableOrigin:
-    """Return the origin of what is *written*, directly or by way of a variable of the template."""
+    """Return the origin of what is *written*, directly or through a variable of the template."""
     names = {
         placeholder.name
         for placeholder in _placeholders(written)

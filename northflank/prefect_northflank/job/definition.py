@@ -1,4 +1,4 @@
-"""From job variables to the job and the run Northflank is asked for: a pure mapping."""
+"""Maps job variables to the bodies of the requests for a job and its run: pure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ _LASTING_LABELS = frozenset(
     for of in ("flow", "deployment", "work-pool")
     for what in ("id", "name")
 )
-"""Prefect's labels that a lasting job bears. The others (worker, version, time of the last change) would make it another
-job when they change, and none of its runs could tell them apart from those of the run before."""
+"""Prefect's labels that a lasting job carries. The others (worker, version, time of the last change) would make it another
+job whenever they change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,18 +41,18 @@ class Subject:
     submission_id: str
     """Four hexadecimal digits that differ between submissions of one flow run."""
     lasting_name: str = ""
-    """Readable name of what a lasting job serves (flow and deployment)."""
+    """Readable name of the flow and deployment that a lasting job serves."""
     lasting_pool: str = ""
     """Id of the work pool to which a lasting job belongs."""
     lasting_served: str = ""
-    """Id of what a lasting job serves: the deployment, or the flow if there is none."""
+    """Id of the deployment that a lasting job serves, or of the flow if there is none."""
     tags: Sequence[str] = ()
-    """Tags that admit the job to secret groups, beside those of the variables."""
+    """Tags that admit the job to secret groups, in addition to those of the job variables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """What Northflank is asked for: the job to put, and what its run adds."""
+    """The request for a job: its body, and what its run overrides."""
 
     name: str
     body: JsonObject
@@ -66,7 +66,7 @@ class JobRequest:
 
     @property
     def runs_a_build(self) -> bool:
-        """Whether the job's image is one that a build service has built."""
+        """Whether a build service builds the job's image."""
         return "internal" in _object(self.body.get("deployment"))
 
     @property
@@ -77,7 +77,7 @@ class JobRequest:
 
 
 def request_for(subject: Subject, variables: JobSettings) -> JobRequest:
-    """Return the job for *subject* under *variables*.
+    """Return the request for the job of *subject* with these *variables*.
 
     Raises:
         ConfigurationError: the variables contradict each other.
@@ -87,10 +87,10 @@ def request_for(subject: Subject, variables: JobSettings) -> JobRequest:
 
 
 def refuse_contradictions(variables: JobSettings) -> None:
-    """Look at all variables that depend on each other.
+    """Check the variables that depend on each other.
 
     Raises:
-        ConfigurationError: some contradict each other, or others are missing.
+        ConfigurationError: some contradict each other, or are missing.
     """
     refusals = Refusals()
     for refused in variable_rules.broken(
@@ -124,7 +124,7 @@ def _lasting(subject: Subject, variables: JobSettings) -> JobRequest:
     labels = {key: value for key, value in subject.labels.items() if _is_lasting_label(key)}
     whole = _merged(_body(subject, variables, labels=labels), variables.job_body)
     overrides = _overrides(whole) | {"runtimeEnvironment": _json(dict(subject.env))}
-    # What a run may override is not part of the job's identity: another image is the same job, with the same history.
+    # What a run may override is not part of the job's identity: with another image it stays the same job.
     settings = {
         key: value
         for key, value in whole.items()
@@ -152,12 +152,12 @@ def _lasting(subject: Subject, variables: JobSettings) -> JobRequest:
 
 
 def _is_lasting_label(key: str) -> bool:
-    """Whether a label says the same in every flow run, on every worker, in every version of Prefect."""
+    """Return whether a label has the same value in every flow run, on every worker, in every version of Prefect."""
     return not key.startswith("prefect.io/") or key in _LASTING_LABELS
 
 
 def digest(body: JsonObject) -> str:
-    """Return a fingerprint of *body*: equal bodies need not be put twice."""
+    """Return a fingerprint of *body*, so that equal bodies are not put twice."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -291,7 +291,7 @@ def _with(source: str, part: JsonObject, required: tuple[str, ...]) -> JsonObjec
 def _docker(command: str, variables: JobSettings) -> JsonObject:
     kind = variables.deployment_docker_config_type
     entrypoint = variables.deployment_docker_custom_entrypoint
-    # Naming an entrypoint is asking for it: the default type would silently keep the image's own.
+    # Whoever names an entrypoint wants it: the default type would silently keep the image's own.
     if entrypoint and kind is DockerConfigType.CUSTOM_COMMAND:
         kind = DockerConfigType.CUSTOM_ENTRYPOINT_CUSTOM_COMMAND
     takes_entrypoint = kind in {
@@ -370,7 +370,7 @@ def _files(variables: JobSettings) -> Json:
 
 
 def _merged(body: JsonObject, over: Mapping[str, object]) -> JsonObject:
-    """Return *body* with *over* laid on it: objects are merged, everything else is replaced."""
+    """Return *body* with *over* merged into it: objects are merged, everything else is replaced."""
     merged = dict(body)
     for key, value in over.items():
         below = merged.get(key)
@@ -391,5 +391,5 @@ def _object(value: Json) -> JsonObject:
 
 
 def _json(value: object) -> Json:
-    """Say that *value* is JSON: it came from a work pool's or deployment's JSON."""
+    """Return *value* as JSON, which it is because it came from the JSON of a work pool or deployment."""
     return cast("Json", value)

@@ -1,4 +1,4 @@
-"""What a job can be told, by the names that users write: the job variables that need no Prefect."""
+"""The settings of a job under the names that users write: all job variables except those that are Prefect's."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SHORT_NAMES = {
     "backoff_limit": "settings_backoff_limit",
     "active_deadline_seconds": "settings_active_deadline_seconds",
 }
-"""The other names under which the vendor's documents list variables."""
+"""Other names under which the vendor's documentation lists job variables."""
 
 
 class Architecture(str, Enum):
@@ -64,7 +64,7 @@ class JobSettings(BaseModel):
 
     model_config = ConfigDict(use_enum_values=False)
 
-    # Short names of the vendor's documents; they win where both are set
+    # Short names of the vendor's documentation; they win if both are set
     deployment_plan: str | None = Field(
         default=None,
         description="Short for billing_deployment_plan.",
@@ -85,7 +85,7 @@ class JobSettings(BaseModel):
 
     # Core
     credentials: object | None = (
-        None  # a Prefect block, see NorthflankVariables; here it has its place in the form
+        None  # `NorthflankVariables` narrows it to the block; declared here for its place in the form
     )
     project_id: str | None = Field(
         default=None,
@@ -262,7 +262,7 @@ class JobSettings(BaseModel):
 
     @model_validator(mode="after")
     def _spell_out(self) -> Self:
-        """Let a short name that is set say what its long one says: the long one always has a default."""
+        """Copy the value of a short name to its long one, which has a default and cannot tell whether it was set."""
         for short, long in SHORT_NAMES.items():
             if getattr(self, short) is not None:
                 setattr(self, long, getattr(self, short))

@@ -13,7 +13,7 @@ from websockets.exceptions import WebSocketException
 
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.responses import LogLine, items
-from prefect_northflank.errors import MalformedAnswer
+from prefect_northflank.errors import MalformedResponse
 from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.logs.deduplication import NewLineFilter
 from prefect_northflank.logs.excerpt import (
@@ -100,7 +100,7 @@ async def _follow(
                     continue
                 last = line.at
                 yield line
-        except (WebSocketException, OSError, TimeoutError, ValueError, MalformedAnswer) as error:
+        except (WebSocketException, OSError, TimeoutError, ValueError, MalformedResponse) as error:
             if not reported:
                 logger.info("Could not copy the container's output, trying again: %r", error)
             reported = True

@@ -1,4 +1,4 @@
-"""Creates what a work pool on Northflank needs: block, pool, secret group. The same done twice."""
+"""Creates what a work pool on Northflank needs: block, pool and secret group. Idempotent."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from prefect_northflank.worker import NorthflankWorker
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolSetup:
-    """What is to be created."""
+    """What to create."""
 
     access: Access
     project: Project
@@ -33,7 +33,7 @@ class PoolSetup:
 
 
 async def create_block(wanted: PoolSetup) -> str:
-    """Save the credentials block (replacing its values); return the id of its document."""
+    """Save the credentials block, replacing its values; return the id of its document."""
     block = Northflank.model_validate(
         {
             "api_token": wanted.access.token,
@@ -46,7 +46,7 @@ async def create_block(wanted: PoolSetup) -> str:
 
 
 async def create_pool(client: PrefectClient, wanted: PoolSetup, *, block_id: str) -> None:
-    """Create the pool, or give an existing one these defaults.
+    """Create the pool, or set the defaults of an existing one.
 
     Raises:
         ConfigurationError: the pool exists and is of another type.
@@ -81,7 +81,7 @@ def _template(wanted: PoolSetup, *, block_id: str) -> dict[str, Any]:
 
 
 async def create_secret_group(wanted: PoolSetup) -> str | None:
-    """Put what opens the Prefect API into the pool's secret group; return its name, None if nothing is needed."""
+    """Put the secrets that open the Prefect API into the pool's secret group; return its name, None if there are none."""
     async with NorthflankClient(wanted.access) as client:
         return await SecretGroups(client).tag_for(
             wanted.project,

@@ -14,7 +14,7 @@ from prefect_northflank.api.responses import (
     RunStatus,
     moment,
 )
-from prefect_northflank.errors import UnexpectedAnswer
+from prefect_northflank.errors import UnexpectedResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,6 +121,6 @@ def duration_seconds(run: JobRun) -> float | None:
     try:
         began, ended = moment("startedAt", run.started_at), moment("concludedAt", run.concluded_at)
     # The crash must be reported all the same; the deadline is then ruled out as its reason.
-    except UnexpectedAnswer:
+    except UnexpectedResponse:
         return None
     return (ended - began).total_seconds()

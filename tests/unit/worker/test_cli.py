@@ -79,7 +79,7 @@ def test_an_address_of_prefect_that_is_none_is_refused(url):
     problem = containers_reach_prefect(wanted(api_url=url)).problem
 
     assert problem is not None
-    assert f"{url} is no address. Fix: pass --prefect-api-url" in problem
+    assert f"{url} is not an address. Fix: pass --prefect-api-url" in problem
 
 
 def test_an_address_containers_cannot_reach_is_refused_though_the_token_is_missing():

@@ -234,7 +234,7 @@ def test_a_project_with_a_slash_in_its_name_is_no_other_address(client, wire):
 def test_a_container_status_nobody_documented_is_an_error_that_names_it(client, wire):
     wire.answers = [reply({"containers": [{"name": "c", "status": "TASK_LOST"}]})]
 
-    with pytest.raises(errors.UnexpectedAnswer, match="'TASK_LOST' in containers"):
+    with pytest.raises(errors.UnexpectedResponse, match="'TASK_LOST' in containers"):
         asyncio.run(client.containers(P, "j", "r1"))
 
 
@@ -255,7 +255,7 @@ def test_times_are_read_in_any_precision(text):
 
 
 def test_a_time_that_is_none_is_named():
-    with pytest.raises(errors.UnexpectedAnswer, match="'soon' in startedAt"):
+    with pytest.raises(errors.UnexpectedResponse, match="'soon' in startedAt"):
         moment("startedAt", "soon")
 
 
@@ -299,7 +299,7 @@ def test_an_answer_that_makes_no_sense_is_one_error_that_names_the_call(
     wire.answers = [NONSENSE[nonsense]]
 
     with pytest.raises(
-        (errors.MalformedAnswer, errors.ServerFailed), match=r"^(GET|PUT|POST) /v1/"
+        (errors.MalformedResponse, errors.ServerFailed), match=r"^(GET|PUT|POST) /v1/"
     ) as raised:
         asyncio.run(READS[call](client.without_waiting()))
 
@@ -319,7 +319,7 @@ def test_a_list_that_never_ends_makes_no_sense(cursor, client, wire):
     pagination = {"hasNextPage": True, "cursor": cursor}
     wire.answer = lambda _: reply({"runs": [RUN]}, pagination=pagination)
 
-    with pytest.raises(errors.MalformedAnswer, match="its next page"):
+    with pytest.raises(errors.MalformedResponse, match="the next page"):
         asyncio.run(listed(client.without_waiting().runs(P, "j")))
 
 

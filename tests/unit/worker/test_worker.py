@@ -36,7 +36,7 @@ from prefect_northflank.setup.checks import (
     no_vendors_package,
     our_worker_is_found,
     permissions,
-    tag_can_be_had,
+    tag_is_available,
 )
 from prefect_northflank.vendor_package import VENDORS_DISTRIBUTION
 
@@ -160,7 +160,7 @@ def tag_check(client, wire, *, create: int, read: int = 404, pool: str | None = 
     wanted = CheckOptions(
         access=Access(token="t"), project="demo", plan="p", api_url="https://p/api", pool=pool
     )
-    return asyncio.run(tag_can_be_had(client, Project(id="demo"), wanted))
+    return asyncio.run(tag_is_available(client, Project(id="demo"), wanted))
 
 
 def test_a_tag_that_can_be_made_or_is_there_is_no_problem(client, wire):
@@ -168,7 +168,7 @@ def test_a_tag_that_can_be_made_or_is_there_is_no_problem(client, wire):
     assert tag_check(client, wire, create=403, read=200).passed
 
 
-@pytest.mark.parametrize(("read", "words"), [(404, "is not there"), (403, "neither create nor")])
+@pytest.mark.parametrize(("read", "words"), [(404, "does not exist"), (403, "neither create nor")])
 def test_a_tag_that_can_neither_be_made_nor_found_is_a_problem(client, wire, read, words):
     problem = tag_check(client, wire, create=403, read=read).problem
 
