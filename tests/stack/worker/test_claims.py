@@ -19,7 +19,7 @@ AT_ONCE = 12
 
 
 def on(prefect, conftest, scenario):
-    """Run *scenario* with a ledger on the server and a flow run that is about to be submitted."""
+    """Run *scenario* with the records of the server and a flow run that is about to be submitted."""
 
     async def run():
         async with get_client() as client:
