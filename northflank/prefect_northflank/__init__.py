@@ -1,7 +1,7 @@
 """Prefect worker that runs flow runs as Northflank jobs.
 
-Loaded name by name: what runs Northflank jobs without Prefect must not import Prefect. Prefect itself finds the worker and
-the block through the entry point `prefect.collections`, which names `prefect_northflank.worker`.
+Loaded name by name, because what runs Northflank jobs without Prefect must not import Prefect. Prefect itself finds the
+worker and the block through the entry point `prefect.collections`, which names `prefect_northflank.worker`.
 """
 
 from __future__ import annotations

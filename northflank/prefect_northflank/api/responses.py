@@ -104,7 +104,10 @@ class JobRun:
 
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> JobRun:
-        """Parse the API's object. A run is over if `concluded` says so or the status is final (that of an aborted run is undocumented)."""
+        """Parse the API's object; the run is over if `concluded` says so or its status is final.
+
+        Both count because the status of an aborted run is not documented.
+        """
         word = str(fields.get("status", RunStatus.RUNNING.value))
         status = RunStatus(word) if word in RunStatus.__members__ else RunStatus.OTHER
         return cls(
@@ -117,7 +120,7 @@ class JobRun:
         )
 
     def is_run_of(self, container: str) -> bool:
-        """Return whether the container with host name *container* belongs to this run: a pod's name begins with its job run's."""
+        """Return whether *container*, a host name, belongs to this run: a pod's name begins with its job run's."""
         return bool(self.name) and container.startswith(self.name)
 
 

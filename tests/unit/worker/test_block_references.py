@@ -112,7 +112,7 @@ def identity(made: NorthflankJobConfiguration) -> str:
     return made.secret_identity(made.environment(Access(token="t")).secret)
 
 
-def test_a_new_value_of_a_block_is_put_into_the_same_group_and_its_identity_shows_none():
+def test_a_new_value_of_a_block_goes_to_the_same_group_whose_identity_hides_it():
     rotated = DOCUMENTS | {"db-password": document("db-password", "n3w", secret=True)}
     before, after = configured(env=ENV), configured(rotated, env=ENV)
 

@@ -47,7 +47,7 @@ def test_a_claim_holds_only_directly_behind_the_state_it_was_decided_upon():
 
 
 @pytest.mark.parametrize("before", [None, "Pending", "Submitting", CLAIMED, CLAIMED_AGAIN, PASSED])
-def test_a_claim_never_has_the_name_of_the_state_before_it_which_prefect_would_refuse(before):
+def test_a_claim_never_has_the_name_of_the_state_before_it_which_prefect_refuses(before):
     assert name_of_claim(before) != before
 
 
@@ -133,7 +133,7 @@ def test_what_starts_leave_behind_upon_a_final_state_has_come_late(states, ended
         [*ENDED, FAILED, state("Pending", message="Retrying on remote infrastructure"), CLAIM],
     ],
 )
-def test_what_stands_on_a_scheduled_state_or_was_begun_again_on_purpose_has_not_come_late(states):
+def test_what_follows_a_scheduled_state_or_was_restarted_on_purpose_is_not_late(states):
     assert covered(states) is None
 
 

@@ -205,7 +205,7 @@ def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(long_retr
 
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
-def test_a_flow_run_taken_over_while_its_job_was_put_or_its_start_repeated_is_not_started(
+def test_a_flow_run_taken_over_before_its_start_or_its_repetition_is_not_started(
     request_, long_retry
 ):
     """The question comes after the job is there and before each request, the repeated ones too."""

@@ -113,7 +113,7 @@ def test_a_flow_run_that_is_not_submitted_in_its_turn_is_let_go(answer, offered)
     assert asyncio.run(in_turn(answer, offered=offered)) == (False, 0)
 
 
-def test_a_flow_run_whose_deployment_was_deleted_while_it_waited_is_cancelled_in_words(caplog):
+def test_a_flow_run_whose_deployment_was_deleted_meanwhile_is_cancelled_in_words(caplog):
     """Prefect's base worker logs a traceback that ends in `ObjectNotFound: None`."""
     waiting = FLOW_RUN.model_copy(
         update={"deployment_id": uuid4(), "state": State(id=uuid4(), type=StateType.SCHEDULED)}

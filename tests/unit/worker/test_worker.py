@@ -183,7 +183,7 @@ def test_without_a_pool_the_doctor_says_how_a_tag_that_is_there_is_found(client,
     assert "pass --pool" in problem
 
 
-def test_a_flow_run_somebody_else_has_meanwhile_begun_is_not_reported_as_one_that_cannot_be_submitted():
+def test_a_flow_run_that_another_worker_has_begun_is_not_reported_as_a_failure():
     """Prefect's `submit` takes an error of `_initiate_run` for a crash."""
     running = State(type=StateType.RUNNING, id=uuid4()).model_dump(mode="json")
 
@@ -192,16 +192,24 @@ def test_a_flow_run_somebody_else_has_meanwhile_begun_is_not_reported_as_one_tha
             return httpx.Response(404)
         return httpx.Response(200, json=[running] if "states" in request.url.path else {})
 
+    called = []
+
+    def northflank(request: httpx.Request) -> httpx.Response:
+        called.append(str(request.url))
+        return httpx.Response(404)
+
     async def scenario():
         settings = {"transport": httpx.MockTransport(prefect)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            worker = worker_on(lambda request: pytest.fail(f"{request.url} was called"))
+            worker = worker_on(northflank)
             worker._client = client  # noqa: SLF001  what `setup` would open
             flow_run = FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat")
             await worker._initiate_run(flow_run, configuration())  # noqa: SLF001  Prefect's hook, called by `submit`
 
     with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
         asyncio.run(scenario())
+
+    assert called == []
 
 
 def test_the_decorator_binds_a_flow_to_a_pool_and_its_job_variables():

@@ -96,9 +96,7 @@ def test_a_job_of_one_flow_run_has_only_its_own_runs(client, wire):
     assert found.run == "r1"
 
 
-def test_a_run_is_looked_for_in_the_job_its_container_belongs_to_whatever_was_recorded(
-    client, wire
-):
+def test_a_run_is_searched_for_in_the_job_of_its_container_whatever_was_recorded(client, wire):
     job = f"etl-{FLOW_RUN.id.hex}-beef"
 
     found = ask(
@@ -113,7 +111,7 @@ def test_a_run_is_looked_for_in_the_job_its_container_belongs_to_whatever_was_re
     ("container", "is_it"),
     [("etl-0123abcd-aaaa-x7k2p", True), ("etl-0123abcd-bbbb-x7k2p", False), (None, False)],
 )
-def test_a_run_whose_container_passed_the_gate_executes_the_flow_run_whatever_was_recorded(
+def test_a_run_whose_container_passed_the_gate_executes_it_whatever_was_recorded(
     client, wire, container, is_it
 ):
     def answer(search):

@@ -215,7 +215,7 @@ def test_a_worker_without_room_spends_no_call_on_flow_runs_that_it_cannot_start(
     assert caplog.records == []
 
 
-def test_a_flow_run_left_to_another_worker_after_its_start_is_reported_as_started_once(monkeypatch):
+def test_a_flow_run_left_to_another_worker_after_its_start_is_reported_once(monkeypatch):
     """Prefect's base worker would take the second report for a lost connection, and log a traceback."""
 
     async def started_and_lost(_flow_run, _configuration, task_status):

@@ -198,7 +198,7 @@ def test_a_run_of_another_worker_needs_nothing_while_that_worker_lives():
 
 
 @pytest.mark.parametrize("pid", ["-:demo:j:", None])
-def test_a_start_that_was_not_recorded_is_made_again_while_pending_and_searched_for_later(pid):
+def test_an_unrecorded_start_is_repeated_while_pending_and_searched_for_later(pid):
     assert need(flow_run(state=StateType.PENDING, pid=pid)) is RecoveryAction.START
     assert need(flow_run(state=StateType.RUNNING, pid=pid)) is RecoveryAction.SEARCH
     assert need(flow_run(state=StateType.CANCELLING, pid=pid)) is RecoveryAction.SEARCH

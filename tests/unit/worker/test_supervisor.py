@@ -159,7 +159,7 @@ def test_a_flow_run_is_cancelled_though_its_job_run_may_not_be_aborted(seen_thro
     assert written == ["Cancelled: Cancelled before the flow run began."]
 
 
-def test_a_record_that_arrives_late_does_not_end_the_watch_over_the_run_that_executes(seen_through):
+def test_a_late_record_does_not_end_the_watch_over_the_run_that_executes(seen_through):
     written, _ = seen_through(RecordReader(StateType.RUNNING, misled=True))
 
     assert written == [str(PID)]
