@@ -291,7 +291,7 @@ def _with(source: str, part: JsonObject, required: tuple[str, ...]) -> JsonObjec
 def _docker(command: str, variables: JobSettings) -> JsonObject:
     kind = variables.deployment_docker_config_type
     entrypoint = variables.deployment_docker_custom_entrypoint
-    # Whoever names an entrypoint wants it: the default type would silently keep the image's own.
+    # A user who names an entrypoint wants it: the default type would silently keep the image's own.
     if entrypoint and kind is DockerConfigType.CUSTOM_COMMAND:
         kind = DockerConfigType.CUSTOM_ENTRYPOINT_CUSTOM_COMMAND
     takes_entrypoint = kind in {

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def stock_image(tmp_path_factory) -> Path:
-    """An images file with what stands for `prefecthq/prefect`: Prefect and pip, no Metaflow, nothing of ours."""
+    """An images file with what stands for `prefecthq/prefect`: Prefect and pip, without Metaflow and this project."""
     folder = tmp_path_factory.mktemp("image")
     venv.create(folder / "env", with_pip=False, symlinks=True)
     (site,) = (folder / "env").glob("lib/python*/site-packages")
@@ -112,7 +112,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of somebody who deploys: a folder with flows, and what the environment says."""
+    """The machine of a user who deploys: a folder with flows, and an environment."""
 
     folder: Path
     environment: dict[str, str]

@@ -1,4 +1,4 @@
-"""A Northflank made of a plain function, and time that passes when somebody sleeps."""
+"""A Northflank made of a plain function, and time that passes only in `sleep`."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ def told() -> list[str]:
 
 @pytest.fixture
 def long_retry(time: Time, told: list[str]) -> LongRetry:
-    """Of ten minutes, in which time passes when somebody sleeps."""
+    """Retries for ten minutes of a time that passes only in `sleep`."""
     return LongRetry(max_seconds=600, report=told.append, sleep=time.sleep, clock=time)
 
 

@@ -190,7 +190,7 @@ def refuses():
     return {"status": "ABORT", "details": details, "state": None}
 
 
-def test_an_accepted_claim_is_one_only_if_nobody_came_in_between():
+def test_an_accepted_claim_holds_only_if_no_state_came_in_between():
     assert claimed_on(accepts)[0] == Claim(id=CLAIM.id)
     assert claimed_on(accepts, interlopers=[state(CLAIMED_AGAIN)])[0] is None
 
@@ -212,6 +212,6 @@ def test_a_claim_that_arrives_after_the_end_is_none_and_the_final_state_is_put_b
 
 
 def test_a_server_that_knows_no_named_pending_states_is_used_without_a_gate():
-    """It refuses although nobody came in between; a claim refused because somebody did is none."""
+    """It refuses even if no state came in between; a claim that is refused because one did is void."""
     assert claimed_on(refuses)[0] == Claim(id=SUBMITTING.id, gated=False)
     assert claimed_on(refuses, interlopers=[state(CLAIMED)])[0] is None

@@ -212,7 +212,7 @@ def test_an_answer_that_is_not_json_counts_as_a_fault_of_the_server(client, wire
 
 
 @pytest.mark.parametrize("concluded", [True, False])
-def test_a_run_whose_status_nobody_documented_is_over_when_it_says_so(client, wire, concluded):
+def test_a_run_with_an_undocumented_status_is_over_when_it_says_so(client, wire, concluded):
     """An error would hide every other run of the page as well."""
     odd = RUN | {"id": "r2", "status": "ABORTED", "concluded": concluded}
     wire.answers = [httpx.Response(200, json={"data": {"runs": [odd, RUN]}})]
@@ -231,7 +231,7 @@ def test_a_project_with_a_slash_in_its_name_is_no_other_address(client, wire):
     assert wire.sent[0].url.raw_path == b"/v1/teams/x%20y/projects/a%2F..%2Fb"
 
 
-def test_a_container_status_nobody_documented_is_an_error_that_names_it(client, wire):
+def test_an_undocumented_container_status_is_an_error_that_names_it(client, wire):
     wire.answers = [reply({"containers": [{"name": "c", "status": "TASK_LOST"}]})]
 
     with pytest.raises(errors.UnexpectedResponse, match="'TASK_LOST' in containers"):

@@ -146,5 +146,5 @@ def test_a_lasting_job_stays_while_a_retry_may_be_started_in_it(deleted):
 
 
 def test_a_new_lasting_job_in_which_no_flow_run_has_begun_stays(deleted):
-    """It is no former one, and has the log that says why."""
+    """It is not a former one, and has the log that says why."""
     assert deleted(of_nightly(NEW, StateType.CRASHED, began=False), IN_FORMER) == []

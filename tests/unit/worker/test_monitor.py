@@ -85,7 +85,7 @@ def test_no_dropped_connection_ends_a_watch(watched):
     assert watched(drop)[0] is None
 
 
-def test_a_status_nobody_knows_does_not_end_a_watch(watched):
+def test_an_unknown_status_does_not_end_a_watch(watched):
     assert watched(always(200, {"data": {"id": "r1", "status": "ABORTED"}}))[0] is None
 
 

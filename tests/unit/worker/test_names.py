@@ -122,7 +122,7 @@ def test_names_the_vendors_worker_failed_on_are_accepted(run_name):
     assert is_job_name(names.job_of_run(run_name, uuid4(), "0000"))
 
 
-def test_a_job_somebody_else_made_belongs_to_no_flow_run():
+def test_a_job_that_others_created_belongs_to_no_flow_run():
     assert names.flow_run_of("nightly-backup") is None
 
 

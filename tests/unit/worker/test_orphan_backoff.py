@@ -1,4 +1,4 @@
-"""What comes to nothing is tried again, but not for ever at the pace at which the worker looks around."""
+"""Failed attempts at an orphan are repeated, but less and less often."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def attempts():
 
 
 def tried(attempts, *, seconds: int, flow_run: FlowRun = FLOW_RUN) -> list[int]:
-    """Return when the flow run was tried by somebody who looks every second."""
+    """Return when a worker that looks every second tried the flow run."""
     times = []
     for now in range(seconds):
         if attempts.is_due(flow_run, now=now):

@@ -176,7 +176,7 @@ def test_a_lasting_job_is_put_once(long_retry):
     assert len(northflank.jobs["lasting"]) == 5
 
 
-def test_a_lasting_job_deleted_by_somebody_is_put_again(long_retry):
+def test_a_lasting_job_that_a_user_deleted_is_put_again(long_retry):
     class Forgetful(Northflank):
         def __call__(self, request):
             if request.method == "POST" and self.puts == 1 and self.jobs.get("lasting"):

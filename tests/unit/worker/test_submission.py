@@ -77,7 +77,7 @@ def unexpected(request: httpx.Request) -> httpx.Response:
 
 
 def taken(_request: httpx.Request) -> httpx.Response:
-    """Somebody else has taken the flow run."""
+    """Another worker has taken the flow run."""
     found = FLOW_RUN.model_copy(update={"state": SUBMITTING, "state_id": SUBMITTING.id})
     return httpx.Response(200, json=[found.model_dump(mode="json")])
 
@@ -99,7 +99,7 @@ def taken(_request: httpx.Request) -> httpx.Response:
     ids=[
         "not offered any more",
         "deleted",
-        "taken by somebody else",
+        "taken by another worker",
         "503",
         "401",
         "302",

@@ -13,7 +13,7 @@ P = Project(id="demo")
 
 
 def flow_runs(used: str, **changes) -> list[FlowRun]:
-    """Flow runs in these jobs, oldest first as one reads; `-` has no job run of ours."""
+    """Flow runs in these jobs, oldest first as one reads; `-` has no job run of this worker type."""
     made = [
         FlowRun(
             flow_id=UUID(int=1),
