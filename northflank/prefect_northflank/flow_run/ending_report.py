@@ -60,7 +60,7 @@ class EndingReport:
                 await self._propose_cancelled("The container ended while cancelling.")
             case WatchOutcome.RESCHEDULED if hit_deadline(self.result.run, self._deadline):
                 # The deadline's SIGTERM made the flow hand itself back. Executed again, it would only run into the
-                # deadline again, for ever.
+                # deadline again, forever.
                 await self._propose_crashed(await self.exit_details())
             case (
                 WatchOutcome.FINISHED

@@ -33,7 +33,7 @@ class Architecture(str, Enum):
 
 
 class DockerConfigType(str, Enum):
-    """What of the image's entrypoint and command is replaced (API field `deployment.docker.configType`)."""
+    """Which of the image's entrypoint and command are replaced (API field `deployment.docker.configType`)."""
 
     DEFAULT = "default"
     CUSTOM_ENTRYPOINT = "customEntrypoint"
@@ -97,7 +97,7 @@ class JobSettings(BaseModel):
         default=True,
         description="True: one job per flow run, deleted after completion. "
         "False: one lasting job per deployment and settings, one job run per flow run; "
-        "deleted when another one has taken its place.",
+        "deleted when another one has replaced it.",
     )
     description: str | None = Field(
         default=None, description="Job description. Empty: made from the flow run."
@@ -184,7 +184,7 @@ class JobSettings(BaseModel):
     # Container
     deployment_docker_config_type: DockerConfigType = Field(
         default=DockerConfigType.CUSTOM_COMMAND,
-        description="What of the image's entrypoint and command is replaced. `default` runs the image's own command.",
+        description="Which of the image's entrypoint and command are replaced. `default` runs the image's own command.",
     )
     deployment_docker_custom_command: str | None = Field(
         default=None,
@@ -204,14 +204,14 @@ class JobSettings(BaseModel):
         default=60,
         ge=15,
         le=600,
-        description="Seconds between SIGTERM and SIGKILL; the flow hands itself back in them.",
+        description="Seconds between SIGTERM and SIGKILL, in which the flow hands itself back.",
     )
     health_checks: list[dict[str, Any]] | None = Field(
         default=None, description="API list healthChecks."
     )
     runtime_environment: dict[str, str | None] | None = Field(
         default=None,
-        description="Environment variables of the container; they win over all others.",
+        description="Environment variables of the container; they override all others.",
     )
     runtime_files: dict[str, str] | None = Field(
         default=None,
@@ -224,7 +224,7 @@ class JobSettings(BaseModel):
     )
     expand_templates: bool = Field(
         default=False,
-        description="Let Northflank expand ${...} in environment values. Off: such values are refused.",
+        description="Let Northflank expand ${...} in environment values. Off: such values are rejected.",
     )
 
     # Settings
@@ -243,12 +243,12 @@ class JobSettings(BaseModel):
     pending_timeout_seconds: int | None = Field(
         default=1800,
         ge=1,
-        description="How long a container may take to start before the run is given up. null: for ever.",
+        description="How many seconds the flow may take to begin before the run is given up. null: no limit.",
     )
     guarded_start: bool = Field(
         default=True,
-        description="Let the container make sure that no other start of its flow run has come in between, before it "
-        "executes Prefect's own command (needs `python3` in the image). A command of your own is never guarded.",
+        description="Before it executes Prefect's own command, let the container check that no other start of its "
+        "flow run has come in between (needs `python3` in the image). A command of your own is never guarded.",
     )
     stream_output: bool = Field(
         default=True,
@@ -257,7 +257,7 @@ class JobSettings(BaseModel):
     )
     job_body: dict[str, Any] = Field(
         default_factory=dict,
-        description="Merged over the job the worker creates (API body of `PUT /jobs`), for what has no variable.",
+        description="Merged into the job that the worker creates (API body of `PUT /jobs`), for fields without a variable.",
     )
 
     @model_validator(mode="after")
