@@ -39,7 +39,7 @@ class RetryPolicy:
     jitter: Callable[[], float] = field(default=random.random, repr=False)
 
     def may_repeat(self, failure: NorthflankError) -> bool:
-        """Whether the failed call may be made again."""
+        """Return whether the failed call may be repeated."""
         match failure:
             case RateLimited():
                 return True

@@ -182,7 +182,7 @@ class _Supervision:
             return None
 
     def _is_taken_over(self, result: WatchResult) -> bool:
-        """Whether another worker took the flow run over while this one was out of touch, and deals with its end."""
+        """Return whether another worker took the flow run over while this one was out of touch."""
         owner = result.record.owner if result.record is not None else None
         return (
             owner not in (None, self.worker.worker_name)

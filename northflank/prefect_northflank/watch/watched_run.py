@@ -54,7 +54,7 @@ class WatchResult:
         return self.run is not None and self.run.concluded
 
     def job_is_in_use(self, pid: InfrastructurePid) -> bool:
-        """Whether another run of *pid*'s job serves the flow run now."""
+        """Return whether another run of *pid*'s job serves the flow run now."""
         current = parse_pid(self.record.pid) if self.record is not None else None
         same_job = current is None or current.job == pid.job
         return self.outcome is WatchOutcome.SUPERSEDED and same_job
