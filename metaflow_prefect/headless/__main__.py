@@ -1,5 +1,7 @@
 """`python -m metaflow_prefect.headless` is `prefect-headless`."""
 
+from __future__ import annotations
+
 from metaflow_prefect.headless.cli import main
 
 if __name__ == "__main__":

@@ -1,44 +1,45 @@
-"""One client, starter, secret keeper and monitor per account and project, shared by all flow runs of a worker."""
+"""The clients of each Northflank account and the monitor of each project, shared by all flow runs of a worker."""
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeAlias
 
 import httpx
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
-from prefect_northflank.records.flow_runs import PrefectLedger
+from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import LongRetry
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.loggers import LoggerOrAdapter
+from prefect_northflank.records.flow_runs import FlowRunRecords
 from prefect_northflank.start.secret_groups import SecretGroups
-from prefect_northflank.start.start_once import Starter
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.start.start_once import JobStarter
 from prefect_northflank.watch.monitor import Monitor
-
-Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Account:
-    """What belongs to one set of credentials: its connections and its rate budget."""
+    """The clients of one set of credentials; they share its connections and rate budget."""
 
     access: Access
     client: NorthflankClient
-    starter: Starter
+    starter: JobStarter
     secrets: SecretGroups
 
 
-class Connections:
-    """Opens accounts and monitors when first asked for; closes them all."""
+class Accounts:
+    """The accounts and monitors of one worker; each is opened when it is first needed."""
 
     def __init__(
-        self, *, tempo: Tempo, logger: Log, transport: httpx.AsyncBaseTransport | None = None
+        self,
+        *,
+        intervals: Intervals,
+        logger: LoggerOrAdapter,
+        transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self._tempo = tempo
+        self._intervals = intervals
         self._logger = logger
         self._transport = transport
         self._accounts: dict[Access, Account] = {}
@@ -48,36 +49,36 @@ class Connections:
         """Return the account of *access*."""
         if access not in self._accounts:
             client = NorthflankClient(access, transport=self._transport)
-            at_once = client.at_once()
+            without_waiting = client.without_waiting()
             self._accounts[access] = Account(
                 access=access,
                 client=client,
-                starter=Starter(at_once),
-                secrets=SecretGroups(at_once),
+                starter=JobStarter(without_waiting),
+                secrets=SecretGroups(without_waiting),
             )
         account = self._accounts[access]
-        account.client.renewed_by(access)
+        account.client.update_token_source(access)
         return account
 
-    def patience(self, tell: Callable[[str], None]) -> Patience:
-        """Return how long one flow run waits for trouble to pass; *tell* is told what it waits for."""
-        return Patience(seconds=self._tempo.patience_seconds, tell=tell)
+    def long_retry(self, report: Callable[[str], None]) -> LongRetry:
+        """Return the retries of one flow run's start; *report* gets a sentence about each cause of a wait."""
+        return LongRetry(max_seconds=self._intervals.patience_seconds, report=report)
 
-    def monitor(self, access: Access, project: Project, ledger: PrefectLedger) -> Monitor:
-        """Return the monitor of *project*; *ledger* is the one of this worker."""
+    def monitor(self, access: Access, project: Project, records: FlowRunRecords) -> Monitor:
+        """Return the monitor of *project*, which reads Prefect's states from *records*."""
         key = (access, project)
         if key not in self._monitors:
             self._monitors[key] = Monitor(
                 client=self.account(access).client,
-                ledger=ledger,
+                records=records,
                 project=project,
-                tempo=self._tempo,
+                intervals=self._intervals,
                 logger=self._logger,
             )
         return self._monitors[key]
 
     async def close(self) -> None:
-        """Stop looking and hang up. Job runs go on."""
+        """Stop watching and close all connections. Job runs go on."""
         for monitor in self._monitors.values():
             await monitor.close()
         for account in self._accounts.values():

@@ -1,4 +1,4 @@
-"""The decorator that lets a flow of a program run on Northflank each time it is called."""
+"""The decorator with which a program runs a flow on Northflank each time it calls it."""
 
 from __future__ import annotations
 
@@ -21,14 +21,14 @@ def northflank(
     launcher: BundleLauncher | None = None,
     *,
     include_files_base_dir: Path | str | None = None,
-    **job_variables: Any,  # noqa: ANN401 (job variables are JSON of any form)
+    **job_variables: Any,  # noqa: ANN401  job variables are JSON of any form
 ) -> Callable[[Flow[P, R]], InfrastructureBoundFlow[P, R]]:
-    """Bind a flow to *work_pool*; *job_variables* are laid over those of the pool.
+    """Bind a flow to *work_pool*; *job_variables* override those of the pool.
 
     The other parameters are those of Prefect's own decorators: *include_files* are patterns of files that travel with
     the flow, relative to its file or to *include_files_base_dir*; *launcher* replaces `uv run` as what starts the
-    upload and the flow. The pool needs a bundle storage (`prefect work-pool storage configure`), by which Prefect ships
-    the flow. The job is watched and deleted by a worker of the pool, as that of any other flow run.
+    upload and the flow. The pool needs a bundle storage (`prefect work-pool storage configure`), through which Prefect
+    ships the flow. A worker of the pool watches and deletes the job, as that of any other flow run.
 
     Example:
         >>> from prefect import flow

@@ -1,4 +1,4 @@
-"""What can go wrong between Prefect and Northflank: one class per thing the caller can do about it."""
+"""What can go wrong between Prefect and Northflank: one class for each thing the caller can do about it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx
 from prefect_northflank.variable_fields import variables_named
 
 LONGEST_QUOTE = 2000
-"""Characters of Northflank's message that an error repeats."""
+"""The longest part of Northflank's message that an error repeats, in characters."""
 
 
 class NorthflankError(Exception):
@@ -20,7 +20,7 @@ class NorthflankError(Exception):
 
 
 class ConfigurationError(NorthflankError):
-    """A job variable, block or setting that cannot work. Nothing was created."""
+    """A job variable, block or setting that cannot work; nothing was created."""
 
     def __init__(self, *, what: str, why: str, remedy: str) -> None:
         self.what = what
@@ -30,7 +30,7 @@ class ConfigurationError(NorthflankError):
 
 
 class SeveralRefused(ConfigurationError):
-    """More than one thing that cannot work: all of them, so that they are corrected in one go."""
+    """Several things that cannot work, so that the user corrects them in one go."""
 
     def __init__(self, refused: Sequence[ConfigurationError]) -> None:
         self.refused = tuple(refused)
@@ -38,14 +38,14 @@ class SeveralRefused(ConfigurationError):
 
 
 class Refusals:
-    """Gathers what is refused until everything has been looked at."""
+    """Collects configuration errors until everything has been checked."""
 
     def __init__(self) -> None:
         self._found: list[ConfigurationError] = []
 
     @contextmanager
     def gathering(self) -> Iterator[None]:
-        """Keep what the block refuses."""
+        """Collect the configuration error that the block raises."""
         try:
             yield
         except SeveralRefused as error:
@@ -54,10 +54,10 @@ class Refusals:
             self._found.append(error)
 
     def raise_all(self) -> None:
-        """Raise what was refused, if anything was.
+        """Raise the collected errors, if there are any.
 
         Raises:
-            ConfigurationError: the one thing that was, or `SeveralRefused`.
+            ConfigurationError: the only one, or `SeveralRefused` with all of them.
         """
         if len(self._found) > 1:
             raise SeveralRefused(self._found)
@@ -66,7 +66,7 @@ class Refusals:
 
 
 class MissingToken(ConfigurationError):
-    """No API token in the block nor in the environment."""
+    """Neither the block nor the environment has an API token."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -78,19 +78,19 @@ class MissingToken(ConfigurationError):
         )
 
 
-class BrokenToken(ConfigurationError):
-    """What should be the API token cannot be sent; it is not shown, the HTTP client's own error would show it."""
+class InvalidToken(ConfigurationError):
+    """The API token cannot be sent. The message does not show it; the HTTP client's own error would."""
 
     def __init__(self) -> None:
         super().__init__(
             what="Northflank API token",
-            why="it has a character that no token has, such as a line break",
+            why="it contains a character that a token cannot have, such as a line break",
             remedy="copy it again, as one line, into the `credentials` block (or NORTHFLANK_API_TOKEN of the worker)",
         )
 
 
-class NoAddress(ConfigurationError):
-    """What should be Northflank's address is none."""
+class InvalidAddress(ConfigurationError):
+    """The base URL is not the address of an HTTP server."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -112,7 +112,7 @@ class MissingProject(ConfigurationError):
 
 
 class LoopbackApiUrl(ConfigurationError):
-    """The Prefect API address means "this machine", which a container elsewhere is not."""
+    """The Prefect API address is a loopback address, which a container cannot reach."""
 
     def __init__(self, url: str) -> None:
         super().__init__(
@@ -130,20 +130,20 @@ class TemplatedValue(ConfigurationError):
         super().__init__(
             what=f"environment variable {key}",
             why="its value contains `${`, which Northflank expands as a template",
-            remedy="take the `${` out, or set the job variable expand_templates to true if Northflank shall expand it",
+            remedy="remove the `${`, or set the job variable expand_templates to true if Northflank is to expand it",
         )
 
 
 class TagForbidden(ConfigurationError):
-    """Jobs need a tag to inherit a secret group; it is not there, and the token's role does not let us make it."""
+    """The tag with which jobs inherit a secret group does not exist, and the token's role may not create it."""
 
     def __init__(self, tag: str, *, said: str) -> None:
         super().__init__(
             what=f"Northflank tag {tag}",
             why="jobs need it to inherit the restricted secret group of the same name; "
-            f"it is not there, and the token may not make it (Northflank: {_quoted(said)})",
+            f"it does not exist, and the token may not create it (Northflank: {_quoted(said)})",
             remedy="give the token's API role Account > Platform > Tags: Create, "
-            "or make the tag with a token that has it (`prefect-northflank init` makes that of a work pool)",
+            "or create the tag with a token that has it (`prefect-northflank init` creates that of a work pool)",
         )
 
 
@@ -153,88 +153,88 @@ class VendorPackageInstalled(ConfigurationError):
     def __init__(self, version: str) -> None:
         super().__init__(
             what=f"prefect-northflank {version}",
-            why="it owns the same import name, worker type and block type as metaflow-prefect-northflank, "
-            "and which of the two runs is chance",
-            remedy="run `pip uninstall prefect-northflank`, which may take files of ours along, then install "
+            why="it has the same import name, worker type and block type as metaflow-prefect-northflank, "
+            "and which of the two is loaded is chance",
+            remedy="run `pip uninstall prefect-northflank`, which may remove files that both share, then install "
             "metaflow-prefect-northflank again: `pip install --force-reinstall --no-deps .` in its clone",
         )
 
 
 class TakenOver(NorthflankError):
-    """The flow run was given to another worker while this one was about to start it; nothing of ours executes it."""
+    """Another worker took the flow run, or the user cancelled it, while this worker was about to start it."""
 
     def __init__(self, *, job: str) -> None:
         super().__init__(
-            f"Job {job} does not execute its flow run: the run was cancelled, or taken over by another worker."
+            f"Job {job} does not execute its flow run: it was cancelled, or another worker took it over."
         )
 
 
-class LongOver(TakenOver):
-    """The flow run had ended before the request to start it arrived at Prefect, which accepted it all the same."""
+class AlreadyEnded(TakenOver):
+    """The flow run had ended before the request to start it reached Prefect, which accepted it all the same."""
 
     def __init__(self, *, flow_run: str, state: str) -> None:
         NorthflankError.__init__(
             self,
-            f"Flow run {flow_run} is not executed again: it had ended as {state} before our request to start it "
-            f"reached Prefect, and is {state} again.",
+            f"Flow run {flow_run} is not executed again: it had ended as {state} before the worker's request to start "
+            f"it reached Prefect, and is {state} again.",
         )
 
 
 class NotRecorded(NorthflankError):
-    """A job run was started, but Prefect could not be told; the search for unwatched flow runs will find it."""
+    """A job run was started, but Prefect could not record it; the search for orphans will find it."""
 
     def __init__(self, *, job: str, run: str, reason: str) -> None:
         super().__init__(
-            f"Job run {run} of job {job} is started; Prefect could not be told yet ({reason})."
+            f"Job run {run} of job {job} was started, but Prefect could not record it yet ({reason})."
         )
 
 
 class StartInDoubt(NorthflankError):
-    """A start that may have taken effect, whose job could not be looked at: another one might be a second container."""
+    """A start may have taken effect, and its job could not be read: another start might make a second container."""
 
     def __init__(self, *, job: str, start: NorthflankError, look: NorthflankError) -> None:
         super().__init__(
-            f"It is not known whether job {job} was started, so it is not started again. To the start: {start} "
-            f"To the question for its runs: {look} "
-            f"Fix: see in Northflank whether job {job} has a run before you run the flow again."
+            f"It is unknown whether job {job} was started, so it is not started again. The start failed: {start} "
+            f"Reading its runs failed: {look} "
+            f"Fix: check in Northflank whether job {job} has a run before you run the flow again."
         )
 
 
 class BuildFailed(NorthflankError):
-    """A repository did not become an image, so there is nothing to run."""
+    """The image could not be built from the repository, so there is nothing to run."""
 
     def __init__(self, *, job: str, build: str, status: str) -> None:
         super().__init__(
             f"Build {build} of job {job} ended as {status}. "
-            "Fix: see its log in Northflank; check deployment_vcs_project_branch and build_settings."
+            "Fix: read its log in Northflank; check deployment_vcs_project_branch and build_settings."
         )
 
 
-class UnexpectedAnswer(NorthflankError):
-    """The API said something its documentation does not know."""
+class UnexpectedResponse(NorthflankError):
+    """The API sent a value that its documentation does not list."""
 
     def __init__(self, *, field: str, value: str) -> None:
         super().__init__(
-            f"Northflank answered {value!r} in {field}, which this version does not know. "
-            "Fix: upgrade metaflow-prefect-northflank; report it if that does not help."
+            f"Northflank sent {value!r} in {field}, which this version does not know. "
+            "Fix: upgrade metaflow-prefect-northflank; if that does not help, report it."
         )
 
 
-class SenselessAnswer(NorthflankError):
-    """An answer from which what was asked for cannot be read: as unknown as no answer at all."""
+class MalformedResponse(NorthflankError):
+    """A response that does not have what was asked for; the outcome is as unknown as without a response."""
 
     def __init__(self, *, why: str, call: str = "") -> None:
         self.why = why
         super().__init__(
-            f"{call}: Northflank's answer makes no sense: {why}. "
-            "Fix: try again; if it lasts, check base_url of the credentials block and what stands between it and you."
+            f"{call}: Northflank's response is malformed: {why}. "
+            "Fix: try again; if it persists, check base_url of the credentials block and any proxy on the way."
         )
 
 
 class ApiError(NorthflankError):
-    """Northflank answered with an error; `status` is the HTTP status, `message` all that it says."""
+    """Northflank answered with an error; `message` is all it says."""
 
-    remedy = "see the message of Northflank"
+    remedy = "see Northflank's message"
 
     def __init__(self, *, status: int, method: str, path: str, message: str) -> None:
         self.status = status
@@ -246,10 +246,10 @@ class ApiError(NorthflankError):
         )
 
     def without(self, secrets: Iterable[str]) -> ApiError:
-        """Return the same error with every one of *secrets* in its message hidden."""
+        """Return the same error with each of *secrets* masked in its message."""
         message = self.message
         for secret in filter(None, secrets):
-            # In details, shown as Python shows a dictionary, and in JSON, quotes and backslashes are escaped.
+            # The details are shown as a Python dictionary or as JSON, which escape quotes and backslashes.
             as_json = [json.dumps(secret, ensure_ascii=it)[1:-1] for it in (True, False)]
             for form in (secret, repr(secret)[1:-1], *as_json):
                 message = message.replace(form, "********")
@@ -257,9 +257,9 @@ class ApiError(NorthflankError):
 
 
 class Rejected(ApiError):
-    """400 or 422: the request is wrong and stays wrong."""
+    """400 or 422: the request is invalid and would stay invalid."""
 
-    remedy = "correct the job variable the message is about"
+    remedy = "correct the job variable that the message is about"
 
     def __init__(self, *, status: int, method: str, path: str, message: str) -> None:
         named = variables_named(message)
@@ -290,17 +290,17 @@ class Forbidden(ApiError):
 class NotFound(ApiError):
     """404: the project, job, run or group does not exist."""
 
-    remedy = "check project_id, and team_id of the credentials block if the token belongs to an organisation"
+    remedy = "check project_id, and team_id of the credentials block if the token belongs to an organization"
 
 
 class Conflict(ApiError):
-    """409: something with the same derived identifier exists, or is being changed right now. Nothing was done."""
+    """409: an object with the same derived identifier exists, or is being changed right now; nothing was done."""
 
-    remedy = "wait until the old one is deleted or updated; if it lasts, rename one of the two, or delete the old one"
+    remedy = "wait until the old one is deleted or updated; if it persists, rename one of the two, or delete the old one"
 
 
 class NotBuilt(Conflict):
-    """409 to the start of a job that runs what a build service has built: there is no such build (yet)."""
+    """409 to the start of a job that runs the image of a build service: there is no such build, or not yet."""
 
     remedy = (
         "have Northflank's build service build the branch, or correct deployment_internal_id, "
@@ -309,48 +309,48 @@ class NotBuilt(Conflict):
 
 
 class RateLimited(ApiError):
-    """429: the account's calls of this hour are used up."""
+    """429: the account has used up its calls of this hour."""
 
     remedy = "wait for the next window, or ask Northflank for a higher limit"
 
 
 class ServerFailed(ApiError):
-    """5xx: Northflank's side failed; whether the request took effect is unknown."""
+    """5xx: Northflank failed; whether the request took effect is unknown."""
 
-    remedy = "try again; see Northflank's status page if it lasts"
+    remedy = "try again; if it persists, see Northflank's status page"
 
 
 class Redirected(ServerFailed):
-    """3xx: something in between answers in Northflank's place; redirects are not followed, the token would go along."""
+    """3xx: a proxy answers in Northflank's place. Redirects are not followed: the token would be sent along."""
 
-    remedy = "try again; if it lasts, correct base_url of the credentials block (https, and no login page before it)"
+    remedy = "try again; if it persists, correct base_url of the credentials block (https, and no login page before it)"
 
 
 class Unreachable(NorthflankError):
-    """No answer came back."""
+    """Northflank did not respond."""
 
     def __init__(self, *, method: str, path: str, delivery: Delivery, reason: str) -> None:
         self.delivery = delivery
         super().__init__(
-            f"{method} {path}: no answer from Northflank ({reason}). "
+            f"{method} {path}: no response from Northflank ({reason}). "
             "Fix: check the network and the base_url of the credentials block."
         )
 
 
 class Delivery(str, Enum):
-    """What is known about a request that got no answer."""
+    """What is known about a request that got no response."""
 
     NOT_SENT = "not sent"
     UNKNOWN = "unknown"
 
 
-class NotNow(NorthflankError):
-    """The rate limit is used up, or what is left of it is kept for starts and aborts; nothing was sent."""
+class NoCallsLeft(NorthflankError):
+    """The rate limit is used up, or the rest of it is reserved for starts and aborts; nothing was sent."""
 
     def __init__(self, *, seconds: float) -> None:
         self.seconds = seconds
         super().__init__(
-            f"Northflank's rate limit grants no call for this purpose before {seconds:.0f} s are over."
+            f"Northflank's rate limit allows no call for this purpose for the next {seconds:.0f} s."
         )
 
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from types import FrameType
 
 _SIGINT_IS_IGNORED = signal.getsignal(signal.SIGINT) is signal.SIG_IGN
-"""As the process was started: Prefect finds our worker, and imports this, before it sets its own handlers."""
+"""The state in which the process was started: Prefect imports this module before it sets its own handlers."""
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Which job variable makes which field of the job that Northflank is asked for; pure."""
+"""Which job variable determines which field in the body of a job; pure."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ _VARIABLES = {
     "buildArguments": "build_arguments",
     "tags": "tags",
 }
-"""By the end of the field's path in the body of `PUT /jobs`."""
+"""The job variable by the end of the field's path in the body of `PUT /jobs`."""
 
 
 def variables_named(message: str) -> tuple[str, ...]:
-    """Return the job variables behind the fields that a message of Northflank's is about.
+    """Return the job variables behind the fields that one of Northflank's messages is about.
 
     >>> variables_named("Invalid request body: billing.deploymentPlan is 'x', which is no plan")
     ('billing_deployment_plan',)

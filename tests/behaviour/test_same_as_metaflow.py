@@ -1,5 +1,7 @@
 """Every flow of the test-bed behaves through us as it behaves under Metaflow."""
 
+from __future__ import annotations
+
 import pytest
 
 from metaflow_prefect.runtime.steps import executor_option

@@ -1,5 +1,7 @@
 """The oracle itself: two runs of one flow are equal, and a planted difference is seen and named."""
 
+from __future__ import annotations
+
 from dataclasses import replace
 from pathlib import Path
 

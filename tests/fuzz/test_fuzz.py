@@ -1,5 +1,7 @@
 """A dozen random flows behave through us as they behave under Metaflow; `make fuzz` tries more."""
 
+from __future__ import annotations
+
 import pytest
 
 from tests.fuzz.comparing import compare_seed

@@ -1,5 +1,7 @@
 """Random flows are valid, the same for the same seed, and of every shape there is."""
 
+from __future__ import annotations
+
 import inspect
 import linecache
 from collections import Counter

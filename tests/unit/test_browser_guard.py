@@ -1,5 +1,7 @@
 """What a server without a password refuses, and what it must go on answering."""
 
+from __future__ import annotations
+
 import asyncio
 
 import httpx

@@ -1,5 +1,7 @@
 """How the servers that we start are set, and whom their database is closed to."""
 
+from __future__ import annotations
+
 import stat
 
 from metaflow_prefect.server_settings import close_database

@@ -1,5 +1,7 @@
 """Transactions on SQLite that read before they write: through Prefect's own engine, as its server uses it."""
 
+from __future__ import annotations
+
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager

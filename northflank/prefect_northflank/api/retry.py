@@ -1,4 +1,4 @@
-"""When a call to Northflank may be repeated, how long to wait before, and how long to go on."""
+"""When a call to Northflank is repeated, after which wait, and for how long."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from prefect_northflank.errors import (
     Conflict,
     Delivery,
     Forbidden,
+    MalformedResponse,
+    NoCallsLeft,
     NorthflankError,
-    NotNow,
     RateLimited,
-    SenselessAnswer,
     ServerFailed,
     Unauthorized,
-    UnexpectedAnswer,
+    UnexpectedResponse,
     Unreachable,
 )
 
@@ -29,21 +29,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often a call is tried, and the waits between, in seconds (full jitter, doubling, capped)."""
+    """How often a call is tried, and the waits between the attempts in seconds (jittered, doubling, capped)."""
 
     attempts: int
     repeat_when_unknown: bool
-    """Whether to repeat a request that may have taken effect already. Only for calls that are the same done twice."""
+    """Whether to repeat a request that may already have taken effect: only for idempotent calls."""
     first_wait_seconds: float = 0.5
     longest_wait_seconds: float = 20.0
     jitter: Callable[[], float] = field(default=random.random, repr=False)
 
     def may_repeat(self, failure: NorthflankError) -> bool:
-        """Whether the failed call may be made again."""
+        """Return whether the failed call may be repeated."""
         match failure:
             case RateLimited():
                 return True
-            case ServerFailed() | SenselessAnswer():
+            case ServerFailed() | MalformedResponse():
                 return self.repeat_when_unknown
             case Unreachable(delivery=delivery):
                 return self.repeat_when_unknown or delivery is Delivery.NOT_SENT
@@ -51,101 +51,110 @@ class RetryPolicy:
                 return False
 
     def wait_seconds(self, attempt: int) -> float:
-        """Seconds to wait after failed *attempt* (counted from 1)."""
+        """Return the seconds to wait after the failed *attempt* (counted from 1)."""
         ceiling = min(self.longest_wait_seconds, self.first_wait_seconds * 2.0 ** (attempt - 1))
         return ceiling * (0.5 + self.jitter() / 2)
 
 
 REPEATABLE = RetryPolicy(attempts=7, repeat_when_unknown=True)
-"""GET, PUT and DELETE: the same done twice."""
+"""For GET, PUT and DELETE, which are idempotent."""
 
-ONLY_IF_NOT_DONE = RetryPolicy(attempts=7, repeat_when_unknown=False)
-"""POST …/runs: two of them are two containers."""
+IF_NOT_SENT = RetryPolicy(attempts=7, repeat_when_unknown=False)
+"""For POST …/runs: two of them make two containers."""
 
-LOOK = RetryPolicy(attempts=2, repeat_when_unknown=True)
-"""A monitoring read: the next sweep is the retry."""
+POLL = RetryPolicy(attempts=2, repeat_when_unknown=True)
+"""For monitoring reads: the next poll is the real retry."""
 
-PASSING = (
+TRANSIENT = (
     RateLimited,
-    NotNow,
+    NoCallsLeft,
     ServerFailed,
     Unreachable,
-    SenselessAnswer,
-    UnexpectedAnswer,
+    MalformedResponse,
+    UnexpectedResponse,
     Unauthorized,
     Forbidden,
     Conflict,
 )
-"""What may pass by itself: also a token or role that is being replaced, and a job that is being deleted or updated."""
+"""Failures that may pass by themselves: also a token or role that is being replaced, and a job that is being deleted or
+updated."""
 
 
 @dataclass(kw_only=True)
-class Patience:
-    """How long one flow run goes on asking, beyond the few tries of a policy; it says once what it waits for."""
+class LongRetry:
+    """Retries for one flow run, far beyond the few attempts of a policy; reports each cause of a wait once."""
 
-    seconds: float
-    tell: Callable[[str], None]
+    max_seconds: float
+    """How long the failures of one call may last."""
+    report: Callable[[str], None]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = monotonic
-    told: set[object] = field(default_factory=set)
-    lost_with: NorthflankError | None = None
-    """The failure that has lasted too long: a call around the one that met it does not wait for it again."""
+    reported: set[object] = field(default_factory=set)
+    final_failure: NorthflankError | None = None
+    """The failure that has lasted too long: a call around the failed one does not wait for it again."""
 
-    async def through(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what *call* returns, made again while its failure may pass.
+    async def call(self, function: Callable[[], Awaitable[T]]) -> T:
+        """Return what *function* returns; call it again while its failure is transient.
 
         Raises:
-            NorthflankError: it has not passed in time, or never will.
+            NorthflankError: the failure is permanent, or has lasted too long.
         """
-        trouble = Trouble(self)
+        failures = FailureStreak(self)
         while True:
             try:
-                return await call()
-            except NorthflankError as failure:  # noqa: PERF203 (the wait is what takes time)
-                await trouble.outlast(failure)
+                return await function()
+            except NorthflankError as failure:  # noqa: PERF203  the wait is what takes time
+                await failures.wait_or_raise(failure)
 
-    def say(self, reason: object, text: str) -> None:
-        """Tell *text*, unless the same *reason* has been told."""
-        if reason not in self.told:
-            self.told.add(reason)
-            self.tell(text)
+    def report_once(self, cause: object, text: str) -> None:
+        """Report *text*, unless the same *cause* has been reported."""
+        if cause not in self.reported:
+            self.reported.add(cause)
+            self.report(text)
 
 
-class Trouble:
-    """Failures in a row of one call."""
+class FailureStreak:
+    """Consecutive failures of one call."""
 
-    def __init__(self, patience: Patience) -> None:
-        self._patience = patience
+    def __init__(self, retry: LongRetry) -> None:
+        self._retry = retry
         self._began: float | None = None
-        self._tries = 0
+        self._count = 0
 
-    async def outlast(self, failure: NorthflankError) -> None:
-        """Wait until the call may be made again.
+    async def wait_or_raise(self, failure: NorthflankError) -> None:
+        """Wait until the call may be repeated.
 
         Raises:
-            NorthflankError: *failure*, which never passes or has lasted too long.
+            NorthflankError: *failure*, if it is permanent or has lasted too long.
         """
-        patience = self._patience
-        if not isinstance(failure, PASSING) or failure is patience.lost_with:
+        retry = self._retry
+        if not isinstance(failure, TRANSIENT) or failure is retry.final_failure:
             raise failure
-        if isinstance(failure, (NotNow, RateLimited)):
-            await self._wait_for_the_rate_limit(failure)
+        if isinstance(failure, (NoCallsLeft, RateLimited)):
+            await self._wait_for_rate_limit(failure)
             return
-        now = patience.clock()
+        now = retry.clock()
         self._began = now if self._began is None else self._began
-        left = self._began + patience.seconds - now
+        left = self._began + retry.max_seconds - now
         if left <= 0:
-            patience.lost_with = failure
+            retry.final_failure = failure
             raise failure
-        self._tries += 1
+        self._count += 1
         status = failure.status if isinstance(failure, ApiError) else None
-        goes_on = f"It is tried again for up to {patience.seconds:.0f} s."
-        patience.say((type(failure), status), f"{failure} {goes_on}")
-        await patience.sleep(min(REPEATABLE.wait_seconds(self._tries), left))
+        outlook = f"The worker tries again for up to {retry.max_seconds:.0f} s."
+        retry.report_once((type(failure), status), f"{failure} {outlook}")
+        await retry.sleep(min(REPEATABLE.wait_seconds(self._count), left))
 
-    async def _wait_for_the_rate_limit(self, failure: NotNow | RateLimited) -> None:
-        """Wait as long as the window lasts, which is no failure; the budget knows it when the call is made again."""
-        if isinstance(failure, NotNow):
-            text = f"Northflank's rate limit is used up; the start waits {failure.seconds:.0f} s for it."
-            self._patience.say(NotNow, text)
-            await self._patience.sleep(failure.seconds)
+    async def _wait_for_rate_limit(self, failure: NoCallsLeft | RateLimited) -> None:
+        """Wait for the next window, which does not count as a failure; after a 429, the budget knows its end."""
+        if isinstance(failure, NoCallsLeft):
+            text = f"Northflank's rate limit is used up; the start waits {failure.seconds:.0f} s."
+            self._retry.report_once(NoCallsLeft, text)
+            await self._retry.sleep(failure.seconds)
+
+
+def is_ambiguous(failure: NorthflankError) -> bool:
+    """Return whether a request that failed this way may have taken effect."""
+    return isinstance(failure, (ServerFailed, MalformedResponse)) or (
+        isinstance(failure, Unreachable) and failure.delivery is Delivery.UNKNOWN
+    )

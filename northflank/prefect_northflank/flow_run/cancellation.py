@@ -1,4 +1,4 @@
-"""Aborts the job run behind a text Prefect remembers, and says in Prefect's words why it could not."""
+"""Aborts the job run that Prefect has recorded for a flow run; raises Prefect's errors if it cannot."""
 
 from __future__ import annotations
 
@@ -6,30 +6,30 @@ from collections.abc import Collection
 
 from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFound
 
-from prefect_northflank.accounts import Connections
+from prefect_northflank.accounts import Accounts
 from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.errors import ConfigurationError, NorthflankError, NotFound
 from prefect_northflank.job.configuration import NorthflankJobConfiguration
-from prefect_northflank.job.names import submission_of
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.job.names import submission_id_of
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 
 async def kill(
-    infrastructure_pid: str, configuration: NorthflankJobConfiguration, connections: Connections
+    infrastructure_pid: str, configuration: NorthflankJobConfiguration, accounts: Accounts
 ) -> None:
     """Abort the job run.
 
     Raises:
-        InfrastructureNotFound: there is nothing (any more) to abort.
+        InfrastructureNotFound: there is no job run to abort, or not any more.
         InfrastructureNotAvailable: this worker cannot reach it.
     """
     try:
         pid = InfrastructurePid.parse(infrastructure_pid)
-        client = connections.account(configuration.access()).client
+        client = accounts.account(configuration.access()).client
     except (ValueError, ConfigurationError) as error:
         raise InfrastructureNotAvailable(str(error)) from error
     try:
-        running = [pid.run] if pid.run else await _runs_behind_intent(client, pid)
+        running = [pid.run] if pid.run else await _active_runs_of_intent(client, pid)
         for run in running:
             await client.abort_run(pid.project, pid.job, run)
     except NotFound as error:
@@ -41,8 +41,10 @@ async def kill(
         raise InfrastructureNotFound(message)
 
 
-async def _runs_behind_intent(client: NorthflankClient, pid: InfrastructurePid) -> Collection[str]:
-    """Return the active runs of a job whose start was intended but not recorded; a lasting job's are not ours alone."""
-    if submission_of(pid.job) is None:
+async def _active_runs_of_intent(
+    client: NorthflankClient, pid: InfrastructurePid
+) -> Collection[str]:
+    """Return the active runs of a start that was intended but not recorded; none of a lasting job, which others share."""
+    if submission_id_of(pid.job) is None:
         return ()
     return [run.id async for run in client.runs(pid.project, pid.job) if not run.concluded]

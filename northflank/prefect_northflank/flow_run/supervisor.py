@@ -1,4 +1,4 @@
-"""Sees a job run through: watches it, starts it again where that is safe, reports, cleans up."""
+"""Follows a flow run's job run to its end: watches it, starts another where that is safe, reports, cleans up."""
 
 from __future__ import annotations
 
@@ -7,157 +7,198 @@ from dataclasses import dataclass, field, replace
 from prefect.client.schemas.objects import StateType
 from prefect.states import Crashed
 
-from prefect_northflank.accounts import Connections, Log
+from prefect_northflank.accounts import Accounts
+from prefect_northflank.api.access import Access
+from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.errors import NorthflankError, NotRecorded, TakenOver
-from prefect_northflank.flow_run.ending_report import Case, delete_job_of, report
-from prefect_northflank.flow_run.submission import Before, Order, Submitter
+from prefect_northflank.flow_run.ending_report import EndingReport
+from prefect_northflank.flow_run.job_cleanup import delete_ended_job
+from prefect_northflank.flow_run.job_run_events import emit_ended
+from prefect_northflank.flow_run.submission import ClaimBasis, FlowRunSubmission, Submitter
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.logs.stream import Streams
-from prefect_northflank.records.flow_runs import PrefectLedger
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.records.prefect_retry import asked_again
-from prefect_northflank.start.find_job_run import Search
-from prefect_northflank.watch.events import tell_of_end
-from prefect_northflank.watch.intervals import Tempo
-from prefect_northflank.watch.watched_run import Ending, Fate
+from prefect_northflank.records.flow_runs import FlowRunRecords
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.prefect_retry import retry_prefect
+from prefect_northflank.start.find_job_run import JobRunSearch
+from prefect_northflank.watch.watched_run import WatchOutcome, WatchResult
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Supervisor:
-    """Follows job runs to their end for one worker."""
+class FlowRunSupervisor:
+    """Follows the flow runs of one worker."""
 
-    name: str
-    """Of the worker."""
-    connections: Connections
-    ledger: PrefectLedger
+    worker_name: str
+    accounts: Accounts
+    records: FlowRunRecords
     submitter: Submitter
-    tempo: Tempo
+    intervals: Intervals
     streams: Streams = field(default_factory=Streams)
 
-    async def see_through(
-        self, order: Order, pid: InfrastructurePid, *, log: Log
+    async def supervise(
+        self, submission: FlowRunSubmission, pid: InfrastructurePid, *, log: LoggerOrAdapter
     ) -> InfrastructurePid:
-        """Watch the flow run to its end, report what Prefect cannot know, remove what is left; return its last job run.
+        """Follow the flow run to its end, report what Prefect cannot know, and clean up; return its last job run.
 
         Raises:
             TakenOver: another worker has started it again.
         """
-        pid, ending = await self._to_the_end(order, pid, log)
-        starts_left = order.configuration.settings_backoff_limit
-        while ending.fate is Fate.NEVER_BEGAN and starts_left > 0 and not self._has_lost(ending):
+        configuration = submission.configuration
+        access = configuration.access()
+        client = self.accounts.account(access).client
+        search = JobRunSearch(client=client, records=self.records, gated=configuration.gated)
+        supervision = _Supervision(
+            worker=self, submission=submission, access=access, client=client, search=search, log=log
+        )
+        return await supervision.follow(pid)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Supervision:
+    """The supervision of one flow run."""
+
+    worker: FlowRunSupervisor
+    submission: FlowRunSubmission
+    access: Access
+    client: NorthflankClient
+    search: JobRunSearch
+    log: LoggerOrAdapter
+
+    async def follow(self, pid: InfrastructurePid) -> InfrastructurePid:
+        pid, result = await self._watch_to_end(pid)
+        starts_left = self.submission.configuration.settings_backoff_limit
+        while (
+            result.outcome is WatchOutcome.NEVER_BEGAN
+            and starts_left > 0
+            and not self._is_taken_over(result)
+        ):
             starts_left -= 1
-            log.warning(
+            self.log.warning(
                 "Job run %s ended before the flow run began; starting another (%d left).",
                 pid.run,
                 starts_left,
             )
-            again = await self._start_again(order, pid, ending, log)
-            await self._clean_up(order, pid, ending, log)
-            if again is None:
+            restarted = await self._start_again(pid, result)
+            await self._clean_up(pid, result)
+            if restarted is None:
                 return pid
-            pid, ending = await self._to_the_end(order, again, log)
-        if not self._has_lost(ending):
-            client = self.connections.account(order.configuration.access()).client
-            case = Case(
-                flow_run=order.flow_run, configuration=order.configuration, pid=pid, ending=ending
+            pid, result = await self._watch_to_end(restarted)
+        if not self._is_taken_over(result):
+            report = EndingReport(
+                submission=self.submission,
+                pid=pid,
+                result=result,
+                client=self.client,
+                records=self.worker.records,
+                log=self.log,
             )
-            await report(case, client=client, ledger=self.ledger, logger=log)
-            await self._clean_up(order, pid, ending, log)
+            await report.send()
+            await self._clean_up(pid, result)
         return pid
 
-    async def _to_the_end(
-        self, order: Order, pid: InfrastructurePid, log: Log
-    ) -> tuple[InfrastructurePid, Ending]:
-        """Watch the job run that executes the flow run, though Prefect may remember another one."""
+    async def _watch_to_end(self, pid: InfrastructurePid) -> tuple[InfrastructurePid, WatchResult]:
+        """Watch the job run that executes the flow run, even if Prefect has recorded another one."""
         while True:
-            ending = await self._unless_it_was_over(order, await self._watch(order, pid, log), log)
-            tell_of_end(order.configuration, pid, ending)
-            really = None if self._has_lost(ending) else await self._really(order, pid, ending, log)
-            if really is None:
-                return pid, ending
-            log.info("The flow run is executed by job run %s, whatever was recorded.", really.run)
-            await self.ledger.write_pid(order.flow_run.id, str(really))
-            pid = really
+            result = await self._unless_already_ended(await self._watch(pid))
+            emit_ended(self.submission.configuration, pid, result)
+            executing = None
+            if not self._is_taken_over(result):
+                executing = await self._executing_run(pid, result)
+            if executing is None:
+                return pid, result
+            self.log.info(
+                "Job run %s executes the flow run, although another was recorded.", executing.run
+            )
+            await self.worker.records.write_pid(self.submission.flow_run.id, str(executing))
+            pid = executing
 
-    async def _really(
-        self, order: Order, pid: InfrastructurePid, ending: Ending, log: Log
+    async def _watch(self, pid: InfrastructurePid) -> WatchResult:
+        configuration = self.submission.configuration
+        monitor = self.worker.accounts.monitor(self.access, pid.project, self.worker.records)
+        watching = monitor.watch(
+            self.submission.flow_run.id,
+            pid,
+            pending_timeout=configuration.pending_timeout_seconds,
+            report_waiting=self.log.info,
+        )
+        if not configuration.stream_output:
+            return await watching
+        async with self.worker.streams.of(self.client.access, pid, logger=self.log):
+            return await watching
+
+    async def _executing_run(
+        self, pid: InfrastructurePid, result: WatchResult
     ) -> InfrastructurePid | None:
         """Return the job run that executes the flow run if the record misled the watch; None if it has ended."""
-        patience = self.connections.patience(log.warning)
-        client = self.connections.account(order.configuration.access()).client
-        search = Search(client=client, ledger=self.ledger, gated=order.configuration.gated)
-        match ending.fate:
-            case Fate.NEVER_BEGAN | Fate.DIED:
-                return await patience.through(
-                    lambda: search.executing(order.flow_run, pid, ending.run)
-                )
-            # What an earlier worker wished to record may arrive after what we have recorded.
-            case Fate.SUPERSEDED if await patience.through(
-                lambda: search.is_executed_by(order.flow_run, pid)
+        flow_run = self.submission.flow_run
+        retry = self.worker.accounts.long_retry(self.log.warning)
+        match result.outcome:
+            case WatchOutcome.NEVER_BEGAN | WatchOutcome.DIED:
+                return await retry.call(lambda: self.search.executing(flow_run, pid, result.run))
+            # What an earlier worker was about to record may arrive after what this one has recorded.
+            case WatchOutcome.SUPERSEDED if await retry.call(
+                lambda: self.search.is_executed_by(flow_run, pid)
             ):
                 return pid
             case _:
                 return None
 
-    async def _unless_it_was_over(self, order: Order, ending: Ending, log: Log) -> Ending:
-        """Return *ending*, corrected if the flow run is PENDING only because of a request that came after its end."""
-        if ending.record is None or ending.record.state is not StateType.PENDING:
-            return ending
-        ended = await asked_again(lambda: self.ledger.put_back(order.flow_run.id))
+    async def _unless_already_ended(self, result: WatchResult) -> WatchResult:
+        """Return *result*, corrected if the flow run is PENDING only because a request arrived after its end."""
+        if result.record is None or result.record.state is not StateType.PENDING:
+            return result
+        flow_run_id = self.submission.flow_run.id
+        ended = await retry_prefect(lambda: self.worker.records.restore_final_state(flow_run_id))
         if ended is None:
-            return ending
-        log.info(
-            "A request that came late had made this flow run Pending; it is %s again.", ended.name
+            return result
+        self.log.info(
+            "A late request had set this flow run to Pending after its end; it is %s again.",
+            ended.name,
         )
-        return replace(ending, fate=Fate.FINISHED)
+        return replace(result, outcome=WatchOutcome.FINISHED)
 
     async def _start_again(
-        self, order: Order, pid: InfrastructurePid, ending: Ending, log: Log
+        self, pid: InfrastructurePid, result: WatchResult
     ) -> InfrastructurePid | None:
-        """Start another job run and return it; None if there can be none, which Prefect is told."""
-        if ending.record is None or ending.record.state_id is None:
-            message = "an ending before the flow began comes with the state it was judged by"
+        """Start another job run and return it; if that fails, report it to Prefect and return None."""
+        if result.record is None or result.record.state_id is None:
+            message = (
+                "a watch that ends before the flow run began carries the state it was judged by"
+            )
             raise RuntimeError(message)
-        before = Before(state=ending.record.state_id, start=pid)
+        basis = ClaimBasis(state_id=result.record.state_id, earlier_start=pid)
         try:
-            return await self.submitter.submit(order, before, log=log)
+            return await self.worker.submitter.submit(self.submission, basis, log=self.log)
         except (TakenOver, NotRecorded):
             raise
-        # Unreported, the flow run would be found unwatched, taken over and started again, round after round.
+        # Without this report, workers would find the flow run unwatched and start it again, round after round.
         except NorthflankError as error:
-            message = f"Job run {pid.run} ended before the flow run began, and no other could be started: {error}"
-            await self.ledger.propose(order.flow_run.id, Crashed(message=message))
+            message = (
+                f"Job run {pid.run} ended before the flow run began, "
+                f"and no other could be started: {error}"
+            )
+            await self.worker.records.propose(self.submission.flow_run.id, Crashed(message=message))
             return None
 
-    def _has_lost(self, ending: Ending) -> bool:
-        """Whether another worker took the flow run over while we were out of touch: what follows is its business."""
-        owner = ending.record.owner if ending.record is not None else None
-        return owner not in (None, self.name) and ending.fate is not Fate.SUPERSEDED
+    def _is_taken_over(self, result: WatchResult) -> bool:
+        """Return whether another worker took the flow run over while this one was out of touch."""
+        owner = result.record.owner if result.record is not None else None
+        return (
+            owner not in (None, self.worker.worker_name)
+            and result.outcome is not WatchOutcome.SUPERSEDED
+        )
 
-    async def _clean_up(
-        self, order: Order, pid: InfrastructurePid, ending: Ending, log: Log
-    ) -> None:
-        if not order.configuration.cleanup_job or ending.job_lives_on(pid):
+    async def _clean_up(self, pid: InfrastructurePid, result: WatchResult) -> None:
+        if not self.submission.configuration.cleanup_job or result.job_is_in_use(pid):
             return
-        client = self.connections.account(order.configuration.access()).client
         try:
-            await delete_job_of(
-                client, pid, ended=ending.has_ended, patience=self.tempo.clean_up_seconds
+            await delete_ended_job(
+                self.client,
+                pid,
+                ended=result.has_ended,
+                max_wait_seconds=self.worker.intervals.clean_up_seconds,
             )
         except NorthflankError as error:
-            # The flow run is over and reported: a job that stays is the janitor's, not a failure of the run.
-            log.warning("Job %s is left for later: %s", pid.job, error)
-
-    async def _watch(self, order: Order, pid: InfrastructurePid, log: Log) -> Ending:
-        access = order.configuration.access()
-        monitor = self.connections.monitor(access, pid.project, self.ledger)
-        watching = monitor.watch(
-            order.flow_run.id,
-            pid,
-            pending_timeout=order.configuration.pending_timeout_seconds,
-            tell=log.info,
-        )
-        if not order.configuration.stream_output:
-            return await watching
-        client = self.connections.account(access).client
-        async with self.streams.of(client.access, pid, logger=log):
-            return await watching
+            # The flow run is over and reported. A job that stays is deleted later, and is not a failure of the run.
+            self.log.warning("Could not delete job %s, which is left for later: %s", pid.job, error)

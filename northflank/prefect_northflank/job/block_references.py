@@ -1,4 +1,4 @@
-"""Which environment variables of a job are made of Prefect blocks, told before Prefect puts the values in: pure."""
+"""Which environment variables of a job come from Prefect blocks, found before Prefect fills in the values: pure."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _PREFIX = "prefect.blocks."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Block:
-    """A block that a template refers to: by type and name, or by its id."""
+class BlockReference:
+    """A block to which a template refers, by type and name or by id."""
 
     slug: str = ""
     name: str = ""
@@ -25,36 +25,36 @@ class Block:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class VariableOrigin:
     """Where the value of an environment variable comes from."""
 
-    blocks: frozenset[Block]
+    blocks: frozenset[BlockReference]
     text: str
-    """As it is written: equal texts become equal values."""
+    """The template text; equal texts become equal values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origins:
+class EnvironmentOrigins:
     """Where the values of a job's environment come from."""
 
-    by_key: Mapping[str, Origin]
-    of_all: Origin
-    """Of a whole field that is one reference, whose variables only the block knows."""
+    by_key: Mapping[str, VariableOrigin]
+    of_all: VariableOrigin
+    """The origin of fields that are one reference, whose variables only the block knows."""
 
     @property
-    def blocks(self) -> frozenset[Block]:
-        """Every block that has a say."""
+    def blocks(self) -> frozenset[BlockReference]:
+        """All blocks that contribute to the environment."""
         return self.of_all.blocks.union(*(origin.blocks for origin in self.by_key.values()))
 
-    def of(self, key: str) -> Origin | None:
-        """Return the origin of *key*; None if no block has a say in it."""
+    def of(self, key: str) -> VariableOrigin | None:
+        """Return the origin of *key*; None if no block contributes to it."""
         return self.by_key.get(key) or (self.of_all if self.of_all.blocks else None)
 
 
-def origins(base_job_template: Mapping[str, Any], values: Mapping[str, Any]) -> Origins:
-    """Return the environment variables that a pool's template, its defaults or a deployment's *values* make of blocks.
+def origins(base_job_template: Mapping[str, Any], values: Mapping[str, Any]) -> EnvironmentOrigins:
+    """Return the environment variables that a pool's template, its defaults or a deployment's *values* take from blocks.
 
-    What one of them says and another one overrides counts, too: it then is kept secret without need.
+    A value that another one overrides counts, too; the variable is then kept secret without need.
     """
     properties = base_job_template.get("variables", {}).get("properties", {})
     defaults = {name: field.get("default") for name, field in properties.items()}
@@ -68,7 +68,7 @@ def origins(base_job_template: Mapping[str, Any], values: Mapping[str, Any]) -> 
         elif layer is not None:
             whole.append(layer)
     by_key = {key: _origin(written, variables) for key, written in parts.items()}
-    return Origins(
+    return EnvironmentOrigins(
         by_key={key: origin for key, origin in by_key.items() if origin.blocks},
         of_all=_origin(whole, variables),
     )
@@ -77,7 +77,7 @@ def origins(base_job_template: Mapping[str, Any], values: Mapping[str, Any]) -> 
 def _layers(
     base_job_template: Mapping[str, Any], defaults: Mapping[str, Any], values: Mapping[str, Any]
 ) -> Iterator[Any]:
-    """Yield everything that has a say in the environment; deployments may write `env.NAME`, too."""
+    """Yield everything that contributes to the environment; deployments may also write `env.NAME`."""
     configuration = base_job_template.get("job_configuration", {})
     for field in FIELDS:
         template = configuration.get(field)
@@ -90,37 +90,37 @@ def _layers(
         yield {key.removeprefix(dotted): it for key, it in values.items() if key.startswith(dotted)}
 
 
-def _origin(written: list[Any], variables: Mapping[str, Any]) -> Origin:
-    """Return the origin of what is *written*, directly or by way of a variable of the template."""
+def _origin(written: list[Any], variables: Mapping[str, Any]) -> VariableOrigin:
+    """Return the origin of what is *written*, directly or through a variable of the template."""
     names = {
         placeholder.name
         for placeholder in _placeholders(written)
         if placeholder.type is PlaceholderType.STANDARD
     }
     used = [*written, *(variables.get(name) for name in sorted(names - set(FIELDS)))]
-    return Origin(
+    return VariableOrigin(
         blocks=frozenset([*_named(used), *_numbered(used)]), text=json.dumps(used, default=str)
     )
 
 
-def _named(value: Any) -> Iterator[Block]:  # noqa: ANN401 (JSON of any form)
+def _named(value: Any) -> Iterator[BlockReference]:  # noqa: ANN401  JSON of any form
     """Yield the blocks of `{{ prefect.blocks.<type>.<name>… }}`."""
     for placeholder in _placeholders(value):
         slug, _, rest = placeholder.name.removeprefix(_PREFIX).partition(".")
         if placeholder.type is PlaceholderType.BLOCK_DOCUMENT and rest:
-            yield Block(slug=slug, name=rest.partition(".")[0])
+            yield BlockReference(slug=slug, name=rest.partition(".")[0])
 
 
-def _numbered(value: Any) -> Iterator[Block]:  # noqa: ANN401 (JSON of any form)
+def _numbered(value: Any) -> Iterator[BlockReference]:  # noqa: ANN401  JSON of any form
     """Yield the blocks of `{"$ref": {"block_document_id": …}}`."""
     if isinstance(value, Mapping):
         reference = value.get("$ref")
         if isinstance(reference, Mapping) and reference.get("block_document_id"):
-            yield Block(id=str(reference["block_document_id"]))
+            yield BlockReference(id=str(reference["block_document_id"]))
     if isinstance(value, (Mapping, list)):
         for below in value.values() if isinstance(value, Mapping) else value:
             yield from _numbered(below)
 
 
-def _placeholders(value: Any) -> Any:  # noqa: ANN401 (JSON of any form; Prefect's own type is not public)
+def _placeholders(value: Any) -> Any:  # noqa: ANN401  JSON of any form; Prefect's own type is not public
     return find_placeholders(json.dumps(value, default=str))

@@ -1,4 +1,4 @@
-"""How a container is made to check its claim before it executes its flow run."""
+"""The command and environment with which a container checks its claim before it executes its flow run."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ SCRIPT = "PREFECT__NORTHFLANK_GATE"
 CLAIM = "PREFECT__NORTHFLANK_CLAIM"
 
 COMMAND = f"python3 -c \"import os; exec(os.environ['{SCRIPT}'])\" flow-run execute"
-"""Stands in for `prefect flow-run execute`. Northflank runs it without a shell; its quotes group words."""
+"""Replaces `prefect flow-run execute`. Northflank runs it without a shell; its quotes group words."""
 
 
 def environment_of(claim: Claim) -> Mapping[str, str]:
-    """Return what a container needs to check *claim*."""
+    """Return the variables with which a container checks *claim*."""
     script = files(__package__).joinpath("claim_gate_script.py").read_text(encoding="utf-8")
     return {SCRIPT: script, CLAIM: str(claim.id)}

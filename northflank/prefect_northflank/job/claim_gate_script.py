@@ -1,4 +1,4 @@
-"""What a container does before it executes its flow run: makes sure that it still may. Stands alone.
+"""Runs in the container before the flow run: checks that the claim still holds. Stands alone.
 
 The worker ships this text in an environment variable; it runs in any image with Prefect 3, in the process that then
 becomes `prefect flow-run execute`, so that Prefect is imported once.
@@ -19,7 +19,7 @@ TRIES = 8
 
 
 def may_execute() -> bool:
-    """Whether no other start of the flow run has come in between; says so to Prefect."""
+    """Return whether no other start of the flow run has come in between, and record that in Prefect."""
     with get_client(sync_client=True) as client:
         states = client.read_flow_run_states(FLOW_RUN)
         if str(states[-1].id) == CLAIM:
@@ -40,8 +40,8 @@ def patiently() -> bool:
     for number in range(1, TRIES):
         try:
             return may_execute()
-        except Exception as error:  # noqa: BLE001 (whatever this image's Prefect raises: the answer is to ask again)
-            print(f"The Prefect API does not answer: {error!r}", flush=True)  # noqa: T201 (the container's log)
+        except Exception as error:  # noqa: BLE001  this image's Prefect may raise anything: ask again
+            print(f"The Prefect API does not answer: {error!r}", flush=True)  # noqa: T201  the container's log
         time.sleep(min(2**number, 30))
     return may_execute()
 
@@ -49,11 +49,10 @@ def patiently() -> bool:
 def main() -> None:
     """Execute the flow run, or leave it alone."""
     if not patiently():
-        print("Nothing is executed: this flow run was started anew meanwhile.", flush=True)  # noqa: T201 (as above)
+        print("Nothing is executed: this flow run was started anew meanwhile.", flush=True)  # noqa: T201  as above
         return
-    from prefect.cli import (
-        app,
-    )  # the command `prefect`; its import is wasted where nothing is executed
+    # The command `prefect`, imported this late because its import would be wasted if nothing is executed.
+    from prefect.cli import app
 
     sys.argv[0] = "prefect"
     app()

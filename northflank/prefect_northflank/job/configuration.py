@@ -1,4 +1,4 @@
-"""The job variables of one flow run, completed with what Prefect adds to every job."""
+"""The job configuration of one flow run: its job variables, completed with what Prefect adds to every job."""
 
 from __future__ import annotations
 
@@ -19,21 +19,22 @@ from pydantic import PrivateAttr, ValidationError
 from typing_extensions import Self
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import (
     ConfigurationError,
     MissingProject,
     Refusals,
 )
 from prefect_northflank.job import claim_gate, environment
-from prefect_northflank.job.block_references import Block, origins
+from prefect_northflank.job.block_references import BlockReference, origins
+from prefect_northflank.job.credentials import Northflank
 from prefect_northflank.job.definition import Subject, refuse_contradictions
 from prefect_northflank.job.environment import SIGTERM_BEHAVIOR, JobEnvironment
-from prefect_northflank.job.token_block import Northflank
-from prefect_northflank.job.variables import DockerConfigType, NorthflankVariables
+from prefect_northflank.job.settings import DockerConfigType
+from prefect_northflank.job.variables import NorthflankVariables
 from prefect_northflank.records.claims import Claim
-from prefect_northflank.records.prefect_retry import asked_again, is_passing
-from prefect_northflank.records.repeated_problems import in_words
+from prefect_northflank.records.prefect_retry import is_transient, retry_prefect
+from prefect_northflank.records.repeated_problems import one_line
 
 _ASKED_FOR = {
     "deployments": "its deployment",
@@ -42,20 +43,20 @@ _ASKED_FOR = {
     "variables": "a variable that its job variables name",
     "flows": "its flow",
 }
-"""Parts of addresses of Prefect's API, and what is asked for there."""
+"""Parts of the paths of Prefect's API, and what the worker reads there."""
 
 _log = logging.getLogger(__name__)
 
 
 class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
-    """What one flow run asks of Northflank. Complete after `prepare_for_flow_run`."""
+    """The job configuration of one flow run; complete after `prepare_for_flow_run`."""
 
     _flow_run: FlowRun | None = PrivateAttr(default=None)
     _lasting_name: str = PrivateAttr(default="")
     _lasting_served: str = PrivateAttr(default="")
     _lasting_pool: str = PrivateAttr(default="")
     _pool: str = PrivateAttr(default="")
-    _token_again: Callable[[], Awaitable[str | None]] | None = PrivateAttr(default=None)
+    _reread_token: Callable[[], Awaitable[str | None]] | None = PrivateAttr(default=None)
     _secret_origins: dict[str, str] = PrivateAttr(default_factory=dict)
 
     @classmethod
@@ -70,11 +71,11 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         values: dict[str, Any],
         client: PrefectClient | None = None,
     ) -> Self:
-        """Build the configuration, and remember which of its environment comes from blocks that keep secrets."""
+        """Build the configuration, and remember which environment variables come from blocks with secrets."""
         if client is None:
             message = "inject_client gives one"
             raise RuntimeError(message)
-        # Told first: Prefect takes the defaults of `env` out of what it is given.
+        # First, because Prefect removes the defaults of `env` from the template.
         written = origins(base_job_template, values)
         made: Self = await super().from_template_and_values(
             base_job_template, values, client=client
@@ -92,43 +93,43 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     async def resolve_for_flow_run(
         cls,
         flow_run: FlowRun,
-        **context: Any,  # noqa: ANN401 (Prefect's signature, handed on)
+        **context: Any,  # noqa: ANN401  Prefect's signature, handed on
     ) -> Self:
-        """Build the configuration of *flow_run*, patiently: Prefect's base worker takes a failure for a crash.
+        """Build the configuration of *flow_run*, with retries: Prefect's base worker takes a failure for a crash.
 
         Raises:
-            ObjectNotFound: the deployment, the flow or a block that it names has been deleted.
-            ConfigurationError: the job variables have values that they cannot have.
+            ObjectNotFound: the deployment, the flow or a block was deleted.
+            ConfigurationError: job variables have invalid values.
         """
         base = super().resolve_for_flow_run
 
         async def once() -> Self:
-            # Prefect takes `env` out of the flow run's job variables, where a second try would miss it.
+            # Prefect removes `env` from the flow run's job variables, where a second attempt would miss it.
             return await base(flow_run.model_copy(deep=True), **context)
 
         try:
-            made = await asked_again(lambda: cls._with_our_words(once))
+            made = await retry_prefect(lambda: cls._explaining_invalid_values(once))
         except (ObjectNotFound, httpx.HTTPStatusError) as error:
-            # Prefect's client translates some 404s, and others not.
+            # Prefect's client translates some 404s to ObjectNotFound, but not all.
             refused = error.http_exc if isinstance(error, ObjectNotFound) else error
             if not isinstance(refused, httpx.HTTPStatusError) or not _is_gone(refused):
                 raise
-            raise ObjectNotFound(refused, _in_words(refused.request.url.path)) from error
+            raise ObjectNotFound(refused, _deleted_object(refused.request.url.path)) from error
 
-        async def token_again() -> str | None:
+        async def reread_token() -> str | None:
             try:
                 return (await cls.resolve_for_flow_run(flow_run, **context)).access().token
-            # Whatever keeps it from being read now, the old token goes on; the next refusal reads again.
-            except Exception as error:  # noqa: BLE001 (as above)
-                _log.warning("The Northflank token could not be read again: %s", in_words(error))
+            # The worker keeps using the old token; the next refusal reads it again.
+            except Exception as error:  # noqa: BLE001  as above
+                _log.warning("Could not read the Northflank token again: %s", one_line(error))
                 return None
 
-        made._token_again = token_again  # noqa: SLF001 (of the same class)
+        made._reread_token = reread_token  # noqa: SLF001  of the same class
         return made
 
     @classmethod
-    async def _with_our_words(cls, resolve: Callable[[], Awaitable[Self]]) -> Self:
-        """Tell values that the job variables cannot have from an answer of Prefect that makes no sense."""
+    async def _explaining_invalid_values(cls, resolve: Callable[[], Awaitable[Self]]) -> Self:
+        """Raise a configuration error for invalid job variables; a malformed response of Prefect keeps its own error."""
         try:
             return await resolve()
         except ValidationError as error:
@@ -153,14 +154,14 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         worker_name: str | None = None,
         worker_id: UUID | None = None,
     ) -> None:
-        """Complete environment, labels, command and name; the user's values win over Prefect's."""
+        """Complete environment, labels, command and name; the user's values override Prefect's."""
         self.env = {**self.env, **(self.runtime_environment or {})}
         if self.prefect_api_url:
             self.env.setdefault("PREFECT_API_URL", self.prefect_api_url)
         # An evicted run goes back to its work pool instead of staying RUNNING with nothing behind it.
         self.env.setdefault(SIGTERM_BEHAVIOR, "reschedule")
         self.command = self.command or self.deployment_docker_custom_command
-        # A name with the flow run in it cannot be that of a job for all of them.
+        # A name that contains the flow run cannot be that of a job for all flow runs.
         named = bool(self.name) and "ctx.flow_run" not in (self.name or "")
         super().prepare_for_flow_run(flow_run, deployment, flow, work_pool, worker_name, worker_id)
         self._flow_run = flow_run
@@ -176,10 +177,10 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         return self._pool
 
     def check(self) -> None:
-        """Look at everything that can be known before anything is asked of Northflank.
+        """Check everything that can be checked before the first call to Northflank.
 
         Raises:
-            ConfigurationError: it cannot work; all of it, in one error.
+            ConfigurationError: some of it cannot work; one error names all of it.
         """
         refusals = Refusals()
         with refusals.gathering():
@@ -192,7 +193,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         refusals.raise_all()
 
     def project(self, access: Access) -> Project:
-        """Return the project jobs are made in.
+        """Return the project in which jobs are created.
 
         Raises:
             MissingProject: `project_id` is not set.
@@ -202,19 +203,19 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         return Project(id=self.project_id, team=access.team)
 
     def access(self) -> Access:
-        """Return how to call Northflank; without a block, as the worker's environment says.
+        """Return how to call Northflank, from the block or else from the worker's environment.
 
         Raises:
             MissingToken: neither has a token.
         """
         access = (self.credentials or Northflank()).access()
-        return replace(access, again=self._token_again)
+        return replace(access, reread_token=self._reread_token)
 
     def environment(self, access: Access) -> JobEnvironment:
-        """Return the job's environment, plain and secret.
+        """Return the job's plain and secret environment.
 
         Raises:
-            ConfigurationError: it cannot work on the Northflank of *access*.
+            ConfigurationError: it cannot work on *access*'s Northflank.
         """
         given = {key: value for key, value in self.env.items() if value is not None}
         return environment.job_environment(
@@ -228,22 +229,22 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
     def gated(self) -> bool:
         """Whether the container checks its claim before it executes the flow run.
 
-        It cannot where the command is not Prefect's own; it must not where Northflank itself is asked to run it again.
+        It cannot if the command is not Prefect's own, and must not if Northflank itself is told to retry the run.
         """
         settings = self.job_body.get("settings")
-        asks_northflank = bool(isinstance(settings, Mapping) and settings.get("backoffLimit"))
+        retried_by_northflank = bool(isinstance(settings, Mapping) and settings.get("backoffLimit"))
         return (
             self.guarded_start
             and self.command in (None, self._base_flow_run_command())
             and self.deployment_docker_config_type is DockerConfigType.CUSTOM_COMMAND
             and not self.deployment_docker_custom_entrypoint
-            and not asks_northflank
+            and not retried_by_northflank
         )
 
     def secret_identity(self, secret: Mapping[str, str]) -> str:
-        """Return what tells this secret group from others of the pool: the Prefect server, and values of the user's own.
+        """Return what tells this secret group apart from others of the pool: the Prefect server, and the user's own values.
 
-        A new value of the worker's own setting, or of a block, replaces the old one in the same group.
+        A new value of a worker's setting, or of a block, replaces the old one in the same group.
         """
         server = self.env.get("PREFECT_API_URL") or ""
         own = self._base_environment()
@@ -254,9 +255,9 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
         return f"{server} {sorted((given | of_blocks).items())}"
 
     def subject(
-        self, *, submission: str, env: Mapping[str, str], tags: Sequence[str], claim: Claim
+        self, *, submission_id: str, env: Mapping[str, str], tags: Sequence[str], claim: Claim
     ) -> Subject:
-        """Return what the job is for, started under *claim*."""
+        """Return the subject of the job that is started under *claim*."""
         flow_run = self._flow_run
         if flow_run is None:
             message = "prepare_for_flow_run comes first"
@@ -268,7 +269,7 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
             command=claim_gate.COMMAND if gated else self.command or self._base_flow_run_command(),
             env={**env, **claim_gate.environment_of(claim)} if gated else env,
             labels=self.labels,
-            submission=submission,
+            submission_id=submission_id,
             lasting_name=self._lasting_name,
             lasting_served=self._lasting_served,
             lasting_pool=self._lasting_pool,
@@ -277,11 +278,11 @@ class NorthflankJobConfiguration(NorthflankVariables, BaseJobConfiguration):
 
 
 def _is_gone(refused: httpx.HTTPStatusError) -> bool:
-    return refused.response.status_code == httpx.codes.NOT_FOUND and not is_passing(refused)
+    return refused.response.status_code == httpx.codes.NOT_FOUND and not is_transient(refused)
 
 
-def _in_words(path: str) -> str:
-    """Return what Prefect was asked for at *path* and does not have; its own error says "None"."""
+def _deleted_object(path: str) -> str:
+    """Return a message about the object at *path* that Prefect no longer has; Prefect's own error says "None"."""
     gone = next((words for part, words in _ASKED_FOR.items() if f"/{part}/" in path), "part of it")
     return (
         f"the flow run cannot be started: {gone} no longer exists in Prefect. "
@@ -289,8 +290,8 @@ def _in_words(path: str) -> str:
     )
 
 
-async def _is_secret(block: Block, client: PrefectClient) -> bool:
-    """Whether a block keeps something secret, as its type says."""
+async def _is_secret(block: BlockReference, client: PrefectClient) -> bool:
+    """Return whether a block has secret fields, according to its type."""
     document = (
         await client.read_block_document(UUID(block.id))
         if block.id

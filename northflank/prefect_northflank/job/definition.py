@@ -1,4 +1,4 @@
-"""From job variables to the job and the run Northflank is asked for: a pure mapping."""
+"""Maps job variables to the bodies of the requests for a job and its run: pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
-from prefect_northflank.api.answers import Json, JsonObject
+from prefect_northflank.api.responses import Json, JsonObject
 from prefect_northflank.errors import ConfigurationError, Refusals
-from prefect_northflank.job import names, rules
-from prefect_northflank.job.variables import DEFAULT_IMAGE, DockerConfigType, NorthflankVariables
+from prefect_northflank.job import names, variable_rules
+from prefect_northflank.job.settings import DEFAULT_IMAGE, DockerConfigType, JobSettings
 
 _RUN_DEPLOYMENT = ("external", "internal", "docker", "storage")
 """Parts of `deployment` that a run may override (docs: run job); the others belong to the job."""
@@ -23,8 +23,8 @@ _LASTING_LABELS = frozenset(
     for of in ("flow", "deployment", "work-pool")
     for what in ("id", "name")
 )
-"""Prefect's labels that a lasting job bears. The others (worker, version, time of the last change) would make it another
-job when they change, and none of its runs could tell them apart from those of the run before."""
+"""Prefect's labels that a lasting job carries. The others (worker, version, time of the last change) would make it another
+job whenever they change."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,21 +38,21 @@ class Subject:
     env: Mapping[str, str]
     """Plain environment; secrets are not in it."""
     labels: Mapping[str, str]
-    submission: str
+    submission_id: str
     """Four hexadecimal digits that differ between submissions of one flow run."""
     lasting_name: str = ""
-    """Readable name of what a lasting job serves (flow and deployment)."""
+    """Readable name of the flow and deployment that a lasting job serves."""
     lasting_pool: str = ""
     """Id of the work pool to which a lasting job belongs."""
     lasting_served: str = ""
-    """Id of what a lasting job serves: the deployment, or the flow if there is none."""
+    """Id of the deployment that a lasting job serves, or of the flow if there is none."""
     tags: Sequence[str] = ()
-    """Tags that admit the job to secret groups, beside those of the variables."""
+    """Tags that admit the job to secret groups, in addition to those of the job variables."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JobRequest:
-    """What Northflank is asked for: the job to put, and what its run adds."""
+    """The request for a job: its body, and what its run overrides."""
 
     name: str
     body: JsonObject
@@ -66,7 +66,7 @@ class JobRequest:
 
     @property
     def runs_a_build(self) -> bool:
-        """Whether the job's image is one that a build service has built."""
+        """Whether a build service builds the job's image."""
         return "internal" in _object(self.body.get("deployment"))
 
     @property
@@ -76,8 +76,8 @@ class JobRequest:
         return [str(tag) for tag in tags] if isinstance(tags, list) else ()
 
 
-def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
-    """Return the job for *subject* under *variables*.
+def request_for(subject: Subject, variables: JobSettings) -> JobRequest:
+    """Return the request for the job of *subject* with these *variables*.
 
     Raises:
         ConfigurationError: the variables contradict each other.
@@ -86,14 +86,14 @@ def request_for(subject: Subject, variables: NorthflankVariables) -> JobRequest:
     return _single(subject, variables) if variables.cleanup_job else _lasting(subject, variables)
 
 
-def refuse_contradictions(variables: NorthflankVariables) -> None:
-    """Look at all variables that depend on each other.
+def refuse_contradictions(variables: JobSettings) -> None:
+    """Check the variables that depend on each other.
 
     Raises:
-        ConfigurationError: some contradict each other, or others are missing.
+        ConfigurationError: some contradict each other, or are missing.
     """
     refusals = Refusals()
-    for refused in rules.broken(
+    for refused in variable_rules.broken(
         {name: getattr(variables, name) for name in type(variables).model_fields}
     ):
         with refusals.gathering():
@@ -107,8 +107,8 @@ def refuse_contradictions(variables: NorthflankVariables) -> None:
     refusals.raise_all()
 
 
-def _single(subject: Subject, variables: NorthflankVariables) -> JobRequest:
-    name = names.job_of_run(subject.name, subject.flow_run_id, subject.submission)
+def _single(subject: Subject, variables: JobSettings) -> JobRequest:
+    name = names.job_of_run(subject.name, subject.flow_run_id, subject.submission_id)
     text = variables.description or f"Prefect flow run {subject.name} ({subject.flow_run_id})"
     body = _body(subject, variables, labels=subject.labels) | {
         "name": name,
@@ -120,11 +120,11 @@ def _single(subject: Subject, variables: NorthflankVariables) -> JobRequest:
     )
 
 
-def _lasting(subject: Subject, variables: NorthflankVariables) -> JobRequest:
+def _lasting(subject: Subject, variables: JobSettings) -> JobRequest:
     labels = {key: value for key, value in subject.labels.items() if _is_lasting_label(key)}
     whole = _merged(_body(subject, variables, labels=labels), variables.job_body)
     overrides = _overrides(whole) | {"runtimeEnvironment": _json(dict(subject.env))}
-    # What a run may override is not part of the job's identity: another image is the same job, with the same history.
+    # What a run may override is not part of the job's identity: with another image it stays the same job.
     settings = {
         key: value
         for key, value in whole.items()
@@ -152,12 +152,12 @@ def _lasting(subject: Subject, variables: NorthflankVariables) -> JobRequest:
 
 
 def _is_lasting_label(key: str) -> bool:
-    """Whether a label says the same in every flow run, on every worker, in every version of Prefect."""
+    """Return whether a label has the same value in every flow run, on every worker, in every version of Prefect."""
     return not key.startswith("prefect.io/") or key in _LASTING_LABELS
 
 
 def digest(body: JsonObject) -> str:
-    """Return a fingerprint of *body*: equal bodies need not be put twice."""
+    """Return a fingerprint of *body*, so that equal bodies are not put twice."""
     return hashlib.sha256(json.dumps(body, sort_keys=True).encode()).hexdigest()
 
 
@@ -174,9 +174,7 @@ def _overrides(whole: JsonObject) -> JsonObject:
     )
 
 
-def _body(
-    subject: Subject, variables: NorthflankVariables, *, labels: Mapping[str, str]
-) -> JsonObject:
+def _body(subject: Subject, variables: JobSettings, *, labels: Mapping[str, str]) -> JsonObject:
     tags = list(dict.fromkeys([*(variables.tags or []), *subject.tags]))
     architecture = variables.infrastructure_architecture
     return _present(
@@ -208,7 +206,7 @@ def _body(
 
 
 def _deployment(
-    subject: Subject, variables: NorthflankVariables, *, labels: Mapping[str, str]
+    subject: Subject, variables: JobSettings, *, labels: Mapping[str, str]
 ) -> JsonObject:
     shown = {key: names.label(value) for key, value in labels.items()}
     return _source(variables) | _present(
@@ -222,7 +220,7 @@ def _deployment(
     )
 
 
-def _source(variables: NorthflankVariables) -> JsonObject:
+def _source(variables: JobSettings) -> JsonObject:
     external = _present(
         {
             "imagePath": variables.deployment_external_image_path,
@@ -257,7 +255,7 @@ def _source(variables: NorthflankVariables) -> JsonObject:
     return {"external": image | external}
 
 
-def _vcs(variables: NorthflankVariables) -> JsonObject:
+def _vcs(variables: JobSettings) -> JsonObject:
     kind = variables.deployment_vcs_project_type
     return _present(
         {
@@ -290,10 +288,10 @@ def _with(source: str, part: JsonObject, required: tuple[str, ...]) -> JsonObjec
     return part
 
 
-def _docker(command: str, variables: NorthflankVariables) -> JsonObject:
+def _docker(command: str, variables: JobSettings) -> JsonObject:
     kind = variables.deployment_docker_config_type
     entrypoint = variables.deployment_docker_custom_entrypoint
-    # Naming an entrypoint is asking for it: the default type would silently keep the image's own.
+    # A user who names an entrypoint wants it: the default type would silently keep the image's own.
     if entrypoint and kind is DockerConfigType.CUSTOM_COMMAND:
         kind = DockerConfigType.CUSTOM_ENTRYPOINT_CUSTOM_COMMAND
     takes_entrypoint = kind in {
@@ -319,7 +317,7 @@ def _docker(command: str, variables: NorthflankVariables) -> JsonObject:
     )
 
 
-def _storage(variables: NorthflankVariables) -> JsonObject | None:
+def _storage(variables: JobSettings) -> JsonObject | None:
     ephemeral = variables.deployment_storage_ephemeral_storage_size
     storage = _present(
         {
@@ -330,7 +328,7 @@ def _storage(variables: NorthflankVariables) -> JsonObject | None:
     return storage or None
 
 
-def _gpu(variables: NorthflankVariables) -> JsonObject | None:
+def _gpu(variables: JobSettings) -> JsonObject | None:
     if not variables.billing_gpu_enabled:
         return None
     if not variables.billing_gpu_type:
@@ -351,20 +349,20 @@ def _gpu(variables: NorthflankVariables) -> JsonObject | None:
     }
 
 
-def _build_settings(variables: NorthflankVariables) -> Json:
+def _build_settings(variables: JobSettings) -> Json:
     if not variables.deployment_vcs_project_url:
         return None
     default: JsonObject = {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}}
     return _json(variables.build_settings) or default
 
 
-def _build_configuration(variables: NorthflankVariables) -> Json:
+def _build_configuration(variables: JobSettings) -> Json:
     given = _object(_json(variables.build_configuration or {}))
     credentials = variables.build_configuration_docker_credentials
     return (given | ({"dockerCredentials": _json(credentials)} if credentials else {})) or None
 
 
-def _files(variables: NorthflankVariables) -> Json:
+def _files(variables: JobSettings) -> Json:
     return {
         path: {"data": base64.b64encode(text.encode()).decode(), "encoding": "utf-8"}
         for path, text in (variables.runtime_files or {}).items()
@@ -372,7 +370,7 @@ def _files(variables: NorthflankVariables) -> Json:
 
 
 def _merged(body: JsonObject, over: Mapping[str, object]) -> JsonObject:
-    """Return *body* with *over* laid on it: objects are merged, everything else is replaced."""
+    """Return *body* with *over* merged into it: objects are merged, everything else is replaced."""
     merged = dict(body)
     for key, value in over.items():
         below = merged.get(key)
@@ -393,5 +391,5 @@ def _object(value: Json) -> JsonObject:
 
 
 def _json(value: object) -> Json:
-    """Say that *value* is JSON: it came from a work pool's or deployment's JSON."""
+    """Return *value* as JSON, which it is because it came from the JSON of a work pool or deployment."""
     return cast("Json", value)

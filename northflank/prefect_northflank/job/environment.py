@@ -1,4 +1,4 @@
-"""Which environment a job gets: what is shipped, what stays home, what is secret, what Northflank would rewrite."""
+"""The environment of a job: which of the worker's settings it gets, what is secret, what Northflank would rewrite."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ SECRETS = frozenset({"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_CLIE
 SIGTERM_BEHAVIOR = "PREFECT_FLOW_RUN_EXECUTE_SIGTERM_BEHAVIOR"
 """Read by `prefect flow-run execute` (prefect/cli/flow_run.py): `reschedule` hands an evicted run back."""
 
-_STAYS_HOME = re.compile(
+_STAYS_LOCAL = re.compile(
     r"PREFECT_("
     r"SERVER_.*|API_DATABASE_.*|API_SERVICES_.*|API_BLOCKS_.*|.*DATABASE.*|"  # the server's own settings
-    r"WORKER_.*|RUNNER_.*|UI_.*|TEST_.*|TESTING_.*|UNIT_TEST_.*|CLI_.*|"  # this process's own settings
+    r"WORKER_.*|RUNNER_.*|UI_.*|TEST_.*|TESTING_.*|UNIT_TEST_.*|CLI_.*|"  # the worker process's own settings
     r"HOME|PROFILES_PATH|.*_PATH|.*_DIRECTORY|.*_DIR|API_SSL_CERT_FILE"  # paths of this machine
     r")"
 )
@@ -35,12 +35,12 @@ class JobEnvironment:
 
 
 def shippable(settings: Mapping[str, str]) -> dict[str, str]:
-    """Return the worker's own settings without those that mean something only on its machine.
+    """Return the worker's own settings except those that only apply to its machine.
 
     >>> shippable({"PREFECT_HOME": "/home/me/.prefect", "PREFECT_LOGGING_LEVEL": "DEBUG"})
     {'PREFECT_LOGGING_LEVEL': 'DEBUG'}
     """
-    return {key: value for key, value in settings.items() if not _STAYS_HOME.fullmatch(key)}
+    return {key: value for key, value in settings.items() if not _STAYS_LOCAL.fullmatch(key)}
 
 
 def job_environment(
@@ -50,21 +50,21 @@ def job_environment(
     expand_templates: bool,
     secret: Collection[str] = frozenset(),
 ) -> JobEnvironment:
-    """Split and check the complete environment of a job that runs at the Northflank of *base_url*.
+    """Split and check the complete environment of a job on the Northflank at *base_url*.
 
-    *secret* names the variables that are secret beside those that open the Prefect API.
+    *secret* names the secret variables besides those that open the Prefect API.
 
     Raises:
-        LoopbackApiUrl: the Prefect API would be looked for inside the container.
-        TemplatedValue: a value holds `${` and Northflank is not asked to expand it.
-        ConfigurationError: a name Northflank refuses, or several of all these.
+        LoopbackApiUrl: the container would look for the Prefect API inside itself.
+        TemplatedValue: a value contains `${`, and expand_templates is off.
+        ConfigurationError: Northflank does not accept a name, or several of these problems.
     """
     refusals = Refusals()
     api_url = env.get("PREFECT_API_URL", "")
     with refusals.gathering():
         if is_loopback(api_url) and not is_loopback(base_url):
             raise LoopbackApiUrl(api_url)
-    # Attribution carries names people chose; a flow called "${x}" must run, without its name in a header.
+    # Prefect passes names that users chose; a flow called "${x}" must run, without its name in the environment.
     kept = {
         key: value
         for key, value in env.items()
@@ -82,7 +82,7 @@ def job_environment(
 
 
 def is_http(url: str) -> bool:
-    """Whether *url* is the address of something that speaks HTTP.
+    """Return whether *url* is the address of an HTTP server.
 
     >>> is_http("https://api.example.com"), is_http("api.example.com")
     (True, False)
@@ -92,7 +92,7 @@ def is_http(url: str) -> bool:
 
 
 def is_loopback(url: str) -> bool:
-    """Whether *url* means the machine it is used on.
+    """Return whether *url* is a loopback address.
 
     >>> is_loopback("http://127.0.0.1:4200/api"), is_loopback("https://api.example.com")
     (True, False)

@@ -1,4 +1,4 @@
-"""Names Northflank accepts, made from names people chose: readable, valid, free of collisions."""
+"""Turns names that users chose into names that Northflank accepts: readable, valid, without collisions."""
 
 from __future__ import annotations
 
@@ -40,32 +40,32 @@ def slug(text: str, *, limit: int, fallback: str = "flow") -> str:
     return words[:limit].strip("-")
 
 
-def job_of_run(name: str, flow_run_id: UUID, submission: str) -> str:
+def job_of_run(name: str, flow_run_id: UUID, submission_id: str) -> str:
     """Return the name of the job that serves one submission of one flow run.
 
-    *submission* is four hexadecimal digits that differ between submissions of the same flow run
+    *submission_id* is four hexadecimal digits that differ between submissions of the same flow run
     (retry, resume), so that deleting the job of an old one can never hit the new one.
 
     >>> job_of_run("Digits Flow / nightly", UUID("07db3792-88ef-4719-9ee0-0da0dedca33b"), "c0de")
     'digits-flow-ni-07db379288ef47199ee00da0dedca33b-c0de'
     """
-    tail = f"-{flow_run_id.hex}-{submission}"
+    tail = f"-{flow_run_id.hex}-{submission_id}"
     return slug(name, limit=MAX_JOB_NAME - len(tail)) + tail
 
 
 def flow_run_of(job_name: str) -> UUID | None:
-    """Return the flow run that a job made by `job_of_run` serves; None for any other job."""
+    """Return the flow run in a name made by `job_of_run`; None for any other job."""
     found = _RUN_JOB.search(job_name)
     return UUID(found.group(1)) if found else None
 
 
-def submission_of(job_name: str) -> str | None:
-    """Return the submission that a job made by `job_of_run` serves; None for any other job."""
+def submission_id_of(job_name: str) -> str | None:
+    """Return the submission id in a name made by `job_of_run`; None for any other job."""
     return job_name[-_SUBMISSION:] if _RUN_JOB.search(job_name) else None
 
 
 def job_of_container(container: str, flow_run_id: UUID) -> str | None:
-    """Return the job of a container's host name if `job_of_run` made it for this flow run.
+    """Return the job name in a container's host name if `job_of_run` made it for this flow run.
 
     >>> flow_run = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
     >>> job_of_container("etl-07db379288ef47199ee00da0dedca33b-c0de-5fcf67bc-x7k2p", flow_run)
@@ -78,8 +78,8 @@ def job_of_container(container: str, flow_run_id: UUID) -> str | None:
 def lasting_job(name: str, *, pool: str, served: str, settings: str) -> str:
     """Return the name of the job of work pool *pool* that runs every flow run of *served* with these *settings*.
 
-    *pool* and *served* (a deployment, or a flow without one) are ids: of Northflank's fields that a list of jobs shows,
-    only the name can say to whom a job belongs.
+    *pool* and *served* (a deployment, or a flow without one) are ids. They are in the name because a list of jobs shows
+    no other field that can tell to which pool and deployment a job belongs.
 
     >>> lasting_job("digits/prod", pool="p1", served="d1", settings="{}")
     'digits-prod-f64551fc-8b53639f-44136fa3'
@@ -89,7 +89,7 @@ def lasting_job(name: str, *, pool: str, served: str, settings: str) -> str:
 
 
 def lasts(job_name: str, *, pool: str, served: str | None = None) -> bool:
-    """Whether `lasting_job` named a job so for this pool, and for *served* if that is given.
+    """Return whether `lasting_job` made the name for this pool, and for *served* if that is given.
 
     >>> lasts("digits-prod-f64551fc-5ca7b109-44136fa3", pool="p1")
     True
@@ -101,7 +101,7 @@ def lasts(job_name: str, *, pool: str, served: str | None = None) -> bool:
 
 
 def lasted_before(job_name: str) -> bool:
-    """Whether an earlier version may have named a lasting job so; jobs of others may bear such names, too."""
+    """Return whether an earlier version may have made the name for a lasting job; other jobs may have such names, too."""
     return bool(_FORMER_LASTING_JOB.search(job_name)) and not _LASTING_JOB.search(job_name)
 
 
@@ -112,7 +112,7 @@ def secret_group(pool: str, identity: str) -> str:
 
 
 def description(text: str) -> str:
-    """Return *text* with what Northflank refuses in descriptions replaced, at most 200 characters.
+    """Return *text* without what Northflank does not accept in descriptions, at most 200 characters.
 
     >>> description("run {x} of <etl> @ night")
     'run x of etl night'

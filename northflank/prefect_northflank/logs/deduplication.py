@@ -1,4 +1,4 @@
-"""Which lines of a container's output Prefect has already: those its flow and task run loggers wrote. Pure."""
+"""Which lines of a container's output Prefect already has: those that its flow and task run loggers wrote. Pure."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ _SENT = re.compile(r"^\d\d:\d\d:\d\d\.\d{3} \| [A-Z]+\s*\| (Flow|Task) run '")
 _TRACEBACK = "Traceback (most recent call last):"
 
 
-class NewLines:
-    """Tells, line by line, what the flow run's log does not have yet.
+class NewLineFilter:
+    """Tells, line by line, which lines the flow run's log does not have yet.
 
-    Prefect's console lines of flow and task runs (and the traceback right below one) went to the API as well; what was
-    printed, and what Prefect's own start-up says, did not.
+    Prefect sends the console lines of flow and task runs, and the traceback right below one, to its API as well; what the
+    flow prints, and what Prefect logs when it starts, it does not.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class NewLines:
         self._in_traceback = False
 
     def is_new(self, line: str) -> bool:
-        """Whether *line* is missing in the flow run's log."""
+        """Return whether *line* is missing in the flow run's log."""
         if _LOGGED.match(line):
             self._below_sent = bool(_SENT.match(line))
             self._in_traceback = False

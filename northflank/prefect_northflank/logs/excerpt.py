@@ -1,6 +1,6 @@
-"""How much of a container's output goes to its flow run's log, and what is said about the rest. Pure.
+"""How much of a container's output is copied to its flow run's log, and the note about the rest. Pure.
 
-A container may write faster than Prefect's server can store, and a worker copies what up to a hundred of them write.
+A container may write faster than Prefect's server can store, and a worker copies the output of up to a hundred.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 
-from prefect_northflank.api.answers import LogLine
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.api.responses import LogLine
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 LONGEST_LINE = 8_000
 """Characters of a line that are copied."""
 
 LINES_AT_ONCE, CHARACTERS_AT_ONCE = 1_000, 500_000
-"""What one container may write at once (each alone; they share one allowance)."""
+"""What one container may write at once; lines and characters draw on one allowance."""
 
 SECONDS_TO_REFILL = 200.0
-"""After which it may do so again: five lines or 2.5 kB a second."""
+"""The time after which it may do so again: five lines or 2.5 kB a second."""
 
 CONTAINERS_AT_FULL_RATE = 10
 """How many containers of one worker can write that much at the same time."""
 
 REOPENS_AT = 0.1
-"""Share that an allowance which was used up must regain: a hundred lines at once instead of one now and then."""
+"""The share that a spent allowance must regain first: then a hundred lines come at once instead of one now and then."""
 
 
-class Allowance:
-    """What may be copied now. It refills as time passes."""
+class CopyAllowance:
+    """The output that may be copied now; it refills as time passes."""
 
     def __init__(self, *, containers: int = 1, clock: Callable[[], float] = monotonic) -> None:
         self._containers = containers
@@ -39,7 +39,7 @@ class Allowance:
         self._open = True
 
     def has_room(self) -> bool:
-        """Whether another line may be copied."""
+        """Return whether another line may be copied."""
         now = self._clock()
         self._level = min(1.0, self._level + (now - self._at) / SECONDS_TO_REFILL)
         self._at = now
@@ -54,7 +54,7 @@ class Allowance:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """A line as the program wrote it, without what goes beyond the longest."""
+    """A line as the program wrote it, cut at the longest length that is copied."""
 
     text: str
     cut: int = 0
@@ -62,7 +62,7 @@ class Line:
 
 
 class WholeLines:
-    """Puts lines together that the container runtime has split, which it does after 16 kB."""
+    """Joins lines that the container runtime has split, which it does after 16 kB."""
 
     def __init__(self) -> None:
         self._begun: dict[str, Line] = {}
@@ -80,29 +80,31 @@ class WholeLines:
 
 
 class Excerpt:
-    """Says, line by line, what of one container's output is written to its flow run's log."""
+    """Chooses, line by line, what of one container's output is copied to its flow run's log."""
 
-    def __init__(self, pid: InfrastructurePid, *, own: Allowance, shared: Allowance) -> None:
-        self._all_of_it = f"Northflank's log of job run {pid.run} (job {pid.job}) has all of it"
+    def __init__(
+        self, pid: InfrastructurePid, *, own: CopyAllowance, shared: CopyAllowance
+    ) -> None:
+        self._full_log = f"Northflank's log of job run {pid.run} (job {pid.job}) is complete"
         self._allowances = (own, shared)
         self._lines = 0
         self._characters = 0
 
     def of(self, line: Line) -> Sequence[str]:
-        """Return what to write now: nothing, the line, or what was left out before it and the line."""
+        """Return what to write now: nothing, the line, or a note about left-out lines and the line."""
         if not all(allowance.has_room() for allowance in self._allowances):
             self._lines += 1
             self._characters += len(line.text) + line.cut
             return ()
         for allowance in self._allowances:
             allowance.spend(len(line.text))
-        more = f" … ({line.cut:,} more characters: {self._all_of_it})" if line.cut else ""
+        more = f" … ({line.cut:,} more characters: {self._full_log})" if line.cut else ""
         return (*self.left_out(), line.text + more)
 
     def left_out(self) -> Sequence[str]:
-        """Return the sentence about what has been left out since the last one, if anything was."""
+        """Return the note about what has been left out since the last note, if anything was."""
         if not self._lines:
             return ()
-        said = f"{self._lines:,} lines ({self._characters:,} characters) are left out here"
+        left_out = f"{self._lines:,} lines ({self._characters:,} characters) are left out here"
         self._lines = self._characters = 0
-        return (f"{said}: the container wrote more than a worker copies. {self._all_of_it}.",)
+        return (f"{left_out}: the container wrote more than a worker copies. {self._full_log}.",)

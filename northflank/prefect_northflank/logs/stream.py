@@ -4,32 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
-from typing import TypeAlias
 from urllib.parse import urlencode
 
 from websockets.asyncio.client import connect
 from websockets.exceptions import WebSocketException
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import LogLine, items
-from prefect_northflank.errors import SenselessAnswer
-from prefect_northflank.logs.deduplication import NewLines
-from prefect_northflank.logs.excerpt import CONTAINERS_AT_FULL_RATE, Allowance, Excerpt, WholeLines
-from prefect_northflank.records.pid import InfrastructurePid
-
-Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
+from prefect_northflank.api.responses import LogLine, items
+from prefect_northflank.errors import MalformedResponse
+from prefect_northflank.loggers import LoggerOrAdapter
+from prefect_northflank.logs.deduplication import NewLineFilter
+from prefect_northflank.logs.excerpt import (
+    CONTAINERS_AT_FULL_RATE,
+    CopyAllowance,
+    Excerpt,
+    WholeLines,
+)
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 MOST_STREAMS = 100
-"""Sockets of one worker; whether opening one counts against the rate limit is not documented."""
+"""Sockets of one worker; the API does not document whether opening one counts against the rate limit."""
 
 LINES_AT_FIRST = 1000
-"""Lines written before the socket was open that are asked for."""
+"""Lines to ask for that were written before the socket was open."""
 
 LARGEST_MESSAGE_BYTES = 16 * 1024 * 1024
-"""Lines come in batches of up to a second; what a container can write in one fits."""
+"""Lines come in batches of up to a second; that is more than a container writes in one."""
 
 LAST_LINES_SECONDS = 3.0
 """How long to wait for lines of a container that has ended (the API sends in batches of up to a second)."""
@@ -42,21 +44,21 @@ class Streams:
 
     def __init__(self) -> None:
         self._open = 0
-        self._allowance = Allowance(containers=CONTAINERS_AT_FULL_RATE)
+        self._allowance = CopyAllowance(containers=CONTAINERS_AT_FULL_RATE)
 
     @asynccontextmanager
     async def of(
-        self, access: Callable[[], Access], pid: InfrastructurePid, *, logger: Log
+        self, access: Callable[[], Access], pid: InfrastructurePid, *, logger: LoggerOrAdapter
     ) -> AsyncIterator[None]:
         """Copy the run's output to *logger* while the block runs. Streaming never fails the block.
 
-        *access* is asked for each connection: the token may have been replaced since the last.
+        *access* is called for each connection, because the token may have been replaced since the last one.
         """
         if self._open >= MOST_STREAMS or pid.run is None:
             yield
             return
         self._open += 1
-        excerpt = Excerpt(pid, own=Allowance(), shared=self._allowance)
+        excerpt = Excerpt(pid, own=CopyAllowance(), shared=self._allowance)
         task = asyncio.create_task(_copy(access, pid, excerpt, logger))
         try:
             yield
@@ -68,10 +70,10 @@ class Streams:
 
 
 async def _copy(
-    access: Callable[[], Access], pid: InfrastructurePid, excerpt: Excerpt, logger: Log
+    access: Callable[[], Access], pid: InfrastructurePid, excerpt: Excerpt, logger: LoggerOrAdapter
 ) -> None:
-    """Copy what the log does not have yet, as much as may be, until the API closes the stream for good."""
-    whole_lines, new_lines = WholeLines(), NewLines()
+    """Copy the lines that the log does not have yet, within the allowance, until the API closes the stream for good."""
+    whole_lines, new_lines = WholeLines(), NewLineFilter()
     try:
         async for part in _follow(access, pid, logger):
             line = whole_lines.add(part)
@@ -81,16 +83,16 @@ async def _copy(
         _write(excerpt.left_out(), logger)
 
 
-def _write(texts: Sequence[str], logger: Log) -> None:
+def _write(texts: Sequence[str], logger: LoggerOrAdapter) -> None:
     for text in texts:
         logger.info("%s", text)
 
 
 async def _follow(
-    access: Callable[[], Access], pid: InfrastructurePid, logger: Log
+    access: Callable[[], Access], pid: InfrastructurePid, logger: LoggerOrAdapter
 ) -> AsyncIterator[LogLine]:
-    """Yield lines until the API closes the stream for good; a dropped connection is opened again where it was."""
-    last, told = "", False
+    """Yield lines until the API closes the stream for good; reopen a dropped connection and go on where it ended."""
+    last, reported = "", False
     while True:
         try:
             async for line in _tail(access(), pid):
@@ -98,10 +100,10 @@ async def _follow(
                     continue
                 last = line.at
                 yield line
-        except (WebSocketException, OSError, TimeoutError, ValueError, SenselessAnswer) as error:
-            if not told:
-                logger.info("The container's output is not copied for the moment: %r", error)
-            told = True
+        except (WebSocketException, OSError, TimeoutError, ValueError, MalformedResponse) as error:
+            if not reported:
+                logger.info("Could not copy the container's output, trying again: %r", error)
+            reported = True
         else:
             return
         await asyncio.sleep(RECONNECT_SECONDS)

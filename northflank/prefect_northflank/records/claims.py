@@ -1,8 +1,9 @@
 """Who may start a flow run, and which container may execute it: claims made of Prefect's own states. Pure.
 
-A claim is a PENDING state that directly follows the state its maker decided upon. Prefect's server writes states one
-after the other, so of all that are made from the same state exactly one directly follows it. Whoever finds another state
-in between has lost and starts nothing; a container whose claim is no longer the last state executes nothing.
+A claim is a PENDING state that directly follows the state upon which a worker decided to start the flow run. Prefect's
+server writes states one after the other, so of all claims upon one state exactly one directly follows it. A worker that
+finds another state in between has lost and starts nothing; a container whose claim is no longer the last state executes
+nothing.
 RUNNING cannot become PENDING again (PreventPendingTransitions in prefect/server/orchestration/core_policy.py), so a claim
 that comes late never disturbs a flow that runs. COMPLETED, FAILED and CRASHED can: there, a request that comes late covers
 the state with which the flow run ended. So a claim is one only if it stands on a scheduled state, with nothing in between
@@ -18,13 +19,13 @@ from uuid import UUID
 from prefect.client.schemas.objects import State, StateType
 
 CLAIMED = "InfrastructurePending"
-"""Name of a claim; Prefect's own word for a flow run whose infrastructure is on its way."""
+"""Name of a claim; Prefect's own name for a flow run whose infrastructure is being created."""
 
 CLAIMED_AGAIN = "Restarting"
 """Name of a claim that follows one: Prefect refuses a PENDING state of the same name."""
 
 PASSED = "Starting"
-"""Name of the state by which a container says that it executes the flow run (also in gate_script.py)."""
+"""Name of the state with which a container reports that it executes the flow run (also in claim_gate_script.py)."""
 
 _TAKEN = "Pending"
 _ANNOUNCED = "Submitting"
@@ -55,20 +56,34 @@ class Claim:
 
 
 def name_of_claim(after: str | None) -> str:
-    """Return the name of a claim that follows a state of the name *after*."""
+    """Return the name of a claim that follows a state named *after*."""
     return CLAIMED_AGAIN if after == CLAIMED else CLAIMED
 
 
+def is_last(states: Sequence[State], state: UUID) -> bool:
+    """Return whether *state* is the last of *states* (oldest first)."""
+    return [it.id for it in _but_late(states, state)[-1:]] == [state]
+
+
 def directly_follows(states: Sequence[State], state: UUID, after: UUID) -> bool:
-    """Whether *state* is the last of *states* (oldest first) and comes right behind *after*."""
-    return [it.id for it in states[-2:]] == [after, state]
+    """Return whether *state* is the last of *states* (oldest first) and directly follows *after*."""
+    return [it.id for it in _but_late(states, after)[-2:]] == [after, state]
+
+
+def _but_late(states: Sequence[State], decided_upon: UUID) -> Sequence[State]:
+    """Leave out Late, unless it is the state that was decided upon.
+
+    The server orders states by when it was asked for them. One that was asked for after a worker had taken the flow run,
+    and written before, is the last of the list for ever, though the flow run is Pending.
+    """
+    return [it for it in states if it.name != _LATE or it.id == decided_upon]
 
 
 def submitted(states: Sequence[State]) -> State | None:
-    """Return the state a fresh submission starts from; None if it is not fresh any more.
+    """Return the state upon which a fresh submission is based; None if it is no longer fresh.
 
-    Prefect's base worker makes Pending and Submitting whatever has happened since it asked, so a slow worker may have
-    put Submitting upon the claim of another one.
+    Prefect's base worker sets Pending and Submitting whatever has happened since it asked for flow runs, so a slow worker
+    may have set Submitting upon the claim of another one.
     """
     last = states[-1] if states else None
     if last is None or last.type is not StateType.PENDING:
@@ -79,9 +94,9 @@ def submitted(states: Sequence[State]) -> State | None:
 
 
 def covered(states: Sequence[State]) -> State | None:
-    """Return the final state that requests which came late have covered; None if the last of *states* stands rightly.
+    """Return the final state that late requests have covered; None if the last of *states* is right.
 
-    A flow run that is over begins anew with a SCHEDULED state, whoever asks for it: a person, a retry, Prefect itself.
+    A flow run that is over starts again with a SCHEDULED state, whether a user, a retry or Prefect itself asks for it.
     """
     for number, state in enumerate(reversed(states)):
         if _may_come_late(state):
@@ -91,7 +106,7 @@ def covered(states: Sequence[State]) -> State | None:
 
 
 def _may_come_late(state: State) -> bool:
-    """Whether *state* is what a start leaves behind, so that it says nothing of whether it came in time."""
+    """Return whether *state* is one that a start leaves behind, so that it does not show whether it came in time."""
     match state.type:
         case StateType.PENDING:
             return state.message != _RETRIED
@@ -104,7 +119,7 @@ def _may_come_late(state: State) -> bool:
 
 
 def container_of(states: Sequence[State]) -> str | None:
-    """Return the name of the container that executes the flow run under its latest claim; None if none has said so."""
+    """Return the name of the container that executes the flow run under its latest claim; None if none has reported it."""
     for state in reversed(states):
         if state.name == PASSED:
             return str(state.message)

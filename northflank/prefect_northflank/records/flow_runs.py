@@ -1,4 +1,4 @@
-"""What Prefect's records say about flow runs, and what the worker writes into them."""
+"""Reads flow runs from Prefect, and writes what the worker records about them."""
 
 from __future__ import annotations
 
@@ -25,26 +25,32 @@ from prefect.exceptions import Abort, ObjectNotFound, PrefectSignal
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
 
-from prefect_northflank.records.claims import Claim, covered, directly_follows, name_of_claim
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.records.prefect_retry import is_passing
+from prefect_northflank.records.claims import (
+    Claim,
+    covered,
+    directly_follows,
+    is_last,
+    name_of_claim,
+)
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.prefect_retry import is_transient
 
 OWNER_LABEL = "prefect.worker.name"
-"""Label by which Prefect's base worker notes who submits a flow run."""
+"""Label in which Prefect's base worker records which worker submits a flow run."""
 
 PAGE = 200
 """Most flow runs asked for at once (server setting PREFECT_SERVER_API_DEFAULT_LIMIT)."""
 
 MISSED_BEATS = 3
-"""Heartbeats a worker may miss before its flow runs are anybody's (Prefect's own server says the same)."""
+"""Heartbeats a worker may miss before others take its flow runs over (the number of Prefect's own server)."""
 
 UNFINISHED = (StateType.PENDING, StateType.RUNNING, StateType.CANCELLING)
 """States of a flow run that has, or should have, a container."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """What Prefect says about a flow run now."""
+class FlowRunRecord:
+    """What Prefect said about a flow run when it was last asked."""
 
     state: StateType
     state_name: str
@@ -52,7 +58,7 @@ class Record:
     began: bool
     """Whether it has ever been RUNNING."""
     owner: str | None = None
-    """The worker whose flow run it is."""
+    """Name of the worker that submitted it."""
     state_id: UUID | None = None
 
     @property
@@ -66,26 +72,26 @@ class Record:
         }
 
 
-class Ledger(Protocol):
-    """Reads the records of many flow runs at once; costs no Northflank call."""
+class RecordReader(Protocol):
+    """What the monitor needs of `FlowRunRecords`: no call to Northflank."""
 
-    async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
-        """Return the records of *flow_run_ids*; those Prefect does not know are left out."""
+    async def read(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, FlowRunRecord]:
+        """Return the records of *flow_run_ids*, except those that Prefect does not know."""
         ...
 
 
-class PrefectLedger:
-    """The ledger of a Prefect API."""
+class FlowRunRecords:
+    """The flow runs of one work pool, read and written through Prefect's API."""
 
     def __init__(self, client: PrefectClient, *, pool: str) -> None:
         self._client = client
         self._pool = pool
         self._in_pool = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))
 
-    async def records(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, Record]:
-        """Return the records of *flow_run_ids*, a call per 200."""
+    async def read(self, flow_run_ids: Collection[UUID]) -> Mapping[UUID, FlowRunRecord]:
+        """Return the records of *flow_run_ids*, with one call per 200."""
         ids = sorted(flow_run_ids)
-        found: dict[UUID, Record] = {}
+        found: dict[UUID, FlowRunRecord] = {}
         for start in range(0, len(ids), PAGE):
             wanted = FlowRunFilter(id=FlowRunFilterId(any_=ids[start : start + PAGE]))
             for flow_run in await self._client.read_flow_runs(flow_run_filter=wanted, limit=PAGE):
@@ -93,24 +99,24 @@ class PrefectLedger:
         return found
 
     async def is_scheduled(self, flow_run_id: UUID) -> bool:
-        """Return whether the flow run waits for a worker: nobody has taken, cancelled or deleted it."""
-        record = (await self.records([flow_run_id])).get(flow_run_id)
+        """Return whether the flow run still waits for a worker."""
+        record = (await self.read([flow_run_id])).get(flow_run_id)
         return record is not None and record.state is StateType.SCHEDULED
 
-    async def has_its_deployment(self, flow_run: FlowRun) -> bool:
-        """Return whether the flow run's deployment is there, or it never had one."""
+    async def deployment_exists(self, flow_run: FlowRun) -> bool:
+        """Return whether the flow run's deployment exists, or it never had one."""
         if flow_run.deployment_id is None:
             return True
         try:
             await self._client.read_deployment(flow_run.deployment_id)
         except ObjectNotFound as error:
-            if is_passing(error):
+            if is_transient(error):
                 raise
             return False
         return True
 
-    async def of_pool(self, flow_run_ids: Collection[UUID]) -> Sequence[FlowRun]:
-        """Return those of *flow_run_ids* that Prefect knows in this pool."""
+    async def in_pool(self, flow_run_ids: Collection[UUID]) -> Sequence[FlowRun]:
+        """Return those of *flow_run_ids* that are in this pool."""
         ids = sorted(flow_run_ids)
         found: list[FlowRun] = []
         for start in range(0, len(ids), PAGE):
@@ -121,7 +127,7 @@ class PrefectLedger:
         return found
 
     async def latest(self) -> Sequence[FlowRun]:
-        """Return the latest flow runs of the pool, newest first; those that are only scheduled may be hundreds."""
+        """Return the latest flow runs of the pool, newest first, without the scheduled ones, which may be hundreds."""
         wanted = FlowRunFilter(
             state=FlowRunFilterState(type=FlowRunFilterStateType(not_any_=[StateType.SCHEDULED]))
         )
@@ -132,10 +138,10 @@ class PrefectLedger:
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         )
 
-    async def begun(self, served: UUID) -> Sequence[FlowRun]:
-        """Return the latest flow runs of a deployment that have begun, newest first."""
+    async def begun(self, deployment_id: UUID) -> Sequence[FlowRun]:
+        """Return the latest flow runs of the deployment that have begun, newest first."""
         wanted = FlowRunFilter(
-            deployment_id=FlowRunFilterDeploymentId(any_=[served]),
+            deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]),
             start_time=FlowRunFilterStartTime(is_null_=False),
         )
         return await self._client.read_flow_runs(
@@ -180,7 +186,7 @@ class PrefectLedger:
     async def online_workers(self) -> Collection[str]:
         """Return the names of the pool's workers that have missed fewer than three heartbeats.
 
-        Time is the server's own: the latest heartbeat of any worker (ours is among them) stands for now.
+        The latest heartbeat of any worker, this one included, stands for now: all times are the server's.
         """
         workers = await self._client.read_workers_for_work_pool(self._pool, limit=PAGE)
         beats = [
@@ -198,7 +204,7 @@ class PrefectLedger:
     async def runs_claimed(
         self, pid: InfrastructurePid, *, deployment_id: UUID | None
     ) -> Collection[str]:
-        """Return the runs of *pid*'s job that the latest flow runs of its deployment are recorded to have."""
+        """Return the runs of *pid*'s job that are recorded for the latest flow runs of the deployment."""
         wanted = (
             FlowRunFilter(deployment_id=FlowRunFilterDeploymentId(any_=[deployment_id]))
             if deployment_id
@@ -210,24 +216,24 @@ class PrefectLedger:
             limit=PAGE,
             sort=FlowRunSort.EXPECTED_START_TIME_DESC,
         )
-        pids = [parsed(flow_run.infrastructure_pid) for flow_run in flow_runs]
+        pids = [parse_pid(flow_run.infrastructure_pid) for flow_run in flow_runs]
         return {known.run for known in pids if known and known.run and known.job == pid.job}
 
     async def write_pid(self, flow_run_id: UUID, pid: str) -> None:
-        """Record where the flow run is (or is about to be).
+        """Record the job run that executes the flow run, or is about to.
 
         Raises:
-            DecodingError: an answer that is not Prefect's, which says nothing to this; nothing need be recorded.
+            DecodingError: the response is not Prefect's, so nothing may have been recorded; a transient failure.
         """
-        answer = await self._client.update_flow_run(flow_run_id, infrastructure_pid=pid)
-        if answer.status_code != httpx.codes.NO_CONTENT:
+        response = await self._client.update_flow_run(flow_run_id, infrastructure_pid=pid)
+        if response.status_code != httpx.codes.NO_CONTENT:
             raise httpx.DecodingError(
-                f"Prefect's server answers 204 to PATCH /flow_runs, and {answer.status_code} came",
-                request=answer.request,
+                f"Prefect's server answers PATCH /flow_runs with 204, and {response.status_code} came",
+                request=response.request,
             )
 
     async def propose(self, flow_run_id: UUID, state: State) -> bool:
-        """Propose *state*; return whether Prefect accepted it. A flow run that ended meanwhile keeps its state."""
+        """Propose *state* and return whether Prefect accepted it; a flow run that has ended meanwhile keeps its state."""
         try:
             answered = await propose_state(self._client, state, flow_run_id=flow_run_id)
         except (PrefectSignal, ObjectNotFound):
@@ -239,40 +245,41 @@ class PrefectLedger:
         return await self._client.read_flow_run_states(flow_run_id)
 
     async def claim(self, flow_run_id: UUID, *, after: UUID, message: str) -> Claim | None:
-        """Claim the right to start the flow run, as it was decided upon its state *after*; None if it is too late.
+        """Claim the right to start the flow run, which was decided upon its state *after*; None if that is too late.
 
         A claim that arrives after the flow run has ended is taken back.
         """
         before = await self.states(flow_run_id)
-        if not before or before[-1].id != after or covered(before) is not None:
+        if not is_last(before, after) or covered(before) is not None:
             return None
-        state: State = Pending(name=name_of_claim(before[-1].name), message=message)
+        (last,) = (it for it in before if it.id == after)
+        state: State = Pending(name=name_of_claim(last.name), message=message)
         try:
             answered = await propose_state(self._client, state, flow_run_id=flow_run_id)
         except Abort:
-            # A server that knows no named PENDING states refuses every claim: there is nothing to check then.
+            # A server without named PENDING states refuses every claim: a container then has nothing to check.
             now = await self.states(flow_run_id)
-            return Claim(id=after, gated=False) if now[-1].id == after else None
+            return Claim(id=after, gated=False) if is_last(now, after) else None
         except (PrefectSignal, ObjectNotFound):
             return None
         seen = await self.states(flow_run_id)
         if directly_follows(seen, answered.id, after):
             return Claim(id=answered.id)
-        await self._put_back(flow_run_id, covered(seen))
+        await self._restore(flow_run_id, covered(seen))
         return None
 
-    async def covered(self, flow_run_id: UUID) -> State | None:
-        """Return the final state of the flow run that a late request has covered, if one has."""
+    async def covered_state(self, flow_run_id: UUID) -> State | None:
+        """Return the flow run's final state if a late request has covered it, else None."""
         return covered(await self.states(flow_run_id))
 
-    async def put_back(self, flow_run_id: UUID) -> State | None:
-        """Put back the final state that a late request has covered, and return it; None if none has."""
-        return await self._put_back(flow_run_id, await self.covered(flow_run_id))
+    async def restore_final_state(self, flow_run_id: UUID) -> State | None:
+        """Restore the final state that a late request has covered, and return it; None if there is none."""
+        return await self._restore(flow_run_id, await self.covered_state(flow_run_id))
 
-    async def _put_back(self, flow_run_id: UUID, ended: State | None) -> State | None:
+    async def _restore(self, flow_run_id: UUID, ended: State | None) -> State | None:
         if ended is None:
             return None
-        # Not by `set_flow_run_state`, which leaves out where the result of the flow is.
+        # `set_flow_run_state` would leave out where the result of the flow is.
         again = ended.model_dump(mode="json", include={"type", "name", "message", "data"})
         await self._client.request(
             "POST",
@@ -283,10 +290,10 @@ class PrefectLedger:
         return ended
 
 
-def record_of(flow_run: FlowRun) -> Record:
-    """Return what matters of Prefect's flow run."""
+def record_of(flow_run: FlowRun) -> FlowRunRecord:
+    """Return what the worker needs of Prefect's flow run."""
     state, owner = flow_run.state, flow_run.labels.get(OWNER_LABEL)
-    return Record(
+    return FlowRunRecord(
         state=state.type if state else StateType.PENDING,
         state_name=(state.name if state else "") or "",
         pid=flow_run.infrastructure_pid,
@@ -296,8 +303,8 @@ def record_of(flow_run: FlowRun) -> Record:
     )
 
 
-def parsed(pid: str | None) -> InfrastructurePid | None:
-    """Return *pid* if it is one of ours."""
+def parse_pid(pid: str | None) -> InfrastructurePid | None:
+    """Return *pid* as a value, or None if another type of worker wrote it."""
     try:
         return InfrastructurePid.parse(pid or "")
     except ValueError:

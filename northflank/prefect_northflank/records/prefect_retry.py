@@ -1,27 +1,28 @@
-"""Asking Prefect again when it does not answer now, or something else does: SQLite under load says 503 for minutes."""
+"""Retries calls to Prefect whose failure is transient: SQLite under load answers 503 for minutes, proxies send pages."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable
 from json import JSONDecodeError
-from typing import TypeAlias, TypeVar
+from typing import TypeVar
 
 import httpx
 from prefect.client.orchestration import PrefectClient
 from prefect.exceptions import ObjectNotFound
 from pydantic import ValidationError
 
+from prefect_northflank.loggers import LoggerOrAdapter
+
 FIRST_WAIT_SECONDS = 1.0
 LONGEST_WAIT_SECONDS = 15.0
 LONGEST_NAMED_WAIT_SECONDS = 120.0
-"""What we wait for because an answer says so."""
+"""The longest wait that a Retry-After header can ask for."""
 
 TRIES = 12
-"""About two minutes; Prefect's client tries each of them several times itself."""
+"""About two minutes; Prefect's client tries several times in each of them."""
 
-_PASSING = (
+_TRANSIENT = (
     httpx.codes.UNAUTHORIZED,
     httpx.codes.FORBIDDEN,
     httpx.codes.PROXY_AUTHENTICATION_REQUIRED,
@@ -31,30 +32,29 @@ _PASSING = (
 )
 
 T = TypeVar("T")
-Log: TypeAlias = "logging.Logger | logging.LoggerAdapter[logging.Logger]"
 
 
-def read_critically(client: PrefectClient, log: Log) -> None:
-    """Have *client* not believe four things that an answer can say; a second call changes nothing.
+def harden_client(client: PrefectClient, log: LoggerOrAdapter) -> None:
+    """Make *client* distrust four kinds of responses; a second call changes nothing.
 
-    It would wait as long as `Retry-After` says, be it a day, and say nothing. It takes any 404, a proxy's page too, for
-    the word that a deployment, flow or pool has been deleted, upon which Prefect's base worker cancels flow runs. And it
-    follows a 302, which no API of Prefect answers, to a login page, and takes what is there for the answer. And it takes
-    a page that answers 200 in Prefect's place to something written for the word that it was written.
+    By itself it waits silently for as long as `Retry-After` says, even a day. It takes any 404, even a proxy's page, to
+    mean that a deployment, flow or pool has been deleted, and Prefect's base worker then cancels flow runs. It follows
+    a 302, which Prefect's API never sends, to a login page, and takes that page for the response. And it takes a page
+    that answers 200 to a write to mean that the write was made.
     """
-    hooks = client._client.event_hooks["response"]  # noqa: SLF001 (it offers no other way to its HTTP client)
-    if not any(isinstance(hook, _Critic) for hook in hooks):
-        hooks.append(_Critic(log))
+    hooks = client._client.event_hooks["response"]  # noqa: SLF001  it offers no other access to its HTTP client
+    if not any(isinstance(hook, _ResponseHook) for hook in hooks):
+        hooks.append(_ResponseHook(log))
 
 
-class _Critic:
-    def __init__(self, log: Log) -> None:
+class _ResponseHook:
+    def __init__(self, log: LoggerOrAdapter) -> None:
         self._log = log
-        self._said = False
+        self._reported = False
 
     async def __call__(self, response: httpx.Response) -> None:
         content_type = response.headers.get("content-type", "")
-        refuses = response.is_client_error and response.status_code not in _PASSING
+        refuses = response.is_client_error and response.status_code not in _TRANSIENT
         is_page = (refuses and "json" not in content_type) or (
             response.is_success and content_type.startswith("text/html")
         )
@@ -63,64 +63,64 @@ class _Critic:
         asked = response.headers.get("retry-after")
         if asked is not None and not _is_short(asked):
             response.headers["retry-after"] = f"{LONGEST_NAMED_WAIT_SECONDS:.0f}"
-            self._say(asked)
+            self._report_once(asked)
 
-    def _say(self, asked: str) -> None:
-        if not self._said:
-            self._said = True
+    def _report_once(self, asked: str) -> None:
+        if not self._reported:
+            self._reported = True
             self._log.warning(
-                "Prefect's server (or something before it) asks to wait, Retry-After: %.40s; we wait %.0f s at most.",
+                "Prefect's server, or a proxy before it, asks to wait (Retry-After: %.40s); the worker waits %.0f s at most.",
                 asked,
                 LONGEST_NAMED_WAIT_SECONDS,
             )
 
 
 def _is_short(asked: str) -> bool:
-    """Whether a wait is a number of seconds within the longest we wait; a date is not looked at, it is bounded."""
+    """Return whether a wait is a number of seconds within the limit; a date counts as too long."""
     try:
         return float(asked) <= LONGEST_NAMED_WAIT_SECONDS
     except ValueError:
         return False
 
 
-def is_passing(error: BaseException) -> bool:
-    """Whether the same question to Prefect may well be answered later.
+def is_transient(error: BaseException) -> bool:
+    """Return whether the same call to Prefect may succeed later.
 
-    Also a refusal, where a key is being replaced, and an answer that is not Prefect's or was cut off.
+    That includes a refusal, because a key may be being replaced, and a response that is cut off or not Prefect's own.
     """
     refused = error.http_exc if isinstance(error, ObjectNotFound) else error
     if isinstance(refused, httpx.HTTPStatusError):
         response = refused.response
-        may_change = response.is_server_error or response.status_code in _PASSING
-        return may_change or not _is_prefects(response)
+        may_change = response.is_server_error or response.status_code in _TRANSIENT
+        return may_change or not _is_from_prefect(response)
     return isinstance(error, (httpx.RequestError, JSONDecodeError, UnicodeError, ValidationError))
 
 
-def _is_prefects(response: httpx.Response) -> bool:
-    """Whether a refusal is the server's own, which is a JSON object, and not one of something in between."""
+def _is_from_prefect(response: httpx.Response) -> bool:
+    """Return whether a refusal is the server's own, which is a JSON object, and not a proxy's."""
     try:
         return isinstance(response.json(), dict)
     except ValueError:
         return False
 
 
-async def asked_again(
-    question: Callable[[], Awaitable[T]],
+async def retry_prefect(
+    function: Callable[[], Awaitable[T]],
     *,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> T:
-    """Return the answer to *question*, asked again while the failure is a passing one.
+    """Return what *function* returns; call it again while its failure is transient.
 
     Raises:
-        Exception: it has not passed after `TRIES`, or it never will.
+        Exception: the failure is permanent, or is still there after `TRIES`.
     """
     wait = FIRST_WAIT_SECONDS
     for _ in range(1, TRIES):
         try:
-            return await question()
+            return await function()
         except Exception as error:
-            if not is_passing(error):
+            if not is_transient(error):
                 raise
         await sleep(wait)
         wait = min(wait * 2, LONGEST_WAIT_SECONDS)
-    return await question()
+    return await function()

@@ -1,231 +1,254 @@
-"""Finds the flow runs of the pool that nobody watches, and gives each what it needs."""
+"""Recovers orphans: flow runs of the pool whose worker is gone are watched, searched for, started or ended."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Collection
 from datetime import datetime, timedelta, timezone
 from time import monotonic
+from typing import Protocol
 from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.states import Cancelled, Crashed
 
-from prefect_northflank.accounts import Connections
+from prefect_northflank.accounts import Accounts
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.errors import NotNow
-from prefect_northflank.flow_run.submission import Before
+from prefect_northflank.errors import NoCallsLeft
+from prefect_northflank.flow_run.submission import ClaimBasis
+from prefect_northflank.intervals import Intervals
 from prefect_northflank.job.configuration import NorthflankJobConfiguration
+from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.records.claims import PASSED
-from prefect_northflank.records.flow_runs import PrefectLedger, parsed
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.records.repeated_problems import Recurring
-from prefect_northflank.recovery.leftover_jobs import Janitor
-from prefect_northflank.recovery.orphan_rules import Attempts, Company, Need, need_of
-from prefect_northflank.start.find_job_run import Search
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.records.flow_runs import FlowRunRecords, parse_pid
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.repeated_problems import RepeatedProblems
+from prefect_northflank.recovery.leftover_jobs import LeftoverJobs
+from prefect_northflank.recovery.orphan_rules import (
+    Backoff,
+    PoolWorkers,
+    RecoveryAction,
+    action_for,
+)
+from prefect_northflank.start.find_job_run import JobRunSearch
 
 LONGEST_WAIT_SECONDS = 300.0
-"""Between two attempts upon a flow run of which the earlier ones came to nothing."""
+"""The longest wait between two attempts at a flow run."""
 
-LONGEST_SEARCH_SECONDS = 120.0
-"""Spent on one flow run in one round; every step can be broken off and made again."""
+MAX_ATTEMPT_SECONDS = 120.0
+"""How long one attempt at one flow run may take; every step can be interrupted and repeated."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Hands:
-    """What the caretaker needs of its worker."""
+class WorkerPort(Protocol):
+    """What the recovery needs of its worker; `NorthflankWorker` implements it."""
 
     name: str
-    in_hand: Callable[[], Collection[UUID]]
-    """Flow runs the worker is busy with."""
-    configuration_of: Callable[[FlowRun], Awaitable[NorthflankJobConfiguration]]
-    connections: Connections
-    adopt: Callable[[FlowRun, InfrastructurePid], None]
-    """Takes a flow run with a job run under watch."""
-    has_room: Callable[[], bool]
-    """Whether the worker's --limit lets it start another flow run."""
-    start: Callable[[FlowRun, Before], bool]
-    """Starts a flow run that has none; whether there was room for it."""
-    sign: Callable[[UUID], Awaitable[None]]
-    """Writes the worker's name on the flow run."""
+    accounts: Accounts
+
+    def flow_runs_in_hand(self) -> Collection[UUID]:
+        """Return the flow runs that the worker is busy with."""
+        ...
+
+    def has_room(self) -> bool:
+        """Return whether the worker's --limit lets it start another flow run."""
+        ...
+
+    async def configuration_of(self, flow_run: FlowRun) -> NorthflankJobConfiguration:
+        """Return the job configuration of the flow run."""
+        ...
+
+    async def label(self, flow_run_id: UUID) -> None:
+        """Label the flow run with the worker's name."""
+        ...
+
+    def watch_orphan(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
+        """Watch a flow run that another worker started, to its end."""
+        ...
+
+    def start_orphan(self, flow_run: FlowRun, basis: ClaimBasis) -> bool:
+        """Start a flow run whose worker died before it could; return whether there was room for it."""
+        ...
 
 
-class Caretaker:
-    """Looks for unwatched flow runs again and again, as one background task of a worker."""
+class OrphanRecovery:
+    """Looks for orphans again and again, as one background task of a worker."""
 
     def __init__(
         self,
-        hands: Hands,
+        worker: WorkerPort,
         *,
-        ledger: PrefectLedger,
-        tempo: Tempo,
-        logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+        records: FlowRunRecords,
+        intervals: Intervals,
+        logger: LoggerOrAdapter,
     ) -> None:
-        self._hands = hands
-        self._ledger = ledger
-        self._tempo = tempo
+        self._worker = worker
+        self._records = records
+        self._intervals = intervals
         self._logger = logger
         self._task: asyncio.Task[None] | None = None
-        self._janitor = Janitor(ledger=ledger, client_of=self._client_of, logger=logger)
-        self._recurring = Recurring(logger)
-        self._next_tidying = 0.0
+        self._leftover_jobs = LeftoverJobs(
+            records=records, client_of=self._client_of, logger=logger
+        )
+        self._problems = RepeatedProblems(logger)
+        self._next_clean_up = 0.0
         self._online: frozenset[str] = frozenset()
-        self._attempts = Attempts(tempo.adopt_seconds, LONGEST_WAIT_SECONDS)
-        self._seen_gone: set[UUID] = set()
+        self._backoff = Backoff(intervals.adopt_seconds, LONGEST_WAIT_SECONDS)
+        self._seen_deleted: set[UUID] = set()
 
     def start(self) -> None:
-        """Begin; a second call changes nothing."""
+        """Start the background task; a second call changes nothing."""
         if self._task is None:
-            self._task = asyncio.create_task(self._go_round())
+            self._task = asyncio.create_task(self._run())
 
     async def close(self) -> None:
-        """Stop looking."""
+        """Stop the background task."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _go_round(self) -> None:
+    async def _run(self) -> None:
         while True:
-            # One round that fails (Prefect away, a block deleted) must not end the search for good.
-            with self._recurring.survived("search for unwatched flow runs"):
+            # One round that fails (Prefect is away, a block was deleted) must not end the search for good.
+            with self._problems.survive("search for unwatched flow runs"):
                 await self.round()
-            await asyncio.sleep(self._tempo.adopt_seconds)
+            await asyncio.sleep(self._intervals.adopt_seconds)
 
     async def round(self) -> None:
-        """Give every unwatched flow run what it needs."""
-        # What leaves our hands while Prefect answers is over, though the answer may still call it unfinished.
-        in_hand = set(self._hands.in_hand())
-        flow_runs = await self._ledger.unfinished()
-        online = await self._ledger.online_workers()
-        in_hand |= set(self._hands.in_hand())
-        company = Company(me=self._hands.name, online=online, in_hand=in_hand)
-        # What has a job run needs no Northflank call to be taken over; searching may have to wait for one.
-        self._attempts.forget_all_but(flow_runs)
-        for flow_run in sorted(flow_runs, key=_is_searched_for):
-            if self._attempts.is_due(flow_run, now=monotonic()):
-                await self._try_to_give(flow_run, company)
-        # Somebody has just left: what they held comes into our hands.
-        somebody_left = bool(self._online - set(online))
+        """Do for every orphan what it needs; from time to time, delete leftover jobs."""
+        # A flow run that this worker finishes while Prefect answers is over, even if the response calls it unfinished.
+        in_hand = set(self._worker.flow_runs_in_hand())
+        flow_runs = await self._records.unfinished()
+        online = await self._records.online_workers()
+        in_hand |= set(self._worker.flow_runs_in_hand())
+        workers = PoolWorkers(me=self._worker.name, online=online, in_hand=in_hand)
+        # Watching a known job run takes no call to Northflank; a search may have to wait for one, so it comes later.
+        self._backoff.forget_all_but(flow_runs)
+        for flow_run in sorted(flow_runs, key=_needs_search):
+            if self._backoff.is_due(flow_run, now=monotonic()):
+                await self._try_to_recover(flow_run, workers)
+        # When a worker has just left, its jobs are this worker's to delete.
+        worker_left = bool(self._online - set(online))
         self._online = frozenset(online)
-        if monotonic() >= self._next_tidying or somebody_left:
-            self._next_tidying = monotonic() + self._tempo.tidy_seconds
-            await asyncio.wait_for(self._janitor.round(company), LONGEST_SEARCH_SECONDS)
+        if monotonic() >= self._next_clean_up or worker_left:
+            self._next_clean_up = monotonic() + self._intervals.tidy_seconds
+            await asyncio.wait_for(self._leftover_jobs.delete(workers), MAX_ATTEMPT_SECONDS)
 
-    async def _try_to_give(self, flow_run: FlowRun, company: Company) -> None:
+    async def _try_to_recover(self, flow_run: FlowRun, workers: PoolWorkers) -> None:
         try:
-            await asyncio.wait_for(self._give(flow_run, company), LONGEST_SEARCH_SECONDS)
-        # One flow run whose block is gone, or whose account has no calls left, must not keep the others from being found.
-        except NotNow as later:
-            self._attempts.note(flow_run, now=monotonic())
-            self._logger.debug("Flow run %s is taken over later: %s", flow_run.id, later)
-        except Exception as error:  # noqa: BLE001 (whatever reading a block or an answer raises)
-            self._attempts.note(flow_run, now=monotonic())
-            self._recurring.met(f"take over flow run {flow_run.id}", error)
+            await asyncio.wait_for(self._recover(flow_run, workers), MAX_ATTEMPT_SECONDS)
+        # One flow run whose block is gone, or whose account has no calls left, must not hold up the others.
+        except NoCallsLeft as error:
+            self._backoff.note(flow_run, now=monotonic())
+            self._logger.debug("Flow run %s is taken over later: %s", flow_run.id, error)
+        except Exception as error:  # noqa: BLE001  reading a block or a response may raise anything
+            self._backoff.note(flow_run, now=monotonic())
+            self._problems.report(f"take over flow run {flow_run.id}", error)
 
-    async def _give(self, flow_run: FlowRun, company: Company) -> None:
-        now, settle = datetime.now(timezone.utc), timedelta(seconds=self._tempo.settle_seconds)
-        need = need_of(flow_run, company, now=now, settle=settle)
-        if need is Need.NOTHING or flow_run.state is None:
+    async def _recover(self, flow_run: FlowRun, workers: PoolWorkers) -> None:
+        now = datetime.now(timezone.utc)
+        settle = timedelta(seconds=self._intervals.settle_seconds)
+        action = action_for(flow_run, workers, now=now, settle=settle)
+        if action is RecoveryAction.NOTHING or flow_run.state is None:
             return
         is_young = now - flow_run.state.timestamp < settle
-        if await self._was_over(flow_run, flow_run.state, is_young=is_young):
+        if await self._had_ended(flow_run, flow_run.state, is_young=is_young):
             return
-        if await self._is_given(need, flow_run, flow_run.state):
-            self._attempts.note(flow_run, now=monotonic())
+        if await self._is_done(action, flow_run, flow_run.state):
+            self._backoff.note(flow_run, now=monotonic())
 
-    async def _is_given(self, need: Need, flow_run: FlowRun, state: State) -> bool:
-        """Give *flow_run* what it needs; return whether that is worth an attempt."""
-        pid = parsed(flow_run.infrastructure_pid)
-        match need:
-            case Need.WATCHER if pid is not None:
-                await self._adopt(flow_run, pid)
-            case Need.SEARCH:
+    async def _is_done(self, action: RecoveryAction, flow_run: FlowRun, state: State) -> bool:
+        """Do *action*; return whether that counts as an attempt."""
+        pid = parse_pid(flow_run.infrastructure_pid)
+        match action:
+            case RecoveryAction.WATCH if pid is not None:
+                await self._watch(flow_run, pid)
+            case RecoveryAction.SEARCH:
                 if not await self._found(flow_run, pid):
-                    await self._conclude(flow_run, pid)
-            case Need.START:
+                    await self._end(flow_run, pid)
+            case RecoveryAction.START:
                 return await self._start(flow_run, pid, state)
-            case Need.WATCHER | Need.NOTHING:
+            case RecoveryAction.WATCH | RecoveryAction.NOTHING:
                 return False
         return True
 
-    async def _was_over(self, flow_run: FlowRun, state: State, *, is_young: bool) -> bool:
-        """Whether a request that came late has made a flow run PENDING that was over; it gets its final state back.
+    async def _had_ended(self, flow_run: FlowRun, state: State, *, is_young: bool) -> bool:
+        """Return whether the flow run had ended before a late request made it PENDING; restore its final state.
 
-        While the request is young, the worker that has sent it may be about to send the next, and to put things right.
+        While the request is young, the worker that sent it may be about to send the next one, and to restore the state.
         """
         if state.type is not StateType.PENDING:
             return False
-        ended = await self._ledger.covered(flow_run.id)
+        ended = await self._records.covered_state(flow_run.id)
         if ended is not None and not is_young:
-            await self._ledger.put_back(flow_run.id)
+            await self._records.restore_final_state(flow_run.id)
             self._logger.info(
-                "A request that came late had made flow run %s Pending; it is %s again.",
+                "A late request had set flow run %s to Pending after its end; it is %s again.",
                 flow_run.id,
                 ended.name,
             )
         return ended is not None
 
-    async def _adopt(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
-        await self._hands.sign(flow_run.id)
+    async def _watch(self, flow_run: FlowRun, pid: InfrastructurePid) -> None:
+        await self._worker.label(flow_run.id)
         if flow_run.infrastructure_pid != str(pid):
-            await self._ledger.write_pid(flow_run.id, str(pid))
-        self._hands.adopt(flow_run, pid)
+            await self._records.write_pid(flow_run.id, str(pid))
+        self._worker.watch_orphan(flow_run, pid)
 
     async def _start(self, flow_run: FlowRun, pid: InfrastructurePid | None, state: State) -> bool:
-        """Start it, unless a job run of it is there; the claim settles what we cannot see. Return whether we could."""
-        # With no room, every round would spend a call on each; one that is executed all the same is RUNNING soon.
-        if not self._hands.has_room():
+        """Start the flow run unless it has a job run; return whether that counts as an attempt.
+
+        A job run that this search cannot see is dealt with by the claim.
+        """
+        # Without room, every round would spend a call on each flow run. One that is being executed is RUNNING soon.
+        if not self._worker.has_room():
             return False
         if await self._found(flow_run, pid):
             return True
-        if pid is not None and state.name == PASSED and await self._may_be_there(flow_run, pid):
+        if pid is not None and state.name == PASSED and await self._may_exist(flow_run, pid):
             return True
-        return self._hands.start(flow_run, Before(state=state.id, start=pid))
+        return self._worker.start_orphan(flow_run, ClaimBasis(state_id=state.id, earlier_start=pid))
 
     async def _found(self, flow_run: FlowRun, pid: InfrastructurePid | None) -> bool:
-        """Adopt the job run that a worker started for *flow_run* without living to record it; whether there is one."""
+        """Watch the job run that a worker started but did not live to record; return whether there is one."""
         if pid is None:
             return False
-        found = await (await self._search_for(flow_run)).run_of(flow_run, pid)
+        found = await (await self._search_for(flow_run)).find(flow_run, pid)
         if found is not None:
-            await self._adopt(flow_run, found)
+            await self._watch(flow_run, found)
         return found is not None
 
-    async def _may_be_there(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
-        """Whether a container that has said it executes the flow run may be among runs nobody can tell apart."""
-        return await (await self._search_for(flow_run)).has_strangers(flow_run, pid)
+    async def _may_exist(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
+        """Return whether a container that has passed the claim gate may be among the unclaimed runs of its job."""
+        return await (await self._search_for(flow_run)).has_unclaimed(flow_run, pid)
 
-    async def _conclude(self, flow_run: FlowRun, pid: InfrastructurePid | None) -> None:
+    async def _end(self, flow_run: FlowRun, pid: InfrastructurePid | None) -> None:
         """Cancel a flow run that is being cancelled and has no container to do it; report one whose job was deleted."""
         if flow_run.state is not None and flow_run.state.type is StateType.CANCELLING:
             message = "Cancelled; no Northflank job run executes it."
-            await self._ledger.propose(flow_run.id, Cancelled(message=message))
-        elif pid is not None and await self._is_gone(flow_run, pid):
+            await self._records.propose(flow_run.id, Cancelled(message=message))
+        elif pid is not None and await self._was_deleted(flow_run, pid):
             message = f"Northflank job {pid.job}: the job run was deleted in Northflank."
-            await self._ledger.propose(flow_run.id, Crashed(message=message))
+            await self._records.propose(flow_run.id, Crashed(message=message))
 
-    async def _is_gone(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
-        """Whether the job was not there twice: one answer may come from a stale replica."""
-        seen_before = flow_run.id in self._seen_gone
-        self._seen_gone.discard(flow_run.id)
-        gone = await (await self._search_for(flow_run)).was_deleted(flow_run, pid)
-        if gone and not seen_before:
-            self._seen_gone.add(flow_run.id)
-        return gone and seen_before
+    async def _was_deleted(self, flow_run: FlowRun, pid: InfrastructurePid) -> bool:
+        """Return whether the job was missing twice: one response may come from a stale replica."""
+        seen_before = flow_run.id in self._seen_deleted
+        self._seen_deleted.discard(flow_run.id)
+        deleted = await (await self._search_for(flow_run)).was_deleted(flow_run, pid)
+        if deleted and not seen_before:
+            self._seen_deleted.add(flow_run.id)
+        return deleted and seen_before
 
-    async def _search_for(self, flow_run: FlowRun) -> Search:
-        configuration = await self._hands.configuration_of(flow_run)
-        client = self._hands.connections.account(configuration.access()).client
-        return Search(client=client, ledger=self._ledger, gated=configuration.gated)
+    async def _search_for(self, flow_run: FlowRun) -> JobRunSearch:
+        configuration = await self._worker.configuration_of(flow_run)
+        client = self._worker.accounts.account(configuration.access()).client
+        return JobRunSearch(client=client, records=self._records, gated=configuration.gated)
 
     async def _client_of(self, flow_run: FlowRun) -> NorthflankClient:
-        configuration = await self._hands.configuration_of(flow_run)
-        return self._hands.connections.account(configuration.access()).client
+        configuration = await self._worker.configuration_of(flow_run)
+        return self._worker.accounts.account(configuration.access()).client
 
 
-def _is_searched_for(flow_run: FlowRun) -> bool:
-    pid = parsed(flow_run.infrastructure_pid)
+def _needs_search(flow_run: FlowRun) -> bool:
+    pid = parse_pid(flow_run.infrastructure_pid)
     return pid is None or pid.run is None

@@ -1,4 +1,4 @@
-"""Which flow runs nobody watches, and what they need: pure, from Prefect's records."""
+"""Which flow runs have no worker, and what is done about each: pure, from Prefect's records."""
 
 from __future__ import annotations
 
@@ -10,35 +10,35 @@ from uuid import UUID
 
 from prefect.client.schemas.objects import FlowRun, StateType
 
-from prefect_northflank.records.flow_runs import OWNER_LABEL, parsed
+from prefect_northflank.records.flow_runs import OWNER_LABEL, parse_pid
 
 
-class Need(str, Enum):
-    """What a flow run without a watcher needs."""
+class RecoveryAction(str, Enum):
+    """What is done about a flow run without a worker."""
 
     NOTHING = "nothing"
-    WATCHER = "watcher"
-    """It has a job run."""
+    WATCH = "watch"
+    """It has a job run, which is watched from now on."""
     SEARCH = "search"
-    """It is RUNNING or CANCELLING; the job run, if there is one, was not recorded."""
+    """It is RUNNING or CANCELLING; its job run, if there is one, was not recorded and is searched for."""
     START = "start"
-    """It is PENDING, and its worker did not live to record a job run."""
+    """It is PENDING, and its worker died before it could record a job run; it is started."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Company:
-    """Who works on the pool."""
+class PoolWorkers:
+    """The workers of the pool, as one of them sees them."""
 
     me: str
     online: Collection[str]
     """Workers with a fresh heartbeat."""
     in_hand: Collection[object]
-    """Ids of the flow runs this process is busy with."""
+    """Ids of the flow runs that this process is busy with."""
 
 
 @dataclass(slots=True)
-class Attempts:
-    """Spaces out what comes to nothing: a flow run that looks as it did the last time is let be for longer each time."""
+class Backoff:
+    """Spaces out attempts at a flow run that has not changed: the wait doubles each time."""
 
     first_wait: float
     """Seconds until the second attempt."""
@@ -46,52 +46,55 @@ class Attempts:
     _made: dict[UUID, _Attempt] = field(default_factory=dict)
 
     def is_due(self, flow_run: FlowRun, *, now: float) -> bool:
-        """Whether to try now; *now* in seconds of any clock."""
+        """Return whether to try now; *now* is in seconds of any clock."""
         last = self._made.get(flow_run.id)
-        return last is None or last.looks != _looks(flow_run) or now >= last.next_at
+        return last is None or last.version != _version(flow_run) or now >= last.next_at
 
     def note(self, flow_run: FlowRun, *, now: float) -> None:
         """Count an attempt."""
-        last, looks = self._made.get(flow_run.id), _looks(flow_run)
-        again = last is not None and last.looks == looks
+        last, version = self._made.get(flow_run.id), _version(flow_run)
+        again = last is not None and last.version == version
         wait = min(last.wait * 2, self.longest_wait) if last and again else self.first_wait
-        self._made[flow_run.id] = _Attempt(looks=looks, wait=wait, next_at=now + wait)
+        self._made[flow_run.id] = _Attempt(version=version, wait=wait, next_at=now + wait)
 
     def forget_all_but(self, flow_runs: Collection[FlowRun]) -> None:
-        """Forget the flow runs that are over."""
+        """Forget the attempts at all other flow runs."""
         for flow_run_id in set(self._made) - {it.id for it in flow_runs}:
             del self._made[flow_run_id]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Attempt:
-    looks: tuple[object, ...]
+    version: tuple[object, ...]
     wait: float
     next_at: float
 
 
-def _looks(flow_run: FlowRun) -> tuple[object, ...]:
+def _version(flow_run: FlowRun) -> tuple[object, ...]:
+    """Return what changes when something happens to the flow run."""
     return (flow_run.state_id, flow_run.infrastructure_pid)
 
 
-def is_ours(flow_run: FlowRun, company: Company) -> bool:
-    """Whether *flow_run* is in nobody's hands, or was in those of an earlier life of this worker."""
+def is_orphaned(flow_run: FlowRun, workers: PoolWorkers) -> bool:
+    """Return whether no worker deals with *flow_run*: not another one that is online, and not this process."""
     owner = flow_run.labels.get(OWNER_LABEL)
-    another_works_on_it = owner != company.me and owner in company.online
-    return flow_run.id not in company.in_hand and not another_works_on_it
+    another_works_on_it = owner != workers.me and owner in workers.online
+    return flow_run.id not in workers.in_hand and not another_works_on_it
 
 
-def need_of(flow_run: FlowRun, company: Company, *, now: datetime, settle: timedelta) -> Need:
-    """Return what *flow_run* (PENDING, RUNNING or CANCELLING) needs from this worker."""
-    if not is_ours(flow_run, company):
-        return Need.NOTHING
-    pid = parsed(flow_run.infrastructure_pid)
+def action_for(
+    flow_run: FlowRun, workers: PoolWorkers, *, now: datetime, settle: timedelta
+) -> RecoveryAction:
+    """Return what this worker does about *flow_run*, which is PENDING, RUNNING or CANCELLING."""
+    if not is_orphaned(flow_run, workers):
+        return RecoveryAction.NOTHING
+    pid = parse_pid(flow_run.infrastructure_pid)
     if pid is not None and pid.run is not None:
-        return Need.WATCHER
-    # Young ones may be in the hands of a worker that has not come to write its name yet.
+        return RecoveryAction.WATCH
+    # A worker that has just taken the flow run may not have written its name yet.
     if flow_run.state is None or now - flow_run.state.timestamp < settle:
-        return Need.NOTHING
+        return RecoveryAction.NOTHING
     if flow_run.state.type is StateType.PENDING:
-        return Need.START
-    of_another_kind = pid is None and flow_run.infrastructure_pid is not None
-    return Need.NOTHING if of_another_kind else Need.SEARCH
+        return RecoveryAction.START
+    of_another_worker_type = pid is None and flow_run.infrastructure_pid is not None
+    return RecoveryAction.NOTHING if of_another_worker_type else RecoveryAction.SEARCH

@@ -1,4 +1,4 @@
-"""Which lasting jobs will not be used again, as far as Prefect's records tell: pure."""
+"""Which lasting jobs will not be used again, judging by Prefect's records: pure."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from prefect.client.schemas.objects import FlowRun
 
-from prefect_northflank.api.answers import Project
-from prefect_northflank.records.flow_runs import parsed
+from prefect_northflank.api.responses import Project
+from prefect_northflank.records.flow_runs import parse_pid
 
 Place: TypeAlias = "tuple[Project, str]"
 """A job: its project and its id."""
@@ -16,16 +16,16 @@ Place: TypeAlias = "tuple[Project, str]"
 
 def place_of(flow_run: FlowRun) -> Place | None:
     """Return the job in which *flow_run* is, was, or is about to be executed."""
-    pid = parsed(flow_run.infrastructure_pid)
+    pid = parse_pid(flow_run.infrastructure_pid)
     return None if pid is None else (pid.project, pid.job)
 
 
 def is_superseded(place: Place, flow_runs: Sequence[FlowRun]) -> bool:
-    """Whether another job has taken the place of a lasting job.
+    """Return whether another job has replaced a lasting job.
 
-    *flow_runs* are those of what the job serves that have begun, newest first. A job that came up after the last use of
-    this one has; jobs that are used in turn (two workers with different settings) have not. Flow runs with job variables
-    of their own say nothing of those without.
+    *flow_runs* are the begun flow runs of the deployment or flow that the job serves, newest first. A job that first
+    appears after the last use of this one has replaced it; jobs used alternately (by two workers with different settings)
+    have not. Flow runs with job variables of their own say nothing about those without.
     """
     places = [place_of(flow_run) for flow_run in flow_runs]
     last_use = places.index(place) if place in places else len(places)

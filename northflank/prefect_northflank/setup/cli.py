@@ -1,4 +1,4 @@
-"""The command `prefect-northflank`: set up a work pool, or find out what is wrong."""
+"""The command `prefect-northflank`: sets up a work pool, or finds out what is wrong."""
 
 from __future__ import annotations
 
@@ -13,24 +13,29 @@ import httpx
 from prefect.client.orchestration import get_client
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import ConfigurationError, NorthflankError
-from prefect_northflank.job.token_block import Northflank
-from prefect_northflank.job.variables import DEFAULT_PLAN
-from prefect_northflank.setup.provision import Plan, create_block, create_pool, create_secret_group
-from prefect_northflank.start.preconditions import Check, Wanted, checks
+from prefect_northflank.job.credentials import Northflank
+from prefect_northflank.job.settings import DEFAULT_PLAN
+from prefect_northflank.setup.checks import Check, CheckOptions, checks
+from prefect_northflank.setup.provision import (
+    PoolSetup,
+    create_block,
+    create_pool,
+    create_secret_group,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command; return 0 if everything is, or has been put, in order."""
+    """Run the command; return 0 if everything is in order or has been set up."""
     options = _options(sys.argv[1:] if arguments is None else arguments)
     try:
         return asyncio.run(_doctor(options) if options.command == "doctor" else _init(options))
     except NorthflankError as error:
         return _failed(str(error))
     except httpx.HTTPError as error:
-        remedy = "run it again; what was saved already is put to the same values"
-        return _failed(f"Prefect did not do as it was asked: {error}. Fix: {remedy}.")
+        remedy = "run it again; saving the same values twice does no harm"
+        return _failed(f"The request to Prefect failed: {error}. Fix: {remedy}.")
 
 
 def _failed(why: str) -> int:
@@ -45,14 +50,14 @@ async def _doctor(options: argparse.Namespace) -> int:
 async def _init(options: argparse.Namespace) -> int:
     wanted = _wanted(options)
     passed = await _report(wanted)
-    # The checks have refused what is not known; this tells the type checker.
+    # The checks have failed if one of these is unknown; this tells the type checker.
     if not passed or isinstance(wanted.access, ConfigurationError) or wanted.project is None:
         sys.stderr.write("Nothing was created.\n")
         return 1
     if options.check:
-        _say(f"\nNothing is in the way of work pool {options.pool}. Next: the same without --check")
+        _say(f"\nWork pool {options.pool} can be set up. Next: run this again without --check")
         return 0
-    plan = Plan(
+    plan = PoolSetup(
         access=wanted.access,
         project=Project(id=wanted.project, team=wanted.access.team),
         pool=options.pool,
@@ -69,13 +74,13 @@ async def _init(options: argparse.Namespace) -> int:
     _say(
         f"saved    secret group {group}"
         if group
-        else "skipped  secret group: the Prefect API asks for no secret"
+        else "skipped  secret group: the Prefect API needs no key or password"
     )
     _say(f"\nNext: prefect worker start --pool {plan.pool}")
     return 0
 
 
-async def _report(wanted: Wanted) -> bool:
+async def _report(wanted: CheckOptions) -> bool:
     """Print each check as it comes; return whether all passed."""
     passed = True
     async for check in checks(wanted):
@@ -95,8 +100,8 @@ def _say(line: str) -> None:
     sys.stdout.flush()
 
 
-def _wanted(options: argparse.Namespace) -> Wanted:
-    return Wanted(
+def _wanted(options: argparse.Namespace) -> CheckOptions:
+    return CheckOptions(
         access=_access(options),
         project=options.project,
         plan=options.plan,

@@ -1,4 +1,4 @@
-"""Creates what a work pool on Northflank needs: block, pool, secret group. The same done twice."""
+"""Creates what a work pool on Northflank needs: block, pool and secret group. Idempotent."""
 
 from __future__ import annotations
 
@@ -11,18 +11,18 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import get_current_settings
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import ConfigurationError
-from prefect_northflank.job.token_block import Northflank
-from prefect_northflank.start.preconditions import secrets_of_this_process
+from prefect_northflank.job.credentials import Northflank
+from prefect_northflank.setup.checks import secrets_of_this_process
 from prefect_northflank.start.secret_groups import SecretGroups
 from prefect_northflank.worker import NorthflankWorker
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What is to be created."""
+class PoolSetup:
+    """What to create."""
 
     access: Access
     project: Project
@@ -32,8 +32,8 @@ class Plan:
     api_url: str | None
 
 
-async def create_block(wanted: Plan) -> str:
-    """Save the credentials block (replacing its values); return the id of its document."""
+async def create_block(wanted: PoolSetup) -> str:
+    """Save the credentials block, replacing its values; return the id of its document."""
     block = Northflank.model_validate(
         {
             "api_token": wanted.access.token,
@@ -45,8 +45,8 @@ async def create_block(wanted: Plan) -> str:
     return str(saved)
 
 
-async def create_pool(client: PrefectClient, wanted: Plan, *, block_id: str) -> None:
-    """Create the pool, or give an existing one these defaults.
+async def create_pool(client: PrefectClient, wanted: PoolSetup, *, block_id: str) -> None:
+    """Create the pool, or set the defaults of an existing one.
 
     Raises:
         ConfigurationError: the pool exists and is of another type.
@@ -69,7 +69,7 @@ async def create_pool(client: PrefectClient, wanted: Plan, *, block_id: str) -> 
     await client.update_work_pool(wanted.pool, WorkPoolUpdate(base_job_template=template))
 
 
-def _template(wanted: Plan, *, block_id: str) -> dict[str, Any]:
+def _template(wanted: PoolSetup, *, block_id: str) -> dict[str, Any]:
     template = NorthflankWorker.get_default_base_job_template()
     properties = template["variables"]["properties"]
     properties["credentials"]["default"] = {"$ref": {"block_document_id": block_id}}
@@ -80,8 +80,8 @@ def _template(wanted: Plan, *, block_id: str) -> dict[str, Any]:
     return template
 
 
-async def create_secret_group(wanted: Plan) -> str | None:
-    """Put what opens the Prefect API into the pool's secret group; return its name, None if nothing is needed."""
+async def create_secret_group(wanted: PoolSetup) -> str | None:
+    """Put the secrets that open the Prefect API into the pool's secret group; return its name, None if there are none."""
     async with NorthflankClient(wanted.access) as client:
         return await SecretGroups(client).tag_for(
             wanted.project,

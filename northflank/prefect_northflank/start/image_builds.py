@@ -1,4 +1,4 @@
-"""Sees to it that a job made from a repository has an image before it is started, and says so where one has none."""
+"""Builds the image of a job that is made from a repository before the job is started."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 
-from prefect_northflank.api.answers import Build, Project
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
+from prefect_northflank.api.responses import Build, Project
+from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.errors import BuildFailed, Conflict, NotBuilt
 from prefect_northflank.job.definition import JobRequest
 
 POLL_SECONDS = 15.0
-"""Between two looks at a build that goes on; each is a call."""
+"""Between two reads of a build that is not concluded; each is a call."""
 
 
 async def ensure_built(
@@ -21,7 +21,7 @@ async def ensure_built(
     project: Project,
     job: str,
     *,
-    patience: Patience,
+    retry: LongRetry,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
 ) -> None:
     """Return when the job's latest build has succeeded; start one if it has none.
@@ -36,33 +36,33 @@ async def ensure_built(
     async def begin() -> Build:
         return await look() or await client.start_build(project, job)
 
-    latest = await patience.through(begin)
+    latest = await retry.call(begin)
     while not latest.concluded:
         await sleep(POLL_SECONDS)
-        seen = await patience.through(look)
+        seen = await retry.call(look)
         latest = seen or latest
     if not latest.success:
         raise BuildFailed(job=job, build=latest.id, status=latest.status)
 
 
 @contextmanager
-def refused_for_want_of_a_build(request: JobRequest) -> Iterator[None]:
-    """Take a 409 to the start of a job that a build service builds for what it is.
+def explaining_missing_build(request: JobRequest) -> Iterator[None]:
+    """Explain a 409 to the start of a job whose image a build service has yet to build.
 
     Raises:
-        NotBuilt: instead of the `Conflict` that the block raises.
+        NotBuilt: in place of the `Conflict` that the block raises.
     """
     try:
         yield
-    except Conflict as refused:
+    except Conflict as conflict:
         if not request.runs_a_build:
             raise
         raise NotBuilt(
-            status=refused.status,
-            method=refused.method,
-            path=refused.path,
-            message=refused.message,
-        ) from refused
+            status=conflict.status,
+            method=conflict.method,
+            path=conflict.path,
+            message=conflict.message,
+        ) from conflict
 
 
 async def _latest(client: NorthflankClient, project: Project, job: str) -> Build | None:

@@ -1,4 +1,4 @@
-"""Puts secrets into Northflank secret groups that only those jobs inherit which need them."""
+"""Puts secrets into Northflank secret groups that only the jobs of a work pool inherit."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
-from prefect_northflank.api.answers import Json, JsonObject, Project
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import Json, JsonObject, Project
 from prefect_northflank.errors import (
     ConfigurationError,
     Conflict,
@@ -25,22 +25,22 @@ PRIORITY = 10
 
 
 class SecretGroups:
-    """Keeps the groups of one account up to date; a group is put once per process and change of value."""
+    """The secret groups of one account; each is put once per process and change of its values."""
 
     def __init__(self, client: NorthflankClient) -> None:
         self._client = client
         self._put: dict[tuple[Project, str], str] = {}
         self._tags: dict[tuple[Project, str], Sequence[str]] = {}
-        self._may_not_make: dict[tuple[Project, str], Forbidden] = {}
-        # Flow runs are submitted many at a time: the first one asks, the others wait for its answer.
+        self._forbidden_tags: dict[tuple[Project, str], Forbidden] = {}
+        # Many flow runs are submitted at a time: the first one puts the group, the others wait for it.
         self._locks: defaultdict[tuple[Project, str], asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def tag_for(
         self, project: Project, *, pool: str, secret: Mapping[str, str], identity: str
     ) -> str | None:
-        """Return the tag a job needs to inherit *secret*; None if there is nothing to inherit.
+        """Return the tag with which a job inherits *secret*; None if there is nothing to inherit.
 
-        *identity* tells work pools of the same name apart (several Prefect servers, one Northflank project).
+        *identity* tells apart work pools of the same name (several Prefect servers, one Northflank project).
         """
         if not secret:
             return None
@@ -53,10 +53,10 @@ class SecretGroups:
         return name
 
     async def tags_of(self, project: Project, groups: Sequence[str]) -> Sequence[str]:
-        """Return the tags a job needs to inherit the user's own *groups*; each is read once per process.
+        """Return the tags with which a job inherits the user's own *groups*; each is read once per process.
 
         Raises:
-            ConfigurationError: a group admits named objects only, which a new job cannot be.
+            ConfigurationError: a group admits only objects that it names, which a new job cannot be.
         """
         tags: list[str] = []
         for group in groups:
@@ -69,38 +69,38 @@ class SecretGroups:
         return tags
 
     def reason_for(
-        self, refused: Rejected, project: Project, *, tags: Sequence[str]
+        self, rejected: Rejected, project: Project, *, tags: Sequence[str]
     ) -> NorthflankError:
-        """Return why a request with *tags* was refused: for a tag that is not there, or what Northflank said.
+        """Return why a request with *tags* was rejected: a tag does not exist, or else Northflank's own reason.
 
-        The next request makes a new attempt at the tag: somebody may have given the role what it lacked.
+        The next request tries to create the tag again: by then the role may have the permission it lacked.
         """
         for tag in tags:
-            forbidden = self._may_not_make.get((project, tag))
-            if forbidden is not None and "tag" in refused.message.lower():
+            forbidden = self._forbidden_tags.get((project, tag))
+            if forbidden is not None and "tag" in rejected.message.lower():
                 self._put.pop((project, tag), None)
                 return TagForbidden(tag, said=forbidden.message)
-        return refused
+        return rejected
 
     async def _put_group(
         self, project: Project, name: str, *, pool: str, secret: Mapping[str, str]
     ) -> None:
-        self._may_not_make.pop((project, name), None)
+        self._forbidden_tags.pop((project, name), None)
         try:
-            # Made by an earlier worker: what we want.
+            # An earlier worker may have created it.
             with suppress(Conflict):
                 await self._client.create_tag(tag_body(name, pool=pool), team=project.team)
         except Forbidden as forbidden:
-            # `prefect-northflank init` may have made it with a token that may; the first request with it shows that.
-            self._may_not_make[project, name] = forbidden
+            # `prefect-northflank init` may have created it with another token; the first request with the tag will show.
+            self._forbidden_tags[project, name] = forbidden
         try:
             await self._client.put_secret_group(project, group_body(name, pool=pool, secret=secret))
-        except Rejected as refused:
-            raise self.reason_for(refused, project, tags=[name]) from refused
+        except Rejected as rejected:
+            raise self.reason_for(rejected, project, tags=[name]) from rejected
 
 
 def admitting_tags(group: str, fields: JsonObject) -> Sequence[str]:
-    """Return the tags that admit a job to the group the API describes with *fields*; none if it admits every job."""
+    """Return the tags that admit a job to the group with these *fields* of the API; none if it admits every job."""
     restrictions = fields.get("restrictions")
     if not isinstance(restrictions, dict) or not restrictions.get("restricted"):
         return ()

@@ -1,4 +1,4 @@
-"""Starts a job run exactly once, also when the answer to the start got lost."""
+"""Starts a job run exactly once, even if the response to the start is lost."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
-from prefect_northflank.api.answers import JobRun, Project, moment
 from prefect_northflank.api.budget import Purpose
-from prefect_northflank.api.client import NorthflankClient, is_ambiguous
-from prefect_northflank.api.retry import Patience, Trouble
+from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import JobRun, Project, moment
+from prefect_northflank.api.retry import FailureStreak, LongRetry, is_ambiguous
 from prefect_northflank.errors import (
     ApiError,
     BuildFailed,
@@ -22,43 +22,43 @@ from prefect_northflank.errors import (
     TakenOver,
 )
 from prefect_northflank.job.definition import JobRequest, digest
-from prefect_northflank.start.image_builds import ensure_built, refused_for_want_of_a_build
+from prefect_northflank.start.image_builds import ensure_built, explaining_missing_build
 
 LOOKS_AFTER_SECONDS = (1.0, 2.0, 4.0, 8.0)
-"""When to look for a run whose start got no answer: it may appear in the list a little later."""
+"""When to look for a run whose start got no response: it may appear in the list a little later."""
 
-PUTS = 6
-"""How often a lasting job that others delete is put again for one start."""
+MAX_PUTS = 6
+"""How often one start puts a lasting job that others delete."""
 
 CLOCKS_DIFFER_BY = timedelta(minutes=2)
-"""How far Northflank's clock may be from ours."""
+"""How far Northflank's clock may be from the worker's."""
 
 Claimed = Callable[[], Awaitable[Collection[str]]]
-"""Asks which runs of the job belong to flow runs we know."""
+"""Returns the runs of the job that are recorded for flow runs."""
 
-StillOurs = Callable[[], Awaitable[None]]
-"""Raises `TakenOver` if the flow run is no longer ours to start."""
+CheckClaim = Callable[[], Awaitable[None]]
+"""Raises `TakenOver` if the worker has lost its claim to the flow run."""
 
 
-async def _for_sure() -> None:
-    """Say that nobody else can start it."""
+async def _no_check() -> None:
+    """Check nothing: there is no other worker."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _Questions:
-    """What only Prefect's records can answer."""
+class _PrefectQueries:
+    """The questions that only Prefect's records can answer."""
 
     claimed: Claimed
-    still_ours: StillOurs
+    check_claim: CheckClaim
 
 
-class Starter:
-    """Creates jobs and starts their runs for one account; each start waits for trouble to pass as it may."""
+class JobStarter:
+    """Creates jobs and starts their runs for one account."""
 
     def __init__(
         self, client: NorthflankClient, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     ) -> None:
-        """*client* makes each call once (`at_once`)."""
+        """Use *client*, which makes each call once (`NorthflankClient.without_waiting`)."""
         self._client = client
         self._sleep = sleep
         self._put: dict[tuple[Project, str], str] = {}
@@ -70,22 +70,22 @@ class Starter:
         project: Project,
         request: JobRequest,
         *,
-        patience: Patience,
+        retry: LongRetry,
         claimed: Claimed,
-        still_ours: StillOurs = _for_sure,
+        check_claim: CheckClaim = _no_check,
     ) -> JobRun:
-        """Create the job if need be, start one run of it, return that run.
+        """Create the job if necessary, start one run of it, and return that run.
 
-        *claimed* is asked only when a start got no answer, to tell our run from those of other flow runs.
-        *still_ours* is asked when the job is there, right before each request to start it.
-        Starts of one lasting job go one after the other, so that at most one of ours is ever in doubt; one that only
-        waits for trouble to pass keeps no other waiting, each says for itself what it waits for.
+        *claimed* is called only after a start without a response, to tell its run from those of other flow runs.
+        *check_claim* is called when the job exists, right before each request to start it.
+        Starts of one lasting job happen one after the other, so that at most one of them is ever in doubt. One that waits
+        for a transient failure to pass delays no other; each reports what it waits for.
         """
-        ask = _Questions(claimed=claimed, still_ours=still_ours)
+        prefect = _PrefectQueries(claimed=claimed, check_claim=check_claim)
         if request.lasting:
-            return await self._start(project, request, ask, patience)
+            return await self._start(project, request, prefect, retry)
         try:
-            return await self._start(project, request, ask, patience)
+            return await self._start(project, request, prefect, retry)
         except NorthflankError as failure:
             await self._remove_if_not_started(project, request, failure)
             raise
@@ -93,40 +93,42 @@ class Starter:
             self._in_doubt.discard((project, request.name))
 
     async def _start(
-        self, project: Project, request: JobRequest, ask: _Questions, patience: Patience
+        self, project: Project, request: JobRequest, prefect: _PrefectQueries, retry: LongRetry
     ) -> JobRun:
-        putting, starting, gone = Trouble(patience), Trouble(patience), 0
+        putting, starting, deletions = FailureStreak(retry), FailureStreak(retry), 0
         while True:
-            trouble = putting
+            failures = putting
             try:
-                # Nothing is waited for in here but the job's build, and the look for a start in doubt.
-                async with self._alone(project, request):
-                    await self._put_job(project, request, patience)
-                    putting, trouble = Trouble(patience), starting
-                    await ask.still_ours()
-                    return await self._start_once(project, request, ask, patience)
+                # The lock is held only while the job is built and while a start in doubt is looked for.
+                async with self._one_at_a_time(project, request):
+                    await self._put_job(project, request, retry)
+                    putting, failures = FailureStreak(retry), starting
+                    await prefect.check_claim()
+                    return await self._start_once(project, request, prefect, retry)
             except NotFound as missing:
-                gone += 1
-                if trouble is not starting or gone == PUTS:
+                deletions += 1
+                if failures is not starting or deletions == MAX_PUTS:
                     raise
                 self._forget(project, request, missing)
             except NorthflankError as failure:
-                await trouble.outlast(failure)
+                await failures.wait_or_raise(failure)
 
-    def _alone(self, project: Project, request: JobRequest) -> AbstractAsyncContextManager[None]:
+    def _one_at_a_time(
+        self, project: Project, request: JobRequest
+    ) -> AbstractAsyncContextManager[None]:
         return self._locks[project, request.name] if request.lasting else nullcontext()
 
     async def _start_once(
-        self, project: Project, request: JobRequest, ask: _Questions, patience: Patience
+        self, project: Project, request: JobRequest, prefect: _PrefectQueries, retry: LongRetry
     ) -> JobRun:
-        """Ask for a run once; where the answer tells nothing, return the run if there is one.
+        """Request one run; if the response is ambiguous, return the run that is found.
 
         Raises:
-            StartInDoubt: the answer tells nothing, and whether there is a run cannot be seen.
+            StartInDoubt: the response is ambiguous, and Northflank does not answer whether there is a run.
         """
         began = datetime.now(timezone.utc)
         try:
-            with refused_for_want_of_a_build(request):
+            with explaining_missing_build(request):
                 return await self._client.start_run(project, request.name, request.overrides)
         except NorthflankError as failure:
             if not is_ambiguous(failure):
@@ -134,7 +136,7 @@ class Starter:
             self._in_doubt.add((project, request.name))
             since = began - CLOCKS_DIFFER_BY
             try:
-                found = await self._find(project, request, ask.claimed, patience, since=since)
+                found = await self._find(project, request, prefect.claimed, retry, since=since)
             except NorthflankError as unseen:
                 raise StartInDoubt(job=request.name, start=failure, look=unseen) from failure
             if found is None:
@@ -144,9 +146,9 @@ class Starter:
     async def _remove_if_not_started(
         self, project: Project, request: JobRequest, failure: NorthflankError
     ) -> None:
-        """Delete the job of one flow run if surely nothing was started in it.
+        """Delete the job of one flow run if it is certain that nothing was started in it.
 
-        The janitor deletes the others later: what may have been started, and what has the log of a failed build.
+        Jobs in which something may have been started, or which hold the log of a failed build, are deleted later.
         """
         never_made = isinstance(failure, ApiError) and failure.method == "PUT"
         in_doubt = (project, request.name) in self._in_doubt
@@ -155,26 +157,24 @@ class Starter:
         with suppress(NorthflankError):
             await self._client.delete_job(project, request.name, purpose=Purpose.MONITORING)
 
-    def _forget(self, project: Project, request: JobRequest, gone: NotFound) -> None:
-        """Put a lasting job again that somebody deleted since we put it.
+    def _forget(self, project: Project, request: JobRequest, missing: NotFound) -> None:
+        """Have a lasting job put again that was deleted since this worker put it.
 
         Raises:
-            TakenOver: it is the job of one flow run, put just now: a caretaker took us for dead and deleted it, so
-                that it cannot be started.
+            TakenOver: it is the job of one flow run, put just now: another worker took this one for dead and deleted it,
+                so that it cannot be started.
         """
         if not request.lasting:
-            raise TakenOver(job=request.name) from gone
+            raise TakenOver(job=request.name) from missing
         self._put.pop((project, request.name), None)
 
-    async def _put_job(self, project: Project, request: JobRequest, patience: Patience) -> None:
+    async def _put_job(self, project: Project, request: JobRequest, retry: LongRetry) -> None:
         key, fingerprint = (project, request.name), digest(request.body)
         if request.lasting and self._put.get(key) == fingerprint:
             return
         await self._client.put_job(project, request.body)
         if request.builds:
-            await ensure_built(
-                self._client, project, request.name, patience=patience, sleep=self._sleep
-            )
+            await ensure_built(self._client, project, request.name, retry=retry, sleep=self._sleep)
         if request.lasting:
             self._put[key] = fingerprint
 
@@ -183,11 +183,11 @@ class Starter:
         project: Project,
         request: JobRequest,
         claimed: Claimed,
-        patience: Patience,
+        retry: LongRetry,
         *,
         since: datetime,
     ) -> JobRun | None:
-        """Return the run our unanswered start made; None if there is none after several looks."""
+        """Return the run that the unanswered start made; None if there is none after several looks."""
 
         async def look() -> list[JobRun]:
             return await unclaimed(
@@ -197,7 +197,7 @@ class Starter:
         found: list[JobRun] = []
         for seconds in LOOKS_AFTER_SECONDS:
             await self._sleep(seconds)
-            found = await patience.through(look)
+            found = await retry.call(look)
             # Two unclaimed runs: another worker has just started one and will have recorded it at the next look.
             if len(found) == 1:
                 return found[0]
@@ -213,9 +213,9 @@ async def unclaimed(
     since: datetime | None = None,
     purpose: Purpose = Purpose.LIFECYCLE,
 ) -> list[JobRun]:
-    """Return the runs of *job* that belong to no flow run we know, started after *since*; none if there is no job.
+    """Return the runs of *job* started after *since* that are not *claimed* by a flow run; none if there is no job.
 
-    Those that go on come first, oldest first; then those that are over, latest first.
+    Active runs come first, oldest first; then concluded ones, latest first.
     """
     try:
         runs = [
@@ -228,14 +228,14 @@ async def unclaimed(
     if not runs:
         return []
     taken = await claimed()
-    ours = sorted((run for run in runs if run.id not in taken), key=_started)
-    return [run for run in ours if not run.concluded] + [
-        run for run in reversed(ours) if run.concluded
+    free = sorted((run for run in runs if run.id not in taken), key=_started)
+    return [run for run in free if not run.concluded] + [
+        run for run in reversed(free) if run.concluded
     ]
 
 
 def _started(run: JobRun) -> datetime:
-    """Return when *run* started; one without a time has just been made."""
+    """Return when *run* started; one without a time has only just been created."""
     if not run.started_at:
         return datetime.max.replace(tzinfo=timezone.utc)
     return moment("startedAt", run.started_at)

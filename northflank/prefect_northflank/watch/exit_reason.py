@@ -1,4 +1,4 @@
-"""Why a container ended without telling Prefect, in words. Pure: from what Northflank shows of the run."""
+"""Explains why a container ended without a final state in Prefect, from what Northflank shows of its run. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from prefect_northflank.api.answers import (
+from prefect_northflank.api.responses import (
     Container,
     ContainerStatus,
     JobRun,
@@ -14,7 +14,7 @@ from prefect_northflank.api.answers import (
     RunStatus,
     moment,
 )
-from prefect_northflank.errors import UnexpectedAnswer
+from prefect_northflank.errors import UnexpectedResponse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +63,13 @@ _SIGNS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 
 def reason(evidence: Evidence) -> str:
-    """Return one sentence that says what happened and, where something can be done, what."""
+    """Return a sentence about what happened and, if the user can do something about it, what."""
     run, deadline = evidence.run, evidence.deadline_seconds
     if run is None:
         return "the job run was deleted in Northflank"
     if hit_deadline(run, deadline):
         return f"it ran longer than settings_active_deadline_seconds ({deadline} s); null sets no deadline"
-    # Only lines of a container that failed are signs; a flow may well write such words and go on.
+    # Such words are a sign only because this container failed; a flow may well write them and go on.
     for line in reversed(evidence.lines):
         for sign, words in _SIGNS:
             if sign.search(line.text):
@@ -95,7 +95,7 @@ def _by_status(run: JobRun, evidence: Evidence) -> str:
 
 
 def waiting_for(containers: Sequence[Container]) -> str:
-    """Return one sentence on why a flow run has not begun yet."""
+    """Return a sentence about why a flow run has not begun yet."""
     seen = {container.status for container in containers}
     if not seen:
         return "The job run waits for a machine with room for its plan."
@@ -109,18 +109,18 @@ def waiting_for(containers: Sequence[Container]) -> str:
 
 
 def hit_deadline(run: JobRun | None, deadline_seconds: int | None) -> bool:
-    """Whether the run lasted as long as it was allowed to, to the second."""
+    """Return whether the run lasted as long as its deadline allows, to the second."""
     seconds = duration_seconds(run) if run is not None else None
     return deadline_seconds is not None and seconds is not None and seconds >= deadline_seconds - 1
 
 
 def duration_seconds(run: JobRun) -> float | None:
-    """Return how long the run took; None if Northflank does not say, or not in a form we can read."""
+    """Return how long the run took; None if Northflank does not say, or in an unknown form."""
     if not run.started_at or not run.concluded_at:
         return None
     try:
         began, ended = moment("startedAt", run.started_at), moment("concludedAt", run.concluded_at)
-    # The crash must be reported all the same; only the deadline is no longer among its possible reasons.
-    except UnexpectedAnswer:
+    # The crash must be reported all the same; the deadline is then ruled out as its reason.
+    except UnexpectedResponse:
         return None
     return (ended - began).total_seconds()

@@ -1,49 +1,45 @@
-"""Watches all flow runs of one project: Prefect's states first, then one sweep of Northflank within its budget."""
+"""Watches all flow runs of one project: reads Prefect's states first, then polls Northflank within its rate budget."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from time import monotonic
 from uuid import UUID
 
 from prefect.client.schemas.objects import StateType
 
-from prefect_northflank.api.answers import JobRun, Project
 from prefect_northflank.api.budget import Purpose
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.errors import (
-    NorthflankError,
-    NotFound,
-    NotNow,
-)
-from prefect_northflank.records.flow_runs import Ledger, Record
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.records.repeated_problems import Recurring
+from prefect_northflank.api.responses import JobRun, Project
+from prefect_northflank.errors import NoCallsLeft, NorthflankError, NotFound
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.loggers import LoggerOrAdapter
+from prefect_northflank.records.flow_runs import FlowRunRecord, RecordReader
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.repeated_problems import RepeatedProblems
 from prefect_northflank.watch.exit_reason import waiting_for
-from prefect_northflank.watch.intervals import Tempo
 from prefect_northflank.watch.poll_schedule import (
-    Look,
-    calls_of_a_sweep,
-    looks_due,
-    seconds_to_next_look,
+    Poll,
+    calls_to_poll_all,
+    polls_due,
+    seconds_to_next_poll,
 )
-from prefect_northflank.watch.watched_run import ABOUT_TO_END, Ending, Watch, verdict
+from prefect_northflank.watch.watched_run import ABOUT_TO_END, WatchedRun, WatchResult, outcome_of
 
-_GONE_LOOKS = 2
-"""Looks in a row without the run before it counts as deleted: one answer may come from a stale replica."""
+_POLLS_UNTIL_GONE = 2
+"""Consecutive polls without the run before it counts as deleted: one response may come from a stale replica."""
 
-_EXPLAINED_AT_ONCE = 3
-"""Waiting containers asked about in one look."""
+_MAX_EXPLAINED = 3
+"""Waiting containers that one poll asks about."""
 
 
-def _no_telling(_: str) -> None:
-    """Let what a container waits for go unsaid."""
+def _no_report(_: str) -> None:
+    """Leave what a container waits for unreported."""
 
 
 class Monitor:
-    """Watches flow runs until each has an ending. It only looks: what follows from an ending is the caller's.
+    """Watches flow runs until each has a result; what follows from the result is the caller's.
 
     No error of either API ends a watch; the next round is the retry.
     """
@@ -52,20 +48,20 @@ class Monitor:
         self,
         *,
         client: NorthflankClient,
-        ledger: Ledger,
+        records: RecordReader,
         project: Project,
-        tempo: Tempo,
-        logger: logging.Logger | logging.LoggerAdapter[logging.Logger],
+        intervals: Intervals,
+        logger: LoggerOrAdapter,
         clock: Callable[[], float] = monotonic,
     ) -> None:
         self._client = client
-        self._ledger = ledger
+        self._records = records
         self._project = project
-        self._tempo = tempo
-        self._recurring = Recurring(logger)
+        self._intervals = intervals
+        self._problems = RepeatedProblems(logger)
         self._clock = clock
-        self._watches: dict[str, Watch] = {}
-        self._rounds: asyncio.Task[None] | None = None
+        self._watches: dict[str, WatchedRun] = {}
+        self._loop: asyncio.Task[None] | None = None
 
     async def watch(
         self,
@@ -73,15 +69,17 @@ class Monitor:
         pid: InfrastructurePid,
         *,
         pending_timeout: float | None,
-        tell: Callable[[str], None] = _no_telling,
-    ) -> Ending:
-        """Wait for the end of *flow_run_id* in job run *pid*.
+        report_waiting: Callable[[str], None] = _no_report,
+    ) -> WatchResult:
+        """Wait for the end of *flow_run_id* in job run *pid*. Cancelling this leaves the job run alone.
 
-        Cancelling this leaves the job run alone. *tell* gets a sentence whenever what its container waits for changes.
+        *report_waiting* gets a sentence whenever the container waits for something else.
         """
-        watch = self.add(flow_run_id, pid, pending_timeout=pending_timeout, tell=tell)
-        if self._rounds is None or self._rounds.done():
-            self._rounds = asyncio.create_task(self._go_round())
+        watch = self.add(
+            flow_run_id, pid, pending_timeout=pending_timeout, report_waiting=report_waiting
+        )
+        if self._loop is None or self._loop.done():
+            self._loop = asyncio.create_task(self._run())
         try:
             return await watch.done
         finally:
@@ -93,110 +91,113 @@ class Monitor:
         pid: InfrastructurePid,
         *,
         pending_timeout: float | None,
-        tell: Callable[[str], None] = _no_telling,
-    ) -> Watch:
-        """Put a flow run under watch."""
+        report_waiting: Callable[[str], None] = _no_report,
+    ) -> WatchedRun:
+        """Add a flow run to those under watch."""
         now = self._clock()
-        watch = Watch(
+        watch = WatchedRun(
             flow_run_id=flow_run_id,
             pid=pid,
             began_at=now,
             pending_timeout=pending_timeout,
-            next_look=now + self._tempo.first_look_seconds,
-            tell=tell,
+            next_poll=now + self._intervals.first_look_seconds,
+            report_waiting=report_waiting,
             done=asyncio.get_running_loop().create_future(),
         )
         self._watches[str(pid)] = watch
         return watch
 
     async def close(self) -> None:
-        """Stop looking. The job runs go on."""
-        if self._rounds is not None:
-            self._rounds.cancel()
-            await asyncio.gather(self._rounds, return_exceptions=True)
+        """Stop watching. The job runs go on."""
+        if self._loop is not None:
+            self._loop.cancel()
+            await asyncio.gather(self._loop, return_exceptions=True)
 
-    async def _go_round(self) -> None:
-        """Ask Prefect while there is something to watch; look at Northflank beside it, which may not answer for long."""
-        looking = asyncio.create_task(self._look_again_and_again())
+    async def _run(self) -> None:
+        """Read Prefect's states while there is something to watch; poll Northflank beside it, which may hang for long."""
+        polling = asyncio.create_task(self._poll_forever())
         try:
             while self._watches:
-                await self._try("ask Prefect about flow runs", self.ask)
+                await self._try("ask Prefect about flow runs", self.read_states)
         finally:
-            looking.cancel()
-            await asyncio.gather(looking, return_exceptions=True)
+            polling.cancel()
+            await asyncio.gather(polling, return_exceptions=True)
 
-    async def _look_again_and_again(self) -> None:
+    async def _poll_forever(self) -> None:
         while True:
-            await self._try("look at Northflank", self.look_around)
+            await self._try("look at Northflank", self.poll_due)
 
     async def _try(self, task: str, step: Callable[[], Awaitable[None]]) -> None:
-        # The monitor must outlive whatever one round meets: its end would leave every run unwatched.
-        with self._recurring.survived(task):
+        # The monitor must survive every error of one round: its end would leave all runs unwatched.
+        with self._problems.survive(task):
             await step()
-        await asyncio.sleep(self._tempo.poll_seconds)
+        await asyncio.sleep(self._intervals.poll_seconds)
 
-    async def ask(self) -> None:
-        """Ask Prefect about all watches; end those that are over."""
+    async def read_states(self) -> None:
+        """Read the records of all watched flow runs; end the watches that are over."""
         asked = self._open()
-        self._judge(asked, await self._ledger.records({watch.flow_run_id for watch in asked}))
+        self._judge(asked, await self._records.read({watch.flow_run_id for watch in asked}))
 
-    async def look_around(self) -> None:
-        """Look at those that are due."""
-        for look in looks_due(self._open(), now=self._clock()):
-            await self._look(look)
+    async def poll_due(self) -> None:
+        """Make the polls that are due."""
+        for poll in polls_due(self._open(), now=self._clock()):
+            await self._poll(poll)
 
-    def _open(self) -> Sequence[Watch]:
+    def _open(self) -> Sequence[WatchedRun]:
         return [watch for watch in self._watches.values() if not watch.done.done()]
 
-    def _judge(self, asked: Sequence[Watch], records: Mapping[UUID, Record]) -> None:
+    def _judge(self, asked: Sequence[WatchedRun], found: Mapping[UUID, FlowRunRecord]) -> None:
         for watch in (watch for watch in asked if not watch.done.done()):
-            record = records.get(watch.flow_run_id)
-            fate = verdict(watch, record, now=self._clock(), grace=self._tempo.grace_seconds)
-            if fate is not None:
-                watch.done.set_result(Ending(fate=fate, run=watch.run, record=record))
+            record = found.get(watch.flow_run_id)
+            outcome = outcome_of(
+                watch, record, now=self._clock(), grace=self._intervals.grace_seconds
+            )
+            if outcome is not None:
+                watch.done.set_result(WatchResult(outcome=outcome, run=watch.run, record=record))
             elif record is not None:
                 watch.pending = record.state is StateType.PENDING
                 watch.recorded = watch.recorded or record.pid == str(watch.pid)
-                self._hurry(watch, record)
+                self._adjust_pace(watch, record)
 
-    def _hurry(self, watch: Watch, record: Record) -> None:
-        """Look soon at a container that is about to end, and go on at ease when it does not."""
+    def _adjust_pace(self, watch: WatchedRun, record: FlowRunRecord) -> None:
+        """Poll a container soon that is about to end; return to the usual pace if it does not end."""
         if record.state not in ABOUT_TO_END:
-            watch.stirred_at = None
-        elif watch.stirred_at is None:
-            watch.stirred_at = watch.next_look = self._clock()
+            watch.about_to_end_since = None
+        elif watch.about_to_end_since is None:
+            watch.about_to_end_since = watch.next_poll = self._clock()
 
-    async def _look(self, look: Look) -> None:
+    async def _poll(self, poll: Poll[WatchedRun]) -> None:
+        task = f"look at job runs in {self._project.id}"
         try:
-            seen = await (self._list(look) if look.lists else self._read(look))
-            for watch in look.watches:
+            seen = await (self._list(poll) if poll.lists else self._read(poll))
+            for watch in poll.runs:
                 await self._note(watch, seen.get(watch.pid.run or ""))
-            await self._explain(look)
-        except NotNow as later:
-            self._postpone(later.seconds)
+            await self._explain_waiting(poll)
+        except NoCallsLeft as error:
+            self._postpone(error.seconds)
             return
-        # A token that was revoked does not get better by itself, and nothing else would tell.
-        except NorthflankError as trouble:
-            self._recurring.met(f"look at job runs in {self._project.id}", trouble)
+        # A revoked token stays revoked, and nothing else would log it.
+        except NorthflankError as error:
+            self._problems.report(task, error)
         else:
-            self._recurring.passed(f"look at job runs in {self._project.id}")
-        self._schedule(look)
+            self._problems.resolve(task)
+        self._schedule(poll)
 
-    async def _read(self, look: Look) -> dict[str, JobRun]:
-        run_id = look.watches[0].pid.run or ""
+    async def _read(self, poll: Poll[WatchedRun]) -> dict[str, JobRun]:
+        run_id = poll.runs[0].pid.run or ""
         try:
             run = await self._client.run(
-                self._project, look.job, run_id, purpose=Purpose.MONITORING
+                self._project, poll.job, run_id, purpose=Purpose.MONITORING
             )
         except NotFound:
             return {}
         return {run_id: run}
 
-    async def _list(self, look: Look) -> dict[str, JobRun]:
-        wanted = {watch.pid.run for watch in look.watches}
+    async def _list(self, poll: Poll[WatchedRun]) -> dict[str, JobRun]:
+        wanted = {watch.pid.run for watch in poll.runs}
         seen: dict[str, JobRun] = {}
         try:
-            async for run in self._client.runs(self._project, look.job, purpose=Purpose.MONITORING):
+            async for run in self._client.runs(self._project, poll.job, purpose=Purpose.MONITORING):
                 if run.id in wanted:
                     seen[run.id] = run
                 if len(seen) == len(wanted):
@@ -205,19 +206,19 @@ class Monitor:
             return {}
         return seen
 
-    async def _note(self, watch: Watch, run: JobRun | None) -> None:
+    async def _note(self, watch: WatchedRun, run: JobRun | None) -> None:
         watch.run = run or watch.run
         if run is None and await self._is_gone(watch):
-            watch.gone += 1
+            watch.missing_polls += 1
         elif run is not None:
-            watch.gone = 0
-        if watch.gone >= _GONE_LOOKS:
+            watch.missing_polls = 0
+        if watch.missing_polls >= _POLLS_UNTIL_GONE:
             watch.run = None
-        if (run is not None and run.concluded) or watch.gone >= _GONE_LOOKS:
+        if (run is not None and run.concluded) or watch.missing_polls >= _POLLS_UNTIL_GONE:
             watch.concluded_at = self._clock()
 
-    async def _is_gone(self, watch: Watch) -> bool:
-        """Whether the run is not there although its project is: a project we may not see says nothing of its runs."""
+    async def _is_gone(self, watch: WatchedRun) -> bool:
+        """Return whether the run is gone from a project that can be read; a hidden project says nothing of its runs."""
         try:
             await self._client.run(
                 self._project, watch.pid.job, watch.pid.run or "", purpose=Purpose.MONITORING
@@ -227,30 +228,30 @@ class Monitor:
             return True
         return False
 
-    async def _explain(self, look: Look) -> None:
-        """Say what containers wait for whose flow runs have not begun; a few of them, for each is a call."""
-        waiting = [watch for watch in look.watches if watch.pending and watch.concluded_at is None]
-        for watch in waiting[:_EXPLAINED_AT_ONCE]:
+    async def _explain_waiting(self, poll: Poll[WatchedRun]) -> None:
+        """Report why flow runs have not begun yet; only for a few of them, because each takes a call."""
+        waiting = [watch for watch in poll.runs if watch.pending and watch.concluded_at is None]
+        for watch in waiting[:_MAX_EXPLAINED]:
             containers = await self._client.containers(
                 self._project, watch.pid.job, watch.pid.run or ""
             )
-            words = waiting_for(containers)
-            if words != watch.waits_for:
-                watch.waits_for = words
-                watch.tell(words)
+            text = waiting_for(containers)
+            if text != watch.waiting_for:
+                watch.waiting_for = text
+                watch.report_waiting(text)
 
-    def _schedule(self, look: Look) -> None:
+    def _schedule(self, poll: Poll[WatchedRun]) -> None:
         now = self._clock()
-        calls = calls_of_a_sweep(self._open())
-        for watch in look.watches:
-            watch.next_look = now + seconds_to_next_look(
-                age=now - (watch.stirred_at or watch.began_at),
+        calls = calls_to_poll_all(self._open())
+        for watch in poll.runs:
+            watch.next_poll = now + seconds_to_next_poll(
+                age=now - (watch.about_to_end_since or watch.began_at),
                 calls=calls,
                 seconds_per_call=self._client.budget.seconds_per_call(),
-                tempo=self._tempo,
+                intervals=self._intervals,
             )
 
     def _postpone(self, seconds: float) -> None:
-        until = self._clock() + min(seconds, self._tempo.longest_look_seconds)
+        until = self._clock() + min(seconds, self._intervals.longest_look_seconds)
         for watch in self._open():
-            watch.next_look = max(watch.next_look, until)
+            watch.next_poll = max(watch.next_poll, until)

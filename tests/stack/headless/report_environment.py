@@ -1,5 +1,7 @@
 """A flow that leaves the names it sees in its environment as an artifact."""
 
+from __future__ import annotations
+
 import os
 import sys
 from pathlib import Path

@@ -1,5 +1,7 @@
 """`up` as a container runs it: no terminal, logs on stdout, signals, exit codes."""
 
+from __future__ import annotations
+
 import os
 import signal
 import subprocess

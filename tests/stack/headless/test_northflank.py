@@ -1,5 +1,7 @@
 """One command: server, Northflank pool, two workers and an emulated Northflank."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal

@@ -1,5 +1,7 @@
 """PostgreSQL: managed, by URL, by PG* variables; wrong, missing, and gone in between."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal

@@ -1,5 +1,7 @@
 """Access from other machines: auth string, TLS by a real nginx, WebSockets, a sub-path."""
 
+from __future__ import annotations
+
 import asyncio
 import contextlib
 import json

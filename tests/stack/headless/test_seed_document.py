@@ -5,6 +5,8 @@ command does is checked on real stacks, and that each *start* means what the doc
 checked on the settings it makes (the stacks themselves are started in the neighbouring files).
 """
 
+from __future__ import annotations
+
 import re
 import shlex
 from pathlib import Path

@@ -1,5 +1,7 @@
 """One stack on SQLite, from `up` to `down`; the tests share it and leave it healthy."""
 
+from __future__ import annotations
+
 import json
 import os
 import signal

@@ -4,6 +4,8 @@ A soak of hundreds of flow runs is about workers, not about Prefect's engine. Th
 gate_script.py over plain HTTP; the real one is tested in test_claims.py and wherever flows really run.
 """
 
+from __future__ import annotations
+
 import base64
 import http.client
 import json
@@ -29,15 +31,15 @@ def ask(path: str, body: Any = None) -> Any:
     Prefect's own engine gives up sooner. It is the workers that a soak tries.
     """
     while True:
-        request = urllib.request.Request(  # noqa: S310 (the address is the test's own server)
+        request = urllib.request.Request(  # noqa: S310  the address is the test's own server
             URL + path,
             data=None if body is None else json.dumps(body).encode(),
             headers={"Authorization": f"Basic {KEY}", "Content-Type": "application/json"},
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310 (as above)
+            with urllib.request.urlopen(request, timeout=60) as answer:  # noqa: S310  as above
                 said = json.load(answer)
-                if said != {"data": {}}:  # what a proxy of the soak answers in Prefect's place
+                if said != {"data": {}}:  # the response of a proxy of the soak
                     return said
         except (OSError, http.client.HTTPException, ValueError):  # cut off, also in the middle
             pass
@@ -74,7 +76,7 @@ def hand_back(*_: object) -> None:
 
 def main() -> None:
     if not may_execute():
-        print("Nothing is executed: started anew meanwhile.", flush=True)  # noqa: T201 (the container's log)
+        print("Nothing is executed: started anew meanwhile.", flush=True)  # noqa: T201  the container's log
         return
     parameters = ask(f"/flow_runs/{FLOW_RUN}")["parameters"]
     time.sleep(float(parameters.get("pulling", 0)))

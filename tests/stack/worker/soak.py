@@ -262,8 +262,8 @@ def executions(marker: Path) -> int:
 
 def stories(pool: Any, fates: dict[UUID, tuple[str, int]]) -> Iterator[str]:
     """Tell what happened to each flow run that did not go as hoped."""
-    for flow_run, fate in fates.items():
-        if fate != ("COMPLETED", 1):
+    for flow_run, outcome in fates.items():
+        if outcome != ("COMPLETED", 1):
             seen = pool.prefect.states(flow_run)
             yield f"{flow_run} {[name for _, name in seen]}\n{pool.prefect.logs(flow_run)}\n"
 

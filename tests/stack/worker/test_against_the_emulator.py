@@ -14,16 +14,16 @@ from northflank_emulator import Emulator
 from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
 from northflank_emulator.state.permissions import Role
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
+from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.errors import BuildFailed, NotBuilt, Rejected
 from prefect_northflank.job.definition import Subject, request_for
 from prefect_northflank.job.variables import NorthflankVariables
 from prefect_northflank.logs.stream import Streams
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.start.secret_groups import SecretGroups
-from prefect_northflank.start.start_once import Starter
+from prefect_northflank.start.start_once import JobStarter
 
 pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).parents[3] / "examples" / "northflank" / "prefect.yaml"
@@ -36,8 +36,8 @@ SERVICE = {
     "buildSettings": {"dockerfile": {"dockerFilePath": "/Dockerfile", "dockerWorkDir": "/"}},
 }
 OF_SERVICE = {"deployment_internal_id": "flows-image", "deployment_internal_branch": "main"}
-PATIENCE = Patience(seconds=30, tell=print)
-NO_PATIENCE = Patience(seconds=0, tell=print)
+PATIENCE = LongRetry(max_seconds=30, report=print)
+NO_PATIENCE = LongRetry(max_seconds=0, report=print)
 
 
 @pytest.fixture(params=[False, True], ids=["one way", "the other way"])
@@ -71,7 +71,7 @@ def request(*, command="sleep 60", tags=(), **variables):
         command=command,
         env={"GREETING": "hello there"},
         labels={"prefect.io/flow-run-id": "x"},
-        submission="c0de",
+        submission_id="c0de",
         lasting_name="flow-prod",
         lasting_pool="p1",
         lasting_served="d1",
@@ -92,7 +92,7 @@ def with_client(emulator, scenario):
     async def run():
         access = Access(token=emulator.token, base_url=emulator.base_url)
         async with NorthflankClient(access) as client:
-            return await scenario(client, Starter(client.at_once(), sleep=short_sleep))
+            return await scenario(client, JobStarter(client.without_waiting(), sleep=short_sleep))
 
     return asyncio.run(run())
 
@@ -109,7 +109,7 @@ async def concluded(client, job, run):
 def test_an_aborted_run_is_over_whatever_its_status_says(answers):
     async def scenario(client, starter):
         asked = request()
-        run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
+        run = await starter.start(P, asked, claimed=nothing_claimed, retry=PATIENCE)
         await client.abort_run(P, asked.name, run.id)
         return await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
 
@@ -119,7 +119,7 @@ def test_an_aborted_run_is_over_whatever_its_status_says(answers):
 def test_environment_command_and_output_go_through(answers):
     async def scenario(client, starter):
         asked = request(command="sh -c 'echo one $GREETING; echo two >&2'")
-        run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
+        run = await starter.start(P, asked, claimed=nothing_claimed, retry=PATIENCE)
         await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
         return [line.text for line in await client.log_lines(P, asked.name, run.id, last=10)]
 
@@ -139,7 +139,7 @@ for number in range(20_000):
 def test_a_container_that_floods_its_log_is_copied_in_part_and_the_log_says_so(answers, caplog):
     async def scenario(client, starter):
         asked = request(command=FLOOD)
-        run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
+        run = await starter.start(P, asked, claimed=nothing_claimed, retry=PATIENCE)
         access = Access(token=answers.token, base_url=answers.base_url)
         pid = InfrastructurePid(project=P, job=asked.name, run=run.id)
         async with Streams().of(lambda: access, pid, logger=logging.getLogger("flood")):
@@ -168,7 +168,7 @@ def test_a_repository_is_built_before_its_job_is_started(answers, cleanup_job):
             deployment_vcs_project_type="github",
             deployment_vcs_project_branch="main",
         )
-        run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
+        run = await starter.start(P, asked, claimed=nothing_claimed, retry=PATIENCE)
         return [build.success async for build in client.builds(P, asked.name)], run.id
 
     builds, run = with_client(answers, scenario)
@@ -181,7 +181,7 @@ def test_a_build_service_is_run_once_it_has_built(emulator, cleanup_job):
     asked = request(command="true", cleanup_job=cleanup_job, **OF_SERVICE)
 
     async def start(client, starter):
-        return await starter.start(P, asked, claimed=nothing_claimed, patience=NO_PATIENCE)
+        return await starter.start(P, asked, claimed=nothing_claimed, retry=NO_PATIENCE)
 
     with pytest.raises(Rejected) as unknown:
         with_client(emulator, start)
@@ -219,7 +219,7 @@ def test_a_repository_whose_build_ended_otherwise_is_not_started(emulator):
         await client.put_job(P, asked.body)
         build = await client.start_build(P, asked.name)
         emulator.call("DELETE", f"/v1/projects/demo/jobs/{asked.name}/build/{build.id}")
-        await starter.start(P, asked, claimed=nothing_claimed, patience=NO_PATIENCE)
+        await starter.start(P, asked, claimed=nothing_claimed, retry=NO_PATIENCE)
 
     with pytest.raises(BuildFailed, match="ended as ABORTED"):
         with_client(emulator, scenario)
@@ -228,9 +228,7 @@ def test_a_repository_whose_build_ended_otherwise_is_not_started(emulator):
 def test_a_lasting_job_is_one_job_for_many_runs(answers):
     async def scenario(client, starter):
         asked = [request(command=f"echo {number}", cleanup_job=False) for number in range(3)]
-        runs = [
-            await starter.start(P, it, claimed=nothing_claimed, patience=PATIENCE) for it in asked
-        ]
+        runs = [await starter.start(P, it, claimed=nothing_claimed, retry=PATIENCE) for it in asked]
         jobs = [job.id async for job in client.jobs(P)]
         return jobs, {run.id async for run in client.runs(P, asked[0].name)} == {
             run.id for run in runs
@@ -250,7 +248,7 @@ def test_a_run_that_lacks_its_tag_names_the_permission_and_no_job_variable():
         tag = await groups.tag_for(P, pool="nf", secret=secret, identity="https://p/api")
         asked = request(tags=[tag])
         with pytest.raises(Rejected) as refused:
-            await starter.start(P, asked, claimed=nothing_claimed, patience=NO_PATIENCE)
+            await starter.start(P, asked, claimed=nothing_claimed, retry=NO_PATIENCE)
         return groups.reason_for(refused.value, P, tags=asked.tags)
 
     with Emulator(settings) as emulator:
@@ -267,7 +265,7 @@ def test_only_jobs_with_the_tag_inherit_the_secret(answers):
         said = []
         for tags in ((tag,), ()):
             asked = request(command="sh -c 'echo key=$PREFECT_API_KEY'", tags=tags)
-            run = await starter.start(P, asked, claimed=nothing_claimed, patience=PATIENCE)
+            run = await starter.start(P, asked, claimed=nothing_claimed, retry=PATIENCE)
             await asyncio.wait_for(concluded(client, asked.name, run.id), 60)
             said += [line.text for line in await client.log_lines(P, asked.name, run.id, last=5)]
         return said

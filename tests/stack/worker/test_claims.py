@@ -12,14 +12,14 @@ from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL, temporary
 from prefect.states import Pending, Submitting
 from prefect_northflank.job.claim_gate import environment_of
 from prefect_northflank.records.claims import PASSED, Claim
-from prefect_northflank.records.flow_runs import PrefectLedger
+from prefect_northflank.records.flow_runs import FlowRunRecords
 
 pytestmark = pytest.mark.slow
 AT_ONCE = 12
 
 
 def on(prefect, conftest, scenario):
-    """Run *scenario* with a ledger on the server and a flow run that is about to be submitted."""
+    """Run *scenario* with the records of the server and a flow run that is about to be submitted."""
 
     async def run():
         async with get_client() as client:
@@ -27,23 +27,23 @@ def on(prefect, conftest, scenario):
             flow_run = prefect.post("/flow_runs/", {"flow_id": flow_id})["id"]
             for state in (Pending(), Submitting()):
                 await client.set_flow_run_state(flow_run, state)
-            return await scenario(PrefectLedger(client, pool="none"), flow_run)
+            return await scenario(FlowRunRecords(client, pool="none"), flow_run)
 
     with temporary_settings({PREFECT_API_URL: prefect.url, PREFECT_API_AUTH_STRING: conftest.AUTH}):
         return asyncio.run(run())
 
 
 def test_of_many_claims_upon_one_state_at_most_one_holds(prefect, conftest):
-    async def scenario(ledger, flow_run):
+    async def scenario(records, flow_run):
         held = []
         for _ in range(3):
-            after = (await ledger.states(flow_run))[-1].id
+            after = (await records.states(flow_run))[-1].id
             claims = await asyncio.gather(
-                *(ledger.claim(flow_run, after=after, message=str(it)) for it in range(AT_ONCE))
+                *(records.claim(flow_run, after=after, message=str(it)) for it in range(AT_ONCE))
             )
             held.append([claim for claim in claims if claim is not None])
-        alone = await ledger.claim(
-            flow_run, after=(await ledger.states(flow_run))[-1].id, message="alone"
+        alone = await records.claim(
+            flow_run, after=(await records.states(flow_run))[-1].id, message="alone"
         )
         return held, alone
 
@@ -56,12 +56,12 @@ def test_of_many_claims_upon_one_state_at_most_one_holds(prefect, conftest):
 def test_of_many_containers_of_one_claim_one_passes_and_none_once_another_claim_came(
     prefect, conftest
 ):
-    async def scenario(ledger, flow_run):
-        after = (await ledger.states(flow_run))[-1].id
-        claim = await ledger.claim(flow_run, after=after, message="")
+    async def scenario(records, flow_run):
+        after = (await records.states(flow_run))[-1].id
+        claim = await records.claim(flow_run, after=after, message="")
         passed = sum(gates(prefect, flow_run, claim, ["pod-1", "pod-2", "pod-3"]))
-        states = await ledger.states(flow_run)
-        again = await ledger.claim(flow_run, after=states[-1].id, message="")
+        states = await records.states(flow_run)
+        again = await records.claim(flow_run, after=states[-1].id, message="")
         late = sum(gates(prefect, flow_run, claim, ["pod-4"]))
         return passed, [it.name for it in states], again, late
 

@@ -62,7 +62,7 @@ def test_check_reports_and_creates_nothing(command, prefect):
     code, output = command("init", "--check", "--project", "demo", "--pool", name)
 
     assert code == 0, output
-    assert f"ok       a work pool can have the name {name} (`init` makes it)" in output
+    assert f"ok       a work pool can have the name {name} (`init` creates it)" in output
     assert name not in pools(prefect)
 
 

@@ -22,7 +22,7 @@ FAULTS = {
 }
 
 
-def test_containers_lost_before_the_flow_begins_are_replaced_and_those_that_never_come_are_given_up(
+def test_a_container_lost_before_the_flow_begins_is_replaced_until_none_is_left(
     served, prefect, emulator, conftest, tmp_path
 ):
     with ExitStack() as stack:
@@ -58,7 +58,7 @@ def test_containers_lost_before_the_flow_begins_are_replaced_and_those_that_neve
     )
 
 
-def test_a_container_that_ignores_being_cancelled_is_torn_down_when_prefects_patience_ends(
+def test_a_container_that_ignores_cancellation_is_killed_after_prefects_timeout(
     served, prefect, conftest
 ):
     # It has begun, so it ought to cancel itself; it knows nothing of Prefect, so it does not.
@@ -80,7 +80,7 @@ def test_a_container_that_ignores_being_cancelled_is_torn_down_when_prefects_pat
     )
 
 
-def test_a_run_that_was_only_initiated_is_seen_through_by_the_search_for_unwatched_ones(
+def test_a_run_that_was_only_initiated_is_watched_by_the_recovery_of_orphans(
     pool, prefect, conftest, tmp_path, monkeypatch
 ):
     for name, value in pool.environment.items():
@@ -102,7 +102,7 @@ def test_a_run_that_was_only_initiated_is_seen_through_by_the_search_for_unwatch
                 worker_name=worker.name,
                 worker_id=worker.backend_id,
             )
-            await worker._initiate_run(flow_run, configuration)  # noqa: SLF001 (Prefect's hook, called by `submit`)
+            await worker._initiate_run(flow_run, configuration)  # noqa: SLF001  Prefect's hook, called by `submit`
             initiated = await asyncio.to_thread(prefect.state, flow_run.id)
             ended = await asyncio.to_thread(prefect.wait_for, flow_run.id)
             await asyncio.to_thread(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from uuid import uuid4
+from dataclasses import dataclass
+from uuid import UUID, uuid4
 
 import pytest
 
@@ -27,38 +28,56 @@ def told(prefect, flow_run):
     ]
 
 
-def test_environment_is_the_users_over_prefects_over_nothing_of_the_host(
-    served, prefect, emulator, tmp_path
-):
-    seen = tmp_path / "environment"
+@dataclass(frozen=True)
+class Environment:
+    """The environment of one flow run: what its job ships, and what it has in the container."""
+
+    flow_run: UUID
+    in_container: dict[str, str]
+    shipped: dict[str, str]
+
+
+@pytest.fixture(scope="module")
+def environment(served, prefect, emulator, tmp_path_factory) -> Environment:
+    seen = tmp_path_factory.mktemp("environment") / "environment"
     deployment = served.deploy(
         "environment",
         runtime_environment={"COLOUR": "green", "PREFECT_LOGGING_LEVEL": "DEBUG"},
         env={"COLOUR": "red", "SHAPE": "round"},
     )
     flow_run = prefect.trigger(deployment, marker=str(seen))
-
     assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", prefect.logs(flow_run)
-    env = dict(line.split("=", 1) for line in seen.read_text().splitlines() if "=" in line)
-    assert env["PREFECT__FLOW_RUN_ID"] == str(flow_run)
-    assert env["PREFECT_API_URL"] == prefect.url
-    assert (env["COLOUR"], env["SHAPE"], env["PREFECT_LOGGING_LEVEL"]) == (
+    in_container = dict(line.split("=", 1) for line in seen.read_text().splitlines() if "=" in line)
+    (job,) = [
+        it.body for it in emulator.requests if it.method == "PUT" and flow_run.hex in str(it.body)
+    ]
+    return Environment(flow_run, in_container, job["runtimeEnvironment"])
+
+
+def test_the_container_knows_its_flow_run_and_the_prefect_api(environment, prefect):
+    assert environment.in_container["PREFECT__FLOW_RUN_ID"] == str(environment.flow_run)
+    assert environment.in_container["PREFECT_API_URL"] == prefect.url
+
+
+def test_the_container_gets_the_password_of_the_prefect_api(environment):
+    """`test_secrets_are_in_no_request_but_that_of_the_restricted_group` shows that it is not in the job."""
+    assert environment.in_container["PREFECT_API_AUTH_STRING"]
+
+
+def test_runtime_environment_overrides_env_which_overrides_the_workers_settings(environment):
+    seen = environment.in_container
+
+    assert (seen["COLOUR"], seen["SHAPE"], seen["PREFECT_LOGGING_LEVEL"]) == (
         "green",
         "round",
         "DEBUG",
     )
-    (asked,) = [
-        it.body for it in emulator.requests if it.method == "PUT" and flow_run.hex in str(it.body)
-    ]
-    shipped = asked["runtimeEnvironment"]
-    assert not [
-        key
-        for key in shipped
-        if key.startswith(("PREFECT_SERVER_", "PREFECT_WORKER_", "NORTHFLANK_"))
-    ]
-    assert "PREFECT_HOME" not in shipped
-    # The Prefect API asks for it, so it arrived; the next test shows that it is not in the job.
-    assert env["PREFECT_API_AUTH_STRING"]
+
+
+def test_no_setting_of_the_workers_machine_is_shipped(environment):
+    of_the_machine = ("PREFECT_SERVER_", "PREFECT_WORKER_", "NORTHFLANK_", "PREFECT_HOME")
+
+    assert [key for key in environment.shipped if key.startswith(of_the_machine)] == []
 
 
 def secret_block(prefect, name: str, value: str) -> str:
@@ -222,7 +241,7 @@ def test_a_container_that_does_not_begin_in_time_is_given_up(served, prefect):
     assert "pending_timeout_seconds (4 s)" in ended["state"]["message"]
 
 
-def test_a_container_that_ends_before_the_flow_begins_is_started_again_as_often_as_asked(
+def test_a_container_that_ends_before_the_flow_begins_is_replaced_as_often_as_asked(
     served, prefect
 ):
     deployment = served.deploy(
@@ -270,7 +289,7 @@ def test_a_suspended_flow_run_gives_its_container_up_and_gets_another_when_resum
     assert marker.read_text() == "xx"
 
 
-def test_a_run_that_hits_its_deadline_is_crashed_with_that_reason_and_not_executed_again(
+def test_a_run_that_hits_its_deadline_is_crashed_for_it_and_not_executed_again(
     served, prefect, tmp_path
 ):
     marker = tmp_path / "marker"

@@ -37,7 +37,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def stock_image(tmp_path_factory) -> Path:
-    """An images file with what stands for `prefecthq/prefect`: Prefect and pip, no Metaflow, nothing of ours."""
+    """An images file with what stands for `prefecthq/prefect`: Prefect and pip, without Metaflow and this project."""
     folder = tmp_path_factory.mktemp("image")
     venv.create(folder / "env", with_pip=False, symlinks=True)
     (site,) = (folder / "env").glob("lib/python*/site-packages")
@@ -76,9 +76,9 @@ def s3() -> Iterator[str]:
     server.stop()
 
 
-@pytest.fixture
-def northflank(stock_image, conftest):
-    """An emulated Northflank that can pull the stock image and no other; every job gets the keys of S3."""
+@pytest.fixture(scope="module")
+def pool(prefect, stock_image, conftest, tmp_path_factory):
+    """A work pool on an emulator that can pull the stock image and no other; every job gets the keys of S3."""
     with Emulator(Settings(rate_limit=None, images=stock_image)) as emulator:
         emulator.call(
             "POST",
@@ -90,7 +90,8 @@ def northflank(stock_image, conftest):
                 "secrets": {"variables": KEYS},
             },
         )
-        yield conftest.Northflank(base_url=emulator.base_url, token=emulator.token)
+        northflank = conftest.Northflank(base_url=emulator.base_url, token=emulator.token)
+        yield conftest.new_pool(prefect, northflank, tmp_path_factory.mktemp("pool"))
 
 
 READ_BACK = """
@@ -111,7 +112,7 @@ print(json.dumps({
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine of somebody who deploys: a folder with flows, and what the environment says."""
+    """The machine of a user who deploys: a folder with flows, and an environment."""
 
     folder: Path
     environment: dict[str, str]
@@ -141,16 +142,38 @@ def service() -> Iterator[MetadataService]:
         yield running
 
 
-def test_it_needs_nothing_of_the_machine_that_deployed_it_wherever_its_metadata_is(
-    pool, s3, service, tmp_path
-):
+@dataclass(frozen=True)
+class Deployed:
+    """A flow that was deployed twice, triggered, and run after its machine had lost all files."""
+
+    machine: Machine
+    planned: dict[str, Any]
+    """What `deploy` showed."""
+    dry_run: dict[str, Any]
+    """What `deploy --dry-run` showed."""
+    found: dict[str, Any]
+    """The run whose metadata is local, read back."""
+    with_service: dict[str, Any]
+    """The run whose metadata is at the service, read back."""
+    requests: list[dict[str, str]]
+    """The headers of the requests that the containers sent to the service."""
+
+    @property
+    def environment(self) -> dict[str, str]:
+        environment: dict[str, str] = self.planned["job_variables"]["env"]
+        return environment
+
+
+@pytest.fixture(scope="module")
+def deployed(pool, s3, service, tmp_path_factory) -> Deployed:
+    folder = tmp_path_factory.mktemp("deployed")
     machine = Machine(
-        tmp_path / "machine",
+        folder / "machine",
         {
             **pool.environment,
             **KEYS,
-            "PREFECT_HOME": str(tmp_path / "client"),
-            "METAFLOW_HOME": str(tmp_path / "client"),
+            "PREFECT_HOME": str(folder / "client"),
+            "METAFLOW_HOME": str(folder / "client"),
             "METAFLOW_S3_ENDPOINT_URL": s3,
             "METAFLOW_DATASTORE_SYSROOT_S3": "s3://bucket/metaflow",
             "METAFLOW_SERVICE_URL": service.address,
@@ -164,39 +187,76 @@ def test_it_needs_nothing_of_the_machine_that_deployed_it_wherever_its_metadata_
         "--image", "prefecthq/prefect:3-python3.11",
     )  # fmt: skip
     planned = machine.flow(*deploy)
-    shown = machine.flow(*deploy, "--dry-run")
+    dry_run = machine.flow(*deploy, "--dry-run")
     machine.flow(*deploy, "--name", "told", metadata="service")
     run = machine.flow("trigger", "--number", "3")["run"]
-    told_run = machine.flow("trigger", "--name", "told", metadata="service")["run"]
-    asked_here = len(service.headers)
+    run_with_service = machine.flow("trigger", "--name", "told", metadata="service")["run"]
+    sent_by_machine = len(service.headers)
     shutil.rmtree(machine.folder)
     machine.folder.mkdir()
     with pool.worker() as worker:
-        for each in (run, told_run):
+        for each in (run, run_with_service):
             ended = pool.prefect.wait_for(UUID(each.partition("/prefect-")[2]))
             assert ended["state_type"] == "COMPLETED", worker.output
-    asked_there = service.headers[asked_here:]
+    requests = service.headers[sent_by_machine:]
     machine.environment["METAFLOW_DEFAULT_METADATA"] = "service"
-    told = machine.read_back("RemoteFlow/told", told_run)
+    with_service = machine.read_back("RemoteFlow/told", run_with_service)
     machine.environment["METAFLOW_DEFAULT_METADATA"] = "local"
     found = machine.read_back("RemoteFlow/default", run)
-    environment = planned["job_variables"]["env"]
+    return Deployed(machine, planned, dry_run, found, with_service, requests)
 
-    assert found["successful"]
-    assert (found["total"], found["table"]) == (5, "a,b\n")
-    assert found["printed"] == ["squared 0", "squared 1", "squared 2"]
-    assert found["ours"] == "None"
-    # A step works where its code was unpacked; what IncludeFile names is in the datastore only.
-    assert "helper.py" in found["here"]
-    assert "table.csv" not in found["here"]
-    assert found["namespace"] == f"production:{environment['METAFLOW_PRODUCTION_TOKEN']}"
-    assert found["helper"] == (FLOWS / "helper.py").read_text()
-    assert found["code"] == (FLOWS / "remote_flow.py").read_text()
-    # Values that lead back to the machine.
-    assert [item for item in found["environment"].values() if str(machine.folder) in item] == []
-    assert not {"AWS_SECRET_ACCESS_KEY", "METAFLOW_SERVICE_AUTH_KEY"} & environment.keys()
-    assert shown["job_variables"] == planned["job_variables"]
-    assert (told["successful"], told["total"]) == (True, 1)
-    # The containers reach the service where it is for them, with the key of their secret group.
-    assert {headers["Host"].partition(":")[0] for headers in asked_there} == {"localhost"}
-    assert {headers.get("x-api-key") for headers in asked_there} == {"service key"}
+
+def test_the_flow_runs_though_the_machine_that_deployed_it_is_gone(deployed):
+    assert deployed.found["successful"]
+    assert (deployed.found["total"], deployed.found["table"]) == (5, "a,b\n")
+
+
+def test_the_output_of_each_task_can_be_read_back(deployed):
+    assert deployed.found["printed"] == ["squared 0", "squared 1", "squared 2"]
+
+
+def test_the_container_imports_no_package_of_the_deploying_machine(deployed):
+    assert deployed.found["ours"] == "None"
+
+
+def test_a_step_works_beside_its_code_and_without_the_included_files(deployed):
+    """A step works where its code was unpacked; what IncludeFile names is in the datastore only."""
+    assert "helper.py" in deployed.found["here"]
+    assert "table.csv" not in deployed.found["here"]
+
+
+def test_the_run_is_in_the_namespace_of_the_production_token(deployed):
+    token = deployed.environment["METAFLOW_PRODUCTION_TOKEN"]
+
+    assert deployed.found["namespace"] == f"production:{token}"
+
+
+def test_the_code_of_the_run_is_that_of_the_machine(deployed):
+    assert deployed.found["helper"] == (FLOWS / "helper.py").read_text()
+    assert deployed.found["code"] == (FLOWS / "remote_flow.py").read_text()
+
+
+def test_no_value_in_the_container_leads_back_to_the_machine(deployed):
+    values = deployed.found["environment"].values()
+
+    assert [it for it in values if str(deployed.machine.folder) in it] == []
+
+
+def test_no_key_is_in_the_plain_environment_of_the_job(deployed):
+    assert not {"AWS_SECRET_ACCESS_KEY", "METAFLOW_SERVICE_AUTH_KEY"} & deployed.environment.keys()
+
+
+def test_a_dry_run_shows_the_job_variables_of_the_deployment(deployed):
+    assert deployed.dry_run["job_variables"] == deployed.planned["job_variables"]
+
+
+def test_a_run_whose_metadata_is_at_a_service_is_read_back_from_there(deployed):
+    assert (deployed.with_service["successful"], deployed.with_service["total"]) == (True, 1)
+
+
+def test_containers_reach_the_service_at_its_internal_address_with_their_key(deployed):
+    """The key comes from their secret group."""
+    hosts = {headers["Host"].partition(":")[0] for headers in deployed.requests}
+
+    assert hosts == {"localhost"}
+    assert {headers.get("x-api-key") for headers in deployed.requests} == {"service key"}

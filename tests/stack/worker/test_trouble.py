@@ -71,7 +71,7 @@ def test_minutes_of_senseless_answers_of_northflank_crash_no_flow_run(
             assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", prefect.logs(flow_run)
             assert marker.read_text() == "x"
         logs = "\n".join(map(prefect.logs, flow_runs))
-        assert "It is tried again for up to 600 s." in logs
+        assert "The worker tries again for up to 600 s." in logs
         assert "Traceback" not in logs
         conftest.wait_until(lambda: not pool.northflank.jobs(), "no job is left")
 
@@ -123,9 +123,9 @@ def test_whatever_prefect_answers_the_worker_stays_and_goes_on(light, prefect, c
     troubles = {
         "401 ": Answer(status=401, body=b"{}", headers=JSON),
         "302 ": Answer(status=302, headers=(("location", "/login"),)),
-        "an answer that makes no sense (JSONDecodeError": Answer(status=200, body=PAGE.encode()),
+        "a malformed response (JSONDecodeError": Answer(status=200, body=PAGE.encode()),
         "404 ": Answer(status=404, body=PAGE.encode()),
-        "an answer that makes no sense (ValidationError": Answer(status=200, body=b'{"a": 1}'),
+        "a malformed response (ValidationError": Answer(status=200, body=b'{"a": 1}'),
         "500 ": Answer(status=500, body=b'[{"id": "07db', headers=JSON),
     }
     with Proxy(prefect.url) as proxy, pool.worker(PREFECT_API_URL=proxy.url, **hurried) as worker:
@@ -156,7 +156,7 @@ def test_whatever_prefect_answers_the_worker_stays_and_goes_on(light, prefect, c
             assert prefect.wait_for(flow_run)["state_type"] == "COMPLETED", prefect.logs(flow_run)
             assert marker.read_text() == "x"
         assert worker.process.poll() is None, worker.output
-        for words in ("401 ", "an answer that makes no sense (JSONDecodeError"):
+        for words in ("401 ", "a malformed response (JSONDecodeError"):
             assert words in worker.output
         assert worker.stop(signal.SIGTERM) < 20
 

@@ -1,5 +1,7 @@
 """Fixtures: settings made of exactly what a test says, with no environment behind them."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping
 
 import pytest

@@ -1,5 +1,7 @@
 """When an auth string is needed, made, or waived."""
 
+from __future__ import annotations
+
 import pytest
 
 from metaflow_prefect.headless.files import layout

@@ -1,5 +1,7 @@
 """Which database is chosen, and how its address is written and shown."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

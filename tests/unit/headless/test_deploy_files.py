@@ -1,5 +1,7 @@
 """The deployment files: what can be checked of them without Docker, a cluster, flox or systemd's PID 1."""
 
+from __future__ import annotations
+
 import re
 import shutil
 import subprocess

@@ -1,5 +1,7 @@
 """What the server, the workers, a user's shell and a user's command see."""
 
+from __future__ import annotations
+
 import pytest
 from sqlalchemy.engine import make_url
 

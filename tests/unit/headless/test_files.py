@@ -1,5 +1,7 @@
 """Logs, records, secrets and directories on a real disk."""
 
+from __future__ import annotations
+
 import stat
 
 import pytest

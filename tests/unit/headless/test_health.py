@@ -1,5 +1,7 @@
 """What is said of services that start, fail or have lost their supervisor; nothing listens anywhere."""
 
+from __future__ import annotations
+
 import json
 import re
 import time

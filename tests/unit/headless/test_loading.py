@@ -1,5 +1,7 @@
 """What is refused before anything starts: by us and by Prefect, in one pass, each variable by its name."""
 
+from __future__ import annotations
+
 import pytest
 
 from metaflow_prefect.headless.errors import SettingsRefused

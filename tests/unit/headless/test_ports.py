@@ -1,5 +1,7 @@
 """Ports that are taken: all of a command in one pass."""
 
+from __future__ import annotations
+
 import socket
 
 import pytest

@@ -1,5 +1,7 @@
 """What the variables mean, which of two wins, and what is refused or reported."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import pytest

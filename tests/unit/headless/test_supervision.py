@@ -1,5 +1,7 @@
 """The supervised programs and the supervisor's configuration."""
 
+from __future__ import annotations
+
 import configparser
 import shlex
 from pathlib import Path

@@ -1,5 +1,7 @@
 """How a command tells what it waits for."""
 
+from __future__ import annotations
+
 import io
 
 from metaflow_prefect.headless.console import CLEAR_LINE, Voice

@@ -1,4 +1,4 @@
-"""A Northflank made of a plain function, and time that passes when somebody sleeps."""
+"""A Northflank made of a plain function, and time that passes only in `sleep`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.budget import RateBudget
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
-from prefect_northflank.records import prefect_retry as patience_module
+from prefect_northflank.api.retry import LongRetry
+from prefect_northflank.records import prefect_retry
 
 Answer = httpx.Response | Exception
 
@@ -87,12 +87,12 @@ def told() -> list[str]:
 
 
 @pytest.fixture
-def patience(time: Time, told: list[str]) -> Patience:
-    """Of ten minutes, in which time passes when somebody sleeps."""
-    return Patience(seconds=600, tell=told.append, sleep=time.sleep, clock=time)
+def long_retry(time: Time, told: list[str]) -> LongRetry:
+    """Retries for ten minutes of a time that passes only in `sleep`."""
+    return LongRetry(max_seconds=600, report=told.append, sleep=time.sleep, clock=time)
 
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Prefect is asked again at once."""
-    monkeypatch.setattr(patience_module, "FIRST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(prefect_retry, "FIRST_WAIT_SECONDS", 0.0)

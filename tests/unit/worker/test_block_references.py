@@ -11,14 +11,14 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
 from prefect_northflank.api.access import Access
-from prefect_northflank.job.block_references import Block, origins
+from prefect_northflank.job.block_references import BlockReference, origins
 
 SECRET = "{{ prefect.blocks.secret.db-password }}"
-DB_PASSWORD = Block(slug="secret", name="db-password")
+DB_PASSWORD = BlockReference(slug="secret", name="db-password")
 NIL = str(UUID(int=0))
 
 
-def blocks_of(values, *, template=None) -> dict[str, set[Block]]:
+def blocks_of(values, *, template=None) -> dict[str, set[BlockReference]]:
     pools = template or NorthflankWorker.get_default_base_job_template()
     found = origins(pools, values)
     return {key: set(origin.blocks) for key, origin in found.by_key.items()}
@@ -40,7 +40,9 @@ def test_a_block_is_seen_wherever_it_is_in_a_value(field, written):
 
 
 def test_a_block_named_by_its_id_is_seen():
-    assert blocks_of({"env": {"A": {"$ref": {"block_document_id": NIL}}}}) == {"A": {Block(id=NIL)}}
+    assert blocks_of({"env": {"A": {"$ref": {"block_document_id": NIL}}}}) == {
+        "A": {BlockReference(id=NIL)}
+    }
 
 
 def test_a_block_in_a_pools_defaults_or_template_is_seen():
@@ -110,7 +112,7 @@ def identity(made: NorthflankJobConfiguration) -> str:
     return made.secret_identity(made.environment(Access(token="t")).secret)
 
 
-def test_a_new_value_of_a_block_is_put_into_the_same_group_and_its_identity_shows_none():
+def test_a_new_value_of_a_block_goes_to_the_same_group_whose_identity_hides_it():
     rotated = DOCUMENTS | {"db-password": document("db-password", "n3w", secret=True)}
     before, after = configured(env=ENV), configured(rotated, env=ENV)
 

@@ -14,17 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prefect.client.schemas.objects import StateType
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.budget import Purpose, RateBudget, named_wait
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
+from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import LongRetry
+from prefect_northflank.intervals import Intervals
 from prefect_northflank.job.definition import JobRequest
-from prefect_northflank.records.flow_runs import Record
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.start.start_once import Starter
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.records.flow_runs import FlowRunRecord
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.start.start_once import JobStarter
 from prefect_northflank.watch.monitor import Monitor
-from prefect_northflank.watch.watched_run import Fate
+from prefect_northflank.watch.watched_run import WatchOutcome
 
 HOUR = 3600.0
 LIMIT = 1000
@@ -91,13 +91,13 @@ class World:
         over = self.now >= self.ends[run]
         return {"id": run, "status": "FAILED" if over else "RUNNING", "concluded": over}
 
-    async def records(self, flow_run_ids):
+    async def read(self, flow_run_ids):
         return {it: self._record(self.flow_run_of[it]) for it in flow_run_ids}
 
-    def _record(self, run: str) -> Record:
+    def _record(self, run: str) -> FlowRunRecord:
         told = self.now >= self.ends[run] and run not in self.silent
         state = StateType.COMPLETED if told else StateType.RUNNING
-        return Record(state=state, state_name="", pid=f"-:demo:lasting:{run}", began=True)
+        return FlowRunRecord(state=state, state_name="", pid=f"-:demo:lasting:{run}", began=True)
 
 
 async def live(world: World, *, runs: int, hours: float, mean_seconds: float, silent_share: float):
@@ -111,14 +111,16 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
     )
     monitor = Monitor(
         client=client,
-        ledger=world,
+        records=world,
         project=P,
-        tempo=Tempo(),
+        intervals=Intervals(),
         logger=logging.getLogger("test"),
         clock=world.clock,
     )
-    starter = Starter(client.at_once(), sleep=world.sleep)
-    patience = Patience(seconds=600, tell=lambda _: None, sleep=world.sleep, clock=world.clock)
+    starter = JobStarter(client.without_waiting(), sleep=world.sleep)
+    long_retry = LongRetry(
+        max_seconds=600, report=lambda _: None, sleep=world.sleep, clock=world.clock
+    )
     request = JobRequest(name="lasting", body={"name": "lasting"}, overrides={}, lasting=True)
 
     async def claimed():
@@ -126,7 +128,7 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
 
     watches = []
     for _ in range(runs):
-        run = await starter.start(P, request, claimed=claimed, patience=patience)
+        run = await starter.start(P, request, claimed=claimed, retry=long_retry)
         flow_run = uuid4()
         world.flow_run_of[flow_run] = run.id
         world.ends[run.id] = world.now + chance.expovariate(1 / mean_seconds)
@@ -136,13 +138,15 @@ async def live(world: World, *, runs: int, hours: float, mean_seconds: float, si
         watches.append(monitor.add(flow_run, pid, pending_timeout=None))
     seen: dict[str, float] = {}
     while world.now < hours * HOUR and len(seen) < runs:
-        await monitor.ask()
-        await monitor.look_around()
+        await monitor.read_states()
+        await monitor.poll_due()
         for watch in watches:
             if watch.done.done():
                 seen.setdefault(watch.pid.run, world.now)
-        world.now += Tempo().poll_seconds
-    return {watch.pid.run: watch.done.result().fate for watch in watches if watch.done.done()}, seen
+        world.now += Intervals().poll_seconds
+    return {
+        watch.pid.run: watch.done.result().outcome for watch in watches if watch.done.done()
+    }, seen
 
 
 @pytest.mark.parametrize("runs", [1, 10, 100, 500])
@@ -154,7 +158,9 @@ def test_flow_runs_are_started_and_watched_to_their_end_within_the_default_limit
 
     assert world.refused == 0
     assert len(fates) == runs
-    assert {run for run, fate in fates.items() if fate is Fate.DIED} == world.silent & set(fates)
+    assert {
+        run for run, outcome in fates.items() if outcome is WatchOutcome.DIED
+    } == world.silent & set(fates)
     per_hour = max(sum(1 for it in world.calls if at <= it < at + HOUR) for at in world.calls)
     assert per_hour <= LIMIT
     record_property("calls_per_run", len(world.calls) / runs)

@@ -23,7 +23,7 @@ from prefect_northflank.records.claims import (
     name_of_claim,
     submitted,
 )
-from prefect_northflank.records.flow_runs import PrefectLedger
+from prefect_northflank.records.flow_runs import FlowRunRecords
 
 
 def state(name: str, type_: StateType = StateType.PENDING, message: str | None = None) -> State:
@@ -47,7 +47,7 @@ def test_a_claim_holds_only_directly_behind_the_state_it_was_decided_upon():
 
 
 @pytest.mark.parametrize("before", [None, "Pending", "Submitting", CLAIMED, CLAIMED_AGAIN, PASSED])
-def test_a_claim_never_has_the_name_of_the_state_before_it_which_prefect_would_refuse(before):
+def test_a_claim_never_has_the_name_of_the_state_before_it_which_prefect_refuses(before):
     assert name_of_claim(before) != before
 
 
@@ -133,7 +133,7 @@ def test_what_starts_leave_behind_upon_a_final_state_has_come_late(states, ended
         [*ENDED, FAILED, state("Pending", message="Retrying on remote infrastructure"), CLAIM],
     ],
 )
-def test_what_stands_on_a_scheduled_state_or_was_begun_again_on_purpose_has_not_come_late(states):
+def test_what_follows_a_scheduled_state_or_was_restarted_on_purpose_is_not_late(states):
     assert covered(states) is None
 
 
@@ -146,12 +146,20 @@ def test_the_container_gets_the_whole_script_its_claim_and_no_template():
     assert "${" not in env["PREFECT__NORTHFLANK_GATE"] + COMMAND
 
 
-def claimed_on(answer_to_set_state, *, before: State = PENDING, interlopers: Sequence[State] = ()):
+def claimed_on(
+    answer_to_set_state,
+    *,
+    before: State = PENDING,
+    later: Sequence[State] = (),
+    interlopers: Sequence[State] = (),
+):
     """Claim a flow run that is Submitting, on a server that answers so; *interlopers* get in between.
+
+    The list that the server gives ends with *later*, though the flow run is Submitting.
 
     Return the claim and the states that the flow run has then.
     """
-    written = [before, SUBMITTING]
+    written = [before, SUBMITTING, *later]
     coming = list(interlopers)
 
     def server(request: httpx.Request) -> httpx.Response:
@@ -171,8 +179,8 @@ def claimed_on(answer_to_set_state, *, before: State = PENDING, interlopers: Seq
     async def scenario():
         settings = {"transport": httpx.MockTransport(server)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            ledger = PrefectLedger(client, pool="nf")
-            return await ledger.claim(FLOW_RUN, after=SUBMITTING.id, message=""), written
+            records = FlowRunRecords(client, pool="nf")
+            return await records.claim(FLOW_RUN, after=SUBMITTING.id, message=""), written
 
     return asyncio.run(scenario())
 
@@ -190,9 +198,18 @@ def refuses():
     return {"status": "ABORT", "details": details, "state": None}
 
 
-def test_an_accepted_claim_is_one_only_if_nobody_came_in_between():
+def test_an_accepted_claim_holds_only_if_no_state_came_in_between():
     assert claimed_on(accepts)[0] == Claim(id=CLAIM.id)
     assert claimed_on(accepts, interlopers=[state(CLAIMED_AGAIN)])[0] is None
+
+
+def test_a_late_that_was_written_before_the_flow_run_was_taken_disturbs_no_claim():
+    """The server sorts states by when it was asked for them, not by when it wrote them."""
+    claim, states = claimed_on(accepts, later=[LATE])
+
+    assert claim == Claim(id=CLAIM.id)
+    assert [it.name for it in states] == ["Pending", "Submitting", "Late", CLAIMED]
+    assert claimed_on(accepts, later=[LATE, state("Pending")])[0] is None
 
 
 def test_a_claim_upon_a_state_that_has_come_late_is_not_even_asked_for():
@@ -212,6 +229,6 @@ def test_a_claim_that_arrives_after_the_end_is_none_and_the_final_state_is_put_b
 
 
 def test_a_server_that_knows_no_named_pending_states_is_used_without_a_gate():
-    """It refuses although nobody came in between; a claim refused because somebody did is none."""
+    """It refuses even if no state came in between; a claim that is refused because one did is void."""
     assert claimed_on(refuses)[0] == Claim(id=SUBMITTING.id, gated=False)
     assert claimed_on(refuses, interlopers=[state(CLAIMED)])[0] is None

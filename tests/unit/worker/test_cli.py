@@ -8,19 +8,19 @@ import pytest
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect_northflank.api.access import Access
 from prefect_northflank.errors import ConfigurationError, MissingToken
-from prefect_northflank.setup.cli import main
-from prefect_northflank.start.preconditions import (
-    Wanted,
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.setup.checks import (
+    CheckOptions,
     block_name_is_possible,
     containers_reach_prefect,
     pool_is_ours,
 )
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.setup.cli import main
 
 
-def wanted(**changes) -> Wanted:
+def wanted(**changes) -> CheckOptions:
     usual = {"access": Access(token="t"), "project": "demo", "plan": "p", "api_url": None}
-    return Wanted(**usual | changes)
+    return CheckOptions(**usual | changes)
 
 
 def refused(*arguments, capsys) -> str:
@@ -79,7 +79,7 @@ def test_an_address_of_prefect_that_is_none_is_refused(url):
     problem = containers_reach_prefect(wanted(api_url=url)).problem
 
     assert problem is not None
-    assert f"{url} is no address. Fix: pass --prefect-api-url" in problem
+    assert f"{url} is not an address. Fix: pass --prefect-api-url" in problem
 
 
 def test_an_address_containers_cannot_reach_is_refused_though_the_token_is_missing():
@@ -106,5 +106,5 @@ def test_intervals_that_are_none_are_refused_together():
     }
 
     with pytest.raises(ConfigurationError, match=r"POLL_SECONDS=often, .*ADOPT_SECONDS=0: it has"):
-        Tempo.of(given)
-    assert Tempo.of({"PREFECT_NORTHFLANK_GRACE_SECONDS": "2.5"}).grace_seconds == 2.5
+        Intervals.of(given)
+    assert Intervals.of({"PREFECT_NORTHFLANK_GRACE_SECONDS": "2.5"}).grace_seconds == 2.5

@@ -10,9 +10,10 @@ import httpx
 import pytest
 from prefect_northflank import errors
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project, RunStatus, moment
 from prefect_northflank.api.budget import Purpose, RateBudget
-from prefect_northflank.api.client import NorthflankClient, is_ambiguous
+from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import Project, RunStatus, moment
+from prefect_northflank.api.retry import is_ambiguous
 
 P = Project(id="demo")
 
@@ -147,7 +148,7 @@ def test_monitoring_leaves_the_reserve_to_starts(client, wire):
 
     async def scenario():
         await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
-        with pytest.raises(errors.NotNow):
+        with pytest.raises(errors.NoCallsLeft):
             await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
         await client.start_run(P, "j", {})
 
@@ -211,7 +212,7 @@ def test_an_answer_that_is_not_json_counts_as_a_fault_of_the_server(client, wire
 
 
 @pytest.mark.parametrize("concluded", [True, False])
-def test_a_run_whose_status_nobody_documented_is_over_when_it_says_so(client, wire, concluded):
+def test_a_run_with_an_undocumented_status_is_over_when_it_says_so(client, wire, concluded):
     """An error would hide every other run of the page as well."""
     odd = RUN | {"id": "r2", "status": "ABORTED", "concluded": concluded}
     wire.answers = [httpx.Response(200, json={"data": {"runs": [odd, RUN]}})]
@@ -230,10 +231,10 @@ def test_a_project_with_a_slash_in_its_name_is_no_other_address(client, wire):
     assert wire.sent[0].url.raw_path == b"/v1/teams/x%20y/projects/a%2F..%2Fb"
 
 
-def test_a_container_status_nobody_documented_is_an_error_that_names_it(client, wire):
+def test_an_undocumented_container_status_is_an_error_that_names_it(client, wire):
     wire.answers = [reply({"containers": [{"name": "c", "status": "TASK_LOST"}]})]
 
-    with pytest.raises(errors.UnexpectedAnswer, match="'TASK_LOST' in containers"):
+    with pytest.raises(errors.UnexpectedResponse, match="'TASK_LOST' in containers"):
         asyncio.run(client.containers(P, "j", "r1"))
 
 
@@ -254,7 +255,7 @@ def test_times_are_read_in_any_precision(text):
 
 
 def test_a_time_that_is_none_is_named():
-    with pytest.raises(errors.UnexpectedAnswer, match="'soon' in startedAt"):
+    with pytest.raises(errors.UnexpectedResponse, match="'soon' in startedAt"):
         moment("startedAt", "soon")
 
 
@@ -298,9 +299,9 @@ def test_an_answer_that_makes_no_sense_is_one_error_that_names_the_call(
     wire.answers = [NONSENSE[nonsense]]
 
     with pytest.raises(
-        (errors.SenselessAnswer, errors.ServerFailed), match=r"^(GET|PUT|POST) /v1/"
+        (errors.MalformedResponse, errors.ServerFailed), match=r"^(GET|PUT|POST) /v1/"
     ) as raised:
-        asyncio.run(READS[call](client.at_once()))
+        asyncio.run(READS[call](client.without_waiting()))
 
     assert len(wire.sent) == 1
     assert is_ambiguous(raised.value)
@@ -318,8 +319,8 @@ def test_a_list_that_never_ends_makes_no_sense(cursor, client, wire):
     pagination = {"hasNextPage": True, "cursor": cursor}
     wire.answer = lambda _: reply({"runs": [RUN]}, pagination=pagination)
 
-    with pytest.raises(errors.SenselessAnswer, match="its next page"):
-        asyncio.run(listed(client.at_once().runs(P, "j")))
+    with pytest.raises(errors.MalformedResponse, match="the next page"):
+        asyncio.run(listed(client.without_waiting().runs(P, "j")))
 
 
 @pytest.mark.parametrize("status", [400, 404, 409, 422])
@@ -327,8 +328,8 @@ def test_a_refusal_not_in_the_apis_words_is_not_believed(status, client, wire):
     """A proxy's 404 does not say that the job is gone."""
     wire.answers = [httpx.Response(status, text="<html>nginx</html>")]
 
-    with pytest.raises(errors.ServerFailed, match=rf"\({status}, not in the API's words\)"):
-        asyncio.run(client.at_once().delete_job(P, "j"))
+    with pytest.raises(errors.ServerFailed, match=rf"\({status}, not from the API\)"):
+        asyncio.run(client.without_waiting().delete_job(P, "j"))
 
 
 def test_a_message_as_long_as_a_page_is_cut_in_the_error(client, wire):
@@ -354,7 +355,7 @@ class Tokens:
 
 def client_with(tokens, wire, time):
     return NorthflankClient(
-        Access(token="old", base_url="https://nf.test", again=tokens),
+        Access(token="old", base_url="https://nf.test", reread_token=tokens),
         transport=httpx.MockTransport(wire),
         budget=RateBudget(clock=time),
         sleep=time.sleep,
@@ -377,7 +378,7 @@ def test_a_token_that_is_refused_is_read_again_and_used_from_then_on(wire, time)
 
     async def scenario():
         client = client_with(tokens, wire, time)
-        await client.at_once().run(P, "j", "r1")
+        await client.without_waiting().run(P, "j", "r1")
         await client.start_run(P, "j", {})
         await client.run(P, "j", "r1", purpose=Purpose.MONITORING)
 
@@ -397,12 +398,12 @@ def test_a_token_that_stays_refused_is_the_existing_error(found, wire, time):
     assert len(wire.sent) == 1
 
 
-def test_a_token_that_is_being_replaced_is_read_again_before_each_try(wire, time, patience):
+def test_a_token_that_is_being_replaced_is_read_again_before_each_try(wire, time, long_retry):
     tokens = Tokens("old", None, "old", "new")
     wire.answer = only("new", reply(RUN))
-    client = client_with(tokens, wire, time).at_once()
+    client = client_with(tokens, wire, time).without_waiting()
 
-    run = asyncio.run(patience.through(lambda: client.run(P, "j", "r1")))
+    run = asyncio.run(long_retry.call(lambda: client.run(P, "j", "r1")))
 
     assert (run.id, tokens.read) == ("r1", 4)
 
@@ -412,7 +413,7 @@ def test_many_calls_refused_at_once_read_the_token_once(wire, time):
     wire.answer = only("new", reply(RUN))
 
     async def scenario():
-        client = client_with(tokens, wire, time).at_once()
+        client = client_with(tokens, wire, time).without_waiting()
         await asyncio.gather(*(client.run(P, "j", "r1") for _ in range(10)))
 
     asyncio.run(scenario())

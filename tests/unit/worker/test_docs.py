@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 
 from prefect_northflank import NorthflankWorkerVariables
-from prefect_northflank.watch.intervals import PREFIX, Tempo
+from prefect_northflank.intervals import PREFIX, Intervals
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "from-the-vendors-worker.md").read_text(encoding="utf-8")
@@ -95,5 +95,5 @@ def test_every_variable_of_this_worker_alone_is_on_the_page():
 
 
 def test_every_interval_is_on_the_page_with_its_default():
-    for name, default in ((f.name, f.default) for f in Tempo.__dataclass_fields__.values()):
+    for name, default in ((f.name, f.default) for f in Intervals.__dataclass_fields__.values()):
         assert re.search(rf"_{name.upper()}` \({default:g}\)", PAGE), PREFIX + name.upper()

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-from prefect_northflank.api.answers import LogLine, Project
+from prefect_northflank.api.responses import LogLine, Project
 from prefect_northflank.logs.excerpt import (
     CHARACTERS_AT_ONCE,
     CONTAINERS_AT_FULL_RATE,
     LINES_AT_ONCE,
     LONGEST_LINE,
     SECONDS_TO_REFILL,
-    Allowance,
+    CopyAllowance,
     Excerpt,
     Line,
     WholeLines,
 )
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 PID = InfrastructurePid(project=Project(id="demo"), job="etl-1", run="r-1")
-WHERE = "Northflank's log of job run r-1 (job etl-1) has all of it"
+WHERE = "Northflank's log of job run r-1 (job etl-1) is complete"
 
 
 def excerpt(time, shared=None) -> Excerpt:
-    everybodys = shared or Allowance(containers=CONTAINERS_AT_FULL_RATE, clock=time)
-    return Excerpt(PID, own=Allowance(clock=time), shared=everybodys)
+    everybodys = shared or CopyAllowance(containers=CONTAINERS_AT_FULL_RATE, clock=time)
+    return Excerpt(PID, own=CopyAllowance(clock=time), shared=everybodys)
 
 
 def written(it: Excerpt, lines: int, text: str = "x") -> list[str]:
@@ -86,7 +86,7 @@ def test_a_steady_flood_is_told_of_in_blocks_and_not_line_by_line(time):
 
 
 def test_many_containers_share_what_one_worker_copies(time):
-    shared = Allowance(containers=CONTAINERS_AT_FULL_RATE, clock=time)
+    shared = CopyAllowance(containers=CONTAINERS_AT_FULL_RATE, clock=time)
     copied = sum(len(written(excerpt(time, shared), LINES_AT_ONCE)) for _ in range(100))
 
     assert copied <= LINES_AT_ONCE * CONTAINERS_AT_FULL_RATE

@@ -14,7 +14,8 @@ from prefect_northflank import (
 )
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.job.definition import Subject, refuse_contradictions, request_for
-from prefect_northflank.job.variables import SHORT_NAMES, NorthflankVariables
+from prefect_northflank.job.settings import SHORT_NAMES
+from prefect_northflank.job.variables import NorthflankVariables
 from prefect_northflank.records.claims import Claim
 
 FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
@@ -32,7 +33,7 @@ def subject(**changes) -> Subject:
         "command": "prefect flow-run execute",
         "env": {"PREFECT__FLOW_RUN_ID": str(FLOW_RUN)},
         "labels": {"prefect.io/flow-run-id": str(FLOW_RUN), "prefect.io/deployment-id": "d1"},
-        "submission": "c0de",
+        "submission_id": "c0de",
         "lasting_name": "etl-prod",
         "lasting_pool": "p1",
         "lasting_served": "d1",
@@ -319,7 +320,7 @@ def lasting(*, variables=None, **changes):
 
 def test_a_lasting_job_is_the_same_for_every_flow_run_of_its_deployment():
     one = lasting()
-    other = lasting(flow_run_id=UUID(int=1), name="other-run", submission="0000", env={"A": "1"})
+    other = lasting(flow_run_id=UUID(int=1), name="other-run", submission_id="0000", env={"A": "1"})
 
     assert one.name == other.name
     assert one.name.startswith("etl-prod-")
@@ -390,7 +391,7 @@ def lasting_name(**variables) -> str:
         FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat"), flow=Flow(name="etl")
     )
     claim = Claim(id=UUID(int=3))
-    return configuration.subject(submission="c0de", env={}, tags=[], claim=claim).lasting_name
+    return configuration.subject(submission_id="c0de", env={}, tags=[], claim=claim).lasting_name
 
 
 @pytest.mark.parametrize(

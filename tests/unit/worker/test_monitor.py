@@ -10,12 +10,12 @@ from uuid import UUID
 import httpx
 import pytest
 from prefect.client.schemas.objects import StateType
-from prefect_northflank.api.answers import Project
-from prefect_northflank.records.flow_runs import Record
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.api.responses import Project
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.records.flow_runs import FlowRunRecord
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.watch.monitor import Monitor
-from prefect_northflank.watch.watched_run import Fate
+from prefect_northflank.watch.watched_run import WatchOutcome
 
 P = Project(id="demo")
 PID = InfrastructurePid(project=P, job="j", run="r1")
@@ -29,8 +29,8 @@ class OneRecord:
     def __init__(self) -> None:
         self.state = StateType.RUNNING
 
-    async def records(self, flow_run_ids):
-        record = Record(state=self.state, state_name="", pid=str(PID), began=True)
+    async def read(self, flow_run_ids):
+        record = FlowRunRecord(state=self.state, state_name="", pid=str(PID), began=True)
         return dict.fromkeys(flow_run_ids, record)
 
 
@@ -48,17 +48,17 @@ def watched(client, wire, time, prefect):
             wire.answer = answer
             monitor = Monitor(
                 client=client,
-                ledger=prefect,
+                records=prefect,
                 project=P,
-                tempo=Tempo(),
+                intervals=Intervals(),
                 logger=logging.getLogger("test"),
                 clock=time,
             )
             told: list[str] = []
-            watch = monitor.add(FLOW_RUN, PID, pending_timeout=None, tell=told.append)
+            watch = monitor.add(FLOW_RUN, PID, pending_timeout=None, report_waiting=told.append)
             for _ in range(rounds):
-                await monitor.ask()
-                await monitor.look_around()
+                await monitor.read_states()
+                await monitor.poll_due()
                 time.now += 15
             return watch.done.result() if watch.done.done() else None, told
 
@@ -85,14 +85,14 @@ def test_no_dropped_connection_ends_a_watch(watched):
     assert watched(drop)[0] is None
 
 
-def test_a_status_nobody_knows_does_not_end_a_watch(watched):
+def test_an_unknown_status_does_not_end_a_watch(watched):
     assert watched(always(200, {"data": {"id": "r1", "status": "ABORTED"}}))[0] is None
 
 
 def test_a_run_that_is_concluded_has_ended_whatever_its_status(watched):
     aborted = {"id": "r1", "status": "ABORTED", "concluded": True}
 
-    assert watched(always(200, {"data": aborted}))[0].fate is Fate.DIED
+    assert watched(always(200, {"data": aborted}))[0].outcome is WatchOutcome.DIED
 
 
 @pytest.mark.parametrize("status", [401, 403, 503])
@@ -136,7 +136,7 @@ def test_a_run_that_is_gone_from_its_project_has_died(watched):
         return httpx.Response(404, json={"error": {"message": "Not found"}})
 
     ending, _ = watched(answer)
-    assert (ending.fate, ending.run) == (Fate.DIED, None)
+    assert (ending.outcome, ending.run) == (WatchOutcome.DIED, None)
 
 
 def test_monitoring_changes_nothing_in_northflank(watched, wire):
@@ -155,7 +155,7 @@ def test_a_run_prefect_knows_to_be_over_costs_no_call(watched, wire, prefect):
     prefect.state = StateType.COMPLETED
     ending, _ = watched(always(200, {"data": RUNNING}))
 
-    assert ending.fate is Fate.FINISHED
+    assert ending.outcome is WatchOutcome.FINISHED
     assert wire.sent == []
 
 
@@ -194,9 +194,9 @@ def test_a_northflank_that_does_not_answer_keeps_no_end_from_being_seen(client, 
         client.run = run
         monitor = Monitor(
             client=client,
-            ledger=prefect,
+            records=prefect,
             project=P,
-            tempo=Tempo(poll_seconds=0.01, first_look_seconds=0),
+            intervals=Intervals(poll_seconds=0.01, first_look_seconds=0),
             logger=logging.getLogger("test"),
         )
         watching = asyncio.create_task(monitor.watch(FLOW_RUN, PID, pending_timeout=None))
@@ -204,6 +204,6 @@ def test_a_northflank_that_does_not_answer_keeps_no_end_from_being_seen(client, 
         prefect.state = StateType.COMPLETED
         ending = await watching
         await monitor.close()
-        return ending.fate
+        return ending.outcome
 
-    assert asyncio.run(scenario()) is Fate.FINISHED
+    assert asyncio.run(scenario()) is WatchOutcome.FINISHED

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from prefect_northflank.job import environment, names
-from prefect_northflank.records import pid
+from prefect_northflank.records import infrastructure_pid
 
 UUIDS = st.uuids(version=4)
 ANY_TEXT = st.text(max_size=120)
@@ -40,7 +40,7 @@ def test_the_job_names_its_flow_run_and_submission(text, flow_run, submission):
     name = names.job_of_run(text, flow_run, submission)
 
     assert names.flow_run_of(name) == flow_run
-    assert names.submission_of(name) == submission
+    assert names.submission_id_of(name) == submission
 
 
 @given(ANY_TEXT, st.tuples(UUIDS, SUBMISSIONS), st.tuples(UUIDS, SUBMISSIONS))
@@ -122,11 +122,11 @@ def test_names_the_vendors_worker_failed_on_are_accepted(run_name):
     assert is_job_name(names.job_of_run(run_name, uuid4(), "0000"))
 
 
-def test_a_job_somebody_else_made_belongs_to_no_flow_run():
+def test_a_job_that_others_created_belongs_to_no_flow_run():
     assert names.flow_run_of("nightly-backup") is None
 
 
-@pytest.mark.parametrize("module", [names, pid, environment])
+@pytest.mark.parametrize("module", [names, infrastructure_pid, environment])
 def test_the_examples_in_the_docstrings_hold(module):
     assert doctest.testmod(module).failed == 0
 
@@ -134,12 +134,12 @@ def test_the_examples_in_the_docstrings_hold(module):
 @pytest.mark.parametrize("text", ["", "a:b", "-:p:j", "1234:host", "-::j:r", "-:p:j:r:x"])
 def test_a_pid_of_another_worker_is_refused(text):
     with pytest.raises(ValueError, match="is not <team or ->"):
-        pid.InfrastructurePid.parse(text)
+        infrastructure_pid.InfrastructurePid.parse(text)
 
 
 def test_a_pid_reads_what_it_wrote():
     for text in ("-:demo:job-1:run-1", "team:demo:job-1:"):
-        assert str(pid.InfrastructurePid.parse(text)) == text
+        assert str(infrastructure_pid.InfrastructurePid.parse(text)) == text
 
 
 def test_a_slug_is_cut_without_a_dangling_dash():

@@ -8,7 +8,7 @@ import traceback
 
 import httpx
 import pytest
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import ConfigurationError, Rejected
 from prefect_northflank.start.secret_groups import SecretGroups, admitting_tags
 

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 import httpx
 import pytest
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.budget import RateBudget
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.retry import Patience
+from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.errors import (
     ApiError,
     NorthflankError,
@@ -25,7 +25,7 @@ from prefect_northflank.errors import (
     TakenOver,
 )
 from prefect_northflank.job.definition import JobRequest
-from prefect_northflank.start.start_once import Starter, unclaimed
+from prefect_northflank.start.start_once import JobStarter, unclaimed
 
 P = Project(id="demo")
 SINGLE = JobRequest(name="single", body={"name": "single"}, overrides={}, lasting=False)
@@ -78,7 +78,7 @@ async def for_sure():
     pass
 
 
-def start(northflank, patience, request=SINGLE, *, claimed=(), times=1, still_ours=for_sure):
+def start(northflank, long_retry, request=SINGLE, *, claimed=(), times=1, check_claim=for_sure):
     async def scenario():
         async def taken():
             return claimed
@@ -86,11 +86,13 @@ def start(northflank, patience, request=SINGLE, *, claimed=(), times=1, still_ou
         client = NorthflankClient(
             Access(token="t"),
             transport=httpx.MockTransport(northflank),
-            budget=RateBudget(clock=patience.clock),
+            budget=RateBudget(clock=long_retry.clock),
         )
-        starter = Starter(client.at_once(), sleep=patience.sleep)
+        starter = JobStarter(client.without_waiting(), sleep=long_retry.sleep)
         return [
-            await starter.start(P, request, patience=patience, claimed=taken, still_ours=still_ours)
+            await starter.start(
+                P, request, retry=long_retry, claimed=taken, check_claim=check_claim
+            )
             for _ in range(times)
         ]
 
@@ -99,82 +101,82 @@ def start(northflank, patience, request=SINGLE, *, claimed=(), times=1, still_ou
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
 @pytest.mark.parametrize("fault", ["dropped after", "503 after"])
-def test_a_run_whose_answer_got_lost_is_adopted(fault, request_, patience):
+def test_a_run_whose_answer_got_lost_is_adopted(fault, request_, long_retry):
     northflank = Northflank(plan=[fault])
-    (run,) = start(northflank, patience, request_)
+    (run,) = start(northflank, long_retry, request_)
 
     assert northflank.jobs[request_.name] == [run.id]
 
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
 @pytest.mark.parametrize("fault", ["dropped before", "503 before"])
-def test_a_start_that_did_not_happen_is_made_again(fault, request_, patience):
+def test_a_start_that_did_not_happen_is_made_again(fault, request_, long_retry):
     northflank = Northflank(plan=[fault, fault])
-    (run,) = start(northflank, patience, request_)
+    (run,) = start(northflank, long_retry, request_)
 
     assert northflank.jobs[request_.name] == [run.id]
 
 
-def test_a_run_of_another_flow_run_is_not_adopted(patience):
+def test_a_run_of_another_flow_run_is_not_adopted(long_retry):
     northflank = Northflank(plan=["dropped before"], jobs={"lasting": ["theirs"]})
-    (run,) = start(northflank, patience, LASTING, claimed={"theirs"})
+    (run,) = start(northflank, long_retry, LASTING, claimed={"theirs"})
 
     assert run.id != "theirs"
     assert northflank.jobs["lasting"] == ["theirs", run.id]
 
 
-def test_giving_up_leaves_no_run_behind(patience):
+def test_giving_up_leaves_no_run_behind(long_retry):
     northflank = Northflank(plan=["dropped before"] * 50)
     with pytest.raises(NorthflankError):
-        start(northflank, patience)
+        start(northflank, long_retry)
 
     assert northflank.jobs["single"] == []
 
 
-def test_a_job_whose_start_was_refused_is_deleted(patience):
+def test_a_job_whose_start_was_refused_is_deleted(long_retry):
     northflank = Northflank(plan=["refused"])
     with pytest.raises(Rejected):
-        start(northflank, patience)
+        start(northflank, long_retry)
 
     assert northflank.jobs == {}
 
 
-def test_a_job_that_may_have_been_started_stays_though_a_second_start_was_refused(patience):
+def test_a_job_that_may_have_been_started_stays_though_a_second_start_was_refused(long_retry):
     northflank = Northflank(plan=["503 before", "refused"])
     with pytest.raises(Rejected):
-        start(northflank, patience)
+        start(northflank, long_retry)
 
     assert northflank.jobs == {"single": []}
 
 
-def test_a_lasting_job_stays_when_a_start_was_refused(patience):
+def test_a_lasting_job_stays_when_a_start_was_refused(long_retry):
     northflank = Northflank(plan=["refused"])
     with pytest.raises(Rejected):
-        start(northflank, patience, LASTING)
+        start(northflank, long_retry, LASTING)
 
     assert northflank.jobs == {"lasting": []}
 
 
-def test_a_job_whose_flow_run_was_taken_over_before_its_start_is_deleted(patience):
+def test_a_job_whose_flow_run_was_taken_over_before_its_start_is_deleted(long_retry):
     async def cancelled():
         raise TakenOver(job="j")
 
     northflank = Northflank()
     with pytest.raises(TakenOver):
-        start(northflank, patience, still_ours=cancelled)
+        start(northflank, long_retry, check_claim=cancelled)
 
     assert northflank.jobs == {}
 
 
-def test_a_lasting_job_is_put_once(patience):
+def test_a_lasting_job_is_put_once(long_retry):
     northflank = Northflank()
-    start(northflank, patience, LASTING, times=5)
+    start(northflank, long_retry, LASTING, times=5)
 
     assert northflank.puts == 1
     assert len(northflank.jobs["lasting"]) == 5
 
 
-def test_a_lasting_job_deleted_by_somebody_is_put_again(patience):
+def test_a_lasting_job_that_a_user_deleted_is_put_again(long_retry):
     class Forgetful(Northflank):
         def __call__(self, request):
             if request.method == "POST" and self.puts == 1 and self.jobs.get("lasting"):
@@ -182,12 +184,12 @@ def test_a_lasting_job_deleted_by_somebody_is_put_again(patience):
             return super().__call__(request)
 
     northflank = Forgetful()
-    start(northflank, patience, LASTING, times=2)
+    start(northflank, long_retry, LASTING, times=2)
 
     assert northflank.puts == 2
 
 
-def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(patience):
+def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(long_retry):
     class TakenAway(Northflank):
         def __call__(self, request):
             answer = super().__call__(request)
@@ -197,37 +199,37 @@ def test_a_job_of_one_flow_run_deleted_before_its_start_was_taken_away(patience)
 
     northflank = TakenAway()
     with pytest.raises(TakenOver):
-        start(northflank, patience)
+        start(northflank, long_retry)
 
     assert northflank.puts == 1
 
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
-def test_a_flow_run_taken_over_while_its_job_was_put_or_its_start_repeated_is_not_started(
-    request_, patience
+def test_a_flow_run_taken_over_before_its_start_or_its_repetition_is_not_started(
+    request_, long_retry
 ):
     """The question comes after the job is there and before each request, the repeated ones too."""
     northflank = Northflank(plan=["503 before"])
     asked = []
 
-    async def still_ours():
+    async def check_claim():
         asked.append((northflank.puts, len(northflank.plan)))
         if len(asked) == 2:
             raise TakenOver(job="j")
 
     with pytest.raises(TakenOver):
-        start(northflank, patience, request_, still_ours=still_ours)
+        start(northflank, long_retry, request_, check_claim=check_claim)
 
     assert asked[0] == (1, 1)
     assert northflank.jobs[request_.name] == []
 
 
-def test_a_missing_project_is_an_error_not_a_loop(patience):
+def test_a_missing_project_is_an_error_not_a_loop(long_retry):
     def nowhere(request):
         return httpx.Response(404, json={"error": {"message": "Not found"}})
 
     with pytest.raises(NotFound, match="project_id"):
-        start(nowhere, patience)
+        start(nowhere, long_retry)
 
 
 def test_of_two_runs_in_doubt_the_one_that_goes_on_is_ours():
@@ -306,50 +308,52 @@ class Troubled:
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 @pytest.mark.parametrize("trouble", TROUBLE)
 def test_trouble_that_passes_within_the_patience_fails_no_start_and_is_said_once(
-    trouble, method, request_, patience, time, told
+    trouble, method, request_, long_retry, time, told
 ):
     northflank = Troubled(TROUBLE[trouble], time, method, passes_at=180)
 
-    (run,) = start(northflank, patience, request_)
+    (run,) = start(northflank, long_retry, request_)
 
     assert northflank.inner.jobs[request_.name] == [run.id]
     assert len(told) == 1
-    assert "It is tried again for up to 600 s." in told[0]
+    assert "The worker tries again for up to 600 s." in told[0]
 
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
 @pytest.mark.parametrize("nonsense", NONSENSE)
 def test_a_run_whose_answer_makes_no_sense_is_found_and_not_started_twice(
-    nonsense, request_, patience, time
+    nonsense, request_, long_retry, time
 ):
     northflank = Troubled(NONSENSE[nonsense], time, "POST", passes_at=1e9, done=True)
 
-    (run,) = start(northflank, patience, request_)
+    (run,) = start(northflank, long_retry, request_)
 
     assert northflank.inner.jobs[request_.name] == [run.id]
 
 
 @pytest.mark.parametrize("nonsense", NONSENSE)
 def test_a_list_of_runs_that_makes_no_sense_does_not_say_that_nothing_was_started(
-    nonsense, patience, time
+    nonsense, long_retry, time
 ):
     """As an empty list it would have a second container started."""
     northflank = Troubled(NONSENSE[nonsense], time, "GET", passes_at=120)
     northflank.inner.plan = ["503 after"]
 
-    (run,) = start(northflank, patience)
+    (run,) = start(northflank, long_retry)
 
     assert northflank.inner.jobs["single"] == [run.id]
 
 
 @pytest.mark.parametrize("request_", [SINGLE, LASTING])
-def test_a_start_in_doubt_is_not_made_again_when_its_runs_cannot_be_seen(request_, patience, time):
+def test_a_start_in_doubt_is_not_made_again_when_its_runs_cannot_be_seen(
+    request_, long_retry, time
+):
     """Not seeing a run within the patience is not seeing that there is none; the job stays, for it may run."""
     northflank = Troubled(refusal(502), time, "GET", passes_at=700)
     northflank.inner.plan = ["503 after"]
 
     with pytest.raises(StartInDoubt, match=r"answered 503 .* answered 502 .* has a run before"):
-        start(northflank, patience, request_)
+        start(northflank, long_retry, request_)
 
     assert northflank.inner.jobs[request_.name] == ["run-0"]
 
@@ -360,30 +364,30 @@ def test_a_start_in_doubt_is_not_made_again_when_its_runs_cannot_be_seen(request
 )
 @pytest.mark.parametrize("method", ["PUT", "POST"])
 def test_trouble_that_outlasts_the_patience_fails_with_its_own_remedy(
-    status, words, method, patience, time
+    status, words, method, long_retry, time
 ):
     northflank = Troubled(refusal(status), time, method, passes_at=1e9)
 
     with pytest.raises(ApiError, match=words):
-        start(northflank, patience)
+        start(northflank, long_retry)
 
     assert 600 <= time.now < 700
     assert not northflank.inner.jobs.get("single")
 
 
-def test_trouble_with_the_builds_of_a_job_is_waited_for_once(patience, time):
+def test_trouble_with_the_builds_of_a_job_is_waited_for_once(long_retry, time):
     """The wait for a build has the whole patience; the start around it does not begin another one."""
     of_a_repository = replace(SINGLE, body={"name": "single", "deployment": {"vcs": {}}})
 
     with pytest.raises(ServerFailed):
-        start(Troubled(refusal(502), time, "GET", passes_at=1e9), patience, of_a_repository)
+        start(Troubled(refusal(502), time, "GET", passes_at=1e9), long_retry, of_a_repository)
 
     assert 600 <= time.now < 700
 
 
-def test_what_will_not_pass_is_not_waited_for(patience, time, told):
+def test_what_will_not_pass_is_not_waited_for(long_retry, time, told):
     with pytest.raises(Rejected):
-        start(Troubled(refusal(400), time, "PUT", passes_at=1e9), patience)
+        start(Troubled(refusal(400), time, "PUT", passes_at=1e9), long_retry)
 
     assert (time.now, told) == (0.0, [])
 
@@ -404,26 +408,26 @@ def test_what_will_not_pass_is_not_waited_for(patience, time, told):
     ],
     ids=str,
 )
-def test_a_wait_that_cannot_be_meant_is_said_and_bounded(headers, patience, time, told):
+def test_a_wait_that_cannot_be_meant_is_said_and_bounded(headers, long_retry, time, told):
     limited = httpx.Response(429, json={"error": {"message": "slow down"}}, headers=headers)
     northflank = Troubled(limited, time, "POST", passes_at=60)
 
-    (run,) = start(northflank, patience)
+    (run,) = start(northflank, long_retry)
 
     assert northflank.inner.jobs["single"] == [run.id]
     assert time.now < 300
-    assert told == ["Northflank's rate limit is used up; the start waits 5 s for it."]
+    assert told == ["Northflank's rate limit is used up; the start waits 5 s."]
 
 
-def test_a_rate_limit_that_lasts_longer_than_the_patience_is_waited_for(patience, time, told):
+def test_a_rate_limit_that_lasts_longer_than_the_patience_is_waited_for(long_retry, time, told):
     limited = httpx.Response(
         429, json={"error": {"message": "slow down"}}, headers={"x-ratelimit-reset": "3000"}
     )
 
-    (run,) = start(Troubled(limited, time, "POST", passes_at=2900), patience)
+    (run,) = start(Troubled(limited, time, "POST", passes_at=2900), long_retry)
 
     assert run.id
-    assert told == ["Northflank's rate limit is used up; the start waits 3000 s for it."]
+    assert told == ["Northflank's rate limit is used up; the start waits 3000 s."]
 
 
 def test_starts_of_a_lasting_job_that_wait_for_trouble_each_say_so(time):
@@ -441,14 +445,16 @@ def test_starts_of_a_lasting_job_that_wait_for_trouble_each_say_so(time):
             transport=httpx.MockTransport(northflank),
             budget=RateBudget(clock=time),
         )
-        starter = Starter(client.at_once(), sleep=sleep)
+        starter = JobStarter(client.without_waiting(), sleep=sleep)
 
         async def taken():
             return ()
 
-        patiences = [Patience(seconds=600, tell=it.append, sleep=sleep, clock=time) for it in heard]
+        retries = [
+            LongRetry(max_seconds=600, report=it.append, sleep=sleep, clock=time) for it in heard
+        ]
         return await asyncio.gather(
-            *(starter.start(P, LASTING, patience=it, claimed=taken) for it in patiences)
+            *(starter.start(P, LASTING, retry=it, claimed=taken) for it in retries)
         )
 
     runs = asyncio.run(scenario())

@@ -8,10 +8,10 @@ import logging
 
 import pytest
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.logs import stream as stream_module
 from prefect_northflank.logs.stream import Streams
-from prefect_northflank.records.pid import InfrastructurePid
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from websockets.asyncio.server import serve
 
 PID = InfrastructurePid(project=Project(id="demo"), job="etl", run="r1")
@@ -68,5 +68,5 @@ def test_lines_that_make_no_sense_do_not_end_the_copying(data, copied):
 
     lines, _ = copied(nonsense, HELLO, tokens=["t", "t"])
 
-    assert "not copied for the moment" in lines[0]
+    assert "Could not copy the container" in lines[0]
     assert lines[-1] == "hello"

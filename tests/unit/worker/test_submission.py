@@ -21,11 +21,11 @@ from prefect.settings import (
     temporary_settings,
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
-from prefect_northflank.accounts import Connections
+from prefect_northflank.accounts import Accounts
 from prefect_northflank.errors import NorthflankError
-from prefect_northflank.flow_run.submission import Before, Order, Submitter
-from prefect_northflank.records.flow_runs import PrefectLedger
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.flow_run.submission import ClaimBasis, FlowRunSubmission, Submitter
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.records.flow_runs import FlowRunRecords
 
 FLOW_RUN = FlowRun(
     id=UUID("07db3792-88ef-4719-9ee0-0da0dedca33b"), flow_id=UUID(int=2), name="amber-bat"
@@ -58,15 +58,15 @@ async def in_turn(answer, *, offered: bool, flow_run=FLOW_RUN) -> tuple[bool, fl
     """Let the flow run have its turn; return whether it is still in hand, and how many slots of --limit are taken."""
     async with prefect(answer) as client:
         worker = NorthflankWorker(work_pool_name="nf")
-        worker._client = client  # noqa: SLF001 (what `setup` would open)
-        worker._limiter = anyio.CapacityLimiter(1)  # noqa: SLF001 (as with --limit 1)
+        worker._client = client  # noqa: SLF001  what `setup` would open
+        worker._limiter = anyio.CapacityLimiter(1)  # noqa: SLF001  as with --limit 1
         entries = [
             WorkerFlowRunResponse(work_pool_id=uuid4(), work_queue_id=uuid4(), flow_run=flow_run)
         ]
-        worker._in_hand.add(FLOW_RUN.id)  # noqa: SLF001 (offered, and not submitted by the base worker)
+        worker._in_hand.add(FLOW_RUN.id)  # noqa: SLF001  offered, and not submitted by the base worker
         await worker._submit_scheduled_flow_runs(entries if offered else [])  # noqa: SLF001
         worker._in_hand.clear()  # noqa: SLF001
-        worker._submitting_flow_run_ids.add(FLOW_RUN.id)  # noqa: SLF001 (as the base worker does)
+        worker._submitting_flow_run_ids.add(FLOW_RUN.id)  # noqa: SLF001  as the base worker does
         worker.limiter.acquire_on_behalf_of_nowait(FLOW_RUN.id)
         await worker._submit_run(flow_run)  # noqa: SLF001
         return FLOW_RUN.id in worker._submitting_flow_run_ids, worker.limiter.borrowed_tokens  # noqa: SLF001
@@ -77,7 +77,7 @@ def unexpected(request: httpx.Request) -> httpx.Response:
 
 
 def taken(_request: httpx.Request) -> httpx.Response:
-    """Somebody else has taken the flow run."""
+    """Another worker has taken the flow run."""
     found = FLOW_RUN.model_copy(update={"state": SUBMITTING, "state_id": SUBMITTING.id})
     return httpx.Response(200, json=[found.model_dump(mode="json")])
 
@@ -99,7 +99,7 @@ def taken(_request: httpx.Request) -> httpx.Response:
     ids=[
         "not offered any more",
         "deleted",
-        "taken by somebody else",
+        "taken by another worker",
         "503",
         "401",
         "302",
@@ -113,7 +113,7 @@ def test_a_flow_run_that_is_not_submitted_in_its_turn_is_let_go(answer, offered)
     assert asyncio.run(in_turn(answer, offered=offered)) == (False, 0)
 
 
-def test_a_flow_run_whose_deployment_was_deleted_while_it_waited_is_cancelled_in_words(caplog):
+def test_a_flow_run_whose_deployment_was_deleted_meanwhile_is_cancelled_in_words(caplog):
     """Prefect's base worker logs a traceback that ends in `ObjectNotFound: None`."""
     waiting = FLOW_RUN.model_copy(
         update={"deployment_id": uuid4(), "state": State(id=uuid4(), type=StateType.SCHEDULED)}
@@ -177,7 +177,7 @@ def asked_for(*states, ask, trouble=()):
     async def scenario():
         async with prefect(server) as client:
             worker = NorthflankWorker(work_pool_name="nf")
-            worker._client = client  # noqa: SLF001 (what `setup` would open)
+            worker._client = client  # noqa: SLF001  what `setup` would open
             await ask(worker)
 
     asyncio.run(scenario())
@@ -186,7 +186,7 @@ def asked_for(*states, ask, trouble=()):
 
 def test_a_flow_run_that_was_over_is_not_reported_as_one_that_could_not_be_started():
     async def ask(worker):
-        await worker._propose_crashed_state(FLOW_RUN, "its block is gone")  # noqa: SLF001 (Prefect's hook)
+        await worker._propose_crashed_state(FLOW_RUN, "its block is gone")  # noqa: SLF001  Prefect's hook
 
     assert asked_for(COMPLETED, PENDING, ask=ask) == ["Completed"]
     assert asked_for(NO_SLOT_YET, PENDING, ask=ask) == ["Crashed"]
@@ -197,7 +197,7 @@ def test_a_flow_run_is_not_crashed_before_prefect_says_that_it_was_not_over(
     times, asked, no_waiting
 ):
     async def ask(worker):
-        await worker._propose_crashed_state(FLOW_RUN, "its block is gone")  # noqa: SLF001 (Prefect's hook)
+        await worker._propose_crashed_state(FLOW_RUN, "its block is gone")  # noqa: SLF001  Prefect's hook
 
     trouble = [httpx.Response(401)] * times
     assert asked_for(COMPLETED, PENDING, ask=ask, trouble=trouble) == asked
@@ -205,7 +205,7 @@ def test_a_flow_run_is_not_crashed_before_prefect_says_that_it_was_not_over(
 
 def test_a_flow_run_that_was_over_does_not_wait_for_a_slot_of_its_deployment():
     async def ask(worker):
-        await worker._propose_pending_state(FLOW_RUN)  # noqa: SLF001 (Prefect's hook)
+        await worker._propose_pending_state(FLOW_RUN)  # noqa: SLF001  Prefect's hook
 
     assert asked_for(COMPLETED, NO_SLOT_YET, ask=ask) == ["Pending", "Completed"]
     assert asked_for(PENDING, NO_SLOT_YET, ask=ask) == ["Pending"]
@@ -235,20 +235,22 @@ def test_a_turn_ends_before_northflank_is_asked_for_anything(wire):
     )
 
     async def scenario():
-        connections = Connections(
-            tempo=Tempo(), logger=logging.getLogger("test"), transport=httpx.MockTransport(wire)
+        accounts = Accounts(
+            intervals=Intervals(),
+            logger=logging.getLogger("test"),
+            transport=httpx.MockTransport(wire),
         )
         async with prefect(server) as client:
             configuration.prepare_for_flow_run(FLOW_RUN)
             submitter = Submitter(
-                connections=connections,
-                ledger=PrefectLedger(client, pool="nf"),
+                accounts=accounts,
+                records=FlowRunRecords(client, pool="nf"),
                 pool="nf",
                 on_claim=claimed.append,
             )
-            order = Order(flow_run=FLOW_RUN, configuration=configuration)
+            submission = FlowRunSubmission(flow_run=FLOW_RUN, configuration=configuration)
             await submitter.submit(
-                order, Before(state=SUBMITTING.id), log=logging.getLogger("test")
+                submission, ClaimBasis(state_id=SUBMITTING.id), log=logging.getLogger("test")
             )
 
     with pytest.raises(NorthflankError):

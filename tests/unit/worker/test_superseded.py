@@ -6,14 +6,14 @@ from uuid import UUID
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 from prefect_northflank.recovery.superseded_jobs import is_superseded
 
 P = Project(id="demo")
 
 
 def flow_runs(used: str, **changes) -> list[FlowRun]:
-    """Flow runs in these jobs, oldest first as one reads; `-` has no job run of ours."""
+    """Flow runs in these jobs, oldest first as one reads; `-` has no job run of this worker type."""
     made = [
         FlowRun(
             flow_id=UUID(int=1),

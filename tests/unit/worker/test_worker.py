@@ -27,18 +27,18 @@ from prefect_northflank import (
     NorthflankWorker,
     northflank,
 )
-from prefect_northflank.accounts import Connections
+from prefect_northflank.accounts import Accounts
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
-from prefect_northflank.errors import BrokenToken, MissingToken
-from prefect_northflank.start import preconditions as checks_module
-from prefect_northflank.start.preconditions import (
-    Wanted,
+from prefect_northflank.api.responses import Project
+from prefect_northflank.errors import InvalidToken, MissingToken
+from prefect_northflank.setup.checks import (
+    CheckOptions,
     no_vendors_package,
     our_worker_is_found,
     permissions,
-    tag_can_be_had,
+    tag_is_available,
 )
+from prefect_northflank.vendor_package import VENDORS_DISTRIBUTION
 
 FLOW_RUN = UUID("07db3792-88ef-4719-9ee0-0da0dedca33b")
 PID = "-:demo:j:r1"
@@ -46,8 +46,10 @@ PID = "-:demo:j:r1"
 
 def worker_on(wire) -> NorthflankWorker:
     worker = NorthflankWorker(work_pool_name="nf")
-    worker.connections = Connections(
-        tempo=worker.tempo, logger=logging.getLogger("test"), transport=httpx.MockTransport(wire)
+    worker.accounts = Accounts(
+        intervals=worker.intervals,
+        logger=logging.getLogger("test"),
+        transport=httpx.MockTransport(wire),
     )
     return worker
 
@@ -120,7 +122,7 @@ def test_the_vendors_package_beside_ours_is_one_clear_error(tmp_path, monkeypatc
 
     assert problem is not None
     assert "pip uninstall prefect-northflank" in problem
-    assert checks_module.VENDORS_DISTRIBUTION in problem
+    assert VENDORS_DISTRIBUTION in problem
 
 
 def test_each_permission_is_asked_for_by_a_request_that_changes_nothing(client, wire):
@@ -155,10 +157,10 @@ def tag_check(client, wire, *, create: int, read: int = 404, pool: str | None = 
         return httpx.Response(status, json={"data": {}, "error": {"message": "no"}})
 
     wire.answer = answer
-    wanted = Wanted(
+    wanted = CheckOptions(
         access=Access(token="t"), project="demo", plan="p", api_url="https://p/api", pool=pool
     )
-    return asyncio.run(tag_can_be_had(client, Project(id="demo"), wanted))
+    return asyncio.run(tag_is_available(client, Project(id="demo"), wanted))
 
 
 def test_a_tag_that_can_be_made_or_is_there_is_no_problem(client, wire):
@@ -166,7 +168,7 @@ def test_a_tag_that_can_be_made_or_is_there_is_no_problem(client, wire):
     assert tag_check(client, wire, create=403, read=200).passed
 
 
-@pytest.mark.parametrize(("read", "words"), [(404, "is not there"), (403, "neither create nor")])
+@pytest.mark.parametrize(("read", "words"), [(404, "does not exist"), (403, "neither create nor")])
 def test_a_tag_that_can_neither_be_made_nor_found_is_a_problem(client, wire, read, words):
     problem = tag_check(client, wire, create=403, read=read).problem
 
@@ -181,7 +183,7 @@ def test_without_a_pool_the_doctor_says_how_a_tag_that_is_there_is_found(client,
     assert "pass --pool" in problem
 
 
-def test_a_flow_run_somebody_else_has_meanwhile_begun_is_not_reported_as_one_that_cannot_be_submitted():
+def test_a_flow_run_that_another_worker_has_begun_is_not_reported_as_a_failure():
     """Prefect's `submit` takes an error of `_initiate_run` for a crash."""
     running = State(type=StateType.RUNNING, id=uuid4()).model_dump(mode="json")
 
@@ -190,16 +192,24 @@ def test_a_flow_run_somebody_else_has_meanwhile_begun_is_not_reported_as_one_tha
             return httpx.Response(404)
         return httpx.Response(200, json=[running] if "states" in request.url.path else {})
 
+    called = []
+
+    def northflank(request: httpx.Request) -> httpx.Response:
+        called.append(str(request.url))
+        return httpx.Response(404)
+
     async def scenario():
         settings = {"transport": httpx.MockTransport(prefect)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            worker = worker_on(lambda request: pytest.fail(f"{request.url} was called"))
-            worker._client = client  # noqa: SLF001 (what `setup` would open)
+            worker = worker_on(northflank)
+            worker._client = client  # noqa: SLF001  what `setup` would open
             flow_run = FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat")
-            await worker._initiate_run(flow_run, configuration())  # noqa: SLF001 (Prefect's hook, called by `submit`)
+            await worker._initiate_run(flow_run, configuration())  # noqa: SLF001  Prefect's hook, called by `submit`
 
     with temporary_settings({PREFECT_LOGGING_TO_API_ENABLED: False}):
         asyncio.run(scenario())
+
+    assert called == []
 
 
 def test_the_decorator_binds_a_flow_to_a_pool_and_its_job_variables():
@@ -254,7 +264,7 @@ def test_a_token_of_blanks_is_none():
 @pytest.mark.parametrize("token", ["nf-\nsecret", "nf-\x00secret", "nf-sécret"])
 def test_a_token_that_cannot_be_sent_is_refused_without_being_shown(token):
     """The HTTP client names the whole header in its error, which would go to the flow run's log."""
-    with pytest.raises(BrokenToken) as refused:
+    with pytest.raises(InvalidToken) as refused:
         Northflank(api_token=token).access({})
 
     assert "copy it again" in str(refused.value)

@@ -1,4 +1,4 @@
-"""Tells Prefect's event stream what becomes of job runs, so that automations can act upon it."""
+"""Emits Prefect events when job runs start and end, so that automations can act upon them."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from enum import Enum
 from prefect.events import RelatedResource, emit_event
 from prefect.workers.base import BaseJobConfiguration
 
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.watch.watched_run import Ending
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.watch.watched_run import WatchResult
 
 
 class JobRunEvent(str, Enum):
@@ -18,20 +18,20 @@ class JobRunEvent(str, Enum):
     ENDED = "prefect.northflank.job-run.ended"
 
 
-def tell_of_start(configuration: BaseJobConfiguration, pid: InfrastructurePid) -> None:
-    """Say that a job run was started."""
-    _tell(JobRunEvent.STARTED, configuration, pid, {})
+def emit_started(configuration: BaseJobConfiguration, pid: InfrastructurePid) -> None:
+    """Emit the event of a job run that was started."""
+    _emit(JobRunEvent.STARTED, configuration, pid, {})
 
 
-def tell_of_end(
-    configuration: BaseJobConfiguration, pid: InfrastructurePid, ending: Ending
+def emit_ended(
+    configuration: BaseJobConfiguration, pid: InfrastructurePid, result: WatchResult
 ) -> None:
-    """Say that the watch over a job run has ended, and why; `status` is Northflank's, where a look has seen it."""
-    status = {"status": ending.run.status.value} if ending.run is not None else {}
-    _tell(JobRunEvent.ENDED, configuration, pid, {"fate": ending.fate.value, **status})
+    """Emit the event of a job run whose watch has ended, and why; `status` is Northflank's, if it was seen."""
+    status = {"status": result.run.status.value} if result.run is not None else {}
+    _emit(JobRunEvent.ENDED, configuration, pid, {"fate": result.outcome.value, **status})
 
 
-def _tell(
+def _emit(
     event: JobRunEvent,
     configuration: BaseJobConfiguration,
     pid: InfrastructurePid,
@@ -50,4 +50,4 @@ def _tell(
 
 def _related(configuration: BaseJobConfiguration) -> list[RelatedResource]:
     """Return flow run, flow, deployment and tags, as Prefect's own worker events name them."""
-    return configuration._related_resources()  # noqa: SLF001 (what Prefect's own integrations use for their events)
+    return configuration._related_resources()  # noqa: SLF001  what Prefect's own integrations use for their events

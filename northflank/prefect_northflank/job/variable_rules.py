@@ -1,7 +1,7 @@
-"""What Northflank takes as the value of a job variable, as JSON schema that any client can check; pure.
+"""The values that Northflank accepts for a job variable, as JSON schema that any client can check; pure.
 
-`errorMessage` says in words what a pattern says. The rules are those of the API's documentation
-(https://northflank.com/docs/v1/api/jobs/create-job); the worker checks its own with `broken`.
+`errorMessage` explains a pattern. The rules are those of the API's documentation
+(https://northflank.com/docs/v1/api/jobs/create-job); the worker checks some of them with `broken`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ COMPUTE_PLANS = tuple(
         "800-16", "800-24", "800-32", "800-40", "1200-24", "1600-32", "2000-40",
     )
 )  # fmt: skip
-"""https://northflank.com/docs/v1/application/billing/resource-plans-and-quotas; plans of other names may be one's own."""
+"""https://northflank.com/docs/v1/application/billing/resource-plans-and-quotas; an account may have plans of its own."""
 
 Schema = dict[str, Any]
 
@@ -65,15 +65,15 @@ _CHECKED: Mapping[str, Schema] = {
     "deployment_docker_custom_entrypoint": COMMAND,
     "project_id": SLUG,
 }
-"""The job variables whose texts the worker looks at, too: pools that were made before have no rules."""
+"""The job variables that the worker checks as well: pools created by earlier versions have no rules."""
 
 
 def broken(values: Mapping[str, object]) -> Iterator[ConfigurationError]:
-    """Yield what Northflank would not take; not an unknown plan, which may be newer than this list."""
+    """Yield the values that Northflank would reject; not an unknown plan, which may be newer than this list."""
     for name, rule in _CHECKED.items():
         value = values.get(name)
         if isinstance(value, str) and not re.search(rule["pattern"], value):
-            # A secret block's value may stand in a command by now, and the error goes to the flow run's log.
+            # By now a command may contain the value of a secret block, and the error goes to the flow run's log.
             shown = "" if rule is COMMAND else f"={value!r}"
             yield ConfigurationError(
                 what=f"job variable {name}{shown}",

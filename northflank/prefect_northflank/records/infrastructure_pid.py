@@ -1,10 +1,10 @@
-"""The text by which Prefect remembers a job run (`infrastructure_pid`), and nothing else."""
+"""The text in which Prefect records a flow run's job run (`infrastructure_pid`)."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from prefect_northflank.api.answers import Project
+from prefect_northflank.api.responses import Project
 
 _NO_TEAM = "-"
 _FIELDS = 4
@@ -12,7 +12,7 @@ _FIELDS = 4
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InfrastructurePid:
-    """`<team or ->:<project>:<job>:<run>`; an empty run says that a start was intended and may have happened.
+    """`<team or ->:<project>:<job>:<run>`; an empty run stands for a start that was intended and may have happened.
 
     >>> str(InfrastructurePid(project=Project(id="p"), job="j", run="r"))
     '-:p:j:r'
@@ -29,10 +29,10 @@ class InfrastructurePid:
 
     @classmethod
     def parse(cls, text: str) -> InfrastructurePid:
-        """Read what `str` wrote.
+        """Parse what `str` returned.
 
         Raises:
-            ValueError: *text* is not of this worker (another worker type, an older version).
+            ValueError: another type of worker, or an older version of this one, wrote *text*.
         """
         fields = text.split(":")
         if len(fields) != _FIELDS or not all(fields[:3]):

@@ -12,8 +12,8 @@ import httpx
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect_northflank.job.names import lasting_job
-from prefect_northflank.recovery.leftover_jobs import Janitor
-from prefect_northflank.recovery.orphan_rules import Company
+from prefect_northflank.recovery.leftover_jobs import LeftoverJobs
+from prefect_northflank.recovery.orphan_rules import PoolWorkers
 
 OVER = State(type=StateType.COMPLETED, name="Completed")
 IN_BOTH = [
@@ -27,7 +27,7 @@ IN_BOTH = [
 ]
 
 
-class Ledger:
+class RecordReader:
     """Prefect's records of a flow run in each project."""
 
     async def latest(self):
@@ -39,7 +39,7 @@ class Ledger:
     async def pool_id(self):
         return "pool"
 
-    async def of_pool(self, flow_run_ids):
+    async def in_pool(self, flow_run_ids):
         return [it for it in IN_BOTH if it.id in flow_run_ids]
 
 
@@ -56,11 +56,13 @@ def test_a_project_that_is_gone_keeps_no_job_of_another_from_being_deleted(clien
         return client
 
     wire.answer = northflank
-    janitor = Janitor(ledger=Ledger(), client_of=client_of, logger=logging.getLogger("test"))
-    asyncio.run(janitor.round(Company(me="me", online=(), in_hand=())))
+    leftover_jobs = LeftoverJobs(
+        records=RecordReader(), client_of=client_of, logger=logging.getLogger("test")
+    )
+    asyncio.run(leftover_jobs.delete(PoolWorkers(me="me", online=(), in_hand=())))
 
     assert wire.calls[-1] == f"DELETE /v1/projects/demo/jobs/{job}"
-    assert "Could not tidy project deleted" in caplog.text
+    assert "Could not clean up project deleted" in caplog.text
 
 
 NIGHTLY = uuid4()
@@ -80,7 +82,7 @@ def of_nightly(job: str, state: StateType, *, began: bool = True) -> FlowRun:
 
 
 @dataclass
-class Nightly(Ledger):
+class Nightly(RecordReader):
     """Prefect's records of a deployment's flow runs, newest first."""
 
     flow_runs: list[FlowRun]
@@ -94,7 +96,7 @@ class Nightly(Ledger):
     async def begun(self, _):
         return [it for it in self.flow_runs if it.start_time]
 
-    async def of_pool(self, _):
+    async def in_pool(self, _):
         return ()
 
     async def unfinished(self):
@@ -103,7 +105,7 @@ class Nightly(Ledger):
 
 @pytest.fixture
 def deleted(client, wire):
-    """Let a janitor go round; return the lasting jobs it asked Northflank to delete, each time it did."""
+    """Delete leftover jobs; return the lasting jobs it asked Northflank to delete, each time it did."""
 
     def deleted(*flow_runs, answer=lambda: httpx.Response(200, json={"data": {}})):
         def northflank(request):
@@ -116,10 +118,10 @@ def deleted(client, wire):
             return client
 
         wire.answer = northflank
-        janitor = Janitor(
-            ledger=Nightly(list(flow_runs)), client_of=client_of, logger=logging.getLogger("test")
+        leftover_jobs = LeftoverJobs(
+            records=Nightly(list(flow_runs)), client_of=client_of, logger=logging.getLogger("test")
         )
-        asyncio.run(janitor.round(Company(me="me", online=(), in_hand=())))
+        asyncio.run(leftover_jobs.delete(PoolWorkers(me="me", online=(), in_hand=())))
         return [it.rpartition("/")[2] for it in wire.calls if it.startswith("DELETE")]
 
     return deleted
@@ -144,5 +146,5 @@ def test_a_lasting_job_stays_while_a_retry_may_be_started_in_it(deleted):
 
 
 def test_a_new_lasting_job_in_which_no_flow_run_has_begun_stays(deleted):
-    """It is no former one, and has the log that says why."""
+    """It is not a former one, and has the log that says why."""
     assert deleted(of_nightly(NEW, StateType.CRASHED, began=False), IN_FORMER) == []

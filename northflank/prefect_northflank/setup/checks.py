@@ -1,11 +1,10 @@
-"""What must hold before a flow run can become a Northflank job: each check one value with its remedy."""
+"""What must be in order before flow runs can run on Northflank; each check is one value with its remedy."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError, version
 from typing import TypeAlias
 
 import httpx
@@ -16,8 +15,8 @@ from prefect.types.names import raise_on_name_alphanumeric_dashes_only
 from prefect.workers.base import BaseWorker
 
 from prefect_northflank.api.access import Access
-from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import (
     ConfigurationError,
     Forbidden,
@@ -30,11 +29,11 @@ from prefect_northflank.errors import (
 )
 from prefect_northflank.job import names
 from prefect_northflank.job.environment import SECRETS, is_http, is_loopback
+from prefect_northflank.vendor_package import refuse_vendor_package
 
-VENDORS_DISTRIBUTION = "prefect-northflank"
 OUR_WORKER = "prefect_northflank.worker"
-NOBODYS_JOB = "prefect-northflank-permission-check"
-"""A job that does not exist: 404 to a request about it shows that the token may make the request."""
+MISSING_JOB = "prefect-northflank-permission-check"
+"""The name of a job that does not exist: a 404 shows that the token may make the request."""
 
 _NOT_IN_A_POOLS_NAME = "/%&><"
 
@@ -43,7 +42,7 @@ Probe: TypeAlias = "tuple[str, Callable[[], Awaitable[object]]]"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Check:
-    """What was checked and how it went; *problem* says what is wrong and what to do."""
+    """What was checked, and the result; *problem* says what is wrong and how to fix it."""
 
     what: str
     problem: str | None = None
@@ -51,16 +50,16 @@ class Check:
 
     @property
     def passed(self) -> bool:
-        """Whether there is nothing to do."""
+        """Whether there is no problem."""
         return self.problem is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """What is to be checked."""
+class CheckOptions:
+    """What to check."""
 
     access: Access | ConfigurationError
-    """How to call Northflank, or why that is not known."""
+    """How to call Northflank, or the reason why that is unknown."""
     project: str | None
     plan: str
     api_url: str | None
@@ -68,11 +67,11 @@ class Wanted:
     pool: str | None = None
     """The work pool; None: any."""
     block: str | None = None
-    """Name of the block that is to hold the token; None: there is to be none."""
+    """Name of the block that is to hold the token; None: there will not be one."""
 
 
-async def checks(wanted: Wanted) -> AsyncIterator[Check]:
-    """Make every check, each as soon as the ones it needs have passed."""
+async def checks(wanted: CheckOptions) -> AsyncIterator[Check]:
+    """Yield every check whose prerequisites have passed."""
     yield no_vendors_package()
     yield our_worker_is_found()
     answered = await prefect_answers()
@@ -86,8 +85,8 @@ async def checks(wanted: Wanted) -> AsyncIterator[Check]:
         yield check
 
 
-async def northflank_checks(wanted: Wanted) -> AsyncIterator[Check]:
-    """Check what can be seen of Northflank with the token."""
+async def northflank_checks(wanted: CheckOptions) -> AsyncIterator[Check]:
+    """Check what the token can see of Northflank."""
     if isinstance(wanted.access, ConfigurationError):
         yield Check(what="the token and address of Northflank", problem=str(wanted.access))
     if wanted.project is None:
@@ -102,17 +101,18 @@ async def northflank_checks(wanted: Wanted) -> AsyncIterator[Check]:
             async for check in permissions(client, project):
                 yield check
             if secrets_of_this_process():
-                yield await tag_can_be_had(client, project, wanted)
+                yield await tag_is_available(client, project, wanted)
             yield await plan_exists(client, wanted.plan)
 
 
 def no_vendors_package() -> Check:
-    """Check that no other distribution owns our import name."""
+    """Check that no other distribution has the same import name."""
     what = "no other package owns the worker type northflank"
     try:
-        return Check(what=what, problem=str(VendorPackageInstalled(version(VENDORS_DISTRIBUTION))))
-    except PackageNotFoundError:
-        return Check(what=what)
+        refuse_vendor_package()
+    except VendorPackageInstalled as installed:
+        return Check(what=what, problem=str(installed))
+    return Check(what=what)
 
 
 def our_worker_is_found() -> Check:
@@ -153,14 +153,14 @@ def _why_prefect_refuses(error: httpx.HTTPError) -> str:
     return f"it answered {status}. Fix: correct PREFECT_API_URL (it ends in /api), or see the server's log"
 
 
-def containers_reach_prefect(wanted: Wanted) -> Check:
-    """Check that the address containers get is not the one of this machine. Whether they reach it only a run shows."""
+def containers_reach_prefect(wanted: CheckOptions) -> Check:
+    """Check that containers get an address that is not this machine's own. Only a run shows whether they reach it."""
     what = "the Prefect API has an address containers can use"
     url = wanted.api_url or str(get_current_settings().api.url or "")
     if not is_http(url):
         return Check(
             what=what,
-            problem=f"{url or 'nothing'} is no address. Fix: pass --prefect-api-url, such as https://prefect.example.com/api",
+            problem=f"{url or 'nothing'} is not an address. Fix: pass --prefect-api-url, such as https://prefect.example.com/api",
         )
     local = isinstance(wanted.access, Access) and is_loopback(wanted.access.base_url)
     problem = str(LoopbackApiUrl(url)) if is_loopback(url) and not local else None
@@ -168,7 +168,7 @@ def containers_reach_prefect(wanted: Wanted) -> Check:
 
 
 def block_name_is_possible(name: str) -> Check:
-    """Check that Prefect takes *name* for a block."""
+    """Check that Prefect accepts *name* for a block."""
     what = f"a block can have the name {name}"
     try:
         raise_on_name_alphanumeric_dashes_only(name, field_name="Block document name")
@@ -178,18 +178,18 @@ def block_name_is_possible(name: str) -> Check:
 
 
 async def pool_is_ours(name: str) -> Check:
-    """Check that the work pool is one of this worker's, or can be made."""
+    """Check that the work pool is of this worker's type, or can be created."""
     what = f"the work pool {name} is for this worker"
     remedy = "Fix: choose another name with --pool"
     # Both rules are the server's: the pattern of its API's field, and the prefix it keeps for itself.
     if set(name) & set(_NOT_IN_A_POOLS_NAME) or name.lower().startswith("prefect"):
-        why = f"Prefect refuses names that have one of {_NOT_IN_A_POOLS_NAME} in them or begin with `prefect`"
+        why = f"Prefect does not accept names that contain one of {_NOT_IN_A_POOLS_NAME} or begin with `prefect`"
         return Check(what=what, problem=f"{why}. {remedy}")
     async with get_client() as client:
         try:
             pool = await client.read_work_pool(name)
         except ObjectNotFound:
-            return Check(what=f"a work pool can have the name {name}", found="`init` makes it")
+            return Check(what=f"a work pool can have the name {name}", found="`init` creates it")
     if pool.type != "northflank":
         return Check(what=what, problem=f"it is of type {pool.type}. {remedy}")
     return Check(what=what, found="it exists")
@@ -205,26 +205,26 @@ async def project_opens(client: NorthflankClient, project: Project) -> Check:
 
 
 def secrets_of_this_process() -> Mapping[str, str]:
-    """Return the key or password that jobs need for the Prefect API."""
+    """Return the key or password with which jobs call the Prefect API."""
     known = get_current_settings().to_environment_variables(exclude_unset=True)
     return {key: value for key, value in known.items() if key in SECRETS}
 
 
 async def permissions(client: NorthflankClient, project: Project) -> AsyncIterator[Check]:
-    """Check the token's role by asking for what cannot be: refused is 403, allowed is 404 (no such job) or 400 (no body)."""
+    """Check the token's role by impossible requests: 403 is refused, 404 (no such job) or 400 (no body) is allowed."""
     probes: tuple[Probe, ...] = (
         ("create jobs", lambda: client.put_job(project, {})),
-        ("read job runs", lambda: client.run(project, NOBODYS_JOB, "none")),
-        ("start job runs", lambda: client.start_run(project, NOBODYS_JOB, {})),
-        ("abort job runs", lambda: client.abort_run(project, NOBODYS_JOB, "none")),
-        ("delete jobs", lambda: client.delete_job(project, NOBODYS_JOB)),
-        ("see containers", lambda: client.containers(project, NOBODYS_JOB, "none")),
-        ("read container logs", lambda: client.log_lines(project, NOBODYS_JOB, "none", last=1)),
+        ("read job runs", lambda: client.run(project, MISSING_JOB, "none")),
+        ("start job runs", lambda: client.start_run(project, MISSING_JOB, {})),
+        ("abort job runs", lambda: client.abort_run(project, MISSING_JOB, "none")),
+        ("delete jobs", lambda: client.delete_job(project, MISSING_JOB)),
+        ("see containers", lambda: client.containers(project, MISSING_JOB, "none")),
+        ("read container logs", lambda: client.log_lines(project, MISSING_JOB, "none", last=1)),
     )
     if secrets_of_this_process():
         probes += (
             ("keep secret groups", lambda: client.put_secret_group(project, {})),
-            ("read secret groups", lambda: client.secret_group(project, NOBODYS_JOB)),
+            ("read secret groups", lambda: client.secret_group(project, MISSING_JOB)),
         )
     for what, probe in probes:
         yield await _permitted(f"the token may {what}", probe)
@@ -242,31 +242,33 @@ async def _permitted(what: str, probe: Callable[[], Awaitable[object]]) -> Check
     return Check(what=what)
 
 
-async def tag_can_be_had(client: NorthflankClient, project: Project, wanted: Wanted) -> Check:
-    """Check that the tag which admits jobs to the pool's secret group can be made, or is there."""
+async def tag_is_available(
+    client: NorthflankClient, project: Project, wanted: CheckOptions
+) -> Check:
+    """Check that the tag which admits jobs to the pool's secret group exists, or can be created."""
     what = "the token may create the tag that admits jobs to the secret group"
     check = await _permitted(what, lambda: client.create_tag({}, team=project.team))
     if check.passed:
         return check
     if wanted.pool is None:
-        hint = "If `init` has made it with another token, pass --pool to have it looked up."
+        hint = "If `init` has created it with another token, pass --pool to check that it exists."
         return Check(what=what, problem=f"{check.problem} {hint}")
     tag = names.secret_group(wanted.pool, wanted.api_url or await _api_url_of(wanted.pool))
     try:
         await client.tag(tag, team=project.team)
     except Forbidden:
-        why = "it may neither create nor read tags, so it cannot be seen whether"
-        remedy = "give its API role Account > Platform > Tags: Create (Read, if the tag is there)"
-        return Check(what=what, problem=f"{why} {tag} is there. Fix: {remedy}")
+        why = "it may neither create nor read tags, so it is unknown whether"
+        remedy = "give its API role Account > Platform > Tags: Create (Read, if the tag exists)"
+        return Check(what=what, problem=f"{why} {tag} exists. Fix: {remedy}")
     except NotFound as error:
         return Check(what=what, problem=str(TagForbidden(tag, said=error.message)))
     except NorthflankError as error:
         return Check(what=what, problem=f"could not be checked: {error}")
-    return Check(what="the tag that admits jobs to the secret group is there", found=tag)
+    return Check(what="the tag that admits jobs to the secret group exists", found=tag)
 
 
 async def _api_url_of(pool: str) -> str:
-    """Return the address of the Prefect API that a pool's jobs are given."""
+    """Return the address of the Prefect API that the jobs of a pool get."""
     url = str(get_current_settings().api.url or "")
     with suppress(httpx.HTTPError, ObjectNotFound):
         async with get_client() as client:

@@ -1,4 +1,4 @@
-"""The answers of the Northflank API as values; unknown fields are ignored, unknown words are errors or say so."""
+"""The responses of the Northflank API as values; unknown fields are ignored, unknown words are errors."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
-from prefect_northflank.errors import SenselessAnswer, UnexpectedAnswer
+from prefect_northflank.errors import MalformedResponse, UnexpectedResponse
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 JsonObject: TypeAlias = dict[str, Json]
@@ -29,9 +29,9 @@ class RunStatus(str, Enum):
     SUCCESS = "SUCCESS"
     FAILED = "FAILED"
     OTHER = "OTHER"
-    """A word that is not documented (what an aborted run shows is not): only `concluded` says whether it is over.
+    """A word that is not documented, as that of an aborted run: only `concluded` says whether the run is over.
 
-    No error, because one such run would hide all others of its page from the monitor.
+    It is not an error, because one such run would hide all others of its page from the monitor.
     """
 
     @property
@@ -59,21 +59,21 @@ class ContainerStatus(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
-    """Where jobs live: a project, and the team whose path prefix an organisation's token needs."""
+    """A project, and the team whose path prefix an organization's token needs."""
 
     id: str
     team: str | None = None
 
     @property
     def path(self) -> str:
-        """The path every call about this project starts with."""
+        """The path with which every call about this project starts."""
         prefix = f"/v1/teams/{quote(self.team, safe='')}" if self.team else "/v1"
         return f"{prefix}/projects/{quote(self.id, safe='')}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A job as the list shows it; it carries no status of its runs."""
+    """A job as the list shows it, without the status of its runs."""
 
     id: str
     name: str
@@ -82,7 +82,7 @@ class Job:
 
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> Job:
-        """Read a job out of the API's object."""
+        """Parse the API's object."""
         return cls(
             id=_id_of(fields),
             name=str(fields.get("name") or _id_of(fields)),
@@ -104,7 +104,10 @@ class JobRun:
 
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> JobRun:
-        """Read a run; it is over when `concluded` says so or the status is final (an aborted run's status is undocumented)."""
+        """Parse the API's object; the run is over if `concluded` says so or its status is final.
+
+        Both count because the status of an aborted run is not documented.
+        """
         word = str(fields.get("status", RunStatus.RUNNING.value))
         status = RunStatus(word) if word in RunStatus.__members__ else RunStatus.OTHER
         return cls(
@@ -117,7 +120,7 @@ class JobRun:
         )
 
     def is_run_of(self, container: str) -> bool:
-        """Whether *container* (its host name) is one of this run: a pod's name begins with its job run's."""
+        """Return whether *container*, a host name, belongs to this run: a pod's name begins with its job run's."""
         return bool(self.name) and container.startswith(self.name)
 
 
@@ -130,7 +133,7 @@ class Container:
 
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> Container:
-        """Read a container out of the API's object."""
+        """Parse the API's object."""
         return cls(
             name=str(fields.get("name", "")),
             status=_member(ContainerStatus, "containers[].status", fields.get("status")),
@@ -139,7 +142,7 @@ class Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Build:
-    """A build of a job's repository. `created_at` is the API's ISO 8601 text; `status` is for people."""
+    """A build of a job's repository. `created_at` is the API's ISO 8601 text; `status` is only shown to users."""
 
     id: str
     status: str
@@ -149,7 +152,7 @@ class Build:
 
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> Build:
-        """Read a build; `concluded` and `success` say all that matters, whatever the status is called."""
+        """Parse the API's object; `concluded` and `success` say all that matters, whatever the status is called."""
         return cls(
             id=_id_of(fields),
             status=str(fields.get("status", "")),
@@ -161,18 +164,18 @@ class Build:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogLine:
-    """One line a container wrote, or a part of a long one; `at` is the API's ISO 8601 text."""
+    """A line that a container wrote, or a part of a long one; `at` is the API's ISO 8601 text."""
 
     text: str
     at: str
     stream: str = ""
     """`stdout` or `stderr`; empty where the API does not say."""
     continues: bool = False
-    """Whether the container runtime has split the line, and the next part follows."""
+    """Whether the container runtime has split the line, so that another part follows."""
 
     @classmethod
     def parse(cls, fields: Mapping[str, Json]) -> LogLine:
-        """Read a log line; the text comes with a container-runtime prefix (`stdout F `) that is not the program's."""
+        """Parse the API's object, whose text begins with a prefix of the container runtime (`stdout F `)."""
         whole = str(fields.get("log", ""))
         prefix = _CRI_PREFIX.match(whole)
         return cls(
@@ -187,21 +190,26 @@ def whole(value: Json) -> JsonObject:
     """Return *value* as the object it has to be.
 
     Raises:
-        SenselessAnswer: it is none, or an empty one.
+        MalformedResponse: it is not an object, or an empty one.
     """
     if not isinstance(value, dict) or not value:
-        raise SenselessAnswer(why="there is no object in it")
+        raise MalformedResponse(why="it has no object")
     return value
+
+
+def object_or_empty(value: Json) -> JsonObject:
+    """Return *value* if it is an object, else an empty one."""
+    return value if isinstance(value, dict) else {}
 
 
 def items(value: Json, key: str) -> Sequence[JsonObject]:
     """Return the objects of the list *value*, which the API calls *key*.
 
     Raises:
-        SenselessAnswer: it is no list of objects; an empty one would say that there is nothing.
+        MalformedResponse: it is not a list of objects. Taken for an empty list, it would mean that there is nothing.
     """
     if not isinstance(value, list):
-        raise SenselessAnswer(why=f"there is no list of {key} in it")
+        raise MalformedResponse(why=f"it has no list of {key}")
     return [whole(item) for item in value]
 
 
@@ -211,11 +219,11 @@ def plan_ids(answer: Json) -> Sequence[str]:
 
 
 def moment(field: str, text: str) -> datetime:
-    """Return the time that *text* says (ISO 8601, any precision; UTC if it names no zone)."""
+    """Return the time that *text* names (ISO 8601, any precision; UTC if it has no time zone)."""
     try:
         at = _TIME.validate_python(text)
     except ValidationError as error:
-        raise UnexpectedAnswer(field=field, value=text) from error
+        raise UnexpectedResponse(field=field, value=text) from error
     return at if at.tzinfo else at.replace(tzinfo=timezone.utc)
 
 
@@ -223,13 +231,13 @@ def _member(kind: type[_Word], field: str, value: Json) -> _Word:
     try:
         return kind(str(value))
     except ValueError as error:
-        raise UnexpectedAnswer(field=field, value=str(value)) from error
+        raise UnexpectedResponse(field=field, value=str(value)) from error
 
 
 def _id_of(fields: Mapping[str, Json]) -> str:
     found = fields.get("id")
     if not isinstance(found, str) or not found:
-        raise SenselessAnswer(why="an id is missing in it")
+        raise MalformedResponse(why="an id is missing")
     return found
 
 

@@ -9,11 +9,11 @@ from uuid import UUID, uuid4
 import httpx
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect_northflank.api.answers import JobRun, Project, RunStatus
+from prefect_northflank.api.responses import JobRun, Project, RunStatus
 from prefect_northflank.errors import NotFound
 from prefect_northflank.records.claims import CLAIMED, PASSED
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.start.find_job_run import Search
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.start.find_job_run import JobRunSearch
 
 FLOW_RUN = FlowRun(id=UUID(int=7), flow_id=uuid4(), name="amber-bat")
 P = Project(id="demo")
@@ -26,7 +26,7 @@ RUNS = [
 
 
 @dataclass
-class Ledger:
+class RecordReader:
     """Prefect's records, in memory."""
 
     passed: str | None = None
@@ -38,13 +38,13 @@ class Ledger:
             said.append(State(type=StateType.PENDING, name=PASSED, message=self.passed))
         return said
 
-    async def runs_claimed(self, _pid, *, deployment_id):  # noqa: ARG002 (the name is the caller's)
+    async def runs_claimed(self, _pid, *, deployment_id):  # noqa: ARG002  the name is the caller's
         return self.taken
 
 
-def ask(client, wire, ledger, question, *, gated=True):
+def ask(client, wire, records, question, *, gated=True):
     wire.answer = lambda _: httpx.Response(200, json={"data": {"runs": RUNS}})
-    return asyncio.run(question(Search(client=client, ledger=ledger, gated=gated)))
+    return asyncio.run(question(JobRunSearch(client=client, records=records, gated=gated)))
 
 
 def run(number: int) -> JobRun:
@@ -62,7 +62,7 @@ def test_the_run_whose_container_passed_its_gate_is_the_one_that_executes(
     client, wire, container, found
 ):
     really = ask(
-        client, wire, Ledger(container), lambda it: it.executing(FLOW_RUN, LASTING, run(0))
+        client, wire, RecordReader(container), lambda it: it.executing(FLOW_RUN, LASTING, run(0))
     )
 
     assert (really and really.run) == found
@@ -70,7 +70,7 @@ def test_the_run_whose_container_passed_its_gate_is_the_one_that_executes(
 
 def test_a_container_of_no_known_run_proves_nothing(client, wire):
     really = ask(
-        client, wire, Ledger("somewhere"), lambda it: it.executing(FLOW_RUN, LASTING, run(0))
+        client, wire, RecordReader("somewhere"), lambda it: it.executing(FLOW_RUN, LASTING, run(0))
     )
 
     assert really is None
@@ -80,28 +80,28 @@ def test_in_a_lasting_job_only_the_container_that_said_so_is_adopted(client, wir
     found = ask(
         client,
         wire,
-        Ledger("etl-0123abcd-bbbb-x7k2p"),
-        lambda it: it.run_of(FLOW_RUN, LASTING),
+        RecordReader("etl-0123abcd-bbbb-x7k2p"),
+        lambda it: it.find(FLOW_RUN, LASTING),
     )
-    silent = ask(client, wire, Ledger(), lambda it: it.run_of(FLOW_RUN, LASTING))
+    silent = ask(client, wire, RecordReader(), lambda it: it.find(FLOW_RUN, LASTING))
 
     assert found is not None
     assert (found.run, silent) == ("r2", None)
 
 
 def test_a_job_of_one_flow_run_has_only_its_own_runs(client, wire):
-    found = ask(client, wire, Ledger(), lambda it: it.run_of(FLOW_RUN, SINGLE))
+    found = ask(client, wire, RecordReader(), lambda it: it.find(FLOW_RUN, SINGLE))
 
     assert found is not None
     assert found.run == "r1"
 
 
-def test_a_run_is_looked_for_in_the_job_its_container_belongs_to_whatever_was_recorded(
-    client, wire
-):
+def test_a_run_is_searched_for_in_the_job_of_its_container_whatever_was_recorded(client, wire):
     job = f"etl-{FLOW_RUN.id.hex}-beef"
 
-    found = ask(client, wire, Ledger(f"{job}-aaaa-x7k2p"), lambda it: it.run_of(FLOW_RUN, SINGLE))
+    found = ask(
+        client, wire, RecordReader(f"{job}-aaaa-x7k2p"), lambda it: it.find(FLOW_RUN, SINGLE)
+    )
 
     assert found == InfrastructurePid(project=P, job=job, run="r1")
     assert wire.calls == [f"GET /v1/projects/demo/jobs/{job}/runs"]
@@ -111,14 +111,14 @@ def test_a_run_is_looked_for_in_the_job_its_container_belongs_to_whatever_was_re
     ("container", "is_it"),
     [("etl-0123abcd-aaaa-x7k2p", True), ("etl-0123abcd-bbbb-x7k2p", False), (None, False)],
 )
-def test_a_run_whose_container_passed_the_gate_executes_the_flow_run_whatever_was_recorded(
+def test_a_run_whose_container_passed_the_gate_executes_it_whatever_was_recorded(
     client, wire, container, is_it
 ):
     def answer(search):
         wire.answer = lambda _: httpx.Response(200, json={"data": RUNS[0]})
         return search.is_executed_by(FLOW_RUN, LASTING)
 
-    assert ask(client, wire, Ledger(container), answer) is is_it
+    assert ask(client, wire, RecordReader(container), answer) is is_it
 
 
 def gone(request: httpx.Request) -> httpx.Response:
@@ -131,10 +131,13 @@ def gone(request: httpx.Request) -> httpx.Response:
 def test_a_job_that_was_deleted_has_no_run_that_executes_and_is_no_error(client, wire):
     container = "etl-0123abcd-aaaa-x7k2p"
 
-    assert ask(client, wire, Ledger(container), in_a_deleted_job(wire, "executing", None)) is None
-    assert not ask(client, wire, Ledger(container), in_a_deleted_job(wire, "is_executed_by"))
-    assert not ask(client, wire, Ledger(container), in_a_deleted_job(wire, "has_strangers"))
-    assert ask(client, wire, Ledger(container), in_a_deleted_job(wire, "run_of")) is None
+    assert (
+        ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "executing", None))
+        is None
+    )
+    assert not ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "is_executed_by"))
+    assert not ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "has_unclaimed"))
+    assert ask(client, wire, RecordReader(container), in_a_deleted_job(wire, "find")) is None
 
 
 @pytest.mark.parametrize(
@@ -146,7 +149,7 @@ def test_a_job_was_deleted_under_its_run_only_if_the_run_has_said_it_executes(
 ):
     asked = in_a_deleted_job(wire, "was_deleted")
 
-    assert ask(client, wire, Ledger(container), asked) is deleted
+    assert ask(client, wire, RecordReader(container), asked) is deleted
 
 
 def test_a_job_in_a_project_that_is_not_seen_is_not_known_to_be_deleted(client, wire):
@@ -155,7 +158,7 @@ def test_a_job_in_a_project_that_is_not_seen_is_not_known_to_be_deleted(client, 
         return search.was_deleted(FLOW_RUN, LASTING)
 
     with pytest.raises(NotFound):
-        ask(client, wire, Ledger("etl-0123abcd-aaaa-x7k2p"), asked)
+        ask(client, wire, RecordReader("etl-0123abcd-aaaa-x7k2p"), asked)
 
 
 def in_a_deleted_job(wire, question, *more):
@@ -170,8 +173,8 @@ def test_an_unguarded_run_is_one_that_no_other_flow_run_is_known_to_have(client,
     found = ask(
         client,
         wire,
-        Ledger(taken={"r1"}),
-        lambda it: it.run_of(FLOW_RUN, LASTING),
+        RecordReader(taken={"r1"}),
+        lambda it: it.find(FLOW_RUN, LASTING),
         gated=False,
     )
 

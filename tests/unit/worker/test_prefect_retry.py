@@ -20,8 +20,13 @@ from prefect.settings import (
 )
 from prefect_northflank import NorthflankJobConfiguration, NorthflankWorker
 from prefect_northflank.errors import ConfigurationError
-from prefect_northflank.records.flow_runs import PrefectLedger
-from prefect_northflank.records.prefect_retry import TRIES, asked_again, is_passing, read_critically
+from prefect_northflank.records.flow_runs import FlowRunRecords
+from prefect_northflank.records.prefect_retry import (
+    TRIES,
+    harden_client,
+    is_transient,
+    retry_prefect,
+)
 from pydantic import ValidationError
 
 
@@ -72,8 +77,8 @@ class Busy:
 def test_a_question_is_asked_again_until_it_is_answered(trouble, time):
     busy = Busy(*[trouble] * 5)
 
-    assert asyncio.run(asked_again(busy, sleep=time.sleep)) == "answer"
-    assert (busy.asked, is_passing(trouble)) == (6, True)
+    assert asyncio.run(retry_prefect(busy, sleep=time.sleep)) == "answer"
+    assert (busy.asked, is_transient(trouble)) == (6, True)
 
 
 GONE = ObjectNotFound(http_exc=status(404, text='{"detail": "Flow not found"}'))
@@ -86,7 +91,7 @@ def test_what_does_not_pass_is_raised(troubles, asked, time):
     busy = Busy(*troubles)
 
     with pytest.raises((httpx.HTTPStatusError, ObjectNotFound)):
-        asyncio.run(asked_again(busy, sleep=time.sleep))
+        asyncio.run(retry_prefect(busy, sleep=time.sleep))
     assert busy.asked == asked
 
 
@@ -94,9 +99,9 @@ def test_what_does_not_pass_is_raised(troubles, asked, time):
 def test_a_server_too_busy_for_labels_makes_no_flow_run_crash(failures, no_waiting):
     """Prefect's base worker writes them before it hands the flow run to us, and takes a failure for a crash."""
     worker = NorthflankWorker(work_pool_name="nf", name="me")
-    worker._client = busy = Busy(*[status(503)] * failures)  # noqa: SLF001 (what `setup` would open)
+    worker._client = busy = Busy(*[status(503)] * failures)  # noqa: SLF001  what `setup` would open
 
-    asyncio.run(worker._give_worker_labels_to_flow_run(uuid4()))  # noqa: SLF001 (called by the base worker)
+    asyncio.run(worker._give_worker_labels_to_flow_run(uuid4()))  # noqa: SLF001  called by the base worker
 
     assert busy.asked == min(failures + 1, TRIES)
 
@@ -191,9 +196,9 @@ def test_the_token_of_a_configuration_can_be_read_again(no_waiting, monkeypatch)
     flow_run = FlowRun(flow_id=FLOW["id"], name="amber-bat")
     access = resolved(flow_run, answers).access()
     assert access.token == "old"
-    assert access.again is not None
+    assert access.reread_token is not None
     # Where Prefect cannot be asked (its client is closed by now), the old one goes on.
-    assert asyncio.run(access.again()) is None
+    assert asyncio.run(access.reread_token()) is None
 
 
 @pytest.mark.parametrize(
@@ -215,7 +220,7 @@ def test_a_wait_that_prefect_asks_for_is_bounded_and_said_once(asked, caplog, mo
         settings = {"transport": httpx.MockTransport(busy)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
             for _ in range(2):
-                read_critically(client, logging.getLogger("test"))
+                harden_client(client, logging.getLogger("test"))
             with pytest.raises(httpx.HTTPStatusError):
                 await client.read_flow(uuid4())
 
@@ -248,7 +253,7 @@ def test_only_prefects_own_404_says_that_something_was_deleted(answer, raised):
     async def scenario():
         settings = {"transport": httpx.MockTransport(server)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            read_critically(client, logging.getLogger("test"))
+            harden_client(client, logging.getLogger("test"))
             await client.read_deployment(uuid4())
 
     given = {PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False, PREFECT_CLIENT_MAX_RETRIES: 0}
@@ -268,11 +273,11 @@ def test_an_id_is_recorded_only_when_prefect_itself_says_so(answer):
     async def scenario():
         settings = {"transport": httpx.MockTransport(lambda _: answer)}
         async with PrefectClient("http://prefect.test/api", httpx_settings=settings) as client:
-            read_critically(client, logging.getLogger("test"))
-            await PrefectLedger(client, pool="nf").write_pid(uuid4(), "-:demo:job:")
+            harden_client(client, logging.getLogger("test"))
+            await FlowRunRecords(client, pool="nf").write_pid(uuid4(), "-:demo:job:")
 
     given = {PREFECT_CLIENT_CSRF_SUPPORT_ENABLED: False, PREFECT_CLIENT_MAX_RETRIES: 0}
     with temporary_settings(given), pytest.raises(httpx.HTTPError) as raised:
         asyncio.run(scenario())
 
-    assert is_passing(raised.value)
+    assert is_transient(raised.value)

@@ -1,4 +1,4 @@
-"""How often the worker looks, and how long it waits: every interval in one place, in seconds."""
+"""All intervals of the worker, in seconds: how often it asks, and how long it waits."""
 
 from __future__ import annotations
 
@@ -13,35 +13,35 @@ PREFIX = "PREFECT_NORTHFLANK_"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Tempo:
+class Intervals:
     """Intervals of a worker."""
 
     poll_seconds: float = 5.0
     """Between two reads of Prefect's states (one call for up to 200 flow runs)."""
     first_look_seconds: float = 15.0
-    """From the start of a job run to the first look at Northflank."""
+    """From the start of a job run to the first poll of Northflank."""
     longest_look_seconds: float = 300.0
-    """Longest time between two looks while the rate limit allows more."""
+    """The longest time between two polls while the rate limit allows more."""
     grace_seconds: float = 15.0
-    """From a concluded job run to believing Prefect's state."""
+    """From the end of a job run to the time at which Prefect's state counts as its last."""
     adopt_seconds: float = 30.0
-    """Between two searches for runs whose worker is gone."""
+    """Between two searches for flow runs whose worker is gone."""
     tidy_seconds: float = 900.0
-    """Between two searches for jobs that were left over."""
+    """Between two searches for jobs that were left behind."""
     settle_seconds: float = 60.0
-    """How long a flow run of a worker that is gone may be Pending without a job run, before it is scheduled again."""
+    """How long a flow run of a worker that is gone may be Pending without a job run, before it is started again."""
     clean_up_seconds: float = 600.0
     """How long a container may go on after its flow run is final, before its job is deleted."""
 
     patience_seconds: float = 600.0
-    """How long the start of a flow run waits for trouble with Northflank to pass, before the flow run is Crashed."""
+    """How long the start of a flow run retries failing calls to Northflank before the flow run is Crashed."""
 
     @classmethod
-    def of(cls, environment: Mapping[str, str]) -> Tempo:
+    def of(cls, environment: Mapping[str, str]) -> Intervals:
         """Read the intervals that *environment* sets.
 
         Raises:
-            ConfigurationError: some of them are no intervals; all are named.
+            ConfigurationError: some of them are not valid intervals; the error names all of them.
         """
         given = {
             field.name: environment[PREFIX + field.name.upper()]

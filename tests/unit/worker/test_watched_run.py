@@ -8,7 +8,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect_northflank.api.answers import (
+from prefect_northflank.api.responses import (
     Container,
     ContainerStatus,
     JobRun,
@@ -16,34 +16,34 @@ from prefect_northflank.api.answers import (
     Project,
     RunStatus,
 )
-from prefect_northflank.records.flow_runs import OWNER_LABEL, Record
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.recovery.orphan_rules import Company, Need, need_of
+from prefect_northflank.intervals import Intervals
+from prefect_northflank.records.flow_runs import OWNER_LABEL, FlowRunRecord
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.recovery.orphan_rules import PoolWorkers, RecoveryAction, action_for
 from prefect_northflank.watch.exit_reason import Evidence, reason
-from prefect_northflank.watch.intervals import Tempo
-from prefect_northflank.watch.poll_schedule import looks_due, seconds_to_next_look
-from prefect_northflank.watch.watched_run import Fate, Watch, verdict
+from prefect_northflank.watch.poll_schedule import polls_due, seconds_to_next_poll
+from prefect_northflank.watch.watched_run import WatchedRun, WatchOutcome, outcome_of
 
 PID = InfrastructurePid(project=Project(id="demo"), job="j", run="r1")
 OTHER = "-:demo:j:r2"
 NOW = datetime(2026, 1, 1, tzinfo=timezone.utc)
 
 
-def watch(**changes) -> Watch:
+def watch(**changes) -> WatchedRun:
     usual = {
         "flow_run_id": uuid4(),
         "pid": PID,
         "began_at": 0.0,
         "pending_timeout": None,
-        "next_look": 0.0,
-        "tell": print,
+        "next_poll": 0.0,
+        "report_waiting": print,
         "done": asyncio.new_event_loop().create_future(),
     }
-    return Watch(**usual | changes)
+    return WatchedRun(**usual | changes)
 
 
-def record(state: StateType, *, pid: str | None = str(PID), began: bool = True) -> Record:
-    return Record(state=state, state_name=state.value.title(), pid=pid, began=began)
+def record(state: StateType, *, pid: str | None = str(PID), began: bool = True) -> FlowRunRecord:
+    return FlowRunRecord(state=state, state_name=state.value.title(), pid=pid, began=began)
 
 
 def test_a_crash_is_explained_though_a_time_cannot_be_read():
@@ -58,7 +58,8 @@ def test_a_flow_run_that_finished_in_prefect_is_finished_whatever_northflank_sho
     state, concluded_at
 ):
     assert (
-        verdict(watch(concluded_at=concluded_at), record(state), now=100, grace=15) is Fate.FINISHED
+        outcome_of(watch(concluded_at=concluded_at), record(state), now=100, grace=15)
+        is WatchOutcome.FINISHED
     )
 
 
@@ -66,82 +67,86 @@ def test_a_flow_run_that_finished_in_prefect_is_finished_whatever_northflank_sho
     "state", [StateType.PENDING, StateType.RUNNING, StateType.PAUSED, StateType.SCHEDULED]
 )
 def test_while_the_container_goes_on_so_does_the_watch(state):
-    assert verdict(watch(), record(state), now=1e6, grace=15) is None
+    assert outcome_of(watch(), record(state), now=1e6, grace=15) is None
 
 
 @pytest.mark.parametrize(
-    ("state", "fate"),
+    ("state", "outcome"),
     [
-        (StateType.RUNNING, Fate.DIED),
-        (StateType.PENDING, Fate.NEVER_BEGAN),
-        (StateType.CANCELLING, Fate.CANCELLED),
-        (StateType.PAUSED, Fate.SUSPENDED),
-        (StateType.SCHEDULED, Fate.RESCHEDULED),
+        (StateType.RUNNING, WatchOutcome.DIED),
+        (StateType.PENDING, WatchOutcome.NEVER_BEGAN),
+        (StateType.CANCELLING, WatchOutcome.CANCELLED),
+        (StateType.PAUSED, WatchOutcome.SUSPENDED),
+        (StateType.SCHEDULED, WatchOutcome.RESCHEDULED),
     ],
 )
-def test_a_container_that_ended_is_believed_after_the_grace(state, fate):
-    assert verdict(watch(concluded_at=100.0), record(state), now=115, grace=15) is fate
+def test_a_container_that_ended_is_believed_after_the_grace(state, outcome):
+    assert outcome_of(watch(concluded_at=100.0), record(state), now=115, grace=15) is outcome
 
 
 @pytest.mark.parametrize("state", [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING])
 def test_within_the_grace_the_last_state_may_still_be_on_its_way(state):
-    assert verdict(watch(concluded_at=100.0), record(state), now=114, grace=15) is None
+    assert outcome_of(watch(concluded_at=100.0), record(state), now=114, grace=15) is None
 
 
 def test_a_flow_run_submitted_again_has_another_watch():
     assert (
-        verdict(watch(recorded=True), record(StateType.RUNNING, pid=OTHER), now=0, grace=15)
-        is Fate.SUPERSEDED
+        outcome_of(watch(recorded=True), record(StateType.RUNNING, pid=OTHER), now=0, grace=15)
+        is WatchOutcome.SUPERSEDED
     )
 
 
 def test_a_record_that_has_not_shown_our_run_yet_is_merely_late():
     assert (
-        verdict(watch(recorded=False), record(StateType.PENDING, pid=OTHER), now=0, grace=15)
+        outcome_of(watch(recorded=False), record(StateType.PENDING, pid=OTHER), now=0, grace=15)
         is None
     )
 
 
 def test_a_deleted_flow_run_is_forgotten():
-    assert verdict(watch(), None, now=0, grace=15) is Fate.FORGOTTEN
+    assert outcome_of(watch(), None, now=0, grace=15) is WatchOutcome.FORGOTTEN
 
 
 def test_cancelling_before_the_flow_began_is_ours_to_do():
     assert (
-        verdict(watch(), record(StateType.CANCELLING, began=False), now=0, grace=15)
-        is Fate.CANCELLED_EARLY
+        outcome_of(watch(), record(StateType.CANCELLING, began=False), now=0, grace=15)
+        is WatchOutcome.CANCELLED_EARLY
     )
 
 
 def test_cancelling_a_flow_that_began_is_the_containers():
-    assert verdict(watch(), record(StateType.CANCELLING), now=0, grace=15) is None
+    assert outcome_of(watch(), record(StateType.CANCELLING), now=0, grace=15) is None
 
 
 def test_pending_is_bounded_only_if_asked():
     pending = record(StateType.PENDING, began=False)
 
-    assert verdict(watch(pending_timeout=60.0), pending, now=60, grace=15) is Fate.PENDING_TOO_LONG
-    assert verdict(watch(pending_timeout=60.0), pending, now=59, grace=15) is None
     assert (
-        verdict(watch(pending_timeout=60.0), record(StateType.RUNNING), now=1e6, grace=15) is None
+        outcome_of(watch(pending_timeout=60.0), pending, now=60, grace=15)
+        is WatchOutcome.PENDING_TOO_LONG
+    )
+    assert outcome_of(watch(pending_timeout=60.0), pending, now=59, grace=15) is None
+    assert (
+        outcome_of(watch(pending_timeout=60.0), record(StateType.RUNNING), now=1e6, grace=15)
+        is None
     )
 
 
 def test_one_run_that_is_due_makes_its_whole_job_due():
     due, young, elsewhere = (
         watch(),
-        watch(next_look=50.0),
-        watch(pid=InfrastructurePid.parse("-:demo:k:r"), next_look=50.0),
+        watch(next_poll=50.0),
+        watch(pid=InfrastructurePid.parse("-:demo:k:r"), next_poll=50.0),
     )
 
-    (look,) = looks_due([due, young, elsewhere], now=10)
+    (look,) = polls_due([due, young, elsewhere], now=10)
 
-    assert list(look.watches) == [due, young]
+    assert list(look.runs) == [due, young]
 
 
 def test_a_long_run_is_looked_at_less_often_than_a_young_one():
     waits = [
-        seconds_to_next_look(age=age, calls=1, seconds_per_call=0, tempo=Tempo())
+        seconds_to_next_poll(age=age, calls=1, seconds_per_call=0, intervals=Intervals())
         for age in (0, 60, 600, 6000)
     ]
 
@@ -149,7 +154,9 @@ def test_a_long_run_is_looked_at_less_often_than_a_young_one():
 
 
 def test_a_scarce_budget_stretches_the_looks():
-    assert seconds_to_next_look(age=60, calls=500, seconds_per_call=9, tempo=Tempo()) == 4500
+    assert (
+        seconds_to_next_poll(age=60, calls=500, seconds_per_call=9, intervals=Intervals()) == 4500
+    )
 
 
 # -- adoption ------------------------------------------------------------------------------------------------
@@ -166,42 +173,46 @@ def flow_run(
     )
 
 
-def need(run: FlowRun, *, online=("me", "other"), in_hand=()) -> Need:
-    return need_of(
-        run, Company(me="me", online=online, in_hand=in_hand), now=NOW, settle=timedelta(seconds=60)
+def need(run: FlowRun, *, online=("me", "other"), in_hand=()) -> RecoveryAction:
+    return action_for(
+        run,
+        PoolWorkers(me="me", online=online, in_hand=in_hand),
+        now=NOW,
+        settle=timedelta(seconds=60),
     )
 
 
 def test_a_run_of_an_earlier_life_needs_a_watcher():
-    assert need(flow_run()) is Need.WATCHER
+    assert need(flow_run()) is RecoveryAction.WATCH
 
 
 def test_a_run_in_hand_needs_nothing():
     run = flow_run()
 
-    assert need(run, in_hand={run.id}) is Need.NOTHING
+    assert need(run, in_hand={run.id}) is RecoveryAction.NOTHING
 
 
 def test_a_run_of_another_worker_needs_nothing_while_that_worker_lives():
-    assert need(flow_run(owner="other")) is Need.NOTHING
-    assert need(flow_run(owner="other"), online=("me",)) is Need.WATCHER
+    assert need(flow_run(owner="other")) is RecoveryAction.NOTHING
+    assert need(flow_run(owner="other"), online=("me",)) is RecoveryAction.WATCH
 
 
 @pytest.mark.parametrize("pid", ["-:demo:j:", None])
-def test_a_start_that_was_not_recorded_is_made_again_while_pending_and_searched_for_later(pid):
-    assert need(flow_run(state=StateType.PENDING, pid=pid)) is Need.START
-    assert need(flow_run(state=StateType.RUNNING, pid=pid)) is Need.SEARCH
-    assert need(flow_run(state=StateType.CANCELLING, pid=pid)) is Need.SEARCH
+def test_an_unrecorded_start_is_repeated_while_pending_and_searched_for_later(pid):
+    assert need(flow_run(state=StateType.PENDING, pid=pid)) is RecoveryAction.START
+    assert need(flow_run(state=StateType.RUNNING, pid=pid)) is RecoveryAction.SEARCH
+    assert need(flow_run(state=StateType.CANCELLING, pid=pid)) is RecoveryAction.SEARCH
 
 
 def test_a_young_one_is_given_time():
     assert (
-        need(flow_run(state=StateType.PENDING, pid=None, age=timedelta(seconds=5))) is Need.NOTHING
+        need(flow_run(state=StateType.PENDING, pid=None, age=timedelta(seconds=5)))
+        is RecoveryAction.NOTHING
     )
 
 
 def test_a_run_of_another_kind_of_worker_is_left_alone():
-    assert need(flow_run(pid="host:1234")) is Need.NOTHING
+    assert need(flow_run(pid="host:1234")) is RecoveryAction.NOTHING
 
 
 # -- diagnosis -----------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What comes to nothing is tried again, but not for ever at the pace at which the worker looks around."""
+"""Failed attempts at an orphan are repeated, but less and less often."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun
-from prefect_northflank.recovery.orphan_rules import Attempts
+from prefect_northflank.recovery.orphan_rules import Backoff
 
 FLOW_RUN = FlowRun(id=uuid4(), flow_id=uuid4(), state_id=uuid4(), infrastructure_pid="-:demo:j:r1")
 
 
 @pytest.fixture
 def attempts():
-    return Attempts(30.0, 300.0)
+    return Backoff(30.0, 300.0)
 
 
 def tried(attempts, *, seconds: int, flow_run: FlowRun = FLOW_RUN) -> list[int]:
-    """Return when the flow run was tried by somebody who looks every second."""
+    """Return when a worker that looks every second tried the flow run."""
     times = []
     for now in range(seconds):
         if attempts.is_due(flow_run, now=now):

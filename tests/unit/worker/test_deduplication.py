@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from prefect_northflank.logs.deduplication import NewLines
+from prefect_northflank.logs.deduplication import NewLineFilter
 
 OUTPUT = """\
 Installing collected packages: metaflow
@@ -21,7 +21,7 @@ Segmentation fault""".splitlines()
 
 
 def test_what_was_printed_is_new_and_what_prefect_logged_is_not():
-    lines = NewLines()
+    lines = NewLineFilter()
 
     assert [line for line in OUTPUT if lines.is_new(line)] == [
         "Installing collected packages: metaflow",

@@ -1,4 +1,4 @@
-"""The Prefect block that holds a Northflank API token, with the environment as fallback."""
+"""The Prefect block with a Northflank API token; the environment is the fallback."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
 from prefect_northflank.api.access import DEFAULT_BASE_URL, Access
-from prefect_northflank.errors import BrokenToken, MissingToken, NoAddress
+from prefect_northflank.errors import InvalidAddress, InvalidToken, MissingToken
 from prefect_northflank.job.environment import is_http
 
 TOKEN_VARIABLES = ("NORTHFLANK_API_TOKEN", "NF_API_TOKEN")
-"""Where the token is looked for when the block has none, in this order (names of the vendor's SDK)."""
+"""The variables that may hold the token if the block has none, in this order (names of the vendor's SDK)."""
 
 BASE_URL_VARIABLES = ("NORTHFLANK_API_BASE_URL", "NF_API_HOST", "NF_HOST")
 TEAM_VARIABLES = ("NORTHFLANK_TEAM_ID", "NF_TEAM_ID")
@@ -45,16 +45,16 @@ class Northflank(Block):
     team_id: str | None = Field(
         default=None,
         title="Team ID",
-        description="Team whose projects are used; needed with a token of an organisation. Empty: NORTHFLANK_TEAM_ID.",
+        description="Team whose projects are used; needed with a token of an organization. Empty: NORTHFLANK_TEAM_ID.",
     )
 
     def access(self, environment: Mapping[str, str] | None = None) -> Access:
-        """Return what the block says, completed from *environment* (the process's own by default).
+        """Return the block's values, completed from *environment* (by default the process's own).
 
         Raises:
             MissingToken: neither has a token.
-            BrokenToken: the token cannot be sent.
-            NoAddress: the base URL is none.
+            InvalidToken: the token cannot be sent.
+            InvalidAddress: the base URL is not an HTTP address.
         """
         known = os.environ if environment is None else environment
         token = (
@@ -64,10 +64,10 @@ class Northflank(Block):
         if not token:
             raise MissingToken
         if not (token.isascii() and token.isprintable()):
-            raise BrokenToken
+            raise InvalidToken
         base_url = self.base_url or _first(known, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
         if not is_http(base_url):
-            raise NoAddress(base_url)
+            raise InvalidAddress(base_url)
         return Access(
             token=token,
             base_url=base_url,

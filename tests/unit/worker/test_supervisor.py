@@ -13,25 +13,25 @@ import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
 from prefect.settings import PREFECT_API_KEY, temporary_settings
 from prefect_northflank import NorthflankJobConfiguration
-from prefect_northflank.accounts import Connections
-from prefect_northflank.api.answers import Project
-from prefect_northflank.flow_run.submission import Order, Submitter
-from prefect_northflank.flow_run.supervisor import Supervisor
+from prefect_northflank.accounts import Accounts
+from prefect_northflank.api.responses import Project
+from prefect_northflank.flow_run.submission import FlowRunSubmission, Submitter
+from prefect_northflank.flow_run.supervisor import FlowRunSupervisor
+from prefect_northflank.intervals import Intervals
 from prefect_northflank.records.claims import CLAIMED, PASSED, Claim
-from prefect_northflank.records.flow_runs import Record
-from prefect_northflank.records.pid import InfrastructurePid
-from prefect_northflank.watch.intervals import Tempo
+from prefect_northflank.records.flow_runs import FlowRunRecord
+from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 
 FLOW_RUN = FlowRun(id=UUID(int=7), flow_id=uuid4(), name="amber-bat")
 PID = InfrastructurePid(project=Project(id="demo"), job="etl-0123abcd", run="r1")
 ANOTHER = replace(PID, run=None)
 COMPLETED = State(type=StateType.COMPLETED, name="Completed")
-AT_ONCE = Tempo(poll_seconds=0.01, first_look_seconds=0.01, grace_seconds=0.01)
+AT_ONCE = Intervals(poll_seconds=0.01, first_look_seconds=0.01, grace_seconds=0.01)
 LOG = logging.getLogger("test")
 
 
 @dataclass
-class Ledger:
+class RecordReader:
     """Prefect's records of one flow run, in memory."""
 
     state: StateType
@@ -53,8 +53,8 @@ class Ledger:
         self.refusals -= refused
         return refused
 
-    async def records(self, flow_run_ids):
-        record = Record(
+    async def read(self, flow_run_ids):
+        record = FlowRunRecord(
             state=self.state,
             state_name="",
             pid=str(self.pid),
@@ -70,7 +70,7 @@ class Ledger:
         passed = State(type=StateType.PENDING, name=PASSED, message="etl-0123abcd-aaaa-x7k2p")
         return [State(type=StateType.PENDING, name=CLAIMED), *([passed] if self.passed else [])]
 
-    async def put_back(self, _):
+    async def restore_final_state(self, _):
         return self.ended
 
     async def claim(self, _flow_run_id, *, after, message):
@@ -90,10 +90,10 @@ class Ledger:
 
 @pytest.fixture
 def seen_through(wire):
-    """See the flow run through with *ledger*; return what was written into it, and the calls to Northflank."""
+    """See the flow run through with these *records*; return what was written into it, and the calls to Northflank."""
 
-    def answer(request: httpx.Request, ledger: Ledger) -> httpx.Response:
-        if ledger.refuses():
+    def answer(request: httpx.Request, records: RecordReader) -> httpx.Response:
+        if records.refuses():
             return httpx.Response(401, json={"error": {"message": "invalid token"}})
         if request.method == "PUT":
             return httpx.Response(400, json={"error": {"message": "no such plan"}})
@@ -102,8 +102,8 @@ def seen_through(wire):
         run = {"id": "r1", "runName": "etl-0123abcd-aaaa", "status": "FAILED", "concluded": True}
         return httpx.Response(200, json={"data": {"runs": [run], **run}})
 
-    def seen_through(ledger):
-        wire.answer = partial(answer, ledger=ledger)
+    def seen_through(records):
+        wire.answer = partial(answer, records=records)
         configuration = NorthflankJobConfiguration(
             credentials={"api_token": "t"},
             project_id="demo",
@@ -114,40 +114,38 @@ def seen_through(wire):
         configuration.prepare_for_flow_run(FLOW_RUN)
 
         async def scenario():
-            connections = Connections(
-                tempo=AT_ONCE, logger=LOG, transport=httpx.MockTransport(wire)
-            )
+            accounts = Accounts(intervals=AT_ONCE, logger=LOG, transport=httpx.MockTransport(wire))
             submitter = Submitter(
-                connections=connections, ledger=ledger, pool="nf", on_claim=lambda _: None
+                accounts=accounts, records=records, pool="nf", on_claim=lambda _: None
             )
-            supervisor = Supervisor(
-                name="me",
-                connections=connections,
-                ledger=ledger,
+            supervisor = FlowRunSupervisor(
+                worker_name="me",
+                accounts=accounts,
+                records=records,
                 submitter=submitter,
-                tempo=AT_ONCE,
+                intervals=AT_ONCE,
             )
-            order = Order(flow_run=FLOW_RUN, configuration=configuration)
-            await asyncio.wait_for(supervisor.see_through(order, PID, log=LOG), 30)
-            await connections.close()
+            submission = FlowRunSubmission(flow_run=FLOW_RUN, configuration=configuration)
+            await asyncio.wait_for(supervisor.supervise(submission, PID, log=LOG), 30)
+            await accounts.close()
 
         # With a key and no address Prefect sends events nowhere; without, to a server that it starts for them.
         with temporary_settings({PREFECT_API_KEY: "pnu_1"}):
             asyncio.run(scenario())
-        return ledger.written, wire.calls
+        return records.written, wire.calls
 
     return seen_through
 
 
 def test_a_flow_run_that_only_a_late_request_has_made_pending_is_not_started_again(seen_through):
-    written, calls = seen_through(Ledger(StateType.PENDING, ended=COMPLETED))
+    written, calls = seen_through(RecordReader(StateType.PENDING, ended=COMPLETED))
 
     assert written == []
     assert {call.split()[0] for call in calls} == {"GET"}
 
 
 def test_what_cannot_be_started_again_is_reported_with_the_reason(seen_through):
-    written, _ = seen_through(Ledger(StateType.PENDING, passed=False))
+    written, _ = seen_through(RecordReader(StateType.PENDING, passed=False))
     claim, intent, reported = written
 
     assert (claim, intent.split(":")[-1]) == ("A Northflank job run is being started.", "")
@@ -156,18 +154,18 @@ def test_what_cannot_be_started_again_is_reported_with_the_reason(seen_through):
 
 
 def test_a_flow_run_is_cancelled_though_its_job_run_may_not_be_aborted(seen_through):
-    written, _ = seen_through(Ledger(StateType.CANCELLING, began=False))
+    written, _ = seen_through(RecordReader(StateType.CANCELLING, began=False))
 
     assert written == ["Cancelled: Cancelled before the flow run began."]
 
 
-def test_a_record_that_arrives_late_does_not_end_the_watch_over_the_run_that_executes(seen_through):
-    written, _ = seen_through(Ledger(StateType.RUNNING, misled=True))
+def test_a_late_record_does_not_end_the_watch_over_the_run_that_executes(seen_through):
+    written, _ = seen_through(RecordReader(StateType.RUNNING, misled=True))
 
     assert written == [str(PID)]
 
 
 def test_a_token_refused_once_does_not_end_the_watch_over_the_run_that_executes(seen_through):
-    written, _ = seen_through(Ledger(StateType.RUNNING, misled=True, refusals=1))
+    written, _ = seen_through(RecordReader(StateType.RUNNING, misled=True, refusals=1))
 
     assert written == [str(PID)]
