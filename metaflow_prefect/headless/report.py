@@ -11,9 +11,8 @@ from metaflow_prefect.headless.files.stack_record import Record
 from metaflow_prefect.headless.services.process_environment import EMULATOR_TOKEN
 from metaflow_prefect.headless.services.supervisor_client import State
 from metaflow_prefect.headless.settings.database_address import without_password
-from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.precedence import MASK, Origin, Value
-from metaflow_prefect.headless.settings.variables import VARIABLES, Variable
+from metaflow_prefect.headless.settings.model import VARIABLES, Settings
+from metaflow_prefect.headless.settings.sources import MASK, Value, ValueSource, Variable
 from metaflow_prefect.headless.stack.health import Health, ServiceHealth, Verdict
 from metaflow_prefect.version import VERSION
 
@@ -61,7 +60,7 @@ def info_text(settings: Settings, record: Record | None) -> str:
     lines += [
         f"  {row['name']}={row['value']}  [{row['origin']}]"
         for row in settings_rows(settings)
-        if row["origin"] != Origin.DEFAULT.value or row["value"]
+        if row["origin"] != ValueSource.DEFAULT.value or row["value"]
     ]
     # Those of a running stack come with it: whether those about a server matter depends on it.
     found = record.findings if record else settings.server_findings
@@ -166,14 +165,14 @@ def ended(number: int, *, had_supervisor: bool) -> str:
 
 def _row(variable: Variable, value: Value) -> dict[str, str]:
     text = value.text or ""
-    if variable.secret and value.origin is not Origin.DEFAULT:
+    if variable.secret and value.source is not ValueSource.DEFAULT:
         text = without_password(text) if "://" in text else MASK
     elif variable.secret:
         text = ""
     return {
         "name": value.name,
         "value": text,
-        "origin": value.origin.value,
+        "origin": value.source.value,
         "meaning": variable.meaning,
         "default": variable.default_is or variable.default or "",
     }

@@ -7,8 +7,7 @@ import socket
 from dataclasses import dataclass
 
 from metaflow_prefect.headless.errors import PortTaken
-from metaflow_prefect.headless.settings.model import bracketed
-from metaflow_prefect.headless.settings.parsing import HIGHEST_PORT
+from metaflow_prefect.headless.settings.model import HIGHEST_PORT, bracketed
 
 
 def free_port(host: str) -> int:

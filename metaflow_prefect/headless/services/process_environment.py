@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_prefect.headless.settings.database_address import Database
-from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.variables import NAMES, OWN_NAMES
+from metaflow_prefect.headless.settings.model import NAMES, OWN_NAMES, Settings
 from metaflow_prefect.server_settings import SERVER_SETTINGS, only_pages_of
 
 EMULATOR_TOKEN = "NORTHFLANK_API_TOKEN"  # noqa: S105 -- the name of the variable

@@ -16,7 +16,7 @@ from metaflow_prefect.headless.settings.model import (
     bracketed,
     is_loopback,
 )
-from metaflow_prefect.headless.settings.precedence import MASK
+from metaflow_prefect.headless.settings.sources import MASK
 
 SQLITE_DRIVER = "sqlite+aiosqlite"
 POSTGRES_DRIVER = "postgresql+asyncpg"

@@ -6,9 +6,15 @@ import difflib
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from metaflow_prefect.headless.settings.model import Settings, StorageType, is_loopback
-from metaflow_prefect.headless.settings.precedence import Origin
-from metaflow_prefect.headless.settings.variables import BY_NAME, NAMES
+from metaflow_prefect.headless.settings.model import (
+    BY_NAME,
+    NAMES,
+    VARIABLES,
+    Settings,
+    StorageType,
+    is_loopback,
+)
+from metaflow_prefect.headless.settings.sources import Sources, ValueSource
 
 #: PREFECT__… are set by Prefect itself inside flow runs; the others belong to prefect-redis.
 READ_ELSEWHERE = ("PREFECT__", "PREFECT_REDIS_")
@@ -17,10 +23,20 @@ READ_ELSEWHERE = ("PREFECT__", "PREFECT_REDIS_")
 def general(settings: Settings, known_to_prefect: frozenset[str] | None) -> tuple[str, ...]:
     """Sentences about values that lose, names nobody knows, and what would lead elsewhere."""
     return (
-        *settings.sources.contradictions(),
+        *contradictions(settings.sources),
         *_unknown_names(settings, known_to_prefect),
         *_strangers(settings),
         *_storage(settings),
+    )
+
+
+def contradictions(sources: Sources) -> tuple[str, ...]:
+    """Return a sentence for each value that loses against another name of the same variable."""
+    return tuple(
+        f"{lost} is ignored: {given[0]} wins"
+        for given in map(sources.given, VARIABLES)
+        for lost in given[1:]
+        if lost.name != given[0].name and lost.text != given[0].text
     )
 
 
@@ -51,7 +67,7 @@ def impossible(settings: Settings, *, workers_only: bool) -> tuple[str, ...]:
 
 
 def _given(settings: Settings, name: str) -> bool:
-    return settings.sources.value(BY_NAME[name]).origin is not Origin.DEFAULT
+    return settings.sources.value(BY_NAME[name]).source is not ValueSource.DEFAULT
 
 
 def _name(settings: Settings, name: str) -> str:

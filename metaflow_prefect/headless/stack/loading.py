@@ -16,8 +16,8 @@ from metaflow_prefect.headless.errors import SettingsRefused
 from metaflow_prefect.headless.services.exec_service import SERVICES
 from metaflow_prefect.headless.services.process_environment import MARKER
 from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.precedence import Sources
 from metaflow_prefect.headless.settings.reading import read_settings
+from metaflow_prefect.headless.settings.sources import Sources
 
 
 def load_sources() -> Sources:

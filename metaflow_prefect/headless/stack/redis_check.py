@@ -6,7 +6,7 @@ from importlib.util import find_spec
 
 from metaflow_prefect.headless.errors import MessagingRefused
 from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.sources import Sources
 
 PACKAGE = "prefect_redis"
 PREFIX = "PREFECT_REDIS_MESSAGING_"

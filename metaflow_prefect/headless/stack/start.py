@@ -128,14 +128,7 @@ def with_free_port(settings: Settings) -> Settings:
     """*settings* with a port chosen for the server if the user left that to us (port 0)."""
     if settings.server.port != 0:
         return settings
-    server = replace(settings.server, port=free_port(settings.server.host))
-    chosen = {
-        name: getattr(settings, name).replace(
-            f":0{server.base_path}", f":{server.port}{server.base_path}"
-        )
-        for name in ("api_url", "ui_api_url")
-    }
-    return replace(settings, server=server, **chosen)
+    return settings.on_port(free_port(settings.server.host))
 
 
 def make_plan(

@@ -25,9 +25,9 @@ from metaflow_prefect.headless.settings.database_address import (
     from_url,
     sqlite,
 )
-from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.model import BY_NAME
 from metaflow_prefect.headless.settings.reading import read_settings
-from metaflow_prefect.headless.settings.variables import BY_NAME
+from metaflow_prefect.headless.settings.sources import Sources
 
 SEED = (Path(__file__).parent / "seed.md").read_text()
 DEPLOY = Path(__file__).parents[3] / "metaflow_prefect" / "headless" / "resources" / "deploy"
