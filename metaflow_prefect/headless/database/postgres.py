@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 import asyncpg
 from sqlalchemy import text
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from metaflow_prefect.headless.settings.database_address import Database, Outcome, Trial
+from metaflow_prefect.headless.waiting import wait_until
 
 #: Reasons that may pass by waiting: the server is not there yet or is starting up.
 NOT_YET = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
@@ -23,12 +23,12 @@ ATTEMPT_SECONDS = 5
 
 def wait_for(database: Database, *, patience_seconds: float) -> Trial:
     """Try *database* until it answers, for at most *patience_seconds* while nothing listens."""
-    deadline = time.monotonic() + patience_seconds
-    while True:
-        trial = asyncio.run(_try(database))
-        if trial.outcome is not Outcome.UNREACHABLE or time.monotonic() >= deadline:
-            return trial
-        time.sleep(0.3)
+    return wait_until(
+        lambda: asyncio.run(_try(database)),
+        seconds=patience_seconds,
+        every=0.3,
+        enough=lambda trial: trial.outcome is not Outcome.UNREACHABLE,
+    )
 
 
 def create_database(database: Database) -> Trial:

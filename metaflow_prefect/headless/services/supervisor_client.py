@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from enum import Enum
 from http.client import HTTPException
@@ -19,6 +18,7 @@ from metaflow_prefect.headless.files.layout import Layout
 from metaflow_prefect.headless.services.exec_service import SERVICES
 from metaflow_prefect.headless.services.process_environment import MARKER
 from metaflow_prefect.headless.services.services import Service, as_environment
+from metaflow_prefect.headless.waiting import wait_until
 
 
 class ShuttingDown(Exception):
@@ -148,7 +148,7 @@ class Supervisor:
 
 
 def start_supervisor(
-    layout: Layout, every: tuple[Service, ...], *, die_with_parent: bool, patience_seconds: float
+    layout: Layout, every: tuple[Service, ...], *, die_with_parent: bool, timeout_seconds: float
 ) -> subprocess.Popen[bytes]:
     """Start the supervisor for the services *every*; it starts none of them by itself.
 
@@ -171,12 +171,14 @@ def start_supervisor(
             stderr=log,
             start_new_session=True,
         )
-    supervisor = Supervisor(layout)
-    deadline = time.monotonic() + patience_seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        if supervisor.pid() == process.pid:
-            return process
-        time.sleep(0.05)
+    answering = wait_until(
+        Supervisor(layout).pid,
+        seconds=timeout_seconds,
+        every=0.05,
+        enough=lambda pid: pid == process.pid or process.poll() is not None,
+    )
+    if answering == process.pid:
+        return process
     process.kill()
     raise StackFailed(
         "the supervisor did not start", fix=f"see the end of {layout.log('supervisord')}"

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fcntl import LOCK_EX, LOCK_NB, flock
 from typing import IO
 
@@ -27,9 +27,10 @@ from metaflow_prefect.headless.services.services import Order, Plan, Service
 from metaflow_prefect.headless.services.supervisor_client import State, Supervisor
 from metaflow_prefect.headless.settings.database_address import Database, Outcome
 from metaflow_prefect.headless.stack.server_api import ServerApi, UnknownVariables, answers
+from metaflow_prefect.headless.waiting import wait_until
 
-CLUSTER_PATIENCE_SECONDS = 60
-STOP_PATIENCE_SECONDS = 90
+CLUSTER_TIMEOUT_SECONDS = 60
+STOP_TIMEOUT_SECONDS = 90
 GRACE_SECONDS = 5
 TAIL_LINES = 15
 #: `status` takes the lock for a moment to see whether it is free.
@@ -45,6 +46,59 @@ class Awaited:
     detail: str = ""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wait:
+    """A wait for services of a stack, one after the other, that ends at *deadline*."""
+
+    layout: Layout
+    supervisor: Supervisor
+    voice: Voice
+    deadline: float
+
+    @classmethod
+    def of(cls, layout: Layout, supervisor: Supervisor, voice: Voice, *, seconds: float) -> Wait:
+        """Return a wait that begins now and takes at most *seconds*."""
+        until = time.monotonic() + seconds
+        return cls(layout=layout, supervisor=supervisor, voice=voice, deadline=until)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the wait may go on."""
+        return self.deadline - time.monotonic()
+
+    def until(
+        self, is_ready: Callable[[], bool], *, service: str, failed: str, what: str = ""
+    ) -> None:
+        """Return when *is_ready*; tell the user meanwhile that *what* is waited for.
+
+        Raises:
+            StackFailed: any service was given up, or *service* has *failed* in time.
+        """
+
+        def look() -> bool:
+            if is_ready():
+                return True
+            _fail_if_given_up(self.layout, self.supervisor, service)
+            self.voice.wait(what or service)
+            return False
+
+        if not wait_until(look, seconds=self.seconds_left, every=0.2):
+            raise _failure(self.layout, service, f"{failed} in time")
+
+    def until_healthy(self, awaited: Awaited) -> None:
+        """Return when the service is healthy.
+
+        Raises:
+            StackFailed: any service was given up, or this one was not healthy in time.
+        """
+        self.until(
+            lambda: _is_healthy(self.supervisor, awaited),
+            service=awaited.name,
+            failed="was not healthy",
+            what=awaited.name + awaited.detail,
+        )
+
+
 @contextmanager
 def starting(layout: Layout) -> Iterator[None]:
     """Hold the lock that keeps two starts of the same stack apart.
@@ -52,12 +106,9 @@ def starting(layout: Layout) -> Iterator[None]:
     Raises:
         StackFailed: another start is under way.
     """
-    deadline = time.monotonic() + LOCK_SECONDS
     with layout.lock.open("w") as file:
-        while not _take(file):
-            if time.monotonic() > deadline:
-                raise StackFailed(f"another `up` of {layout.home} is under way", fix="wait for it")
-            time.sleep(0.05)
+        if not wait_until(lambda: _take(file), seconds=LOCK_SECONDS, every=0.05):
+            raise StackFailed(f"another `up` of {layout.home} is under way", fix="wait for it")
         yield
 
 
@@ -85,7 +136,7 @@ def await_running(layout: Layout, record: Record, *, patience_seconds: float, vo
         StackFailed: one does not run, gave up, or was not healthy in time.
     """
     supervisor = Supervisor(layout)
-    deadline = time.monotonic() + patience_seconds
+    wait = Wait.of(layout, supervisor, voice, seconds=patience_seconds)
     ended = [item.name for item in supervisor.processes() if not item.state.has_process]
     if ended:
         raise StackFailed(
@@ -94,7 +145,7 @@ def await_running(layout: Layout, record: Record, *, patience_seconds: float, vo
         )
     for name in record.services:
         probe = record.health_urls.get(name)
-        _await(layout, supervisor, Awaited(name=name, health_url=probe), deadline, voice)
+        wait.until_healthy(Awaited(name=name, health_url=probe))
     voice.rest()
 
 
@@ -113,11 +164,11 @@ def bring_up(
         SettingsRefused: the work pool exists with another type.
     """
     supervisor = Supervisor(plan.layout)
-    deadline = time.monotonic() + patience_seconds
+    wait = Wait.of(plan.layout, supervisor, voice, seconds=patience_seconds)
     if plan.database is None:
-        _await_server_elsewhere(plan, deadline, voice)
+        _await_server_elsewhere(plan, wait)
     else:
-        _prepare_database(plan, plan.database, supervisor, voice)
+        _prepare_database(plan, plan.database, wait)
     makes_tables = plan.database is not None and plan.database.is_missing_file
     # The others wait by themselves for what they need.
     for service in every:
@@ -126,12 +177,12 @@ def bring_up(
         first = makes_tables and service.order is Order.SERVER
         detail = ", which makes the tables of a new database" if first else ""
         awaited = Awaited(name=service.name, health_url=service.health_url, detail=detail)
-        _await(plan.layout, supervisor, awaited, deadline, voice)
+        wait.until_healthy(awaited)
         if service.order is Order.SERVER:
             voice.say(f"server is ready at {plan.settings.server.local_url}")
             _furnish(plan)
     if plan.worker_ports:
-        _await_workers(plan, supervisor, deadline, voice)
+        _await_workers(plan, wait)
     voice.rest()
 
 
@@ -145,68 +196,53 @@ def start_again(
         NotRunning: the stack is ending.
     """
     supervisor = Supervisor(layout)
-    deadline = time.monotonic() + patience_seconds
+    wait = Wait.of(layout, supervisor, voice, seconds=patience_seconds)
     for awaited in every:
         supervisor.start(awaited.name)
     for awaited in every:
-        _await(layout, supervisor, awaited, deadline, voice)
+        wait.until_healthy(awaited)
     voice.rest()
 
 
-def _prepare_database(plan: Plan, database: Database, supervisor: Supervisor, voice: Voice) -> None:
-    """Start the managed cluster, and make the tables where the server cannot."""
+def _prepare_database(plan: Plan, database: Database, wait: Wait) -> None:
+    """Start the managed cluster, and create the tables where the server cannot."""
     if plan.cluster is not None:
-        supervisor.start("postgres")
-        _await_cluster(plan.layout, database, supervisor, voice)
+        wait.supervisor.start("postgres")
+        _await_cluster(database, wait)
     if not plan.settings.server.migrate:
         migrations.require_tables(database)
     if plan.settings.server.migrates_beforehand:
-        voice.say("creating or upgrading the tables")
+        wait.voice.say("creating or upgrading the tables")
         with plan.layout.log("server").open("ab") as log:
             migrations.upgrade(plan.settings, database, log=log)
 
 
-def _await_server_elsewhere(plan: Plan, deadline: float, voice: Voice) -> None:
+def _await_server_elsewhere(plan: Plan, wait: Wait) -> None:
     """Return when the server that the workers are for answers, and its pool fits them."""
     url = plan.settings.api_url
-    while not answers(f"{url}/health"):
-        if time.monotonic() > deadline:
-            raise StackFailed(
-                f"no Prefect server answers at {url}/health",
-                fix="start it, or correct PREFECT_API_URL",
-            )
-        voice.wait(f"the server at {url}")
-        time.sleep(0.5)
+
+    def is_there() -> bool:
+        wait.voice.wait(f"the server at {url}")
+        return answers(f"{url}/health")
+
+    if not wait_until(is_there, seconds=wait.seconds_left, every=0.5):
+        raise StackFailed(
+            f"no Prefect server answers at {url}/health",
+            fix="start it, or correct PREFECT_API_URL",
+        )
     with _api(plan) as api:
         _check_pool(api, plan.settings.workers.pool, plan.settings.workers.type)
 
 
-def _await_cluster(
-    layout: Layout, database: Database, supervisor: Supervisor, voice: Voice
-) -> None:
-    deadline = time.monotonic() + CLUSTER_PATIENCE_SECONDS
-    while True:
+def _await_cluster(database: Database, wait: Wait) -> None:
+    def is_ready() -> bool:
         trial = provisioning.make_ready(database, patience_seconds=0)
-        if trial.outcome is Outcome.READY:
-            return
-        if trial.outcome is not Outcome.UNREACHABLE:
-            raise StorageRefused(f"the managed cluster: {trial.reason}", fix=trial.fix)
-        _fail_if_given_up(layout, supervisor, "postgres")
-        if time.monotonic() > deadline:
-            raise _failure(layout, "postgres", "did not answer in time")
-        voice.wait("postgres")
-        time.sleep(0.1)
+        if trial.outcome in {Outcome.READY, Outcome.UNREACHABLE}:
+            return trial.outcome is Outcome.READY
+        raise StorageRefused(f"the managed cluster: {trial.reason}", fix=trial.fix)
 
-
-def _await(
-    layout: Layout, supervisor: Supervisor, awaited: Awaited, deadline: float, voice: Voice
-) -> None:
-    while not _is_healthy(supervisor, awaited):
-        _fail_if_given_up(layout, supervisor, awaited.name)
-        if time.monotonic() > deadline:
-            raise _failure(layout, awaited.name, "was not healthy in time")
-        voice.wait(awaited.name + awaited.detail)
-        time.sleep(0.2)
+    until = time.monotonic() + CLUSTER_TIMEOUT_SECONDS
+    replace(wait, deadline=until).until(is_ready, service="postgres", failed="did not answer")
 
 
 def _is_healthy(supervisor: Supervisor, awaited: Awaited) -> bool:
@@ -246,17 +282,17 @@ def _furnish(plan: Plan) -> None:
             _check_pool(api, settings.workers.pool, settings.workers.type)
 
 
-def _await_workers(plan: Plan, supervisor: Supervisor, deadline: float, voice: Voice) -> None:
+def _await_workers(plan: Plan, wait: Wait) -> None:
     """Return when every worker polls its pool; then set the defaults of the job variables."""
     workers = plan.settings.workers
     wanted = {f"{plan.host_name}-{index}" for index in range(1, len(plan.worker_ports) + 1)}
     with _api(plan) as api:
-        while not wanted <= set(api.online_workers(workers.pool)):
-            _fail_if_given_up(plan.layout, supervisor, "worker")
-            if time.monotonic() > deadline:
-                raise _failure(plan.layout, "worker", "did not reach the server in time")
-            voice.wait("the workers to reach the server")
-            time.sleep(0.2)
+        wait.until(
+            lambda: wanted <= set(api.online_workers(workers.pool)),
+            service="worker",
+            failed="did not reach the server",
+            what="the workers to reach the server",
+        )
         if not workers.variables:
             return
         try:
@@ -305,7 +341,7 @@ def take_down(layout: Layout) -> int:
     pid = supervisor.pid()
     if pid is not None:
         supervisor.shut_down()
-        if not processes.wait_until_gone((pid,), patience_seconds=STOP_PATIENCE_SECONDS):
+        if not processes.wait_until_gone((pid,), timeout_seconds=STOP_TIMEOUT_SECONDS):
             processes.end(layout.home, grace_seconds=GRACE_SECONDS)
     left_over = processes.end(layout.home, grace_seconds=GRACE_SECONDS)
     remaining = processes.of_stack(layout.home)

@@ -35,7 +35,7 @@ from metaflow_prefect.headless.settings.model import Settings
 from metaflow_prefect.headless.stack import auth, lifecycle, redis_check, worker_types
 from metaflow_prefect.version import VERSION
 
-SUPERVISOR_PATIENCE_SECONDS = 20
+SUPERVISOR_TIMEOUT_SECONDS = 20
 WATCH_EVERY_SECONDS = 1.0
 LOOPBACK = "127.0.0.1"
 WORKER_PORT = "PREFECT_WORKER_WEBSERVER_PORT"
@@ -249,7 +249,7 @@ def _supervise(
         layout,
         every,
         die_with_parent=not options.detach,
-        patience_seconds=SUPERVISOR_PATIENCE_SECONDS,
+        timeout_seconds=SUPERVISOR_TIMEOUT_SECONDS,
     )
     replace(record, supervisor_pid=supervisor.pid).save(layout)
     if plan.database is not None:
