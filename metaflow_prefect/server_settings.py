@@ -28,7 +28,7 @@ _DATABASE_FILES = ("prefect.db", "prefect.db-wal", "prefect.db-shm", "prefect.db
 _GROUP_AND_OTHERS = 0o077
 
 
-def only_pages_of(*origins: str) -> dict[str, str]:
+def cors_setting(*origins: str) -> dict[str, str]:
     """The setting that lets pages of *origins* use the API, and no others.
 
     Prefect's default is every page: any web site could then use a server without a password.
@@ -36,7 +36,7 @@ def only_pages_of(*origins: str) -> dict[str, str]:
     return {ORIGINS_VARIABLE: ",".join(dict.fromkeys(origins))}
 
 
-def close_database(prefect_home: Path) -> None:
+def make_database_private(prefect_home: Path) -> None:
     """Close Prefect's SQLite database in *prefect_home* to other users, and the folder if it is new.
 
     It holds secret blocks and the key to them, and Prefect makes it readable for all. An existing

@@ -23,7 +23,7 @@ class _Wait:
     told: float
 
 
-class Voice:
+class Console:
     """Speaks on *stream*; *live* shows a wait as one line that counts the seconds."""
 
     def __init__(

@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.files.stack_record import StackRecord
 from metaflow_prefect.headless.services.process_environment import EMULATOR_TOKEN
 from metaflow_prefect.headless.services.supervisor_client import State
 from metaflow_prefect.headless.settings.database_address import without_password
@@ -22,7 +22,7 @@ def settings_rows(settings: Settings) -> list[dict[str, str]]:
     return [_row(variable, settings.sources.value(variable)) for variable in VARIABLES]
 
 
-def info_json(settings: Settings, record: Record | None) -> str:
+def info_json(settings: Settings, record: StackRecord | None) -> str:
     """Everything `info` knows, for programs."""
     return json.dumps(
         {
@@ -41,7 +41,7 @@ def info_json(settings: Settings, record: Record | None) -> str:
     )
 
 
-def info_text(settings: Settings, record: Record | None) -> str:
+def info_text(settings: Settings, record: StackRecord | None) -> str:
     """What `info` prints."""
     lines = [
         f"prefect-headless {VERSION}",
@@ -69,7 +69,7 @@ def info_text(settings: Settings, record: Record | None) -> str:
     return "\n".join(lines)
 
 
-def status_json(record: Record | None, health: Health) -> str:
+def status_json(record: StackRecord | None, health: Health) -> str:
     """Everything `status` knows, for programs and probes."""
     return json.dumps(
         {
@@ -93,7 +93,7 @@ def status_json(record: Record | None, health: Health) -> str:
     )
 
 
-def status_text(record: Record | None, health: Health) -> str:
+def status_text(record: StackRecord | None, health: Health) -> str:
     """What `status` prints."""
     lines = [f"stack     {health.verdict.value}"]
     if record is not None and health.services:
@@ -138,7 +138,7 @@ def listing(environment: Mapping[str, str]) -> str:
     )
 
 
-def welcome(settings: Settings, record: Record) -> str:
+def welcome(settings: Settings, record: StackRecord) -> str:
     """The message after `up`, unless PREFECT_QUIET=1."""
     lines = [
         "Prefect is running (headless):"
@@ -178,7 +178,7 @@ def _row(variable: Variable, value: Value) -> dict[str, str]:
     }
 
 
-def _storage(record: Record) -> str:
+def _storage(record: StackRecord) -> str:
     return record.storage or "that of the server elsewhere"
 
 

@@ -18,16 +18,16 @@ from metaflow_prefect.headless.services.services import Cluster
 from metaflow_prefect.headless.settings.model import Postgres
 
 #: Where Debian's and Red Hat's packages put each version's programs.
-PACKAGED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+PACKAGE_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
 SYSTEM_USER = "postgres"
-ROOTS_CLUSTERS = Path("/var/lib/prefect-headless")
+ROOT_CLUSTERS = Path("/var/lib/prefect-headless")
 
 
 def find_binaries(search_path: str) -> Path | None:
     """The folder with `initdb` and `postgres`: from *search_path*, else the newest package's."""
     found = shutil.which("initdb", path=search_path)
     candidates = [Path(found).resolve().parent] if found else []
-    for pattern in PACKAGED:
+    for pattern in PACKAGE_FOLDERS:
         folders = Path("/").glob(pattern.lstrip("/"))
         candidates += sorted(folders, key=_version, reverse=True)
     return next(
@@ -50,7 +50,7 @@ def directory_of(layout: Layout, postgres: Postgres) -> Path:
     if os.geteuid() != 0:
         return layout.home / "postgres"
     name = hashlib.sha256(os.fsencode(layout.home)).hexdigest()[:16]
-    return ROOTS_CLUSTERS / name
+    return ROOT_CLUSTERS / name
 
 
 def exists(directory: Path) -> bool:
@@ -82,12 +82,12 @@ def ensure(layout: Layout, postgres: Postgres, binaries: Path, password: str) ->
         shutil.rmtree(made.directory, ignore_errors=True)
     if not exists(made.directory):
         write_private(unfinished, str(made.directory))
-        _initialise(made, postgres, password)
+        _init_cluster(made, postgres, password)
     unfinished.unlink(missing_ok=True)
     return made
 
 
-def _initialise(cluster: Cluster, postgres: Postgres, password: str) -> None:
+def _init_cluster(cluster: Cluster, postgres: Postgres, password: str) -> None:
     owner = pwd.getpwnam(cluster.user) if cluster.user else pwd.getpwuid(os.getuid())
     _make_directory(cluster, owner)
     with tempfile.TemporaryDirectory() as folder:
@@ -126,8 +126,8 @@ def _make_directory(cluster: Cluster, owner: pwd.struct_passwd) -> None:
         cluster.directory.mkdir(mode=0o700, exist_ok=True)
         if cluster.user:
             # `up` closes what it makes to others, but root's clusters lie below this folder.
-            if cluster.directory.parent == ROOTS_CLUSTERS:
-                ROOTS_CLUSTERS.chmod(0o755)
+            if cluster.directory.parent == ROOT_CLUSTERS:
+                ROOT_CLUSTERS.chmod(0o755)
             os.chown(cluster.directory, owner.pw_uid, owner.pw_gid)
     except OSError as error:
         raise StorageRefused(

@@ -13,7 +13,7 @@ from metaflow_prefect.headless.database import provisioning
 from metaflow_prefect.headless.errors import StorageRefused
 from metaflow_prefect.headless.services import process_environment
 from metaflow_prefect.headless.services.process_environment import Access
-from metaflow_prefect.headless.settings.database_address import Database, Outcome
+from metaflow_prefect.headless.settings.database_address import Database, ProbeResult
 from metaflow_prefect.headless.settings.model import Settings
 
 UPGRADE = "`prefect-headless db upgrade`"
@@ -21,7 +21,7 @@ UPGRADE = "`prefect-headless db upgrade`"
 VERSION_TABLE = "alembic_version"
 #: What each server does when it starts (prefect.server.api.server, `add_block_types`); several at
 #: once insert the same rows, and those that fail end their server.
-REGISTERS_BLOCKS = """
+REGISTER_BLOCKS_SCRIPT = """
 import asyncio
 from prefect.server.database import provide_database_interface
 from prefect.server.models.block_registration import run_block_auto_registration
@@ -44,10 +44,10 @@ def check(database: Database, *, is_made_by_up: bool) -> str:
         return _check_sqlite(database, "the first `up`" if is_made_by_up else UPGRADE)
     from metaflow_prefect.headless.database import postgres
 
-    trial = postgres.wait_for(database, patience_seconds=0)
-    if trial.outcome is Outcome.READY:
+    probe = postgres.wait_for(database, timeout_seconds=0)
+    if probe.result is ProbeResult.READY:
         return f"ok: {database.label}"
-    raise StorageRefused(trial.reason, fix=trial.fix or "`prefect-headless up` creates it")
+    raise StorageRefused(probe.reason, fix=probe.fix or "`prefect-headless up` creates it")
 
 
 def require_tables(database: Database) -> None:
@@ -85,12 +85,12 @@ def upgrade(settings: Settings, database: Database, *, log: IO[bytes] | None = N
             says why.
     """
     if database.is_postgres:
-        trial = provisioning.make_ready(database, patience_seconds=0)
-        if trial.outcome is not Outcome.READY:
-            raise StorageRefused(trial.reason, fix=trial.fix)
+        probe = provisioning.make_ready(database, timeout_seconds=0)
+        if probe.result is not ProbeResult.READY:
+            raise StorageRefused(probe.reason, fix=probe.fix)
     steps: list[tuple[str, ...]] = [("-m", "prefect", "server", "database", "upgrade", "-y")]
     if settings.server.api_processes > 1:
-        steps.append(("-c", REGISTERS_BLOCKS))
+        steps.append(("-c", REGISTER_BLOCKS_SCRIPT))
     for step in steps:
         done = subprocess.run(
             (sys.executable, *step),

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_prefect.headless.errors import HomeRefused
-from metaflow_prefect.server_settings import close_database
+from metaflow_prefect.server_settings import make_database_private
 
 # sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux; supervisor appends ".<pid>".
-LONGEST_SOCKET = 90
+MAX_SOCKET_PATH_BYTES = 90
 #: The empty database alone takes this much.
-NEEDED_BYTES = 2**20
+PROBE_BYTES = 2**20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,7 +97,7 @@ class Layout:
     def socket(self) -> Path:
         """The supervisor's control socket; in the temporary directory if *home* is too long."""
         beside = self.private / "supervisor.sock"
-        if len(os.fsencode(beside)) <= LONGEST_SOCKET:
+        if len(os.fsencode(beside)) <= MAX_SOCKET_PATH_BYTES:
             return beside
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"prefect-headless-{os.getuid()}" / f"{name}.sock"
@@ -138,7 +138,7 @@ def prepare(layout: Layout, *further: Path) -> None:
     """
     for directory in (layout.home, layout.logs, layout.work, layout.private):
         make_private(directory)
-    close_database(layout.home)
+    make_database_private(layout.home)
     for directory in further:
         if not directory.is_dir():
             make_private(directory)
@@ -146,7 +146,7 @@ def prepare(layout: Layout, *further: Path) -> None:
         make_private(layout.socket.parent)
     probe = layout.private / "writable"
     try:
-        probe.write_bytes(b"x" * NEEDED_BYTES)
+        probe.write_bytes(b"x" * PROBE_BYTES)
     except OSError as error:
         raise HomeRefused(
             f"{layout.home} cannot be written: {error.strerror}",

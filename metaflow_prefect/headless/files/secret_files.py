@@ -10,7 +10,7 @@ from metaflow_prefect.headless.files.layout import write_private
 LENGTH_BYTES = 24
 
 
-def kept_secret(path: Path, *, prefix: str = "") -> str:
+def get_or_create_secret(path: Path, *, prefix: str = "") -> str:
     """The secret in *path*, made at the first call; *prefix* comes before the random part."""
     known = read_secret(path)
     if known is not None:

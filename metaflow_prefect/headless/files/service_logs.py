@@ -68,7 +68,7 @@ class Follower:
         return current.st_ino != opened.st_ino or current.st_size < self._file.tell()
 
 
-class LogPump:
+class LogForwarder:
     """Copies the lines of several log files to one output, each with its service's name."""
 
     def __init__(self, files: Mapping[str, Path], write: Callable[[str], None]) -> None:

@@ -10,7 +10,7 @@ from metaflow_prefect.headless.files.layout import Layout, write_private
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class StackRecord:
     """A stack as it was started; `health_urls` maps a service to the address of its probe.
 
     `storage` is None where only workers run: the database is the business of the server elsewhere.
@@ -38,11 +38,11 @@ class Record:
         write_private(layout.record, json.dumps(asdict(self), indent=2) + "\n")
 
 
-def load_record(layout: Layout) -> Record | None:
+def load_record(layout: Layout) -> StackRecord | None:
     """The record of the last stack started here; None if there is none we can read."""
     try:
         found = json.loads(layout.record.read_text(encoding="utf-8"))
-        return Record(
+        return StackRecord(
             **{
                 **found,
                 "services": tuple(found["services"]),

@@ -17,7 +17,7 @@ def free_port(host: str) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NeededPort:
     """A port that something of the stack is going to listen on, and the variable that names it."""
 
     what: str
@@ -26,7 +26,7 @@ class Wanted:
     setting: str
 
 
-def require_free(*wanted: Wanted) -> None:
+def require_free(*wanted: NeededPort) -> None:
     """Prove that every port can be bound.
 
     Raises:
@@ -38,7 +38,7 @@ def require_free(*wanted: Wanted) -> None:
         raise PortTaken("\n".join(problems), fix="\n".join(dict.fromkeys(fixes)))
 
 
-def _refusal(wanted: Wanted) -> tuple[str, str] | None:
+def _refusal(wanted: NeededPort) -> tuple[str, str] | None:
     """What is wrong with a port and what to do about it, None if it is free."""
     where = f"{wanted.what} cannot listen on {bracketed(wanted.host)}:{wanted.port}"
     if wanted.port > HIGHEST_PORT:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from metaflow_prefect.headless.settings.database_address import Database
 from metaflow_prefect.headless.settings.model import NAMES, OWN_NAMES, Settings
-from metaflow_prefect.server_settings import SERVER_SETTINGS, only_pages_of
+from metaflow_prefect.server_settings import SERVER_SETTINGS, cors_setting
 
 EMULATOR_TOKEN = "NORTHFLANK_API_TOKEN"  # noqa: S105 -- the name of the variable
 #: Marks every process of a stack, and those its jobs start, with the stack's PREFECT_HOME.
@@ -40,7 +40,7 @@ ZOMBIE_SECONDS = 90
 #: A flow run whose request fails 5 times, within a minute, dies; SQLite is busy for longer than that
 #: where many runs write, and a server whose database is gone answers 500, which is not asked again.
 #: The pauses double: 7 tries are about four minutes.
-PATIENCE = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500"}
+CLIENT_RETRIES = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500"}
 
 #: Settings of the server, in their present and their old names: nothing a job may see.
 SERVER_ONLY = (
@@ -54,7 +54,7 @@ SERVER_ONLY = (
     "PREFECT_EVENTS_*",
 )
 #: What would make a service read other settings, or another server, than ours.
-NEVER = frozenset({"PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"})
+WITHHELD = frozenset({"PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"})
 
 #: What a program needs to run at all, and what flow code commonly needs to reach its data.
 JOB_NAMES = (
@@ -85,7 +85,7 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
         **UNBUFFERED,
         **(POSTGRES_POOL if database.is_postgres else {}),
         **(REDIS if settings.server.api_processes > 1 else {}),
-        **only_pages_of(*settings.browser_origins),
+        **cors_setting(*settings.browser_origins),
         **_without_translated(given),
         "PATH": _search_path(settings),
         "PREFECT_HOME": str(settings.home),
@@ -126,7 +126,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
     }
     environment = {
         **HEARTBEAT,
-        **PATIENCE,
+        **CLIENT_RETRIES,
         **UNBUFFERED,
         **given,
         **client_settings(settings, access),
@@ -194,7 +194,7 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
         "PREFECT_WORKER_POOL_NAME": settings.workers.pool,
         **{
             name: settings.sources.merged().get(name, default)
-            for name, default in (HEARTBEAT | PATIENCE).items()
+            for name, default in (HEARTBEAT | CLIENT_RETRIES).items()
         },
     }
     if settings.storage.type.value == "postgres" and not settings.storage.url:
@@ -221,7 +221,7 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(settings.storage_directory),
         # Such a server has no page of its own.
-        **only_pages_of("http://localhost"),
+        **cors_setting("http://localhost"),
         **SERVER_SETTINGS,
         **PRIVACY,
         **_logging(settings),
@@ -230,7 +230,7 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
 
 def for_command(settings: Settings, access: Access, environ: Mapping[str, str]) -> dict[str, str]:
     """The environment of `run CMD`: the user's own, plus the client's settings."""
-    kept = {name: text for name, text in environ.items() if name not in NEVER}
+    kept = {name: text for name, text in environ.items() if name not in WITHHELD}
     if settings.ephemeral:
         kept.pop("PREFECT_API_URL", None)
     return {**kept, **for_shell(settings, access)}
@@ -238,7 +238,7 @@ def for_command(settings: Settings, access: Access, environ: Mapping[str, str]) 
 
 def withheld(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
     """Names `env --export` must unset so that the user's shell reaches this server."""
-    names = set(NEVER)
+    names = set(WITHHELD)
     if settings.ephemeral:
         names.add("PREFECT_API_URL")
     return tuple(sorted(name for name in names if name in environ))
@@ -270,14 +270,14 @@ def _logging(settings: Settings) -> dict[str, str]:
 
 def _without_translated(given: Mapping[str, str]) -> dict[str, str]:
     """What goes to the server as it is: not our own names, nor one that we pass on by another."""
-    return {name: text for name, text in given.items() if name not in NAMES | NEVER}
+    return {name: text for name, text in given.items() if name not in NAMES | WITHHELD}
 
 
 def _is_client_setting(name: str) -> bool:
     """Whether a `PREFECT_*` name is a setting of Prefect's client side."""
     return (
         not name.startswith("PREFECT__")
-        and name not in OWN_NAMES | NEVER
+        and name not in OWN_NAMES | WITHHELD
         and not _matches(name, SERVER_ONLY)
     )
 

@@ -14,7 +14,7 @@ from metaflow_prefect.headless.files.layout import Layout
 from metaflow_prefect.headless.services import process_environment
 from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.settings.database_address import Database
-from metaflow_prefect.headless.settings.model import ANYWHERE, Settings, bracketed
+from metaflow_prefect.headless.settings.model import ALL_INTERFACES, Settings, bracketed
 
 #: Names in the seed's documentation, accepted wherever a service is named.
 ALIASES = {
@@ -24,7 +24,7 @@ ALIASES = {
 }
 
 
-class Order(int, Enum):
+class StartOrder(int, Enum):
     """Start order; the supervisor stops in the opposite one."""
 
     DATABASE = 10
@@ -46,7 +46,7 @@ class Service:
 
     name: str
     command: tuple[str, ...]
-    order: Order
+    order: StartOrder
     environment: Mapping[str, str] = field(repr=False)
     directory: Path
     settle_seconds: int
@@ -143,7 +143,7 @@ def _postgres(plan: Plan, cluster: Cluster) -> Service:
             *("-c", "unix_socket_directories="),
             *("-c", "max_connections=200"),
         ),
-        order=Order.DATABASE,
+        order=StartOrder.DATABASE,
         environment=process_environment.for_postgres(plan.settings),
         directory=Path("/"),
         settle_seconds=5,
@@ -164,7 +164,7 @@ def _servers(plan: Plan, database: Database) -> list[Service]:
             *(sys.executable, "-m", "metaflow_prefect.headless.services.serve"),
             *("server", "start", *several),
         ),
-        order=Order.SERVER,
+        order=StartOrder.SERVER,
         environment=process_environment.for_server(plan.settings, plan.access, database),
         directory=plan.layout.work,
         settle_seconds=30,
@@ -178,7 +178,7 @@ def _servers(plan: Plan, database: Database) -> list[Service]:
         server,
         name="background",
         command=(sys.executable, "-m", "prefect", "server", "services", "start"),
-        order=Order.BACKGROUND,
+        order=StartOrder.BACKGROUND,
         health_url=None,
     )
     return [server, background]
@@ -192,7 +192,7 @@ def _emulator(plan: Plan) -> Service:
             *("--port", str(plan.emulator_port)),
             *("--state-dir", str(plan.layout.emulator_state)),
         ),
-        order=Order.EMULATOR,
+        order=StartOrder.EMULATOR,
         environment=process_environment.for_emulator(plan.settings, plan.access),
         directory=plan.layout.work,
         settle_seconds=10,
@@ -215,11 +215,11 @@ def _worker(plan: Plan, index: int, port: int) -> Service:
             *("--name", f"{plan.host_name}-{index}"),
             *("--with-healthcheck", "--install-policy", "never"),
         ),
-        order=Order.WORKER,
+        order=StartOrder.WORKER,
         environment=given,
         directory=plan.layout.work,
         settle_seconds=15,
-        health_url=f"http://{bracketed(ANYWHERE.get(listens, listens))}:{port}/health",
+        health_url=f"http://{bracketed(ALL_INTERFACES.get(listens, listens))}:{port}/health",
         # A worker that finds no server logs a traceback and looks again only half a minute later.
         wait_for=_address(plan.settings.api_url),
     )

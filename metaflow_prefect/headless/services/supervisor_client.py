@@ -58,7 +58,7 @@ class ProcessState:
     note: str
 
 
-class Supervisor:
+class SupervisorClient:
     """The supervisor of the stack at *layout*."""
 
     def __init__(self, layout: Layout) -> None:
@@ -172,7 +172,7 @@ def start_supervisor(
             start_new_session=True,
         )
     answering = wait_until(
-        Supervisor(layout).pid,
+        SupervisorClient(layout).pid,
         seconds=timeout_seconds,
         every=0.05,
         enough=lambda pid: pid == process.pid or process.poll() is not None,

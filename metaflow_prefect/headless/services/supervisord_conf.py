@@ -8,7 +8,7 @@ import shlex
 import sys
 
 from metaflow_prefect.headless.files.layout import Layout
-from metaflow_prefect.headless.services.services import Order, Service
+from metaflow_prefect.headless.services.services import Service, StartOrder
 
 ROTATE_AT = "10MB"
 KEEP_ROTATED = 5
@@ -71,7 +71,7 @@ def _program(layout: Layout, service: Service) -> dict[str, str]:
         "stopasgroup": str(service.user is None and service.stop_signal == "TERM").lower(),
         "killasgroup": "true",
         # Databases and logs are private; what a user's flow writes is the user's business.
-        "umask": "022" if service.order is Order.WORKER else "077",
+        "umask": "022" if service.order is StartOrder.WORKER else "077",
         **_log(layout, service),
     }
 

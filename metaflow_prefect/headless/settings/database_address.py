@@ -68,7 +68,7 @@ class Database:
         return f"{self.url}{'&' if '?' in self.url else '?'}plugin={SQLITE_PLUGIN}"
 
 
-class Outcome(str, Enum):
+class ProbeResult(str, Enum):
     """What came of trying a database."""
 
     READY = "ready"
@@ -79,16 +79,16 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Probe:
     """An outcome and the sentence that explains it."""
 
-    outcome: Outcome
+    result: ProbeResult
     reason: str = ""
     fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
+class MachineFacts:
     """What this machine offers: facts the choice depends on."""
 
     postgres_answers: bool
@@ -96,7 +96,7 @@ class Surroundings:
     binaries: Path | None
 
 
-def choose(settings: Settings, surroundings: Surroundings) -> DatabaseKind:
+def choose(settings: Settings, machine: MachineFacts) -> DatabaseKind:
     """The kind of database *settings* ask for on a machine like this.
 
     A URL wins and is never given up. `PREFECT_STORAGE_TYPE=postgres` alone means the server the
@@ -110,20 +110,20 @@ def choose(settings: Settings, surroundings: Surroundings) -> DatabaseKind:
         return DatabaseKind.SQLITE
     return (
         DatabaseKind.MANAGED
-        if _wants_cluster(storage.postgres, surroundings)
+        if _wants_cluster(storage.postgres, machine)
         else DatabaseKind.PG_VARIABLES
     )
 
 
-def _wants_cluster(postgres: Postgres, surroundings: Surroundings) -> bool:
+def _wants_cluster(postgres: Postgres, machine: MachineFacts) -> bool:
     match postgres.management:
         case PostgresManagement.MANAGED:
             return True
         case PostgresManagement.EXTERNAL:
             return False
         case PostgresManagement.AUTO:
-            installed = surroundings.binaries is not None and not surroundings.postgres_answers
-            return is_loopback(postgres.host) and (surroundings.cluster_exists or installed)
+            installed = machine.binaries is not None and not machine.postgres_answers
+            return is_loopback(postgres.host) and (machine.cluster_exists or installed)
 
 
 def sqlite(path: Path) -> Database:

@@ -26,7 +26,7 @@ from pydantic import (
 
 from metaflow_prefect.headless.settings.sources import Sources, Variable
 
-ANYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
+ALL_INTERFACES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
 """Addresses that stand for all interfaces, and how the same machine reaches what listens there."""
 HIGHEST_PORT = 65535
 
@@ -167,12 +167,12 @@ class Server(_Group):
     @property
     def answers_on_loopback(self) -> bool:
         """Whether the server is reached as `localhost`, among others or only."""
-        return self.is_loopback or self.host in ANYWHERE
+        return self.is_loopback or self.host in ALL_INTERFACES
 
     @property
     def local_url(self) -> str:
         """The API as this machine reaches it, whatever address the users are told."""
-        return self.url_at(ANYWHERE.get(self.host, self.host))
+        return self.url_at(ALL_INTERFACES.get(self.host, self.host))
 
     def url_at(self, host: str) -> str:
         """Return the API's address if the server is reached as *host*."""

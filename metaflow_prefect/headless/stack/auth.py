@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from metaflow_prefect.headless.files.layout import Layout
-from metaflow_prefect.headless.files.secret_files import kept_secret, read_secret
-from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.files.secret_files import get_or_create_secret, read_secret
+from metaflow_prefect.headless.files.stack_record import StackRecord
 from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.settings.database_address import DatabaseKind
 from metaflow_prefect.headless.settings.model import Server, Settings
@@ -29,13 +29,13 @@ def provide(settings: Settings, layout: Layout) -> tuple[str | None, str | None]
             f"ANYBODY who reaches {server.host}:{server.port} can use this server and run code on "
             "its workers: PREFECT_ALLOW_UNAUTHENTICATED=1 waives the auth string"
         )
-    return kept_secret(layout.auth_string, prefix=USER), (
+    return get_or_create_secret(layout.auth_string, prefix=USER), (
         f"the server asks for the user and password in {layout.auth_string} (generated, since it "
         "can be reached from other machines); clients need it as PREFECT_API_AUTH_STRING"
     )
 
 
-def of_running(settings: Settings, layout: Layout, record: Record | None) -> Access:
+def of_running(settings: Settings, layout: Layout, record: StackRecord | None) -> Access:
     """What a client of the stack needs, as far as this user may know it.
 
     A generated auth string is used even if the host that made it necessary is not set any more,

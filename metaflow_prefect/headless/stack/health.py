@@ -8,15 +8,15 @@ from enum import Enum
 
 import httpx
 
-from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.files.stack_record import StackRecord
 from metaflow_prefect.headless.services.supervisor_client import ProcessState, State
 from metaflow_prefect.headless.stack.server_api import (
     UNREACHABLE,
-    Answer,
+    HealthAnswer,
     Queue,
     ServerApi,
-    answers,
-    ask,
+    is_answering,
+    probe,
 )
 
 #: How long a service may take to answer for the first time; as long as `up` waits by default.
@@ -94,7 +94,7 @@ class Health:
 
 
 def without_supervisor(
-    record: Record | None, left_over: tuple[int, ...], *, being_started: bool
+    record: StackRecord | None, left_over: tuple[int, ...], *, being_started: bool
 ) -> Health:
     """What there is to say where no supervisor answers; *left_over* are processes of the stack."""
     if being_started:
@@ -102,33 +102,40 @@ def without_supervisor(
     return _unsupervised(record, left_over) if left_over else _nothing_runs()
 
 
-def examine(
-    record: Record | None, processes: tuple[ProcessState, ...], auth_string: str | None
+def check_health(
+    record: StackRecord | None, processes: tuple[ProcessState, ...], auth_string: str | None
 ) -> Health:
     """Ask every part of the stack how it is; without processes nothing is asked."""
     if record is None or not processes:
         return _nothing_runs()
     services = tuple(_service(record, process) for process in processes)
     starting = any(service.starting for service in services)
-    problems = [service.problem for service in services if service.problem]
-    api = answers(f"{record.local_url}/health")
-    database = answers(f"{record.local_url}/ready")
-    if api and not database and not starting:
-        problems.append(f"the server cannot use its database, {record.storage or 'elsewhere'}")
-    workers, queue, why = _ask(record, auth_string) if api else (None, None, "")
-    if not api and not starting:
-        problems.append(f"no server answers at {record.local_url}")
-    problems += [why] if why else []
-    well = api and database and all(service.healthy for service in services)
+    api = is_answering(f"{record.local_url}/health")
+    database = is_answering(f"{record.local_url}/ready")
+    workers, queue, why = _work(record, auth_string) if api else (None, None, "")
+    of_server = () if starting else _server_problems(record, api=api, database=database)
+    of_services = (service.problem for service in services)
     return Health(
-        verdict=_verdict(well=well, starting=starting, services=services),
+        verdict=_verdict(
+            well=api and database and all(service.healthy for service in services),
+            starting=starting,
+            services=services,
+        ),
         services=services,
         api=api,
         database=database,
         online_workers=workers,
         queue=queue,
-        problems=tuple(problems),
+        problems=tuple(problem for problem in (*of_services, *of_server, why) if problem),
     )
+
+
+def _server_problems(record: StackRecord, *, api: bool, database: bool) -> tuple[str, ...]:
+    if not api:
+        return (f"no server answers at {record.local_url}",)
+    if not database:
+        return (f"the server cannot use its database, {record.storage or 'elsewhere'}",)
+    return ()
 
 
 def _verdict(*, well: bool, starting: bool, services: tuple[ServiceHealth, ...]) -> Verdict:
@@ -138,9 +145,9 @@ def _verdict(*, well: bool, starting: bool, services: tuple[ServiceHealth, ...])
     return Verdict.STARTING if only_starting else Verdict.UNHEALTHY
 
 
-def _unsupervised(record: Record | None, left_over: tuple[int, ...]) -> Health:
+def _unsupervised(record: StackRecord | None, left_over: tuple[int, ...]) -> Health:
     """The supervisor was killed: what it started goes on and holds its ports."""
-    api = record is not None and answers(f"{record.local_url}/health")
+    api = record is not None and is_answering(f"{record.local_url}/health")
     holds = f", and the server answers at {record.local_url}" if record and api else ""
     goes_on = f"{len(left_over)} processes go on" if len(left_over) > 1 else "a process goes on"
     problem = (
@@ -163,12 +170,12 @@ def _nothing_runs() -> Health:
     )
 
 
-def _service(record: Record, process: ProcessState) -> ServiceHealth:
-    probe = record.health_urls.get(process.name)
+def _service(record: StackRecord, process: ProcessState) -> ServiceHealth:
+    health_url = record.health_urls.get(process.name)
     runs = process.state.has_process
     uptime = int(time.time() - process.since) if runs else None
-    answer = ask(probe) if runs and probe else Answer.WELL
-    healthy = runs and answer is Answer.WELL
+    answer = probe(health_url) if runs and health_url else HealthAnswer.OK
+    healthy = runs and answer is HealthAnswer.OK
     is_young = process.state in {State.STARTING, State.RUNNING} and (uptime or 0) < STARTING_SECONDS
     return ServiceHealth(
         name=process.name,
@@ -176,14 +183,15 @@ def _service(record: Record, process: ProcessState) -> ServiceHealth:
         pid=process.pid,
         uptime_seconds=uptime,
         healthy=healthy,
-        starting=is_young and answer is Answer.NOT_LISTENING,
+        starting=is_young and answer is HealthAnswer.NOT_LISTENING,
         note=process.note,
     )
 
 
-def _ask(
-    record: Record, auth_string: str | None
+def _work(
+    record: StackRecord, auth_string: str | None
 ) -> tuple[tuple[str, ...] | None, Queue | None, str]:
+    """Return the workers that are online, the queue, and why these are unknown, if they are."""
     try:
         with ServerApi(record.local_url, auth_string) as api:
             return api.online_workers(record.pool), api.queue(), ""

@@ -11,7 +11,7 @@ from typing import IO
 
 import httpx
 
-from metaflow_prefect.headless.console import Voice
+from metaflow_prefect.headless.console import Console
 from metaflow_prefect.headless.database import migrations, provisioning
 from metaflow_prefect.headless.errors import (
     NotRunning,
@@ -21,12 +21,12 @@ from metaflow_prefect.headless.errors import (
 )
 from metaflow_prefect.headless.files.layout import Layout
 from metaflow_prefect.headless.files.service_logs import last_lines
-from metaflow_prefect.headless.files.stack_record import Record, forget
+from metaflow_prefect.headless.files.stack_record import StackRecord, forget
 from metaflow_prefect.headless.services import processes
-from metaflow_prefect.headless.services.services import Order, Plan, Service
-from metaflow_prefect.headless.services.supervisor_client import State, Supervisor
-from metaflow_prefect.headless.settings.database_address import Database, Outcome
-from metaflow_prefect.headless.stack.server_api import ServerApi, UnknownVariables, answers
+from metaflow_prefect.headless.services.services import Plan, Service, StartOrder
+from metaflow_prefect.headless.services.supervisor_client import State, SupervisorClient
+from metaflow_prefect.headless.settings.database_address import Database, ProbeResult
+from metaflow_prefect.headless.stack.server_api import ServerApi, UnknownVariables, is_answering
 from metaflow_prefect.headless.waiting import wait_until
 
 CLUSTER_TIMEOUT_SECONDS = 60
@@ -38,7 +38,7 @@ LOCK_SECONDS = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Awaited:
+class AwaitedService:
     """A service whose health is waited for; it is healthy when it runs if it has no probe."""
 
     name: str
@@ -51,15 +51,17 @@ class Wait:
     """A wait for services of a stack, one after the other, that ends at *deadline*."""
 
     layout: Layout
-    supervisor: Supervisor
-    voice: Voice
+    supervisor: SupervisorClient
+    console: Console
     deadline: float
 
     @classmethod
-    def of(cls, layout: Layout, supervisor: Supervisor, voice: Voice, *, seconds: float) -> Wait:
+    def of(
+        cls, layout: Layout, supervisor: SupervisorClient, console: Console, *, seconds: float
+    ) -> Wait:
         """Return a wait that begins now and takes at most *seconds*."""
         until = time.monotonic() + seconds
-        return cls(layout=layout, supervisor=supervisor, voice=voice, deadline=until)
+        return cls(layout=layout, supervisor=supervisor, console=console, deadline=until)
 
     @property
     def seconds_left(self) -> float:
@@ -78,14 +80,14 @@ class Wait:
         def look() -> bool:
             if is_ready():
                 return True
-            _fail_if_given_up(self.layout, self.supervisor, service)
-            self.voice.wait(what or service)
+            _raise_if_given_up(self.layout, self.supervisor, service)
+            self.console.wait(what or service)
             return False
 
         if not wait_until(look, seconds=self.seconds_left, every=0.2):
             raise _failure(self.layout, service, f"{failed} in time")
 
-    def until_healthy(self, awaited: Awaited) -> None:
+    def until_healthy(self, awaited: AwaitedService) -> None:
         """Return when the service is healthy.
 
         Raises:
@@ -107,7 +109,7 @@ def starting(layout: Layout) -> Iterator[None]:
         StackFailed: another start is under way.
     """
     with layout.lock.open("w") as file:
-        if not wait_until(lambda: _take(file), seconds=LOCK_SECONDS, every=0.05):
+        if not wait_until(lambda: _try_lock(file), seconds=LOCK_SECONDS, every=0.05):
             raise StackFailed(f"another `up` of {layout.home} is under way", fix="wait for it")
         yield
 
@@ -117,10 +119,10 @@ def is_being_started(layout: Layout) -> bool:
     if not layout.lock.exists():
         return False
     with layout.lock.open("r+") as file:
-        return not _take(file)
+        return not _try_lock(file)
 
 
-def _take(file: IO[str]) -> bool:
+def _try_lock(file: IO[str]) -> bool:
     """Take the lock if it is free; it is let go of when *file* is closed."""
     try:
         flock(file, LOCK_EX | LOCK_NB)
@@ -129,14 +131,16 @@ def _take(file: IO[str]) -> bool:
     return True
 
 
-def await_running(layout: Layout, record: Record, *, patience_seconds: float, voice: Voice) -> None:
+def wait_until_running(
+    layout: Layout, record: StackRecord, *, timeout_seconds: float, console: Console
+) -> None:
     """Return when every service of a stack that runs already is healthy; start none of them.
 
     Raises:
         StackFailed: one does not run, gave up, or was not healthy in time.
     """
-    supervisor = Supervisor(layout)
-    wait = Wait.of(layout, supervisor, voice, seconds=patience_seconds)
+    supervisor = SupervisorClient(layout)
+    wait = Wait.of(layout, supervisor, console, seconds=timeout_seconds)
     ended = [item.name for item in supervisor.processes() if not item.state.has_process]
     if ended:
         raise StackFailed(
@@ -145,16 +149,16 @@ def await_running(layout: Layout, record: Record, *, patience_seconds: float, vo
         )
     for name in record.services:
         probe = record.health_urls.get(name)
-        wait.until_healthy(Awaited(name=name, health_url=probe))
-    voice.rest()
+        wait.until_healthy(AwaitedService(name=name, health_url=probe))
+    console.rest()
 
 
-def bring_up(
+def start_services(
     plan: Plan,
     every: tuple[Service, ...],
     *,
-    patience_seconds: float,
-    voice: Voice,
+    timeout_seconds: float,
+    console: Console,
 ) -> None:
     """Start the services of a running supervisor in order and return when all are healthy.
 
@@ -163,8 +167,8 @@ def bring_up(
         StorageRefused: the managed cluster does not let us in.
         SettingsRefused: the work pool exists with another type.
     """
-    supervisor = Supervisor(plan.layout)
-    wait = Wait.of(plan.layout, supervisor, voice, seconds=patience_seconds)
+    supervisor = SupervisorClient(plan.layout)
+    wait = Wait.of(plan.layout, supervisor, console, seconds=timeout_seconds)
     if plan.database is None:
         _await_server_elsewhere(plan, wait)
     else:
@@ -174,20 +178,20 @@ def bring_up(
     for service in every:
         supervisor.start(service.name)
     for service in every:
-        first = makes_tables and service.order is Order.SERVER
+        first = makes_tables and service.order is StartOrder.SERVER
         detail = ", which makes the tables of a new database" if first else ""
-        awaited = Awaited(name=service.name, health_url=service.health_url, detail=detail)
+        awaited = AwaitedService(name=service.name, health_url=service.health_url, detail=detail)
         wait.until_healthy(awaited)
-        if service.order is Order.SERVER:
-            voice.say(f"server is ready at {plan.settings.server.local_url}")
-            _furnish(plan)
+        if service.order is StartOrder.SERVER:
+            console.say(f"server is ready at {plan.settings.server.local_url}")
+            _prepare_server(plan)
     if plan.worker_ports:
         _await_workers(plan, wait)
-    voice.rest()
+    console.rest()
 
 
-def start_again(
-    layout: Layout, every: tuple[Awaited, ...], *, patience_seconds: float, voice: Voice
+def start_and_wait(
+    layout: Layout, every: tuple[AwaitedService, ...], *, timeout_seconds: float, console: Console
 ) -> None:
     """Start services of a running stack and return when all of them are healthy.
 
@@ -195,13 +199,13 @@ def start_again(
         StackFailed: one gave up or was not healthy in time; none is stopped for that.
         NotRunning: the stack is ending.
     """
-    supervisor = Supervisor(layout)
-    wait = Wait.of(layout, supervisor, voice, seconds=patience_seconds)
+    supervisor = SupervisorClient(layout)
+    wait = Wait.of(layout, supervisor, console, seconds=timeout_seconds)
     for awaited in every:
         supervisor.start(awaited.name)
     for awaited in every:
         wait.until_healthy(awaited)
-    voice.rest()
+    console.rest()
 
 
 def _prepare_database(plan: Plan, database: Database, wait: Wait) -> None:
@@ -212,18 +216,18 @@ def _prepare_database(plan: Plan, database: Database, wait: Wait) -> None:
     if not plan.settings.server.migrate:
         migrations.require_tables(database)
     if plan.settings.server.migrates_beforehand:
-        wait.voice.say("creating or upgrading the tables")
+        wait.console.say("creating or upgrading the tables")
         with plan.layout.log("server").open("ab") as log:
             migrations.upgrade(plan.settings, database, log=log)
 
 
 def _await_server_elsewhere(plan: Plan, wait: Wait) -> None:
-    """Return when the server that the workers are for answers, and its pool fits them."""
+    """Return when the server that the workers are for is_answering, and its pool fits them."""
     url = plan.settings.api_url
 
     def is_there() -> bool:
-        wait.voice.wait(f"the server at {url}")
-        return answers(f"{url}/health")
+        wait.console.wait(f"the server at {url}")
+        return is_answering(f"{url}/health")
 
     if not wait_until(is_there, seconds=wait.seconds_left, every=0.5):
         raise StackFailed(
@@ -236,23 +240,23 @@ def _await_server_elsewhere(plan: Plan, wait: Wait) -> None:
 
 def _await_cluster(database: Database, wait: Wait) -> None:
     def is_ready() -> bool:
-        trial = provisioning.make_ready(database, patience_seconds=0)
-        if trial.outcome in {Outcome.READY, Outcome.UNREACHABLE}:
-            return trial.outcome is Outcome.READY
-        raise StorageRefused(f"the managed cluster: {trial.reason}", fix=trial.fix)
+        probe = provisioning.make_ready(database, timeout_seconds=0)
+        if probe.result in {ProbeResult.READY, ProbeResult.UNREACHABLE}:
+            return probe.result is ProbeResult.READY
+        raise StorageRefused(f"the managed cluster: {probe.reason}", fix=probe.fix)
 
     until = time.monotonic() + CLUSTER_TIMEOUT_SECONDS
     replace(wait, deadline=until).until(is_ready, service="postgres", failed="did not answer")
 
 
-def _is_healthy(supervisor: Supervisor, awaited: Awaited) -> bool:
+def _is_healthy(supervisor: SupervisorClient, awaited: AwaitedService) -> bool:
     states = {process.name: process.state for process in supervisor.processes()}
     if not states.get(awaited.name, State.UNKNOWN).has_process:
         return False
-    return awaited.health_url is None or answers(awaited.health_url)
+    return awaited.health_url is None or is_answering(awaited.health_url)
 
 
-def _fail_if_given_up(layout: Layout, supervisor: Supervisor, name: str) -> None:
+def _raise_if_given_up(layout: Layout, supervisor: SupervisorClient, name: str) -> None:
     found = supervisor.processes()
     if not found:
         raise _failure(layout, "supervisord", "ended")
@@ -261,9 +265,11 @@ def _fail_if_given_up(layout: Layout, supervisor: Supervisor, name: str) -> None
         raise _failure(layout, gone.name, f"was given up while {name} was awaited")
 
 
-def given_up(layout: Layout) -> StackFailed | None:
+def service_failure(layout: Layout) -> StackFailed | None:
     """The error that says which service was given up, None while all are tried."""
-    fatal = [item.name for item in Supervisor(layout).processes() if item.state is State.FATAL]
+    fatal = [
+        item.name for item in SupervisorClient(layout).processes() if item.state is State.FATAL
+    ]
     return _failure(layout, fatal[0], "was given up") if fatal else None
 
 
@@ -272,7 +278,7 @@ def _failure(layout: Layout, name: str, what: str) -> StackFailed:
     return StackFailed(f"{name} {what}; its log ends:\n{tail}", fix=f"see {layout.log(name)}")
 
 
-def _furnish(plan: Plan) -> None:
+def _prepare_server(plan: Plan) -> None:
     """What the server should know before the first run: the automation, and no wrong pool."""
     settings = plan.settings
     with _api(plan) as api:
@@ -331,13 +337,13 @@ def _check_pool(api: ServerApi, pool: str, wanted: str) -> None:
         raise SettingsRefused((problem,))
 
 
-def take_down(layout: Layout) -> int:
+def stop_stack(layout: Layout) -> int:
     """Stop every process of the stack at *layout*; how many flow-run processes were left over.
 
     Raises:
         StackFailed: a process survived even force.
     """
-    supervisor = Supervisor(layout)
+    supervisor = SupervisorClient(layout)
     pid = supervisor.pid()
     if pid is not None:
         supervisor.shut_down()
@@ -355,13 +361,13 @@ def take_down(layout: Layout) -> int:
     return left_over
 
 
-def require_running(layout: Layout) -> Supervisor:
+def require_running(layout: Layout) -> SupervisorClient:
     """The supervisor of the stack at *layout*.
 
     Raises:
         NotRunning: there is none.
     """
-    supervisor = Supervisor(layout)
+    supervisor = SupervisorClient(layout)
     if supervisor.pid() is not None:
         return supervisor
     left_over = processes.of_stack(layout.home)

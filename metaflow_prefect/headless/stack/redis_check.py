@@ -12,7 +12,7 @@ PACKAGE = "prefect_redis"
 PREFIX = "PREFECT_REDIS_MESSAGING_"
 #: Other forms (`redis+sentinel://`, `redis+cluster://`) name several servers: left to prefect-redis.
 SINGLE = ("redis://", "rediss://")
-PATIENCE_SECONDS = 5
+TIMEOUT_SECONDS = 5
 
 
 def require(settings: Settings) -> None:
@@ -50,8 +50,8 @@ def _ping(url: str, sources: Sources) -> None:
         url,
         username=sources.get(f"{PREFIX}USERNAME"),
         password=sources.get(f"{PREFIX}PASSWORD"),
-        socket_connect_timeout=PATIENCE_SECONDS,
-        socket_timeout=PATIENCE_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
     )
     try:
         client.ping()

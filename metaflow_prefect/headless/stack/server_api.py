@@ -40,7 +40,7 @@ class UnknownVariables(Exception):
         super().__init__(f"{unknown} not among {known}")
 
 
-class _Patient(httpx.HTTPTransport):
+class _RetryTransport(httpx.HTTPTransport):
     """Asks again where the server answers 503: its database was busy, and it has done nothing.
 
     Source: prefect.server.api.server, `is_client_retryable_exception` (a locked SQLite).
@@ -67,7 +67,7 @@ class ServerApi:
             auth=httpx.BasicAuth(user, password) if auth_string else None,
             timeout=timeout_seconds,
             trust_env=_through_proxy(url),
-            transport=_Patient(),
+            transport=_RetryTransport(),
         )
 
     def __enter__(self) -> Self:
@@ -149,28 +149,28 @@ class ServerApi:
         return self._client.request(method, path, json=body)
 
 
-class Answer(Enum):
+class HealthAnswer(Enum):
     """What a health address answers."""
 
-    WELL = "200"
-    BADLY = "another status, or nothing in time"
+    OK = "200"
+    ERROR = "another status, or nothing in time"
     NOT_LISTENING = "no connection"
 
 
-def ask(url: str, *, timeout_seconds: float = 5) -> Answer:
+def probe(url: str, *, timeout_seconds: float = 5) -> HealthAnswer:
     """Ask the health address *url* once."""
     try:
         answer = httpx.get(url, timeout=timeout_seconds, trust_env=_through_proxy(url))
     except httpx.ConnectError:
-        return Answer.NOT_LISTENING
+        return HealthAnswer.NOT_LISTENING
     except UNREACHABLE:
-        return Answer.BADLY
-    return Answer.WELL if answer.status_code == httpx.codes.OK else Answer.BADLY
+        return HealthAnswer.ERROR
+    return HealthAnswer.OK if answer.status_code == httpx.codes.OK else HealthAnswer.ERROR
 
 
-def answers(url: str) -> bool:
+def is_answering(url: str) -> bool:
     """Whether *url* answers 200."""
-    return ask(url) is Answer.WELL
+    return probe(url) is HealthAnswer.OK
 
 
 def _through_proxy(url: str) -> bool:

@@ -6,8 +6,8 @@ import subprocess
 import sys
 
 #: Those that are always there: Prefect's own, and the one that comes with this package.
-OURS = frozenset({"process", "northflank"})
-FINDS = """
+BUILT_IN = frozenset({"process", "northflank"})
+FIND_SCRIPT = """
 import sys
 from prefect.plugins import load_prefect_collections
 from prefect.workers.base import BaseWorker
@@ -22,7 +22,7 @@ FIX = "install the package that brings it, or correct PREFECT_WORKER_POOL_TYPE"
 def refusal(kind: str) -> str | None:
     """Why there can be no worker of the type *kind*, None if there can; takes seconds."""
     done = subprocess.run(
-        (sys.executable, "-c", FINDS, kind), capture_output=True, text=True, check=False
+        (sys.executable, "-c", FIND_SCRIPT, kind), capture_output=True, text=True, check=False
     )
     if done.returncode == 0:
         return None

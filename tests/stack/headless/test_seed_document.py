@@ -19,7 +19,7 @@ from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.services.services import Cluster, Plan, services
 from metaflow_prefect.headless.settings.database_address import (
     DatabaseKind,
-    Surroundings,
+    MachineFacts,
     choose,
     from_parts,
     from_url,
@@ -190,7 +190,7 @@ def settings_of(environ, dotenv=None):
 def plan_of(settings, cluster=None):
     """The stack these settings mean where no PostgreSQL is installed."""
     layout = Layout(home=settings.home)
-    nothing = Surroundings(postgres_answers=False, cluster_exists=False, binaries=None)
+    nothing = MachineFacts(postgres_answers=False, cluster_exists=False, binaries=None)
     match choose(settings, nothing):
         case DatabaseKind.SQLITE:
             chosen = sqlite(layout.database)
@@ -297,7 +297,7 @@ def test_the_dotenv_file_of_the_document_means_what_it_says(tmp_path):
     (heredoc,) = re.findall(r"cat > \.env << EOF\n(.*?)EOF", SEED, re.DOTALL)
     (tmp_path / ".env").write_text(heredoc)
     found = settings_of({}, dotenv_values(tmp_path / ".env"))
-    bare = Surroundings(postgres_answers=False, cluster_exists=False, binaries=Path("/bin"))
+    bare = MachineFacts(postgres_answers=False, cluster_exists=False, binaries=Path("/bin"))
 
     assert found.ui_api_url == "http://myserver:4200/api"
     assert found.storage.postgres.database == "prefect"

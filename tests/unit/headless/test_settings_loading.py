@@ -3,7 +3,7 @@
 import pytest
 
 from metaflow_prefect.headless.errors import SettingsRefused
-from metaflow_prefect.headless.stack.loading import load_checked_settings
+from metaflow_prefect.headless.stack.settings_loading import load_checked_settings
 
 
 @pytest.fixture
