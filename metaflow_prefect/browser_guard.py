@@ -30,9 +30,9 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-#: Domains that nobody can own: RFC 6761, and ICANN's for private use (a container reaches its host
-#: as `host.docker.internal`).
 RESERVED = (".localhost", ".internal")
+"""Domains that nobody can own: RFC 6761, and ICANN's for private use (a container reaches its host
+as `host.docker.internal`)."""
 BAD_REQUEST = 400
 POLICY_VIOLATION = 1008
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
-#: Task runs arrive as events and are recorded one at a time by default; in batches a wide foreach
-#: is visible many times sooner (see docs/headless.md). The interval must not be below 1: Prefect
-#: cuts it to whole seconds (`flush_every=int(…)`), and 0 keeps a core busy for ever.
 RECORDER = {
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_READ_BATCH_SIZE": "200",
     "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
 }
+"""Task runs arrive as events and are recorded one at a time by default; in batches a wide foreach
+is visible many times sooner (see docs/headless.md). The interval must not be below 1: Prefect
+cuts it to whole seconds (`flush_every=int(…)`), and 0 keeps a core busy for ever."""
 PRIVACY = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
@@ -20,9 +20,9 @@ PRIVACY = {
 SERVER_SETTINGS = {**RECORDER, **PRIVACY}
 """Where the user has not said otherwise."""
 
-#: Which pages may use the API from within a browser; Prefect's newer name for it, which wins, is
-#: PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS.
 ORIGINS_VARIABLE = "PREFECT_SERVER_CORS_ALLOWED_ORIGINS"
+"""Which pages may use the API from within a browser; Prefect's newer name for it, which wins, is
+PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS."""
 
 _DATABASE_FILES = ("prefect.db", "prefect.db-wal", "prefect.db-shm", "prefect.db-journal")
 _GROUP_AND_OTHERS = 0o077

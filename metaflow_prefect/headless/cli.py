@@ -39,8 +39,8 @@ Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 FAILED = 1
-#: A command of Prefect 3.5, which the documents of that time name.
 REMOVED_COMMAND = ("prefect", "server", "database", "check")
+"""A command of Prefect 3.5, which the documents of that time name."""
 WAITS = click.option(
     "--wait",
     "wait_seconds",
@@ -253,7 +253,7 @@ def run(command: tuple[str, ...]) -> None:
     program = shutil.which(command[0], path=variables.get("PATH"))
     if program is None:
         raise NoSuchName(f"there is no program {command[0]!r}", fix="check PATH")
-    os.execve(program, command, variables)  # noqa: S606 -- `run` becomes the command
+    os.execve(program, command, variables)  # noqa: S606  `run` becomes the command
 
 
 @main.group()

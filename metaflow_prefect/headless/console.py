@@ -9,10 +9,10 @@ from typing import TextIO
 
 import click
 
-#: How often a wait is told of where lines stay: a log, a pipe, a container.
 LINE_SECONDS = 10
-#: And where one line can be written anew.
+"""How often a wait is told of where lines stay: a log, a pipe, a container."""
 REDRAW_SECONDS = 1
+"""And where one line can be written anew."""
 CLEAR_LINE = "\r\x1b[K"
 
 

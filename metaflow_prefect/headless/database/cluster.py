@@ -17,8 +17,8 @@ from metaflow_prefect.headless.files.layout import Layout, write_private
 from metaflow_prefect.headless.services.services import Cluster
 from metaflow_prefect.headless.settings.model import Postgres
 
-#: Where Debian's and Red Hat's packages put each version's programs.
 PACKAGE_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+"""Where Debian's and Red Hat's packages put each version's programs."""
 SYSTEM_USER = "postgres"
 ROOT_CLUSTERS = Path("/var/lib/prefect-headless")
 

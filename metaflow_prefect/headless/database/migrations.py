@@ -17,10 +17,8 @@ from metaflow_prefect.headless.settings.database_address import Database, ProbeR
 from metaflow_prefect.headless.settings.model import Settings
 
 UPGRADE = "`prefect-headless db upgrade`"
-#: Where Alembic, with which Prefect makes its tables, notes their version.
 VERSION_TABLE = "alembic_version"
-#: What each server does when it starts (prefect.server.api.server, `add_block_types`); several at
-#: once insert the same rows, and those that fail end their server.
+"""Where Alembic, with which Prefect makes its tables, notes their version."""
 REGISTER_BLOCKS_SCRIPT = """
 import asyncio
 from prefect.server.database import provide_database_interface
@@ -32,6 +30,8 @@ async def main():
 
 asyncio.run(main())
 """
+"""What each server does when it starts (prefect.server.api.server, `add_block_types`); several at
+once insert the same rows, and those that fail end their server."""
 
 
 def check(database: Database, *, is_made_by_up: bool) -> str:

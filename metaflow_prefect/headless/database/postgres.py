@@ -14,15 +14,15 @@ from sqlalchemy.pool import NullPool
 from metaflow_prefect.headless.settings.database_address import Database, Probe, ProbeResult
 from metaflow_prefect.headless.waiting import wait_until
 
-#: Reasons that may pass by waiting: the server is not there yet or is starting up.
 NOT_READY_ERRORS = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
-#: Everything a connection attempt raises, SQLAlchemy's wrapping included.
+"""Reasons that may pass by waiting: the server is not there yet or is starting up."""
 CONNECTION_ERRORS = (
     *NOT_READY_ERRORS,
     SQLAlchemyError,
     asyncpg.PostgresError,
     asyncpg.InterfaceError,
 )
+"""Everything a connection attempt raises, SQLAlchemy's wrapping included."""
 ATTEMPT_SECONDS = 5
 
 

@@ -22,7 +22,7 @@ from metaflow_prefect.headless.settings.database_address import (
 )
 from metaflow_prefect.headless.settings.model import Postgres, Settings, StorageType
 
-DEFAULT_PASSWORD = "pgpass"  # noqa: S105 -- the documented default, good for a throw-away server only
+DEFAULT_PASSWORD = "pgpass"  # noqa: S105  the documented default, good for a throw-away server only
 PASS_FILE_FIELDS = 5
 
 

@@ -13,8 +13,8 @@ from metaflow_prefect.server_settings import make_database_private
 
 # sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux; supervisor appends ".<pid>".
 MAX_SOCKET_PATH_BYTES = 90
-#: The empty database alone takes this much.
 PROBE_BYTES = 2**20
+"""The empty database alone takes this much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

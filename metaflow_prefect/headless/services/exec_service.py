@@ -38,7 +38,7 @@ def become_service(name: str) -> None:
     # workers forward SIGTERM to themselves as SIGINT.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     command = service["command"]
-    os.execve(command[0], command, service["environment"])  # noqa: S606 -- replacing is the point
+    os.execve(command[0], command, service["environment"])  # noqa: S606  replacing is the point
 
 
 def become_supervisor(configuration: str, *, die_with_parent: bool) -> None:
@@ -54,7 +54,7 @@ def become_supervisor(configuration: str, *, die_with_parent: bool) -> None:
         if die_with_parent:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", configuration]
-    os.execv(command[0], command)  # noqa: S606 -- replacing is the point
+    os.execv(command[0], command)  # noqa: S606  replacing is the point
 
 
 def _wait_for(host: str, port: int) -> None:

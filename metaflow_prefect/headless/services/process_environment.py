@@ -13,36 +13,35 @@ from metaflow_prefect.headless.settings.database_address import Database
 from metaflow_prefect.headless.settings.model import NAMES, OWN_NAMES, Settings
 from metaflow_prefect.server_settings import SERVER_SETTINGS, cors_setting
 
-EMULATOR_TOKEN = "NORTHFLANK_API_TOKEN"  # noqa: S105 -- the name of the variable
-#: Marks every process of a stack, and those its jobs start, with the stack's PREFECT_HOME.
+EMULATOR_TOKEN = "NORTHFLANK_API_TOKEN"  # noqa: S105  the name of the variable
 MARKER = "PREFECT_HEADLESS_STACK"
+"""Marks every process of a stack, and those its jobs start, with the stack's PREFECT_HOME."""
 
-#: The defaults, 5 connections and 10 more, time out when many flow runs start at once
-#: (PrefectHQ/prefect#22314, #21225).
 POSTGRES_POOL = {
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "15",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "25",
 }
-#: Through what several API processes talk to each other; the modules are those of prefect-redis
-#: (prefect.cli._server_utils, `_validate_multi_worker`).
+"""The defaults, 5 connections and 10 more, time out when many flow runs start at once
+(PrefectHQ/prefect#22314, #21225)."""
 REDIS = {
     "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
     "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
     "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
 }
-#: What a service prints must be in its log at once.
+"""Through what several API processes talk to each other; the modules are those of prefect-redis
+(prefect.cli._server_utils, `_validate_multi_worker`)."""
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+"""What a service prints must be in its log at once."""
 PRIVACY = {"DO_NOT_TRACK": "1"}
-#: How often a flow run says that it lives; the automation expects it within `ZOMBIE_SECONDS`.
 HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+"""How often a flow run says that it lives; the automation expects it within `ZOMBIE_SECONDS`."""
 ZOMBIE_SECONDS = 90
-#: A flow run whose request fails 5 times, within a minute, dies; SQLite is busy for longer than that
-#: where many runs write, and a server whose database is gone answers 500, which is not asked again.
-#: The pauses double: 7 tries are about four minutes.
 CLIENT_RETRIES = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500"}
+"""A flow run whose request fails 5 times, within a minute, dies; SQLite is busy for longer than that
+where many runs write, and a server whose database is gone answers 500, which is not asked again.
+The pauses double: 7 tries are about four minutes."""
 
-#: Settings of the server, in their present and their old names: nothing a job may see.
 SERVER_ONLY = (
     "PREFECT_SERVER_*",
     "PREFECT_API_DATABASE_*",
@@ -53,10 +52,10 @@ SERVER_ONLY = (
     "PREFECT_UI_*",
     "PREFECT_EVENTS_*",
 )
-#: What would make a service read other settings, or another server, than ours.
+"""Settings of the server, in their present and their old names: nothing a job may see."""
 WITHHELD = frozenset({"PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"})
+"""What would make a service read other settings, or another server, than ours."""
 
-#: What a program needs to run at all, and what flow code commonly needs to reach its data.
 JOB_NAMES = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TMPDIR", "TERM"),
     *("PYTHON*", "VIRTUAL_ENV", "CONDA_*", "LD_LIBRARY_PATH", "DYLD_*", "UV_*", "PIP_*"),
@@ -64,6 +63,7 @@ JOB_NAMES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("METAFLOW_*", "NORTHFLANK_*", "AWS_*", "GOOGLE_*", "AZURE_*", "KUBERNETES_*", "KUBECONFIG"),
 )
+"""What a program needs to run at all, and what flow code commonly needs to reach its data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,12 +16,12 @@ from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.settings.database_address import Database
 from metaflow_prefect.headless.settings.model import ALL_INTERFACES, Settings, bracketed
 
-#: Names in the seed's documentation, accepted wherever a service is named.
 ALIASES = {
     "prefect-server": "server",
     "prefect-worker": "worker",
     "worker-1": "worker",
 }
+"""Names in the seed's documentation, accepted wherever a service is named."""
 
 
 class StartOrder(int, Enum):

@@ -25,8 +25,8 @@ class ShuttingDown(Exception):
     """The supervisor answers, but only that it is ending."""
 
 
-#: Nobody answers on the socket, or whoever did ended in the middle of it.
 UNREACHABLE = (OSError, HTTPException, ProtocolError)
+"""Nobody answers on the socket, or whoever did ended in the middle of it."""
 
 
 class State(str, Enum):
@@ -96,7 +96,7 @@ class SupervisorClient:
         Raises:
             NotRunning: the supervisor is ending.
         """
-        self._tolerate(Faults.ALREADY_STARTED, "supervisor.startProcess", name, False)  # noqa: FBT003 -- XML-RPC has no keywords
+        self._tolerate(Faults.ALREADY_STARTED, "supervisor.startProcess", name, False)  # noqa: FBT003  XML-RPC has no keywords
 
     def stop(self, name: str) -> None:
         """Stop *name* and wait until it has no process any more.
@@ -104,7 +104,7 @@ class SupervisorClient:
         Raises:
             NotRunning: the supervisor is ending.
         """
-        self._tolerate(Faults.NOT_RUNNING, "supervisor.stopProcess", name, True)  # noqa: FBT003 -- XML-RPC has no keywords
+        self._tolerate(Faults.NOT_RUNNING, "supervisor.stopProcess", name, True)  # noqa: FBT003  XML-RPC has no keywords
 
     def shut_down(self) -> None:
         """Ask the supervisor to stop everything, itself last; returns at once."""

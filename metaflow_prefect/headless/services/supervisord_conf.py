@@ -12,9 +12,9 @@ from metaflow_prefect.headless.services.services import Service, StartOrder
 
 ROTATE_AT = "10MB"
 KEEP_ROTATED = 5
-#: A service that ends within its settle time this many times in a row is given up (FATAL);
-#: supervisor waits one second longer before each further try.
 TRIES = 3
+"""A service that ends within its settle time this many times in a row is given up (FATAL);
+supervisor waits one second longer before each further try."""
 
 
 def configuration(layout: Layout, every: tuple[Service, ...]) -> str:

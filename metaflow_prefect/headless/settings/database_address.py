@@ -20,8 +20,8 @@ from metaflow_prefect.headless.settings.sources import MASK
 
 SQLITE_DRIVER = "sqlite+aiosqlite"
 POSTGRES_DRIVER = "postgresql+asyncpg"
-#: Entry point of `metaflow_prefect.sqlite_transactions` in the group `sqlalchemy.plugins` (pyproject.toml).
 SQLITE_PLUGIN = "metaflow-prefect-immediate"
+"""Entry point of `metaflow_prefect.sqlite_transactions` in the group `sqlalchemy.plugins` (pyproject.toml)."""
 
 
 class DatabaseKind(str, Enum):

@@ -16,8 +16,8 @@ from metaflow_prefect.headless.settings.model import (
 )
 from metaflow_prefect.headless.settings.sources import Sources, ValueSource
 
-#: PREFECT__… are set by Prefect itself inside flow runs; the others belong to prefect-redis.
 READ_ELSEWHERE = ("PREFECT__", "PREFECT_REDIS_")
+"""PREFECT__… are set by Prefect itself inside flow runs; the others belong to prefect-redis."""
 
 
 def general(settings: Settings, known_to_prefect: frozenset[str] | None) -> tuple[str, ...]:

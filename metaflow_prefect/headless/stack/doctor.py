@@ -17,8 +17,8 @@ from metaflow_prefect.headless.settings.database_address import Database, Databa
 from metaflow_prefect.headless.settings.model import Settings
 from metaflow_prefect.headless.stack import redis_check, worker_types
 
-#: Run by the Python that will run the services; the server's own import is what FastAPI breaks.
 IMPORT_SERVER_SCRIPT = "import prefect.server.api.server"
+"""Run by the Python that will run the services; the server's own import is what FastAPI breaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

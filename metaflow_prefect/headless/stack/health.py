@@ -19,8 +19,8 @@ from metaflow_prefect.headless.stack.server_api import (
     probe,
 )
 
-#: How long a service may take to answer for the first time; as long as `up` waits by default.
 STARTING_SECONDS = 180
+"""How long a service may take to answer for the first time; as long as `up` waits by default."""
 
 
 class Verdict(str, Enum):

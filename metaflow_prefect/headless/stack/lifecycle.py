@@ -33,8 +33,8 @@ CLUSTER_TIMEOUT_SECONDS = 60
 STOP_TIMEOUT_SECONDS = 90
 GRACE_SECONDS = 5
 TAIL_LINES = 15
-#: `status` takes the lock for a moment to see whether it is free.
 LOCK_SECONDS = 1
+"""`status` takes the lock for a moment to see whether it is free."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,8 +10,8 @@ from metaflow_prefect.headless.settings.sources import Sources
 
 PACKAGE = "prefect_redis"
 PREFIX = "PREFECT_REDIS_MESSAGING_"
-#: Other forms (`redis+sentinel://`, `redis+cluster://`) name several servers: left to prefect-redis.
 SINGLE = ("redis://", "rediss://")
+"""Other forms (`redis+sentinel://`, `redis+cluster://`) name several servers: left to prefect-redis."""
 TIMEOUT_SECONDS = 5
 
 

@@ -17,8 +17,8 @@ from metaflow_prefect.headless.services.process_environment import ZOMBIE_SECOND
 from metaflow_prefect.headless.settings.model import is_loopback
 
 ZOMBIE_AUTOMATION = "Crash flow runs without a heartbeat (prefect-headless)"
-#: An answer other than this means that somebody else listens there, or that the server is ill.
 UNREACHABLE = (httpx.HTTPError,)
+"""An answer other than this means that somebody else listens there, or that the server is ill."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

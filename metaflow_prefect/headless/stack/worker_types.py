@@ -5,8 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 
-#: Those that are always there: Prefect's own, and the one that comes with this package.
 BUILT_IN = frozenset({"process", "northflank"})
+"""Those that are always there: Prefect's own, and the one that comes with this package."""
 FIND_SCRIPT = """
 import sys
 from prefect.plugins import load_prefect_collections

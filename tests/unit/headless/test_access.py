@@ -6,7 +6,7 @@ from metaflow_prefect.headless.files import layout
 from metaflow_prefect.headless.files.layout import Layout
 from metaflow_prefect.headless.stack import auth
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
+EVERYWHERE = "0.0.0.0"  # noqa: S104  nothing is bound
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from metaflow_prefect.headless.settings.database_address import from_url, sqlite
 from metaflow_prefect.headless.settings.model import OWN_NAMES
 from metaflow_prefect.server_settings import RECORDER
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
+EVERYWHERE = "0.0.0.0"  # noqa: S104  nothing is bound
 NOBODY = Access(auth_string=None)
 SOMEBODY = Access(auth_string="prefect:hush")
 POSTGRES = from_url("postgresql://u:hush@db/prefect")

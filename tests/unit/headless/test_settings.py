@@ -10,7 +10,7 @@ from metaflow_prefect.headless.settings.reading import read_settings
 from metaflow_prefect.headless.settings.sources import Sources
 from metaflow_prefect.headless.settings.warnings import contradictions
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
+EVERYWHERE = "0.0.0.0"  # noqa: S104  nothing is bound
 
 
 def test_nothing_set_gives_the_documented_defaults(settings):
