@@ -1,6 +1,6 @@
-"""Which requests a Prefect server without a password refuses: those that a foreign page had a browser send.
+"""Makes a Prefect server without a password refuse cross-site requests.
 
-Who may open a page in the browser of somebody who can reach the server could otherwise use it:
+A web page open in the browser of a user who can reach the server could otherwise use it:
 
 * by DNS rebinding: the page's own name is made to resolve to the server's address, and the browser
   takes the server for the page's. The `Host` header then is a name that is none of the server's.
@@ -39,20 +39,20 @@ POLICY_VIOLATION = 1008
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """The names that are the server's, and the origins whose pages may use it."""
+    """The host names the server answers to, and the origins whose pages may use it."""
 
     hosts: frozenset[str]
     origins: frozenset[str]
 
     @classmethod
     def of(cls, *, origins: Iterable[str], names: Iterable[str]) -> Trust:
-        """What follows from the pages that may use the server, and its further *names*."""
+        """Return what follows from the allowed *origins* and the server's further *names*."""
         pages = frozenset(origin.strip().rstrip("/").lower() for origin in origins)
         hosts = {_host(urlsplit(page).netloc) for page in pages} | {name.lower() for name in names}
         return cls(hosts=frozenset(hosts), origins=pages)
 
     def refusal(self, host: str, origin: str | None) -> str | None:
-        """Why a request with these headers is refused, None if it is not."""
+        """Return why a request with these headers is refused, None if it is not."""
         if not self._is_ours(_host(host)):
             return (
                 f"This Prefect server has no password and does not answer to the name {_host(host)!r} "
@@ -84,7 +84,7 @@ class Trust:
 
 
 def trust(settings: Settings) -> Trust | None:
-    """Whom a server with Prefect's *settings* trusts; None if everybody: by choice, or by password."""
+    """Return what a server with Prefect's *settings* trusts; None if it has a password, or allows every origin."""
     server = settings.server
     origins = server.api.cors_allowed_origins.split(",")
     if server.api.auth_string is not None or "*" in origins:
@@ -97,7 +97,7 @@ def trust(settings: Settings) -> Trust | None:
 
 
 def guarded(application: Application, trusted: Trust | None) -> Application:
-    """*application* without the requests that *trusted* refuses."""
+    """Return *application* without the requests that *trusted* refuses."""
     if trusted is None:
         return application
 
@@ -128,7 +128,7 @@ async def _refuse(send: Send, reason: str) -> None:
 
 
 def _host(netloc: str) -> str:
-    """The name in a `Host` header: without port, brackets and the root's dot, in small letters."""
+    """Return the name in a `Host` header: lowercase, without port, brackets and trailing dot."""
     try:
         name = urlsplit(f"//{netloc}").hostname
     except ValueError:

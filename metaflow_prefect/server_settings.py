@@ -1,4 +1,4 @@
-"""How every Prefect server that we start is set, and who may read its files; standard library only."""
+"""The settings and file permissions of every Prefect server this package starts; standard library only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _GROUP_AND_OTHERS = 0o077
 
 
 def cors_setting(*origins: str) -> dict[str, str]:
-    """The setting that lets pages of *origins* use the API, and no others.
+    """Return the setting that allows pages of *origins*, and no others, to use the API.
 
     Prefect's default is every page: any web site could then use a server without a password.
     """
@@ -37,7 +37,7 @@ def cors_setting(*origins: str) -> dict[str, str]:
 
 
 def make_database_private(prefect_home: Path) -> None:
-    """Close Prefect's SQLite database in *prefect_home* to other users, and the folder if it is new.
+    """Make Prefect's SQLite database in *prefect_home* private, and the folder if it is new.
 
     It holds secret blocks and the key to them, and Prefect makes it readable for all. An existing
     folder stays as it is, and so does everything else in it: it may be the user's own `~/.prefect`.

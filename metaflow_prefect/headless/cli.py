@@ -53,7 +53,7 @@ WAITS = click.option(
 
 
 def prints_errors(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Our errors end the program with their words on stderr instead of a traceback."""
+    """Print the errors of this package on stderr, without a traceback, and exit with 1."""
 
     @wraps(command)
     def wrapped(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
@@ -147,7 +147,7 @@ def start(*, service: str, wait_seconds: float) -> None:
 @click.argument("service")
 @prints_errors
 def stop(service: str) -> None:
-    """Stop a service until `start`."""
+    """Stop a service; `start` starts it again."""
     layout, supervisor = _running()
     name = _chosen(layout, service)
     supervisor.stop(name)
@@ -159,9 +159,9 @@ def stop(service: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @prints_errors
 def status(*, service: str | None, as_json: bool) -> None:
-    """Health of services, database, workers and queue; exit code 0 healthy, 1 not, 3 not running.
+    """Show the health of services, database, workers and queue; exit code 0 healthy, 1 not, 3 not running.
 
-    With the name of a SERVICE both are about that one only.
+    With a SERVICE, show only that one; the exit code is about it, too.
     """
     settings = load_settings()
     layout = Layout(home=settings.home)
@@ -182,7 +182,7 @@ def status(*, service: str | None, as_json: bool) -> None:
 @click.option("-n", "--lines", type=int, default=50, show_default=True, help="Lines to begin with.")
 @prints_errors
 def logs(*, service: str | None, follow: bool, lines: int) -> None:
-    """The log of one service, or of all; also of a stack that does not run any more."""
+    """Print the log of one service, or of all; also after the stack has stopped."""
     layout = Layout(home=load_settings().home)
     known = tuple(sorted(path.stem for path in layout.logs.glob("*.log")))
     name = None if service is None else resolve_name(service, known)
@@ -212,7 +212,7 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @prints_errors
 def info(*, as_json: bool) -> None:
-    """The configuration, where each value comes from, and what is wrong with it."""
+    """Show the configuration, where each value comes from, and what is wrong with it."""
     settings = load_checked_settings()
     layout = Layout(home=settings.home)
     record = load_record(layout) if SupervisorClient(layout).pid() is not None else None
@@ -226,7 +226,7 @@ def info(*, as_json: bool) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs, with secrets.")
 @prints_errors
 def env(*, as_export: bool, as_json: bool) -> None:
-    """The variables a client of this stack needs."""
+    """Print the variables a client of this stack needs."""
     settings, client = _client()
     variables = process_environment.for_shell(settings, client)
     if as_json:
@@ -242,7 +242,7 @@ def env(*, as_export: bool, as_json: bool) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @prints_errors
 def run(command: tuple[str, ...]) -> None:
-    """Run COMMAND with the variables of this stack."""
+    """Run COMMAND with the variables a client of this stack needs."""
     if command[: len(REMOVED_COMMAND)] == REMOVED_COMMAND:
         click.echo("Prefect has this command no more; `prefect-headless db check` says:", err=True)
         click.echo(_checked_database())
@@ -258,7 +258,7 @@ def run(command: tuple[str, ...]) -> None:
 
 @main.group()
 def db() -> None:
-    """The database of the settings in force."""
+    """Check or upgrade the database that the settings name."""
 
 
 @db.command()
@@ -312,7 +312,7 @@ def _checked_database() -> str:
 
 
 def _client() -> tuple[Settings, process_environment.Access]:
-    """The settings as the running stack has them (its port may be another), and its secrets."""
+    """Return the settings with the addresses of the running stack, and its secrets."""
     settings = load_settings()
     layout = Layout(home=settings.home)
     record = load_record(layout) if SupervisorClient(layout).pid() is not None else None
@@ -359,7 +359,7 @@ def _start(layout: Layout, names: tuple[str, ...], wait_seconds: float) -> None:
 
 @contextmanager
 def _until_signaled() -> Iterator[None]:
-    """Leave the block at SIGTERM or Ctrl-C, also where the shell began us with SIGINT ignored."""
+    """Leave the block at SIGTERM or Ctrl-C, even if the shell started this process with SIGINT ignored."""
 
     def end(*_: object) -> NoReturn:
         raise _Signaled
@@ -371,17 +371,17 @@ def _until_signaled() -> Iterator[None]:
 
 
 class _Signaled(Exception):
-    """A signal asks to end."""
+    """The process received SIGTERM or SIGINT."""
 
 
 def _services(layout: Layout) -> tuple[str, ...]:
-    """The services of the running stack, in the order in which they are started."""
+    """Return the services of the running stack in their start order."""
     record = load_record(layout)
     return record.services if record is not None else ()
 
 
 def _chosen(layout: Layout, service: str) -> str:
-    """The name of the service meant by *service*."""
+    """Return the name of the service that the user calls *service*."""
     known = _services(layout)
     name = resolve_name(service, known)
     if name is None:
@@ -392,5 +392,5 @@ def _chosen(layout: Layout, service: str) -> str:
 
 
 def info_main() -> None:
-    """`prefect-info` is `prefect-headless info`."""
+    """Run `prefect-headless info`, as `prefect-info`."""
     main(args=["info", *sys.argv[1:]], prog_name="prefect-info")

@@ -18,12 +18,12 @@ from metaflow_prefect.version import VERSION
 
 
 def settings_rows(settings: Settings) -> list[dict[str, str]]:
-    """One row for each variable: the value in force, masked if secret, and where it is from."""
+    """Return a row for each variable: its value, masked if secret, and where it comes from."""
     return [_row(variable, settings.sources.value(variable)) for variable in VARIABLES]
 
 
 def info_json(settings: Settings, record: StackRecord | None) -> str:
-    """Everything `info` knows, for programs."""
+    """Return everything `info` knows as JSON."""
     return json.dumps(
         {
             "version": VERSION,
@@ -42,7 +42,7 @@ def info_json(settings: Settings, record: StackRecord | None) -> str:
 
 
 def info_text(settings: Settings, record: StackRecord | None) -> str:
-    """What `info` prints."""
+    """Return what `info` prints."""
     lines = [
         f"prefect-headless {VERSION}",
         f"  home     {settings.home}",
@@ -70,7 +70,7 @@ def info_text(settings: Settings, record: StackRecord | None) -> str:
 
 
 def status_json(record: StackRecord | None, health: Health) -> str:
-    """Everything `status` knows, for programs and probes."""
+    """Return everything `status` knows as JSON."""
     return json.dumps(
         {
             "verdict": health.verdict.value,
@@ -94,7 +94,7 @@ def status_json(record: StackRecord | None, health: Health) -> str:
 
 
 def status_text(record: StackRecord | None, health: Health) -> str:
-    """What `status` prints."""
+    """Return what `status` prints."""
     lines = [f"stack     {health.verdict.value}"]
     if record is not None and health.services:
         starting = health.verdict is Verdict.STARTING
@@ -113,24 +113,24 @@ def status_text(record: StackRecord | None, health: Health) -> str:
 
 
 def service_text(health: Health) -> str:
-    """What `status SERVICE` prints of the health of that one."""
+    """Return what `status SERVICE` prints; *health* is that service's."""
     return "\n".join([*map(_service_line, health.services), *_problem_lines(health)])
 
 
 def as_json(environment: Mapping[str, str]) -> str:
-    """The client's variables for programs, with secrets."""
+    """Return the client's variables as JSON, with secrets."""
     return json.dumps(dict(sorted(environment.items())), indent=2)
 
 
 def exports(environment: Mapping[str, str], unset: tuple[str, ...]) -> str:
-    """Lines for a shell's `eval`."""
+    """Return lines for a shell's `eval`."""
     lines = [f"unset {name}" for name in unset]
     lines += [f"export {name}={shlex.quote(text)}" for name, text in sorted(environment.items())]
     return "\n".join(lines)
 
 
 def listing(environment: Mapping[str, str]) -> str:
-    """The client's variables for people to read: secrets masked."""
+    """Return the client's variables for people to read, with secrets masked."""
     secret = {name for variable in VARIABLES if variable.secret for name in variable.names}
     secret.add(EMULATOR_TOKEN)
     return "\n".join(
@@ -139,7 +139,7 @@ def listing(environment: Mapping[str, str]) -> str:
 
 
 def welcome(settings: Settings, record: StackRecord) -> str:
-    """The message after `up`, unless PREFECT_QUIET=1."""
+    """Return the message after `up`, which PREFECT_QUIET=1 suppresses."""
     lines = [
         "Prefect is running (headless):"
         if record.storage
@@ -156,7 +156,7 @@ def welcome(settings: Settings, record: StackRecord) -> str:
 
 
 def ended(number: int, *, had_supervisor: bool) -> str:
-    """Say what `down` has ended beside the services that the supervisor has stopped."""
+    """Return what `down` says of the processes it ended besides the supervisor's services."""
     processes = "1 process" if number == 1 else f"{number} processes"
     # Without a supervisor the services themselves are among them.
     whose = "of flow runs" if had_supervisor else "of the stack, which had lost its supervisor"

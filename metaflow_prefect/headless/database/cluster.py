@@ -24,7 +24,7 @@ ROOT_CLUSTERS = Path("/var/lib/prefect-headless")
 
 
 def find_binaries(search_path: str) -> Path | None:
-    """The folder with `initdb` and `postgres`: from *search_path*, else the newest package's."""
+    """Return the folder with `initdb` and `postgres`: from *search_path*, else the newest package's."""
     found = shutil.which("initdb", path=search_path)
     candidates = [Path(found).resolve().parent] if found else []
     for pattern in PACKAGE_FOLDERS:
@@ -41,9 +41,9 @@ def find_binaries(search_path: str) -> Path | None:
 
 
 def directory_of(layout: Layout, postgres: Postgres) -> Path:
-    """Where the cluster of this stack lies, or would lie.
+    """Return the directory of this stack's cluster, whether it exists or not.
 
-    Root's PREFECT_HOME is closed to the user that PostgreSQL must run as, hence the other place.
+    For root it is outside PREFECT_HOME, which the user that PostgreSQL must run as cannot read.
     """
     if postgres.cluster_directory is not None:
         return postgres.cluster_directory
@@ -54,12 +54,12 @@ def directory_of(layout: Layout, postgres: Postgres) -> Path:
 
 
 def exists(directory: Path) -> bool:
-    """Whether *directory* holds a cluster."""
+    """Return whether *directory* holds a cluster."""
     return (directory / "PG_VERSION").exists()
 
 
 def something_listens(host: str, port: int) -> bool:
-    """Whether any server accepts a connection there."""
+    """Return whether any server accepts a connection there."""
     try:
         with socket.create_connection((host, port), timeout=1):
             return True
@@ -68,7 +68,7 @@ def something_listens(host: str, port: int) -> bool:
 
 
 def ensure(layout: Layout, postgres: Postgres, binaries: Path, password: str) -> Cluster:
-    """The cluster of this stack, created if it does not exist yet.
+    """Return the cluster of this stack; create it if it does not exist yet.
 
     Raises:
         StorageRefused: `initdb` failed, or there is no operating system user to run it as.
@@ -138,10 +138,10 @@ def _make_directory(cluster: Cluster, owner: pwd.struct_passwd) -> None:
 
 
 def _operating_system_user() -> str | None:
-    """Whom PostgreSQL runs as: ourselves, but as root, which it refuses, its own user.
+    """Return the user PostgreSQL runs as: None for the current one, `postgres` for root, which it refuses.
 
     Raises:
-        StorageRefused: we are root and there is no user `postgres`.
+        StorageRefused: the current user is root and there is no user `postgres`.
     """
     if os.geteuid() != 0:
         return None

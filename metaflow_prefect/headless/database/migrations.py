@@ -1,4 +1,4 @@
-"""`db check` and `db upgrade`: is the database usable, and are its tables up to date."""
+"""Checks that the database is usable, and creates or upgrades its tables (`db check`, `db upgrade`)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ once insert the same rows, and those that fail end their server."""
 
 
 def check(database: Database, *, is_made_by_up: bool) -> str:
-    """One sentence about *database*.
+    """Return one sentence about *database*.
 
     Raises:
         StorageRefused: it cannot be used.
@@ -51,7 +51,7 @@ def check(database: Database, *, is_made_by_up: bool) -> str:
 
 
 def require_tables(database: Database) -> None:
-    """Prove that *database* has tables, where `up` is told to make none.
+    """Check that *database* has tables, where `up` must not create them.
 
     Raises:
         StorageRefused: it has none; Prefect's server would try for minutes.
@@ -78,7 +78,7 @@ def _has_tables(database: Database) -> bool:
 
 
 def upgrade(settings: Settings, database: Database, *, log: IO[bytes] | None = None) -> None:
-    """Bring the tables to the version of the installed Prefect, its words going to *log* or to us.
+    """Upgrade the tables to the installed Prefect's version; its output goes to *log*, or to this process's.
 
     Raises:
         StorageRefused: the database cannot be used, or Prefect's migration failed; its own output

@@ -1,4 +1,4 @@
-"""Talks to a PostgreSQL server: is it there, does it let us in, has it what Prefect needs."""
+"""Asks a PostgreSQL server whether it is reachable, accepts the user, and has what Prefect needs."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def create_database(database: Database) -> Probe:
 
 
 def has_table(database: Database, name: str) -> bool:
-    """Whether *database*, which answers, has a table of that name where Prefect looks for it."""
+    """Return whether *database*, which is reachable, has the table *name* where Prefect looks for it."""
     (found,) = asyncio.run(
         _execute(make_url(database.url), f"SELECT to_regclass('{name}') IS NOT NULL")
     )
@@ -117,7 +117,7 @@ def _explain(url: URL, cause: BaseException) -> Probe:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What asyncpg said: SQLAlchemy wraps it twice."""
+    """Return asyncpg's own error, which SQLAlchemy wraps twice."""
     inner = error.orig if isinstance(error, DBAPIError) else error
     while inner is not None and not isinstance(inner, (asyncpg.PostgresError, OSError)):
         error, inner = inner, inner.__cause__
@@ -125,7 +125,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 async def _inspect(url: URL) -> Probe:
-    """What Prefect's migrations need, asked before they fail half way."""
+    """Check for what Prefect's migrations need, before they fail halfway."""
     question = """
         SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'),
                EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'),
@@ -150,7 +150,7 @@ async def _inspect(url: URL) -> Probe:
 
 
 async def _execute(url: URL, statement: str) -> tuple[bool, ...]:
-    """The only row of *statement*, run outside a transaction, on a connection of its own."""
+    """Return the only row of *statement*, run outside a transaction on a new connection."""
     engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         connection: AsyncConnection

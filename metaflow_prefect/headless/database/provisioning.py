@@ -1,4 +1,4 @@
-"""Makes the chosen database usable: waits, creates, falls back loudly or refuses."""
+"""Makes the chosen database usable: waits for it, creates it, falls back with a warning, or refuses."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class ProvisionedDatabase:
 def provide(
     settings: Settings, layout: Layout, *, say: Callable[[str], None]
 ) -> ProvisionedDatabase:
-    """Decide on the database and make it ready; a managed cluster is created but not started.
+    """Choose the database and make it ready; create a managed cluster, but do not start it.
 
     Raises:
-        StorageRefused: what was asked for cannot be had, and falling back is not allowed.
+        StorageRefused: the requested database cannot be used, and falling back is not allowed.
     """
     kind = database_address.choose(settings, _machine_facts(settings, layout))
     if kind is DatabaseKind.SQLITE:
@@ -71,7 +71,7 @@ def make_ready(chosen: Database, *, timeout_seconds: float) -> Probe:
 
 
 def external_password(given: Postgres) -> str:
-    """The password for a server that is not ours: as given, from the pass file, or the default."""
+    """Return the password for an external server: the given one, the pass file's, or the default."""
     if given.password is not None:
         return given.password
     if given.pass_file is not None:
@@ -82,7 +82,7 @@ def external_password(given: Postgres) -> str:
 
 
 def password_in(pass_file: Path, given: Postgres) -> str | None:
-    """The password that libpq would take from *pass_file* (postgresql.org: "The Password File").
+    """Return the password that libpq would take from *pass_file* (postgresql.org: "The Password File").
 
     Raises:
         StorageRefused: the file cannot be read.
@@ -147,7 +147,7 @@ def _wait_or_fall_back(
 
 
 def current(settings: Settings, layout: Layout) -> Database:
-    """The database *settings* mean now, without waiting, creating or falling back."""
+    """Return the database *settings* name now, without waiting, creating or falling back."""
     kind = database_address.choose(settings, _machine_facts(settings, layout))
     if kind is DatabaseKind.SQLITE:
         return database_address.sqlite(layout.database)
@@ -173,7 +173,7 @@ def _machine_facts(settings: Settings, layout: Layout) -> MachineFacts:
 
 
 def _pass_file_fields(line: str) -> list[str]:
-    """The colon-separated fields of one line; a backslash keeps a colon from separating."""
+    """Return the colon-separated fields of one line; a backslash escapes a colon."""
     fields, current_field, escaped = [], "", False
     for character in line:
         if escaped or character not in "\\:":

@@ -1,4 +1,4 @@
-"""What is written down about a running stack, so that other commands find it; no secret."""
+"""The record of a running stack, from which other commands know it; it holds no secret."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from metaflow_prefect.headless.files.layout import Layout, write_private
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StackRecord:
-    """A stack as it was started; `health_urls` maps a service to the address of its probe.
+    """A stack as it was started; `health_urls` maps a service to its health address.
 
-    `storage` is None where only workers run: the database is the business of the server elsewhere.
+    `storage` is None where only workers run: the database belongs to the server elsewhere.
     """
 
     version: str
@@ -39,7 +39,7 @@ class StackRecord:
 
 
 def load_record(layout: Layout) -> StackRecord | None:
-    """The record of the last stack started here; None if there is none we can read."""
+    """Return the record of the last stack started here, None if there is none or it cannot be read."""
     try:
         found = json.loads(layout.record.read_text(encoding="utf-8"))
         return StackRecord(
@@ -54,7 +54,7 @@ def load_record(layout: Layout) -> StackRecord | None:
 
 
 def last_storage(layout: Layout) -> str | None:
-    """The label of the storage used last, None at the first start."""
+    """Return the label of the storage used last, None at the first start."""
     try:
         return layout.last_storage.read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
@@ -62,5 +62,5 @@ def last_storage(layout: Layout) -> str | None:
 
 
 def forget(path: Path) -> None:
-    """Remove a file that may be gone already."""
+    """Remove a file that may not exist."""
     path.unlink(missing_ok=True)

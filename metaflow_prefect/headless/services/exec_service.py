@@ -1,4 +1,4 @@
-"""Becomes one program of the stack: takes its environment from the supervisor's, then execs it.
+"""Replaces itself with one program of the stack, with the environment meant for that program.
 
     python -m metaflow_prefect.headless.services.exec_service service server
     python -m metaflow_prefect.headless.services.exec_service supervisor supervisord.conf [--die-with-parent]
@@ -28,7 +28,7 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def become_service(name: str) -> None:
-    """Replace this process by the service *name*."""
+    """Replace this process with the service *name*."""
     service = json.loads(os.environ[SERVICES])[name]
     if service["user"]:
         _become_user(service["user"])
@@ -42,7 +42,7 @@ def become_service(name: str) -> None:
 
 
 def become_supervisor(configuration: str, *, die_with_parent: bool) -> None:
-    """Replace this process by supervisord, which adopts what its services leave behind.
+    """Replace this process with supervisord, which adopts the orphans of its services.
 
     Both settings are kept across exec; where the system has no `prctl` (macOS) nothing is lost
     but the adoption of orphans.
@@ -67,7 +67,7 @@ def _wait_for(host: str, port: int) -> None:
 
 
 def _become_user(name: str) -> None:
-    """PostgreSQL refuses to run as root."""
+    """Switch to the user *name*: PostgreSQL refuses to run as root."""
     user = pwd.getpwnam(name)
     os.setgroups([])
     os.setgid(user.pw_gid)

@@ -11,7 +11,7 @@ from metaflow_prefect.headless.settings.model import HIGHEST_PORT, bracketed
 
 
 def free_port(host: str) -> int:
-    """A port that is free on *host* now; somebody may take it before it is used."""
+    """Return a port that is free on *host* now; another process may take it before it is used."""
     with _bound(host, 0) as bound:
         return int(bound.getsockname()[1])
 
@@ -27,7 +27,7 @@ class NeededPort:
 
 
 def require_free(*wanted: NeededPort) -> None:
-    """Prove that every port can be bound.
+    """Check that every port can be bound.
 
     Raises:
         PortTaken: some cannot; the error names each with its variable and a port that is free.
@@ -39,7 +39,7 @@ def require_free(*wanted: NeededPort) -> None:
 
 
 def _refusal(wanted: NeededPort) -> tuple[str, str] | None:
-    """What is wrong with a port and what to do about it, None if it is free."""
+    """Return what is wrong with a port and what to do about it, None if it is free."""
     where = f"{wanted.what} cannot listen on {bracketed(wanted.host)}:{wanted.port}"
     if wanted.port > HIGHEST_PORT:
         return f"{where}: ports end at {HIGHEST_PORT}", f"set {wanted.setting} lower"

@@ -1,4 +1,4 @@
-"""What each process of the stack sees in its environment; jobs never see the server's settings."""
+"""The environment of each process of the stack; jobs never see the server's settings."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ JOB_NAMES = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What clients need beside the settings: secrets and addresses found or made at the start."""
+    """What clients need besides the settings: secrets, and addresses chosen at the start."""
 
     auth_string: str | None
     emulator_url: str | None = None
@@ -77,7 +77,7 @@ class Access:
 
 
 def for_server(settings: Settings, access: Access, database: Database) -> dict[str, str]:
-    """The server's environment: all the user set, our translations, the database."""
+    """Return the server's environment: all the user set, names translated to Prefect's, the database."""
     given = settings.sources.merged()
     environment = {
         **SERVER_SETTINGS,
@@ -112,7 +112,7 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
 
 
 def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[str, str]:
-    """A worker's environment: a list of what is let through, nothing else.
+    """Return a worker's environment: only what is on a list.
 
     A Prefect worker copies its own settings into every job
     (`BaseJobConfiguration._base_environment`), hence nothing of the server may be in here.
@@ -142,7 +142,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
 
 
 def for_emulator(settings: Settings, access: Access) -> dict[str, str]:
-    """The emulator's environment: it runs jobs, so it sees no more than a worker."""
+    """Return the emulator's environment: it runs jobs, so it sees no more than a worker."""
     environment = {
         name: text for name, text in settings.sources.merged().items() if _matches(name, JOB_NAMES)
     }
@@ -153,7 +153,7 @@ def for_emulator(settings: Settings, access: Access) -> dict[str, str]:
 
 
 def for_postgres(settings: Settings) -> dict[str, str]:
-    """The managed cluster's environment: where its programs are and in which language they talk."""
+    """Return the managed cluster's environment: where its programs are, and the locale."""
     kept = {
         name: text
         for name, text in settings.sources.merged().items()
@@ -163,7 +163,7 @@ def for_postgres(settings: Settings) -> dict[str, str]:
 
 
 def client_settings(settings: Settings, access: Access) -> dict[str, str]:
-    """What any client of the stack needs: `env` prints it, `run` and the workers get it."""
+    """Return what any client of the stack needs: `env` prints it, `run` and the workers get it."""
     environment = {
         "PREFECT_HOME": str(settings.home),
         "PREFECT_API_URL": settings.api_url,
@@ -176,7 +176,7 @@ def client_settings(settings: Settings, access: Access) -> dict[str, str]:
 
 
 def for_shell(settings: Settings, access: Access) -> dict[str, str]:
-    """What `env --export` sets: the client's settings and the names the documentation uses."""
+    """Return what `env --export` sets: the client's settings and the names the documentation uses."""
     postgres = settings.storage.postgres
     environment = {
         "PATH": _search_path(settings),
@@ -210,7 +210,7 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
 
 
 def ephemeral_settings(settings: Settings) -> dict[str, str]:
-    """PREFECT_EPHEMERAL=1: each program starts a server of its own on the stack's SQLite file.
+    """Return what makes each program start its own server on the stack's SQLite file (PREFECT_EPHEMERAL=1).
 
     With Prefect's own recorder settings most task runs are lost when such a program ends; its
     20 seconds to start are too few for a busy machine (PrefectHQ/prefect#20248).
@@ -229,7 +229,7 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
 
 
 def for_command(settings: Settings, access: Access, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of `run CMD`: the user's own, plus the client's settings."""
+    """Return the environment of `run CMD`: the user's own, plus the client's settings."""
     kept = {name: text for name, text in environ.items() if name not in WITHHELD}
     if settings.ephemeral:
         kept.pop("PREFECT_API_URL", None)
@@ -237,7 +237,7 @@ def for_command(settings: Settings, access: Access, environ: Mapping[str, str]) 
 
 
 def withheld(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Names `env --export` must unset so that the user's shell reaches this server."""
+    """Return the names `env --export` must unset so that the user's shell reaches this server."""
     names = set(WITHHELD)
     if settings.ephemeral:
         names.add("PREFECT_API_URL")
@@ -245,7 +245,7 @@ def withheld(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _emulator_settings(access: Access) -> dict[str, str]:
-    """Whoever asks for the emulator must not reach the real Northflank by a token left over."""
+    """Return the emulator's address and token, which replace those of the real Northflank."""
     if access.emulator_url is None or access.emulator_token is None:
         return {}
     return {
@@ -255,7 +255,7 @@ def _emulator_settings(access: Access) -> dict[str, str]:
 
 
 def _search_path(settings: Settings) -> str:
-    """PATH with the programs of this Python first: `python` and `prefect` must be the stack's."""
+    """Return PATH with the programs of this Python first: `python` and `prefect` must be the stack's."""
     given = (settings.sources.get("PATH") or os.defpath).split(os.pathsep)
     ours = str(Path(sys.executable).parent)
     return os.pathsep.join([ours, *(folder for folder in given if folder != ours)])
@@ -269,12 +269,12 @@ def _logging(settings: Settings) -> dict[str, str]:
 
 
 def _without_translated(given: Mapping[str, str]) -> dict[str, str]:
-    """What goes to the server as it is: not our own names, nor one that we pass on by another."""
+    """Return what the server gets unchanged: no name of the stack's, and none passed on under another name."""
     return {name: text for name, text in given.items() if name not in NAMES | WITHHELD}
 
 
 def _is_client_setting(name: str) -> bool:
-    """Whether a `PREFECT_*` name is a setting of Prefect's client side."""
+    """Return whether a `PREFECT_*` name is a setting of Prefect's client side."""
     return (
         not name.startswith("PREFECT__")
         and name not in OWN_NAMES | WITHHELD

@@ -87,7 +87,7 @@ class Plan:
 
 
 def services(plan: Plan) -> tuple[Service, ...]:
-    """The services of *plan* in the order in which they are started."""
+    """Return the services of *plan* in their start order."""
     found: list[Service] = []
     if plan.cluster is not None:
         found.append(_postgres(plan, plan.cluster))
@@ -100,7 +100,7 @@ def services(plan: Plan) -> tuple[Service, ...]:
 
 
 def as_environment(every: tuple[Service, ...]) -> str:
-    """The environments as one text, for the supervisor's own environment (never for a file)."""
+    """Return the environments as one text for the supervisor's own environment, never for a file."""
     return json.dumps(
         {
             service.name: {
@@ -115,13 +115,13 @@ def as_environment(every: tuple[Service, ...]) -> str:
 
 
 def resolve_name(name: str, known: tuple[str, ...]) -> str | None:
-    """The service the user means by *name*, None if there is none."""
+    """Return the service that the user calls *name*, None if there is none."""
     candidates = (name, ALIASES.get(name, name))
     return next((candidate for candidate in candidates if candidate in known), None)
 
 
 def worker_name(index: int) -> str:
-    """The first worker is `worker`, as most stacks have one; further ones have a number."""
+    """Return a worker's name: the first is `worker`, as most stacks have one; others have a number."""
     return "worker" if index == 1 else f"worker-{index}"
 
 
@@ -154,7 +154,7 @@ def _postgres(plan: Plan, cluster: Cluster) -> Service:
 
 
 def _servers(plan: Plan, database: Database) -> list[Service]:
-    """The server; several API processes leave the background services to one of their own."""
+    """Return the server, and with several API processes a separate one for the background services."""
     processes = plan.settings.server.api_processes
     postgres = plan.settings.storage.postgres
     several = ("--workers", str(processes)) if processes > 1 else ()

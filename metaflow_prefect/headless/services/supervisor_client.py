@@ -1,4 +1,4 @@
-"""Talks to the running supervisor over its socket, and starts it."""
+"""Starts the supervisor and talks to it over its socket."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from metaflow_prefect.headless.waiting import wait_until
 
 
 class ShuttingDown(Exception):
-    """The supervisor answers, but only that it is ending."""
+    """The supervisor answers only that it is shutting down."""
 
 
 UNREACHABLE = (OSError, HTTPException, ProtocolError)
@@ -59,13 +59,13 @@ class ProcessState:
 
 
 class SupervisorClient:
-    """The supervisor of the stack at *layout*."""
+    """Return the supervisor of the stack at *layout*."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
     def pid(self) -> int | None:
-        """The supervisor's process id, None if none answers on the socket."""
+        """Return the supervisor's process id, None if none answers on the socket."""
         try:
             return int(self._call("supervisor.getPID"))
         except ShuttingDown:
@@ -74,7 +74,7 @@ class SupervisorClient:
             return None
 
     def processes(self) -> tuple[ProcessState, ...]:
-        """The state of every program; empty if no supervisor answers, or only that it is ending."""
+        """Return the state of every program; empty if no supervisor answers, or it is shutting down."""
         try:
             found = self._call("supervisor.getAllProcessInfo")
         except (ShuttingDown, *UNREACHABLE):
@@ -91,23 +91,23 @@ class SupervisorClient:
         )
 
     def start(self, name: str) -> None:
-        """Ask for *name* to be started; not waiting, and no error if it runs already.
+        """Ask for *name* to be started, without waiting; it may run already.
 
         Raises:
-            NotRunning: the supervisor is ending.
+            NotRunning: the supervisor is shutting down.
         """
         self._tolerate(Faults.ALREADY_STARTED, "supervisor.startProcess", name, False)  # noqa: FBT003  XML-RPC has no keywords
 
     def stop(self, name: str) -> None:
-        """Stop *name* and wait until it has no process any more.
+        """Stop *name* and wait until its process has ended.
 
         Raises:
-            NotRunning: the supervisor is ending.
+            NotRunning: the supervisor is shutting down.
         """
         self._tolerate(Faults.NOT_RUNNING, "supervisor.stopProcess", name, True)  # noqa: FBT003  XML-RPC has no keywords
 
     def shut_down(self) -> None:
-        """Ask the supervisor to stop everything, itself last; returns at once."""
+        """Ask the supervisor to stop everything, itself last, without waiting."""
         try:
             self._call("supervisor.shutdown")
         except (ShuttingDown, *UNREACHABLE):
@@ -150,7 +150,7 @@ class SupervisorClient:
 def start_supervisor(
     layout: Layout, every: tuple[Service, ...], *, die_with_parent: bool, timeout_seconds: float
 ) -> subprocess.Popen[bytes]:
-    """Start the supervisor for the services *every*; it starts none of them by itself.
+    """Start the supervisor for the services *every*, without starting any of these.
 
     Raises:
         StackFailed: it did not answer on its socket in time.

@@ -1,4 +1,4 @@
-"""The supervisor's configuration as text: restart, back-off, rotation; no secret in it."""
+"""The supervisor's configuration as text: restart, back-off, log rotation; it holds no secret."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ supervisor waits one second longer before each further try."""
 
 
 def configuration(layout: Layout, every: tuple[Service, ...]) -> str:
-    """The text of supervisord.conf for the services *every*."""
+    """Return the text of supervisord.conf for the services *every*."""
     parser = configparser.RawConfigParser()
     sections = {
         "unix_http_server": {"file": str(layout.socket), "chmod": "0700"},

@@ -69,7 +69,7 @@ class Database:
 
 
 class ProbeResult(str, Enum):
-    """What came of trying a database."""
+    """The result of probing a database."""
 
     READY = "ready"
     UNREACHABLE = "unreachable"
@@ -80,7 +80,7 @@ class ProbeResult(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Probe:
-    """An outcome and the sentence that explains it."""
+    """The result of a probe, and the sentence that explains it."""
 
     result: ProbeResult
     reason: str = ""
@@ -89,7 +89,7 @@ class Probe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineFacts:
-    """What this machine offers: facts the choice depends on."""
+    """What the choice of database has to know about this machine."""
 
     postgres_answers: bool
     cluster_exists: bool
@@ -97,7 +97,7 @@ class MachineFacts:
 
 
 def choose(settings: Settings, machine: MachineFacts) -> DatabaseKind:
-    """The kind of database *settings* ask for on a machine like this.
+    """Return the kind of database that *settings* ask for on *machine*.
 
     A URL wins and is never given up. `PREFECT_STORAGE_TYPE=postgres` alone means the server the
     PG* variables name; where that would be on this machine, nothing answers there and PostgreSQL's
@@ -127,12 +127,12 @@ def _wants_cluster(postgres: Postgres, machine: MachineFacts) -> bool:
 
 
 def sqlite(path: Path) -> Database:
-    """The SQLite database in the file *path*."""
+    """Return the SQLite database in the file *path*."""
     return Database(kind=DatabaseKind.SQLITE, url=f"{SQLITE_DRIVER}:///{path}")
 
 
 def from_url(url: str) -> Database:
-    """The database of a URL, with the asynchronous drivers Prefect needs.
+    """Return the database of a URL, with the asynchronous drivers Prefect needs.
 
     libpq's `sslmode` gets the name the driver has for it: hosted PostgreSQL gives out such URLs.
     """
@@ -144,7 +144,7 @@ def from_url(url: str) -> Database:
 
 
 def from_parts(kind: DatabaseKind, settings: Settings, password: str) -> Database:
-    """The PostgreSQL database the PG* variables name."""
+    """Return the PostgreSQL database the PG* variables name."""
     postgres = settings.storage.postgres
     user, secret = quote(postgres.user, safe=""), quote(password, safe="")
     host, name = bracketed(postgres.host), quote(postgres.database, safe="")
@@ -154,7 +154,7 @@ def from_parts(kind: DatabaseKind, settings: Settings, password: str) -> Databas
 
 
 def without_password(url: str) -> str:
-    """*url* with its password, also one in the query, replaced by stars."""
+    """Return *url* with its password, also one in the query, replaced by stars."""
     if url.startswith("sqlite"):
         return url
     parts = urlsplit(url)
@@ -166,7 +166,7 @@ def without_password(url: str) -> str:
 
 
 def switch_warning(before: str | None, now: Database) -> str | None:
-    """What to say if the last start used another database: nothing is copied or lost."""
+    """Return a warning if the last start used another database: nothing is copied or lost."""
     if before is None or before == now.label:
         return None
     return (

@@ -1,4 +1,4 @@
-"""What the user wants, as one value, and the variable behind each field; pure.
+"""The settings as one value, and the variable behind each field; pure.
 
 Each variable is declared once, as the field that it fills: pydantic turns its text into the field's
 type, and the field's docstring is its meaning in the documentation.
@@ -266,9 +266,9 @@ class Workers(_Group):
 
 
 class Settings(_Group):
-    """Everything the user asked for.
+    """Everything the user set, with defaults for the rest.
 
-    `findings` are sentences they should read, `server_findings` those that are of no interest
+    `findings` are warnings, `server_findings` those that do not matter
     where only workers are started.
     """
 

@@ -1,4 +1,4 @@
-"""From environment and `.env` to settings, all complaints in one pass; pure."""
+"""Reads settings from the environment and `.env`, and reports all errors together; pure."""
 
 from __future__ import annotations
 

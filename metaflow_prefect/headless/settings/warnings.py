@@ -1,4 +1,4 @@
-"""What users should read about their settings: contradictions, unknown names, the impossible; pure."""
+"""Warnings and errors about settings: contradictions, unknown names, impossible values; pure."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ READ_ELSEWHERE = ("PREFECT__", "PREFECT_REDIS_")
 
 
 def general(settings: Settings, known_to_prefect: frozenset[str] | None) -> tuple[str, ...]:
-    """Sentences about values that lose, names nobody knows, and what would lead elsewhere."""
+    """Return warnings about values that lose, unknown names, and variables of another server."""
     return (
         *contradictions(settings.sources),
         *_unknown_names(settings, known_to_prefect),
@@ -41,7 +41,7 @@ def contradictions(sources: Sources) -> tuple[str, ...]:
 
 
 def about_addresses(settings: Settings) -> tuple[str, ...]:
-    """Sentences about a server that would be looked for where it is not."""
+    """Return warnings about addresses at which the server cannot be found."""
     found = []
     if not settings.server.is_loopback and not _given(settings, "PREFECT_UI_API_URL"):
         found.append(
@@ -62,7 +62,7 @@ def about_addresses(settings: Settings) -> tuple[str, ...]:
 
 
 def impossible(settings: Settings, *, workers_only: bool) -> tuple[str, ...]:
-    """Values and combinations that cannot work, whatever the machine."""
+    """Return errors about values and combinations that cannot work on any machine."""
     return (*_bad_forms(settings), *_bad_combinations(settings, workers_only=workers_only))
 
 
@@ -71,7 +71,7 @@ def _given(settings: Settings, name: str) -> bool:
 
 
 def _name(settings: Settings, name: str) -> str:
-    """The name under which the user gave the variable *name*."""
+    """Return the name under which the user set the variable *name*."""
     return settings.sources.value(BY_NAME[name]).name
 
 
@@ -89,7 +89,7 @@ def _unknown_names(settings: Settings, known: frozenset[str] | None) -> Iterator
 
 
 def _strangers(settings: Settings) -> Iterator[str]:
-    """What belongs to another server than ours."""
+    """Yield warnings about variables that belong to another server."""
     if settings.sources.is_set("PREFECT_API_KEY"):
         yield (
             "PREFECT_API_KEY is set and would make this server answer 401: it is withheld from "

@@ -1,4 +1,4 @@
-"""Who may use the server: the auth string of this stack, given, generated or waived."""
+"""The auth string of this stack: given, generated or waived."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ USER = "prefect:"
 
 
 def needs_auth_string(server: Server) -> bool:
-    """Whether an auth string must be made: others can reach the server and none was given."""
+    """Return whether an auth string must be generated: others can reach the server and none was given."""
     return (
         server.auth_string is None and not server.is_loopback and not server.allow_unauthenticated
     )
 
 
 def provide(settings: Settings, layout: Layout) -> tuple[str | None, str | None]:
-    """The auth string to start the server with, made if needed, and what to tell the user."""
+    """Return the auth string to start the server with, generated if needed, and what to tell the user."""
     server = settings.server
     if server.auth_string is not None or server.is_loopback:
         return server.auth_string, None
@@ -36,7 +36,7 @@ def provide(settings: Settings, layout: Layout) -> tuple[str | None, str | None]
 
 
 def of_running(settings: Settings, layout: Layout, record: StackRecord | None) -> Access:
-    """What a client of the stack needs, as far as this user may know it.
+    """Return what a client of the stack needs, as far as this user may know it.
 
     A generated auth string is used even if the host that made it necessary is not set any more,
     as in another shell.

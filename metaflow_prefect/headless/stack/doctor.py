@@ -1,4 +1,4 @@
-"""Looks for everything that would keep a stack from working, and says what to do about it."""
+"""Checks everything a stack needs, and says how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Check:
 
 
 def run_checks(settings: Settings) -> Iterator[Check]:
-    """Every check, one after the other; those that start Python take a few seconds."""
+    """Yield every check, one after the other; those that start Python take a few seconds."""
     layout = Layout(home=settings.home)
     running = SupervisorClient(layout).pid() is not None
     yield _settings(settings)

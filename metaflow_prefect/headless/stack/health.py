@@ -1,4 +1,4 @@
-"""Whether a stack is well: its processes, the server and its database, the workers, the queue."""
+"""The health of a stack: its processes, the server and its database, the workers, the queue."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class Health:
     problems: tuple[str, ...]
 
     def of(self, name: str) -> Health:
-        """What concerns the service *name*, which is one of ours."""
+        """Return the health of the service *name* only."""
         (service,) = (service for service in self.services if service.name == name)
         return replace(
             self,
@@ -96,7 +96,7 @@ class Health:
 def without_supervisor(
     record: StackRecord | None, left_over: tuple[int, ...], *, being_started: bool
 ) -> Health:
-    """What there is to say where no supervisor answers; *left_over* are processes of the stack."""
+    """Return the health where no supervisor answers; *left_over* are processes of the stack."""
     if being_started:
         return replace(_nothing_runs(), verdict=Verdict.STARTING)
     return _unsupervised(record, left_over) if left_over else _nothing_runs()
@@ -105,7 +105,7 @@ def without_supervisor(
 def check_health(
     record: StackRecord | None, processes: tuple[ProcessState, ...], auth_string: str | None
 ) -> Health:
-    """Ask every part of the stack how it is; without processes nothing is asked."""
+    """Return the health of every part of the stack; without processes, nothing is asked."""
     if record is None or not processes:
         return _nothing_runs()
     services = tuple(_service(record, process) for process in processes)
@@ -146,7 +146,7 @@ def _verdict(*, well: bool, starting: bool, services: tuple[ServiceHealth, ...])
 
 
 def _unsupervised(record: StackRecord | None, left_over: tuple[int, ...]) -> Health:
-    """The supervisor was killed: what it started goes on and holds its ports."""
+    """Return the health after the supervisor was killed: its services still run and hold their ports."""
     api = record is not None and is_answering(f"{record.local_url}/health")
     holds = f", and the server answers at {record.local_url}" if record and api else ""
     goes_on = f"{len(left_over)} processes go on" if len(left_over) > 1 else "a process goes on"

@@ -1,4 +1,4 @@
-"""Starts, watches and stops a stack; every decision was made before, in values."""
+"""Starts, waits for and stops the services of a stack, as its plan says."""
 
 from __future__ import annotations
 
@@ -103,10 +103,10 @@ class Wait:
 
 @contextmanager
 def starting(layout: Layout) -> Iterator[None]:
-    """Hold the lock that keeps two starts of the same stack apart.
+    """Hold the lock that prevents two starts of the same stack at once.
 
     Raises:
-        StackFailed: another start is under way.
+        StackFailed: another start is in progress.
     """
     with layout.lock.open("w") as file:
         if not wait_until(lambda: _try_lock(file), seconds=LOCK_SECONDS, every=0.05):
@@ -115,7 +115,7 @@ def starting(layout: Layout) -> Iterator[None]:
 
 
 def is_being_started(layout: Layout) -> bool:
-    """Whether an `up` is under way, or stays in the foreground."""
+    """Return whether an `up` is in progress, or stays in the foreground."""
     if not layout.lock.exists():
         return False
     with layout.lock.open("r+") as file:
@@ -123,7 +123,7 @@ def is_being_started(layout: Layout) -> bool:
 
 
 def _try_lock(file: IO[str]) -> bool:
-    """Take the lock if it is free; it is let go of when *file* is closed."""
+    """Take the lock if it is free; closing *file* releases it."""
     try:
         flock(file, LOCK_EX | LOCK_NB)
     except OSError:
@@ -266,7 +266,7 @@ def _raise_if_given_up(layout: Layout, supervisor: SupervisorClient, name: str) 
 
 
 def service_failure(layout: Layout) -> StackFailed | None:
-    """The error that says which service was given up, None while all are tried."""
+    """Return the error about a service that the supervisor has given up, None if there is none."""
     fatal = [
         item.name for item in SupervisorClient(layout).processes() if item.state is State.FATAL
     ]
@@ -279,7 +279,7 @@ def _failure(layout: Layout, name: str, what: str) -> StackFailed:
 
 
 def _prepare_server(plan: Plan) -> None:
-    """What the server should know before the first run: the automation, and no wrong pool."""
+    """Create the automation, and check the type of the work pool, before the first flow run."""
     settings = plan.settings
     with _api(plan) as api:
         if settings.crash_zombies:
@@ -313,7 +313,7 @@ def _await_workers(plan: Plan, wait: Wait) -> None:
 
 @contextmanager
 def _api(plan: Plan) -> Iterator[ServerApi]:
-    """The server's API; its refusal becomes an error of ours."""
+    """Yield the server's API; an HTTP error becomes `StackFailed`."""
     ours = plan.with_server
     server = plan.settings.server.local_url if ours else plan.settings.api_url
     try:
@@ -338,7 +338,7 @@ def _check_pool(api: ServerApi, pool: str, wanted: str) -> None:
 
 
 def stop_stack(layout: Layout) -> int:
-    """Stop every process of the stack at *layout*; how many flow-run processes were left over.
+    """Stop every process of the stack at *layout*; return how many the supervisor had left over.
 
     Raises:
         StackFailed: a process survived even force.
@@ -362,7 +362,7 @@ def stop_stack(layout: Layout) -> int:
 
 
 def require_running(layout: Layout) -> SupervisorClient:
-    """The supervisor of the stack at *layout*.
+    """Return the supervisor of the stack at *layout*.
 
     Raises:
         NotRunning: there is none.

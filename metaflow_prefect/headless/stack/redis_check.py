@@ -1,4 +1,4 @@
-"""Redis, through which several API processes talk to each other: is all of it there."""
+"""Checks Redis, through which several API processes talk to each other."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ TIMEOUT_SECONDS = 5
 
 
 def require(settings: Settings) -> None:
-    """Prove that several API processes could talk to each other; one process needs nothing.
+    """Check that several API processes can talk to each other; one process needs nothing.
 
     Raises:
-        MessagingRefused: the package is not installed, or Redis does not let us in.
+        MessagingRefused: the package is not installed, or Redis refuses the connection.
     """
     if settings.server.api_processes == 1:
         return
@@ -34,7 +34,7 @@ def require(settings: Settings) -> None:
 
 
 def _url(sources: Sources) -> str:
-    """Where Redis is, by the variables and defaults of prefect-redis (`RedisMessagingSettings`)."""
+    """Return the URL of Redis, by the variables and defaults of prefect-redis (`RedisMessagingSettings`)."""
     given = sources.get(f"{PREFIX}URL")
     if given:
         return given

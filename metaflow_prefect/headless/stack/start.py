@@ -42,7 +42,7 @@ WORKER_PORT = "PREFECT_WORKER_WEBSERVER_PORT"
 
 
 class Stopped(Exception):
-    """Somebody asked the foreground stack to stop (SIGTERM, Ctrl-C)."""
+    """The process received SIGTERM or SIGINT (Ctrl-C)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,9 +56,9 @@ class UpOptions:
 
 
 def up(settings: Settings, options: UpOptions, console: Console) -> StackRecord:
-    """Start a stack; in the foreground, return when it was stopped from outside.
+    """Start a stack; in the foreground, return when it has been stopped.
 
-    Whatever happens on the way, a stack that did not become healthy leaves no process.
+    A stack that did not become healthy leaves no process, whatever the reason.
 
     Raises:
         HeadlessError: with the reason and what to do.
@@ -95,7 +95,7 @@ def up(settings: Settings, options: UpOptions, console: Console) -> StackRecord:
 
 
 def _run(plan: Plan, record: StackRecord, options: UpOptions, console: Console) -> None:
-    """Start what is planned; in the foreground, stay until it ends."""
+    """Start the services of *plan*; in the foreground, return when they end."""
     layout = plan.layout
     every = services(plan)
     console.say(f"starting {', '.join(service.name for service in every)}")
@@ -125,7 +125,7 @@ def _run(plan: Plan, record: StackRecord, options: UpOptions, console: Console) 
 
 
 def with_free_port(settings: Settings) -> Settings:
-    """*settings* with a port chosen for the server if the user left that to us (port 0)."""
+    """Return *settings* with a port chosen for the server if the user set 0."""
     if settings.server.port != 0:
         return settings
     return settings.on_port(free_port(settings.server.host))
@@ -134,7 +134,7 @@ def with_free_port(settings: Settings) -> Settings:
 def make_plan(
     settings: Settings, layout: Layout, options: UpOptions, console: Console
 ) -> tuple[Plan, StackRecord]:
-    """Check and make everything a start needs: what is started, and what is written down of it."""
+    """Check and create everything a start needs; return what will be started, and the record of it."""
     count = settings.workers.count if options.with_worker else 0
     emulator_port = settings.emulator_port or free_port(LOOPBACK)
     worker_ports = tuple(_worker_ports(settings, count))
@@ -168,14 +168,14 @@ def make_plan(
 
 
 def _require_worker_type(settings: Settings, count: int) -> None:
-    """Prove that workers of the type can be started, where that is not known anyway."""
+    """Check that workers of the type can be started, unless it is a built-in one."""
     kind = settings.workers.type
     if count and kind not in worker_types.BUILT_IN and (why := worker_types.refusal(kind)):
         raise SettingsRefused((f"PREFECT_WORKER_POOL_TYPE={kind}: {why}; {worker_types.FIX}",))
 
 
 def _host_name(layout: Layout, options: UpOptions) -> str:
-    """What the workers' names begin with: unique also beside other stacks for the same server."""
+    """Return the prefix of the workers' names: unique among stacks for the same server."""
     name = socket.gethostname()
     if options.with_server:
         return name
@@ -185,7 +185,7 @@ def _host_name(layout: Layout, options: UpOptions) -> str:
 def _for_server(
     settings: Settings, layout: Layout, console: Console
 ) -> tuple[ProvisionedDatabase, str | None, tuple[str, ...]]:
-    """What only a stack with a server needs: a database, an auth string, and what to tell of them."""
+    """Return what only a stack with a server needs: a database, an auth string, and warnings about them."""
     server = settings.server
     redis_check.require(settings)
     provided = provisioning.provide(settings, layout, say=console.say)
@@ -198,7 +198,7 @@ def _for_server(
 
 
 def _worker_ports(settings: Settings, count: int) -> Iterator[int]:
-    """A port for each worker's health probe: the user's and those after it, or free ones."""
+    """Yield a port for each worker's health address: the user's and those after it, or free ones."""
     first = int(settings.sources.get(WORKER_PORT) or 0)
     for index in range(count):
         yield first + index if first else free_port(LOOPBACK)
@@ -260,7 +260,7 @@ def _start_supervisor(
 
 
 def _end_leftovers(layout: Layout, console: Console) -> None:
-    """End what a stack left behind whose supervisor was killed: it would hold our ports."""
+    """End the processes of a stack whose supervisor was killed: they would hold the ports."""
     ended = processes.end(layout.home, grace_seconds=lifecycle.GRACE_SECONDS)
     if ended:
         console.warn(f"ended {ended} processes of an earlier stack that lost its supervisor")
@@ -302,7 +302,7 @@ def _watch_supervisor(layout: Layout, supervisor: subprocess.Popen[bytes]) -> No
 
 @contextmanager
 def _signals_raise_stopped() -> Iterator[None]:
-    """SIGTERM and SIGINT become `Stopped`, so that everything is stopped on the way out."""
+    """Raise `Stopped` at SIGTERM and SIGINT, so that everything is stopped on the way out."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)

@@ -1,4 +1,4 @@
-"""Which types of worker this Python has; asked of one that loads them, since each brings its whole package."""
+"""Which types of worker are installed; asked in another process, since each loads its whole package."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FIX = "install the package that brings it, or correct PREFECT_WORKER_POOL_TYPE"
 
 
 def refusal(kind: str) -> str | None:
-    """Why there can be no worker of the type *kind*, None if there can; takes seconds."""
+    """Return why a worker of the type *kind* cannot be started, None if it can; takes seconds."""
     done = subprocess.run(
         (sys.executable, "-c", FIND_SCRIPT, kind), capture_output=True, text=True, check=False
     )
