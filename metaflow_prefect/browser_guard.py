@@ -2,7 +2,7 @@
 
 A web page open in the browser of a user who can reach the server could otherwise use it:
 
-* by DNS rebinding: the page's own name is made to resolve to the server's address, and the browser
+* by DNS rebinding: the page's own name resolves to the server's address, and the browser
   takes the server for the page's. The `Host` header then is a name that is none of the server's.
 * by what browsers send without asking the server first: WebSockets (live events and logs, and the
   events that set off automations) and plain POSTs. The `Origin` header then is another site's.
@@ -31,7 +31,7 @@ Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
 RESERVED = (".localhost", ".internal")
-"""Domains that nobody can own: RFC 6761, and ICANN's for private use (a container reaches its host
+"""Domains that cannot be registered: RFC 6761, and ICANN's for private use (a container reaches its host
 as `host.docker.internal`)."""
 BAD_REQUEST = 400
 POLICY_VIOLATION = 1008
@@ -56,22 +56,22 @@ class Trust:
         if not self._is_ours(_host(host)):
             return (
                 f"This Prefect server has no password and does not answer to the name {_host(host)!r} "
-                f"(a page of another site may have asked). If the name is yours, add "
+                f"(the request may come from a page of another site). If the name is yours, add "
                 f"http://{host} to {ORIGINS_VARIABLE} and start the server again."
             )
         if origin and not self._may_ask(origin, host):
             return (
-                f"This Prefect server has no password and takes no requests of pages of {origin}. "
+                f"This Prefect server has no password and accepts no requests from pages of {origin}. "
                 f"If they are yours, add that to {ORIGINS_VARIABLE} and start the server again."
             )
         return None
 
     def _is_ours(self, host: str) -> bool:
         return (
-            # Browsers always name a host; probes of old kind do not.
+            # Browsers always name a host; some old probes do not.
             not host
             or host in self.hosts
-            # Whoever wants a browser to take a server for his own needs a domain: an address
+            # DNS rebinding needs a domain: an address
             # cannot be made to lead elsewhere, and a name without a dot (a container's, a
             # service's) is resolved by the network the browser is in.
             or "." not in host
@@ -120,7 +120,7 @@ def _refusal(trusted: Trust, scope: Message) -> str | None:
 
 
 async def _refuse(send: Send, reason: str) -> None:
-    # As Prefect words its refusals, so that its client shows the reason.
+    # In the form of Prefect's own errors, so that its client shows the reason.
     body = json.dumps({"detail": reason}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": BAD_REQUEST, "headers": headers})
@@ -132,7 +132,7 @@ def _host(netloc: str) -> str:
     try:
         name = urlsplit(f"//{netloc}").hostname
     except ValueError:
-        return "."  # unreadable, hence nobody's
+        return "."  # unreadable, hence not the server's
     return (name or "").rstrip(".")
 
 

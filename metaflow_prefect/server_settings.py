@@ -12,7 +12,7 @@ RECORDER = {
 }
 """Task runs arrive as events and are recorded one at a time by default; in batches a wide foreach
 is visible many times sooner (see docs/headless.md). The interval must not be below 1: Prefect
-cuts it to whole seconds (`flush_every=int(…)`), and 0 keeps a core busy for ever."""
+cuts it to whole seconds (`flush_every=int(…)`), and 0 keeps a core busy forever."""
 PRIVACY = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_SHOW_PROMOTIONAL_CONTENT": "false",
@@ -46,6 +46,6 @@ def make_database_private(prefect_home: Path) -> None:
         prefect_home.mkdir(parents=True, mode=0o700, exist_ok=True)
     for name in _DATABASE_FILES:
         file = prefect_home / name
-        # Gone in the meantime, or another user's, who may close it.
+        # Deleted meanwhile, or another user's.
         with contextlib.suppress(FileNotFoundError, PermissionError):
             file.chmod(file.stat().st_mode & ~_GROUP_AND_OTHERS)

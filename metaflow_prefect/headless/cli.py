@@ -40,7 +40,7 @@ Result = TypeVar("Result")
 
 FAILED = 1
 REMOVED_COMMAND = ("prefect", "server", "database", "check")
-"""A command of Prefect 3.5, which the documents of that time name."""
+"""A command of Prefect 3.5 that older documentation names."""
 WAITS = click.option(
     "--wait",
     "wait_seconds",
@@ -90,7 +90,7 @@ def up(*, detach: bool, wait_seconds: float, no_worker: bool, no_server: bool) -
             "`prefect-headless run python my_flow.py` starts one for as long as the program runs"
         )
         return
-    # In the foreground the services' own lines show that something goes on.
+    # In the foreground the services' own lines show the progress.
     console = Console(sys.stderr, quiet=settings.quiet, live=detach and sys.stderr.isatty())
     options = UpOptions(
         detach=detach,
@@ -190,7 +190,7 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
         raise NotRunning(f"there are no logs in {layout.logs}", fix="start the stack")
     if service is not None and name is None:
         raise NoSuchName(
-            f"there is no log of {service!r} in {layout.logs}",
+            f"{layout.logs} has no log of {service!r}",
             fix=f"choose one of {', '.join(known)}",
         )
     chosen = known if name is None else (name,)
@@ -244,7 +244,9 @@ def env(*, as_export: bool, as_json: bool) -> None:
 def run(command: tuple[str, ...]) -> None:
     """Run COMMAND with the variables a client of this stack needs."""
     if command[: len(REMOVED_COMMAND)] == REMOVED_COMMAND:
-        click.echo("Prefect has this command no more; `prefect-headless db check` says:", err=True)
+        click.echo(
+            "Prefect no longer has this command; `prefect-headless db check` says:", err=True
+        )
         click.echo(_checked_database())
         return
     settings, client = _client()

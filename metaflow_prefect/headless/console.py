@@ -10,9 +10,9 @@ from typing import TextIO
 import click
 
 LINE_SECONDS = 10
-"""How often a wait is told of where lines stay: a log, a pipe, a container."""
+"""How often a wait is shown where lines stay: in a log, a pipe, a container."""
 REDRAW_SECONDS = 1
-"""And where one line can be written anew."""
+"""How often it is shown where one line can be rewritten: on a terminal."""
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -72,7 +72,7 @@ class Console:
         self._write(f"{CLEAR_LINE}{text}" if self._live else f"{text}\n")
 
     def _write(self, text: str) -> None:
-        # Not by `echo`, which takes what moves the cursor out of a text.
+        # Not with `echo`, which strips control sequences.
         if not self._quiet:
             self._stream.write(text)
             self._stream.flush()

@@ -38,7 +38,7 @@ def install(directory: Path) -> tuple[Path, ...]:
                 target.write_text(text(name), encoding="utf-8")
     except OSError as error:
         raise HomeRefused(
-            f"the example flows cannot be put into {directory}: {error.strerror}",
+            f"the example flows cannot be copied to {directory}: {error.strerror}",
             fix="choose another directory with PREFECT_FLOWS_DIR",
         ) from error
     return tuple(directory / f"{name}{SUFFIX}" for name in names())

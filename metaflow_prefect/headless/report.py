@@ -62,7 +62,7 @@ def info_text(settings: Settings, record: StackRecord | None) -> str:
         for row in settings_rows(settings)
         if row["origin"] != ValueSource.DEFAULT.value or row["value"]
     ]
-    # Those of a running stack come with it: whether those about a server matter depends on it.
+    # A running stack's record has its warnings: it may have no server for the server's to matter.
     found = record.findings if record else settings.server_findings
     findings = tuple(dict.fromkeys((*found, *settings.findings)))
     lines += ["", "warnings:", *(f"  {finding}" for finding in findings)] if findings else []
@@ -143,7 +143,7 @@ def welcome(settings: Settings, record: StackRecord) -> str:
     lines = [
         "Prefect is running (headless):"
         if record.storage
-        else "Workers are running (headless), for a server elsewhere:",
+        else "Workers are running (headless) for a server elsewhere:",
         f"  UI        {record.ui_url}",
         f"  API       {record.api_url}",
         f"  database  {_storage(record)}",
@@ -189,7 +189,7 @@ def _wanted_storage(settings: Settings) -> str:
 
 
 def _service_line(service: ServiceHealth) -> str:
-    # The supervisor calls a service young for a while that answers already.
+    # The supervisor calls a service STARTING for a while although it answers.
     state = State.RUNNING if service.healthy else service.state
     word = "starting" if service.starting else state.value.lower()
     since = "" if service.uptime_seconds is None else f"for {service.uptime_seconds} s"

@@ -78,7 +78,7 @@ def ensure(layout: Layout, postgres: Postgres, binaries: Path, password: str) ->
     )
     unfinished = layout.unfinished_cluster
     if unfinished.exists() and unfinished.read_text(encoding="utf-8") == str(made.directory):
-        # Ours, and never started: `initdb` was killed half way.
+        # This stack's, and never started: `initdb` was killed halfway.
         shutil.rmtree(made.directory, ignore_errors=True)
     if not exists(made.directory):
         write_private(unfinished, str(made.directory))
@@ -125,13 +125,13 @@ def _make_directory(cluster: Cluster, owner: pwd.struct_passwd) -> None:
         cluster.directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         cluster.directory.mkdir(mode=0o700, exist_ok=True)
         if cluster.user:
-            # `up` closes what it makes to others, but root's clusters lie below this folder.
+            # `up` sets a umask of 077, but root's clusters are below this folder.
             if cluster.directory.parent == ROOT_CLUSTERS:
                 ROOT_CLUSTERS.chmod(0o755)
             os.chown(cluster.directory, owner.pw_uid, owner.pw_gid)
     except OSError as error:
         raise StorageRefused(
-            f"the directory of the managed cluster, {cluster.directory}, cannot be made: "
+            f"the directory of the managed cluster, {cluster.directory}, cannot be created: "
             f"{error.strerror}",
             fix="choose another one with PREFECT_HEADLESS_POSTGRES_DIR",
         ) from error

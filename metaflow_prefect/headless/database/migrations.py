@@ -18,7 +18,7 @@ from metaflow_prefect.headless.settings.model import Settings
 
 UPGRADE = "`prefect-headless db upgrade`"
 VERSION_TABLE = "alembic_version"
-"""Where Alembic, with which Prefect makes its tables, notes their version."""
+"""Where Alembic, with which Prefect creates its tables, keeps their version."""
 REGISTER_BLOCKS_SCRIPT = """
 import asyncio
 from prefect.server.database import provide_database_interface
@@ -59,8 +59,8 @@ def require_tables(database: Database) -> None:
     if _has_tables(database):
         return
     raise StorageRefused(
-        f"{database.label} has no tables, and PREFECT_SKIP_INIT=1 keeps `up` from making them",
-        fix=f"make them with {UPGRADE}, or unset PREFECT_SKIP_INIT",
+        f"{database.label} has no tables, and PREFECT_SKIP_INIT=1 keeps `up` from creating them",
+        fix=f"create them with {UPGRADE}, or unset PREFECT_SKIP_INIT",
     )
 
 

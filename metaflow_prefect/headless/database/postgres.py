@@ -15,7 +15,7 @@ from metaflow_prefect.headless.settings.database_address import Database, Probe,
 from metaflow_prefect.headless.waiting import wait_until
 
 NOT_READY_ERRORS = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
-"""Reasons that may pass by waiting: the server is not there yet or is starting up."""
+"""Errors that may go away: the server is not reachable yet or is starting up."""
 CONNECTION_ERRORS = (
     *NOT_READY_ERRORS,
     SQLAlchemyError,
@@ -56,7 +56,7 @@ async def _create_then_try(database: Database) -> Probe:
         await _execute(url.set(database="postgres"), f'CREATE DATABASE "{name}"')
     except CONNECTION_ERRORS as error:
         cause = _cause(error)
-        # Somebody else made it, or the server has no database `postgres`: the probe tells.
+        # Another process created it, or the server has no database `postgres`: the probe tells which.
         if not isinstance(cause, (asyncpg.DuplicateDatabaseError, asyncpg.InvalidCatalogNameError)):
             return Probe(
                 result=ProbeResult.REFUSED,
@@ -71,7 +71,7 @@ async def _try(database: Database) -> Probe:
     try:
         url = make_url(database.url)
     except (ArgumentError, ValueError):
-        # SQLAlchemy's own words would show the password.
+        # SQLAlchemy's own message would show the password.
         return Probe(
             result=ProbeResult.REFUSED,
             reason="the database URL cannot be read",
@@ -83,12 +83,12 @@ async def _try(database: Database) -> Probe:
     except CONNECTION_ERRORS as error:
         return _explain(url, _cause(error))
     except TypeError as error:
-        # What is behind the question mark becomes arguments of asyncpg's `connect`.
+        # The options after the question mark become arguments of asyncpg's `connect`.
         return Probe(
             result=ProbeResult.REFUSED,
             reason=f"the options {', '.join(url.query)} of the database URL are not asyncpg's "
             f"({error})",
-            fix="remove those behind the question mark that only libpq knows",
+            fix="remove the options after the question mark that only libpq knows",
         )
 
 
@@ -111,7 +111,7 @@ def _explain(url: URL, cause: BaseException) -> Probe:
         )
     return Probe(
         result=ProbeResult.REFUSED,
-        reason=f"{where} refuses us ({_first_line(cause)})",
+        reason=f"{where} refuses the connection ({_first_line(cause)})",
         fix="see the server's log",
     )
 

@@ -61,7 +61,7 @@ def provide(
 
 def make_ready(chosen: Database, *, timeout_seconds: float) -> Probe:
     """Wait for *chosen* to answer and create the database if only that is missing."""
-    # The half second that loading SQLAlchemy takes is for those who ask a database.
+    # Loading SQLAlchemy takes half a second: only where a database is asked.
     from metaflow_prefect.headless.database import postgres
 
     probe = postgres.wait_for(chosen, timeout_seconds=timeout_seconds)
@@ -108,7 +108,7 @@ def _provide_cluster(settings: Settings, layout: Layout) -> ProvisionedDatabase:
     binaries = cluster.find_binaries(os.environ.get("PATH", os.defpath))
     if binaries is None:
         raise StorageRefused(
-            "a managed cluster is asked for, but PostgreSQL's initdb and postgres are not installed",
+            "a managed cluster is requested, but PostgreSQL's initdb and postgres are not installed",
             fix="install PostgreSQL (Debian: apt-get install postgresql), or name a server with "
             "PREFECT_DATABASE_URL",
         )

@@ -34,7 +34,7 @@ def become_service(name: str) -> None:
         _become_user(service["user"])
     if service["wait_for"]:
         _wait_for(*service["wait_for"])
-    # A stack that a script starts with `&` has SIGINT ignored, and so would its services: Prefect's
+    # A stack that a script starts with `&` ignores SIGINT, and so would its services; Prefect's
     # workers forward SIGTERM to themselves as SIGINT.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     command = service["command"]
@@ -58,7 +58,7 @@ def become_supervisor(configuration: str, *, die_with_parent: bool) -> None:
 
 
 def _wait_for(host: str, port: int) -> None:
-    """Return when something accepts connections there; the supervisor may end us while we wait."""
+    """Return when a server accepts connections there; the supervisor may end this process meanwhile."""
     while True:
         with contextlib.suppress(OSError):
             socket.create_connection((host, port), timeout=5).close()

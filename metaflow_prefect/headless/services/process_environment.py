@@ -29,18 +29,18 @@ REDIS = {
     "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
 }
-"""Through what several API processes talk to each other; the modules are those of prefect-redis
+"""What several API processes need to talk to each other; the modules are prefect-redis's
 (prefect.cli._server_utils, `_validate_multi_worker`)."""
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
-"""What a service prints must be in its log at once."""
+"""A service's output must be in its log at once."""
 PRIVACY = {"DO_NOT_TRACK": "1"}
 HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
-"""How often a flow run says that it lives; the automation expects it within `ZOMBIE_SECONDS`."""
+"""How often a flow run sends a heartbeat; the automation expects one within `ZOMBIE_SECONDS`."""
 ZOMBIE_SECONDS = 90
 CLIENT_RETRIES = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500"}
-"""A flow run whose request fails 5 times, within a minute, dies; SQLite is busy for longer than that
-where many runs write, and a server whose database is gone answers 500, which is not asked again.
-The pauses double: 7 tries are about four minutes."""
+"""A flow run fails when a request fails 5 times, within a minute. SQLite is busy for longer than that
+where many runs write, and a server without its database answers 500, which is not retried by default.
+The delays double: 7 retries take about four minutes."""
 
 SERVER_ONLY = (
     "PREFECT_SERVER_*",
@@ -52,9 +52,9 @@ SERVER_ONLY = (
     "PREFECT_UI_*",
     "PREFECT_EVENTS_*",
 )
-"""Settings of the server, in their present and their old names: nothing a job may see."""
+"""Settings of the server, under their present and former names, which no job may see."""
 WITHHELD = frozenset({"PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"})
-"""What would make a service read other settings, or another server, than ours."""
+"""Variables that would make a service read other settings, or use another server, than the stack's."""
 
 JOB_NAMES = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TMPDIR", "TERM"),
@@ -118,7 +118,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
     (`BaseJobConfiguration._base_environment`), hence nothing of the server may be in here.
     """
     allowed = (*JOB_NAMES, *settings.workers.environment)
-    # Whatever patterns the user gives: of Prefect's settings only those of its client side.
+    # Of Prefect's settings only the client's, whatever patterns the user gives.
     given = {
         name: text
         for name, text in settings.sources.merged().items()
@@ -185,7 +185,7 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
             if settings.ephemeral
             else client_settings(settings, access)
         ),
-        # Else a later `up` in the same shell would take another port than PREFECT_API_URL says.
+        # Otherwise a later `up` in the same shell would use another port than PREFECT_API_URL's.
         "PREFECT_SERVER_PORT": str(settings.server.port),
         "PREFECT_UI_API_URL": settings.ui_api_url,
         "PREFECT_FLOWS_DIR": str(settings.flows_directory),
@@ -220,7 +220,7 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(settings.storage_directory),
-        # Such a server has no page of its own.
+        # Such a server serves no UI.
         **cors_setting("http://localhost"),
         **SERVER_SETTINGS,
         **PRIVACY,

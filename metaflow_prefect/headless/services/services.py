@@ -21,7 +21,7 @@ ALIASES = {
     "prefect-worker": "worker",
     "worker-1": "worker",
 }
-"""Names in the seed's documentation, accepted wherever a service is named."""
+"""Service names of older documentation, accepted wherever a service is named."""
 
 
 class StartOrder(int, Enum):
@@ -38,7 +38,7 @@ class StartOrder(int, Enum):
 class Service:
     """One supervised program.
 
-    `environment` is all it sees, `user` whom it runs as (None: us), `wait_for` the host and port
+    `environment` is all it sees, `user` the one it runs as (None: the current one), `wait_for` the host and port
     that must accept connections before it begins. `settle_seconds` is longer than it takes to
     fail for good, also on a busy machine: only a service that ends sooner, again and again, is
     given up.
@@ -169,7 +169,7 @@ def _servers(plan: Plan, database: Database) -> list[Service]:
         directory=plan.layout.work,
         settle_seconds=30,
         health_url=f"{plan.settings.server.local_url}/ready",
-        # Without its database it ends, after a minute of tracebacks.
+        # Without its database it exits after a minute of tracebacks.
         wait_for=(postgres.host, postgres.port) if plan.cluster is not None else None,
     )
     if processes == 1:
@@ -220,6 +220,6 @@ def _worker(plan: Plan, index: int, port: int) -> Service:
         directory=plan.layout.work,
         settle_seconds=15,
         health_url=f"http://{bracketed(ALL_INTERFACES.get(listens, listens))}:{port}/health",
-        # A worker that finds no server logs a traceback and looks again only half a minute later.
+        # A worker that finds no server logs a traceback and tries again only half a minute later.
         wait_for=_address(plan.settings.api_url),
     )

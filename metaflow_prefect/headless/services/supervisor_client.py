@@ -26,7 +26,7 @@ class ShuttingDown(Exception):
 
 
 UNREACHABLE = (OSError, HTTPException, ProtocolError)
-"""Nobody answers on the socket, or whoever did ended in the middle of it."""
+"""The supervisor does not answer on its socket, or ended while it did."""
 
 
 class State(str, Enum):
@@ -127,7 +127,8 @@ class SupervisorClient:
                 raise
         except (ShuttingDown, *UNREACHABLE) as error:
             raise NotRunning(
-                "the stack is just being stopped", fix="wait for that, then `prefect-headless up`"
+                "the stack is being stopped",
+                fix="wait until it has stopped, then run `prefect-headless up`",
             ) from error
 
     def _call(self, method: str, *arguments: object) -> Any:
@@ -163,7 +164,7 @@ def start_supervisor(
                 *(sys.executable, "-m", "metaflow_prefect.headless.services.exec_service"),
                 *("supervisor", str(layout.configuration), *arguments),
             ),
-            # The mark lets `down` find a supervisor that does not answer any more.
+            # The mark lets `down` find a supervisor that no longer answers.
             env={**os.environ, SERVICES: as_environment(every), MARKER: str(layout.home)},
             cwd=layout.work,
             stdin=subprocess.DEVNULL,

@@ -67,10 +67,10 @@ def _program(layout: Layout, service: Service) -> dict[str, str]:
         "startretries": str(TRIES),
         "stopsignal": service.stop_signal,
         "stopwaitsecs": str(service.stop_seconds),
-        # PostgreSQL's children must hear from their postmaster, not from us.
+        # PostgreSQL's children must be stopped by their postmaster, not by the supervisor.
         "stopasgroup": str(service.user is None and service.stop_signal == "TERM").lower(),
         "killasgroup": "true",
-        # Databases and logs are private; what a user's flow writes is the user's business.
+        # Databases and logs are private; files that a user's flow writes are not.
         "umask": "022" if service.order is StartOrder.WORKER else "077",
         **_log(layout, service),
     }

@@ -101,7 +101,7 @@ def choose(settings: Settings, machine: MachineFacts) -> DatabaseKind:
 
     A URL wins and is never given up. `PREFECT_STORAGE_TYPE=postgres` alone means the server the
     PG* variables name; where that would be on this machine, nothing answers there and PostgreSQL's
-    programs are installed, it means a cluster of our own.
+    programs are installed, it means a managed cluster.
     """
     storage = settings.storage
     if storage.url:

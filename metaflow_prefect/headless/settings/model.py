@@ -27,7 +27,7 @@ from pydantic import (
 from metaflow_prefect.headless.settings.sources import Sources, Variable
 
 ALL_INTERFACES = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  compared, not bound
-"""Addresses that stand for all interfaces, and how the same machine reaches what listens there."""
+"""Addresses that stand for all interfaces, and those at which this machine reaches a server there."""
 HIGHEST_PORT = 65535
 
 FieldPath: TypeAlias = tuple[str, ...]
@@ -185,7 +185,7 @@ class Postgres(_Group):
     management: Annotated[PostgresManagement, Word] = variable(
         "PREFECT_HEADLESS_POSTGRES", default="auto"
     )
-    """`managed` = our own cluster, `external` = never, `auto` = where nothing answers"""
+    """`managed` = a cluster run by the stack, `external` = never, `auto` = where nothing answers"""
     cluster_directory: Folder | None = variable(
         "PREFECT_HEADLESS_POSTGRES_DIR",
         default_is="`$PREFECT_HOME/postgres`; as root, whose files the `postgres` user "
@@ -414,4 +414,4 @@ OWN_NAMES = frozenset(
     for variable in VARIABLES
     if variable.name.startswith("PREFECT_") and variable.name not in variable.native
 )
-"""Those that Prefect does not know: they must not reach it, and are not typing errors."""
+"""Names that Prefect does not know: they must not reach it, and are not typing errors."""

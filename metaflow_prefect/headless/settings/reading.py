@@ -15,13 +15,13 @@ from metaflow_prefect.headless.settings.model import FIELDS, FieldPath, Settings
 from metaflow_prefect.headless.settings.sources import Sources, ValueSource
 
 EMULATED_PROJECT = "demo"
-"""The project the emulator has from the start."""
+"""The project that every emulator starts with."""
 REASONS = {
     "bool_parsing": "is neither yes (1, true, on) nor no (0, false, off)",
     "int_from_float": "is not a whole number",
     "dict_type": "is not a JSON object",
 }
-"""What a user reads about a value of the wrong type, by pydantic's name of the error."""
+"""The message about a value of the wrong type, by pydantic's name of the error."""
 
 
 def read_settings(
@@ -47,7 +47,7 @@ def read_settings(
         for value in (sources.value(variable),)
     }
     unreadable = _unreadable(texts, sources)
-    # What else is wrong is found beside the defaults of what cannot be read.
+    # Other errors are found with defaults in place of what cannot be read.
     readable = texts | {path: defaults.get(FIELDS[path].name) for path in unreadable}
     settings = _with_emulated_project(Settings.model_validate(_nested(readable, sources)))
     refused_by_us = {sources.value(FIELDS[path]).name for path in unreadable}
@@ -80,7 +80,7 @@ def _defaults(sources: Sources) -> dict[str, str | None]:
         "PREFECT_STORAGE_DIR": f"{home}/storage",
         "PREFECT_SERVER_UI_STATIC_DIRECTORY": f"{home}/ui",
         "PREFECT_STORAGE_TYPE": "postgres" if driver.startswith("postgresql") else "sqlite",
-        # Whether its default or a generated one is used depends on the database.
+        # The database decides between the default and a generated one.
         "PGPASSWORD": None,
     }
 

@@ -1,4 +1,4 @@
-"""Which value of a variable wins: the environment over `.env`, then Prefect's name over ours."""
+"""Which value of a variable wins: the environment over `.env`, then Prefect's name over the stack's."""
 
 from __future__ import annotations
 

@@ -124,7 +124,7 @@ def _bad_forms(settings: Settings) -> Iterator[str]:
         )
     url = settings.storage.url
     if url and not url.startswith(("postgres://", "postgresql://", "postgresql+", "sqlite")):
-        # Not more of it than the scheme: it may hold a password.
+        # Only the scheme: the rest may hold a password.
         scheme, mark, _ = url.partition("://")
         yield (
             f"{_name(settings, 'PREFECT_DATABASE_URL')} must begin with postgresql:// or sqlite:///"
@@ -139,7 +139,7 @@ def _bad_forms(settings: Settings) -> Iterator[str]:
     for name in ("PREFECT_SERVER_HOST", "PREFECT_API_HOST"):
         host = settings.sources.value(BY_NAME[name])
         if host.text and "/" in host.text:
-            yield f"{host.name}={host.text} is no host name or address: it has a slash"
+            yield f"{host.name}={host.text} is not a host name or address: it has a slash"
 
 
 def _bad_combinations(settings: Settings, *, workers_only: bool) -> Iterator[str]:

@@ -26,11 +26,11 @@ def provide(settings: Settings, layout: Layout) -> tuple[str | None, str | None]
         return server.auth_string, None
     if not needs_auth_string(server):
         return None, (
-            f"ANYBODY who reaches {server.host}:{server.port} can use this server and run code on "
+            f"ANYONE who can reach {server.host}:{server.port} can use this server and run code on "
             "its workers: PREFECT_ALLOW_UNAUTHENTICATED=1 waives the auth string"
         )
     return get_or_create_secret(layout.auth_string, prefix=USER), (
-        f"the server asks for the user and password in {layout.auth_string} (generated, since it "
+        f"the server requires the user and password in {layout.auth_string} (generated, since it "
         "can be reached from other machines); clients need it as PREFECT_API_AUTH_STRING"
     )
 
@@ -38,7 +38,7 @@ def provide(settings: Settings, layout: Layout) -> tuple[str | None, str | None]
 def of_running(settings: Settings, layout: Layout, record: StackRecord | None) -> Access:
     """Return what a client of the stack needs, as far as this user may know it.
 
-    A generated auth string is used even if the host that made it necessary is not set any more,
+    A generated auth string is used even if the host that required it is no longer set,
     as in another shell.
     """
     auth = settings.server.auth_string

@@ -45,7 +45,7 @@ def run_checks(settings: Settings) -> Iterator[Check]:
     elif left_over:
         yield Check(
             name="stack",
-            problem=f"it lost its supervisor; {len(left_over)} processes of it go on",
+            problem=f"it lost its supervisor; {len(left_over)} of its processes still run",
             fix="`prefect-headless up -d` ends them and starts it again",
         )
     else:

@@ -149,7 +149,9 @@ def _unsupervised(record: StackRecord | None, left_over: tuple[int, ...]) -> Hea
     """Return the health after the supervisor was killed: its services still run and hold their ports."""
     api = record is not None and is_answering(f"{record.local_url}/health")
     holds = f", and the server answers at {record.local_url}" if record and api else ""
-    goes_on = f"{len(left_over)} processes go on" if len(left_over) > 1 else "a process goes on"
+    goes_on = (
+        f"{len(left_over)} processes still run" if len(left_over) > 1 else "a process still runs"
+    )
     problem = (
         f"the supervisor is gone, but {goes_on} ({', '.join(map(str, left_over))}){holds}: "
         "`prefect-headless up -d` ends what is left and starts the stack again, "
@@ -197,7 +199,7 @@ def _work(
             return api.online_workers(record.pool), api.queue(), ""
     except httpx.HTTPStatusError as error:
         if error.response.status_code == httpx.codes.UNAUTHORIZED:
-            reason = "the server wants another auth string: set PREFECT_API_AUTH_STRING"
+            reason = "the server requires another auth string: set PREFECT_API_AUTH_STRING"
             return None, None, f"workers and queue are unknown ({reason})"
         return None, None, f"workers and queue are unknown ({error})"
     except UNREACHABLE as error:

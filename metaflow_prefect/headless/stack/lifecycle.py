@@ -110,7 +110,7 @@ def starting(layout: Layout) -> Iterator[None]:
     """
     with layout.lock.open("w") as file:
         if not wait_until(lambda: _try_lock(file), seconds=LOCK_SECONDS, every=0.05):
-            raise StackFailed(f"another `up` of {layout.home} is under way", fix="wait for it")
+            raise StackFailed(f"another `up` of {layout.home} is in progress", fix="wait for it")
         yield
 
 
@@ -145,7 +145,7 @@ def wait_until_running(
     if ended:
         raise StackFailed(
             f"the stack runs already, but without {', '.join(ended)}",
-            fix="`prefect-headless status` says why; `prefect-headless restart` starts all anew",
+            fix="`prefect-headless status` says why; `prefect-headless restart` restarts all",
         )
     for name in record.services:
         probe = record.health_urls.get(name)
@@ -164,7 +164,7 @@ def start_services(
 
     Raises:
         StackFailed: a service gave up or was not healthy in time.
-        StorageRefused: the managed cluster does not let us in.
+        StorageRefused: the managed cluster refuses the connection.
         SettingsRefused: the work pool exists with another type.
     """
     supervisor = SupervisorClient(plan.layout)
@@ -174,12 +174,12 @@ def start_services(
     else:
         _prepare_database(plan, plan.database, wait)
     makes_tables = plan.database is not None and plan.database.is_missing_file
-    # The others wait by themselves for what they need.
+    # Each waits itself for what it needs.
     for service in every:
         supervisor.start(service.name)
     for service in every:
         first = makes_tables and service.order is StartOrder.SERVER
-        detail = ", which makes the tables of a new database" if first else ""
+        detail = ", which creates the tables of a new database" if first else ""
         awaited = AwaitedService(name=service.name, health_url=service.health_url, detail=detail)
         wait.until_healthy(awaited)
         if service.order is StartOrder.SERVER:
@@ -262,7 +262,7 @@ def _raise_if_given_up(layout: Layout, supervisor: SupervisorClient, name: str) 
         raise _failure(layout, "supervisord", "ended")
     gone = next((process for process in found if process.state is State.FATAL), None)
     if gone is not None and gone.name:
-        raise _failure(layout, gone.name, f"was given up while {name} was awaited")
+        raise _failure(layout, gone.name, f"gave up while {name} was starting")
 
 
 def service_failure(layout: Layout) -> StackFailed | None:
@@ -270,7 +270,7 @@ def service_failure(layout: Layout) -> StackFailed | None:
     fatal = [
         item.name for item in SupervisorClient(layout).processes() if item.state is State.FATAL
     ]
-    return _failure(layout, fatal[0], "was given up") if fatal else None
+    return _failure(layout, fatal[0], "gave up") if fatal else None
 
 
 def _failure(layout: Layout, name: str, what: str) -> StackFailed:
@@ -353,7 +353,7 @@ def stop_stack(layout: Layout) -> int:
     remaining = processes.of_stack(layout.home)
     if remaining:
         raise StackFailed(
-            f"processes {', '.join(map(str, remaining))} of the stack do not end",
+            f"processes {', '.join(map(str, remaining))} of the stack cannot be ended",
             fix="end them yourself",
         )
     for path in (layout.record, layout.socket, layout.pid_file, layout.configuration):
@@ -374,7 +374,7 @@ def require_running(layout: Layout) -> SupervisorClient:
     if left_over:
         raise NotRunning(
             f"the stack at PREFECT_HOME={layout.home} lost its supervisor; {len(left_over)} "
-            "processes of it go on",
+            "of its processes still run",
             fix="`prefect-headless up -d` ends them and starts it again",
         )
     raise NotRunning(

@@ -18,7 +18,7 @@ from metaflow_prefect.headless.settings.model import is_loopback
 
 ZOMBIE_AUTOMATION = "Crash flow runs without a heartbeat (prefect-headless)"
 UNREACHABLE = (httpx.HTTPError,)
-"""An answer other than this means that somebody else listens there, or that the server is ill."""
+"""What httpx raises where no Prefect server answers, or one that does not work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,7 +120,7 @@ class ServerApi:
     def ensure_zombie_automation(self) -> bool:
         """Create the automation unless it exists; return whether it was created.
 
-        As docs.prefect.io/v3/advanced/detect-zombie-flows has it: whoever has sent a heartbeat
+        As in docs.prefect.io/v3/advanced/detect-zombie-flows: a flow run that has sent a heartbeat
         and neither sends another nor ends within `ZOMBIE_SECONDS` is marked Crashed.
         """
         ours = {"automations": {"name": {"any_": [ZOMBIE_AUTOMATION]}}}
@@ -182,7 +182,7 @@ def _zombie_automation() -> dict[str, Any]:
     ended = ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")
     return {
         "name": ZOMBIE_AUTOMATION,
-        "description": "Flow runs whose process or machine died would stay Running for ever.",
+        "description": "Flow runs whose process or machine died would stay Running forever.",
         "enabled": True,
         "trigger": {
             "type": "event",

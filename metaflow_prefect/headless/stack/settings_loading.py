@@ -72,7 +72,7 @@ def names_known_to_prefect() -> frozenset[str]:
         for field in model.model_fields
         for name in _names(model, prefix, field)
     )
-    # Read by Prefect outside its settings, or by us between our own processes.
+    # Read by Prefect outside its settings, or passed between the stack's own processes.
     return frozenset({"PREFECT_PROFILE", MARKER, SERVICES, *names})
 
 
@@ -90,12 +90,12 @@ def refused_by_prefect(root: type[BaseModel], sources: Sources) -> dict[str, str
             found = {
                 _given_name(model, prefix, item["loc"], sources): item["msg"]
                 for item in error.errors(include_input=False, include_url=False)
-                # This kind only follows from another one.
+                # This error only follows from another one.
                 if item["type"] != "default_factory_not_called"
             }
             refused |= {name: f"{name}: {why} (refused by Prefect)" for name, why in found.items()}
             if not any(os.environ.pop(name, None) for name in found):
-                break  # it stands in `.env` or in a profile, which Prefect reads by itself
+                break  # it is set in `.env` or in a profile, which Prefect reads itself
     finally:
         os.environ.update(environ)
     return refused

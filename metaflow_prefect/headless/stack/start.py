@@ -72,7 +72,7 @@ def up(settings: Settings, options: UpOptions, console: Console) -> StackRecord:
         known = load_record(layout)
         if not SupervisorClient(layout).processes():
             raise StackFailed(
-                f"the stack at {layout.home} is just being stopped",
+                f"the stack at {layout.home} is being stopped",
                 fix="start it when `prefect-headless status` says that it does not run",
             )
         if options.detach and known is not None:
@@ -116,7 +116,7 @@ def _run(plan: Plan, record: StackRecord, options: UpOptions, console: Console) 
                 fix="`prefect-headless up -d` once more",
             ) from None
     except BaseException:
-        # Whatever it was, also Ctrl-C: a half-started stack must not stay behind.
+        # Any failure, Ctrl-C included, must not leave a half-started stack behind.
         lifecycle.stop_stack(layout)
         raise
     finally:

@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 BUILT_IN = frozenset({"process", "northflank"})
-"""Those that are always there: Prefect's own, and the one that comes with this package."""
+"""The types that are always installed: Prefect's own, and the one of this package."""
 FIND_SCRIPT = """
 import sys
 from prefect.plugins import load_prefect_collections

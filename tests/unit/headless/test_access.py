@@ -46,4 +46,4 @@ def test_the_auth_string_can_be_waived_and_the_danger_is_named(settings, home):
     made, note = auth.provide(given, home)
 
     assert made is None
-    assert "ANYBODY" in (note or "")
+    assert "ANYONE" in (note or "")

@@ -128,7 +128,7 @@ def test_what_goes_on_without_its_supervisor_is_said_with_what_to_do(record):
     assert health.verdict.exit_code == 1
     assert report.status_text(record, health) == (
         "stack     without its supervisor\n"
-        "PROBLEM   the supervisor is gone, but 2 processes go on (11, 12): `prefect-headless up -d` "
+        "PROBLEM   the supervisor is gone, but 2 processes still run (11, 12): `prefect-headless up -d` "
         "ends what is left and starts the stack again, `prefect-headless down` only ends it"
     )
 
