@@ -1,8 +1,8 @@
-"""Which requests a Prefect server without a password refuses: those that a foreign page had a browser send.
+"""Makes a Prefect server without a password refuse cross-site requests.
 
-Who may open a page in the browser of somebody who can reach the server could otherwise use it:
+A web page open in the browser of a user who can reach the server could otherwise use it:
 
-* by DNS rebinding: the page's own name is made to resolve to the server's address, and the browser
+* by DNS rebinding: the page's own name resolves to the server's address, and the browser
   takes the server for the page's. The `Host` header then is a name that is none of the server's.
 * by what browsers send without asking the server first: WebSockets (live events and logs, and the
   events that set off automations) and plain POSTs. The `Origin` header then is another site's.
@@ -30,48 +30,48 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-#: Domains that nobody can own: RFC 6761, and ICANN's for private use (a container reaches its host
-#: as `host.docker.internal`).
 RESERVED = (".localhost", ".internal")
+"""Domains that cannot be registered: RFC 6761, and ICANN's for private use (a container reaches its host
+as `host.docker.internal`)."""
 BAD_REQUEST = 400
 POLICY_VIOLATION = 1008
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trust:
-    """The names that are the server's, and the origins whose pages may use it."""
+    """The host names the server answers to, and the origins whose pages may use it."""
 
     hosts: frozenset[str]
     origins: frozenset[str]
 
     @classmethod
     def of(cls, *, origins: Iterable[str], names: Iterable[str]) -> Trust:
-        """What follows from the pages that may use the server, and its further *names*."""
+        """Return what follows from the allowed *origins* and the server's further *names*."""
         pages = frozenset(origin.strip().rstrip("/").lower() for origin in origins)
         hosts = {_host(urlsplit(page).netloc) for page in pages} | {name.lower() for name in names}
         return cls(hosts=frozenset(hosts), origins=pages)
 
     def refusal(self, host: str, origin: str | None) -> str | None:
-        """Why a request with these headers is refused, None if it is not."""
+        """Return why a request with these headers is refused, None if it is not."""
         if not self._is_ours(_host(host)):
             return (
                 f"This Prefect server has no password and does not answer to the name {_host(host)!r} "
-                f"(a page of another site may have asked). If the name is yours, add "
+                f"(the request may come from a page of another site). If the name is yours, add "
                 f"http://{host} to {ORIGINS_VARIABLE} and start the server again."
             )
         if origin and not self._may_ask(origin, host):
             return (
-                f"This Prefect server has no password and takes no requests of pages of {origin}. "
+                f"This Prefect server has no password and accepts no requests from pages of {origin}. "
                 f"If they are yours, add that to {ORIGINS_VARIABLE} and start the server again."
             )
         return None
 
     def _is_ours(self, host: str) -> bool:
         return (
-            # Browsers always name a host; probes of old kind do not.
+            # Browsers always name a host; some old probes do not.
             not host
             or host in self.hosts
-            # Whoever wants a browser to take a server for his own needs a domain: an address
+            # DNS rebinding needs a domain: an address
             # cannot be made to lead elsewhere, and a name without a dot (a container's, a
             # service's) is resolved by the network the browser is in.
             or "." not in host
@@ -84,7 +84,7 @@ class Trust:
 
 
 def trust(settings: Settings) -> Trust | None:
-    """Whom a server with Prefect's *settings* trusts; None if everybody: by choice, or by password."""
+    """Return what a server with Prefect's *settings* trusts; None if it has a password, or allows every origin."""
     server = settings.server
     origins = server.api.cors_allowed_origins.split(",")
     if server.api.auth_string is not None or "*" in origins:
@@ -97,7 +97,7 @@ def trust(settings: Settings) -> Trust | None:
 
 
 def guarded(application: Application, trusted: Trust | None) -> Application:
-    """*application* without the requests that *trusted* refuses."""
+    """Return *application* without the requests that *trusted* refuses."""
     if trusted is None:
         return application
 
@@ -120,7 +120,7 @@ def _refusal(trusted: Trust, scope: Message) -> str | None:
 
 
 async def _refuse(send: Send, reason: str) -> None:
-    # As Prefect words its refusals, so that its client shows the reason.
+    # In the form of Prefect's own errors, so that its client shows the reason.
     body = json.dumps({"detail": reason}).encode()
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     await send({"type": "http.response.start", "status": BAD_REQUEST, "headers": headers})
@@ -128,11 +128,11 @@ async def _refuse(send: Send, reason: str) -> None:
 
 
 def _host(netloc: str) -> str:
-    """The name in a `Host` header: without port, brackets and the root's dot, in small letters."""
+    """Return the name in a `Host` header: lowercase, without port, brackets and trailing dot."""
     try:
         name = urlsplit(f"//{netloc}").hostname
     except ValueError:
-        return "."  # unreadable, hence nobody's
+        return "."  # unreadable, hence not the server's
     return (name or "").rstrip(".")
 
 

@@ -1,4 +1,4 @@
-"""SQLite transactions that wait for one another instead of failing: what a Prefect server on SQLite lacks.
+"""Makes SQLite transactions of a Prefect server wait for one another instead of failing.
 
 Prefect begins most transactions with `BEGIN DEFERRED`
 (prefect.server.database.configurations, `AioSqliteConfiguration.begin_transaction`). One that reads
@@ -39,7 +39,7 @@ class ImmediateTransactions(CreateEnginePlugin):
         return url
 
     def engine_created(self, engine: Engine) -> None:
-        """Let the transactions of *engine* wait."""
+        """Make the transactions of *engine* wait."""
         let_transactions_wait(engine)
 
 

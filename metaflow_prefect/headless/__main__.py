@@ -1,4 +1,4 @@
-"""`python -m metaflow_prefect.headless` is `prefect-headless`."""
+"""Runs `prefect-headless` as `python -m metaflow_prefect.headless`."""
 
 from __future__ import annotations
 

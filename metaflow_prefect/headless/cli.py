@@ -17,30 +17,30 @@ from urllib.parse import urlsplit
 import click
 
 from metaflow_prefect.headless import examples, report
-from metaflow_prefect.headless.console import Voice
+from metaflow_prefect.headless.console import Console
 from metaflow_prefect.headless.database import migrations, provisioning
 from metaflow_prefect.headless.errors import HeadlessError, NoSuchName, NotRunning
 from metaflow_prefect.headless.files.layout import Layout, prepare
 from metaflow_prefect.headless.files.service_logs import Follower
-from metaflow_prefect.headless.files.stack_record import Record, load_record
+from metaflow_prefect.headless.files.stack_record import StackRecord, load_record
 from metaflow_prefect.headless.services import process_environment, processes
 from metaflow_prefect.headless.services.services import resolve_name
-from metaflow_prefect.headless.services.supervisor_client import Supervisor
+from metaflow_prefect.headless.services.supervisor_client import SupervisorClient
 from metaflow_prefect.headless.settings.model import Settings
 from metaflow_prefect.headless.stack import auth, lifecycle
-from metaflow_prefect.headless.stack.doctor import examine as diagnose
-from metaflow_prefect.headless.stack.health import Health, examine, without_supervisor
-from metaflow_prefect.headless.stack.loading import load_checked_settings, load_settings
+from metaflow_prefect.headless.stack.doctor import run_checks
+from metaflow_prefect.headless.stack.health import Health, check_health, without_supervisor
+from metaflow_prefect.headless.stack.settings_loading import load_checked_settings, load_settings
 from metaflow_prefect.headless.stack.start import UpOptions
-from metaflow_prefect.headless.stack.start import up as bring_up
+from metaflow_prefect.headless.stack.start import up as start_stack
 from metaflow_prefect.version import VERSION
 
 Parameters = ParamSpec("Parameters")
 Result = TypeVar("Result")
 
 FAILED = 1
-#: A command of Prefect 3.5, which the documents of that time name.
-FORMER_CHECK = ("prefect", "server", "database", "check")
+REMOVED_COMMAND = ("prefect", "server", "database", "check")
+"""A command of Prefect 3.5 that older documentation names."""
 WAITS = click.option(
     "--wait",
     "wait_seconds",
@@ -52,8 +52,8 @@ WAITS = click.option(
 )
 
 
-def speaks_plainly(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
-    """Our errors end the program with their words on stderr instead of a traceback."""
+def prints_errors(command: Callable[Parameters, Result]) -> Callable[Parameters, Result]:
+    """Print the errors of this package on stderr, without a traceback, and exit with 1."""
 
     @wraps(command)
     def wrapped(*arguments: Parameters.args, **options: Parameters.kwargs) -> Result:
@@ -80,7 +80,7 @@ def main() -> None:
 @WAITS
 @click.option("--no-worker", is_flag=True, help="Start no worker.")
 @click.option("--no-server", is_flag=True, help="Workers only, for the server at PREFECT_API_URL.")
-@speaks_plainly
+@prints_errors
 def up(*, detach: bool, wait_seconds: float, no_worker: bool, no_server: bool) -> None:
     """Start the stack; in the foreground with the logs on stdout, unless -d."""
     settings = load_checked_settings(workers_only=no_server)
@@ -90,28 +90,28 @@ def up(*, detach: bool, wait_seconds: float, no_worker: bool, no_server: bool) -
             "`prefect-headless run python my_flow.py` starts one for as long as the program runs"
         )
         return
-    # In the foreground the services' own lines show that something goes on.
-    voice = Voice(sys.stderr, quiet=settings.quiet, live=detach and sys.stderr.isatty())
+    # In the foreground the services' own lines show the progress.
+    console = Console(sys.stderr, quiet=settings.quiet, live=detach and sys.stderr.isatty())
     options = UpOptions(
         detach=detach,
         wait_seconds=wait_seconds,
         with_worker=not no_worker,
         with_server=not no_server,
     )
-    record = bring_up(settings, options, voice)
+    record = start_stack(settings, options, console)
     if detach and not settings.quiet:
         click.echo(report.welcome(settings, record))
 
 
 @main.command()
-@speaks_plainly
+@prints_errors
 def down() -> None:
     """Stop every process of the stack, running flow runs included."""
     layout = Layout(home=load_settings().home)
-    ran = Supervisor(layout).pid() is not None
+    ran = SupervisorClient(layout).pid() is not None
     if ran:
         click.echo(f"stopping {', '.join(_services(layout))}", err=True)
-    left_over = lifecycle.take_down(layout)
+    left_over = lifecycle.stop_stack(layout)
     if left_over:
         click.echo(report.ended(left_over, had_supervisor=ran))
     click.echo("stopped" if ran or left_over else "nothing was running")
@@ -120,7 +120,7 @@ def down() -> None:
 @main.command()
 @click.argument("service", required=False)
 @WAITS
-@speaks_plainly
+@prints_errors
 def restart(*, service: str | None, wait_seconds: float) -> None:
     """Restart one service, or all, with the settings they were started with; return when healthy."""
     layout, supervisor = _running()
@@ -134,7 +134,7 @@ def restart(*, service: str | None, wait_seconds: float) -> None:
 @main.command()
 @click.argument("service")
 @WAITS
-@speaks_plainly
+@prints_errors
 def start(*, service: str, wait_seconds: float) -> None:
     """Start a service that was stopped; return when it is healthy."""
     layout, _ = _running()
@@ -145,9 +145,9 @@ def start(*, service: str, wait_seconds: float) -> None:
 
 @main.command()
 @click.argument("service")
-@speaks_plainly
+@prints_errors
 def stop(service: str) -> None:
-    """Stop a service until `start`."""
+    """Stop a service; `start` starts it again."""
     layout, supervisor = _running()
     name = _chosen(layout, service)
     supervisor.stop(name)
@@ -157,11 +157,11 @@ def stop(service: str) -> None:
 @main.command()
 @click.argument("service", required=False)
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@speaks_plainly
+@prints_errors
 def status(*, service: str | None, as_json: bool) -> None:
-    """Health of services, database, workers and queue; exit code 0 healthy, 1 not, 3 not running.
+    """Show the health of services, database, workers and queue; exit code 0 healthy, 1 not, 3 not running.
 
-    With the name of a SERVICE both are about that one only.
+    With a SERVICE, show only that one; the exit code is about it, too.
     """
     settings = load_settings()
     layout = Layout(home=settings.home)
@@ -180,9 +180,9 @@ def status(*, service: str | None, as_json: bool) -> None:
 @click.argument("service", required=False)
 @click.option("-f", "--follow", is_flag=True, help="Go on printing until interrupted.")
 @click.option("-n", "--lines", type=int, default=50, show_default=True, help="Lines to begin with.")
-@speaks_plainly
+@prints_errors
 def logs(*, service: str | None, follow: bool, lines: int) -> None:
-    """The log of one service, or of all; also of a stack that does not run any more."""
+    """Print the log of one service, or of all; also after the stack has stopped."""
     layout = Layout(home=load_settings().home)
     known = tuple(sorted(path.stem for path in layout.logs.glob("*.log")))
     name = None if service is None else resolve_name(service, known)
@@ -190,7 +190,7 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
         raise NotRunning(f"there are no logs in {layout.logs}", fix="start the stack")
     if service is not None and name is None:
         raise NoSuchName(
-            f"there is no log of {service!r} in {layout.logs}",
+            f"{layout.logs} has no log of {service!r}",
             fix=f"choose one of {', '.join(known)}",
         )
     chosen = known if name is None else (name,)
@@ -200,7 +200,7 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
     for prefix, follower in followers.items():
         for line in deque(follower.new_lines(), maxlen=max(lines, 0)):
             click.echo(prefix + line)
-    with _until_told_to_end():
+    with _until_signaled():
         while follow:
             for prefix, follower in followers.items():
                 for line in follower.new_lines():
@@ -210,12 +210,12 @@ def logs(*, service: str | None, follow: bool, lines: int) -> None:
 
 @main.command()
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
-@speaks_plainly
+@prints_errors
 def info(*, as_json: bool) -> None:
-    """The configuration, where each value comes from, and what is wrong with it."""
+    """Show the configuration, where each value comes from, and what is wrong with it."""
     settings = load_checked_settings()
     layout = Layout(home=settings.home)
-    record = load_record(layout) if Supervisor(layout).pid() is not None else None
+    record = load_record(layout) if SupervisorClient(layout).pid() is not None else None
     click.echo(
         report.info_json(settings, record) if as_json else report.info_text(settings, record)
     )
@@ -224,9 +224,9 @@ def info(*, as_json: bool) -> None:
 @main.command()
 @click.option("--export", "as_export", is_flag=True, help="Lines for a shell's eval, with secrets.")
 @click.option("--json", "as_json", is_flag=True, help="For programs, with secrets.")
-@speaks_plainly
+@prints_errors
 def env(*, as_export: bool, as_json: bool) -> None:
-    """The variables a client of this stack needs."""
+    """Print the variables a client of this stack needs."""
     settings, client = _client()
     variables = process_environment.for_shell(settings, client)
     if as_json:
@@ -240,11 +240,13 @@ def env(*, as_export: bool, as_json: bool) -> None:
 
 @main.command(context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@speaks_plainly
+@prints_errors
 def run(command: tuple[str, ...]) -> None:
-    """Run COMMAND with the variables of this stack."""
-    if command[: len(FORMER_CHECK)] == FORMER_CHECK:
-        click.echo("Prefect has this command no more; `prefect-headless db check` says:", err=True)
+    """Run COMMAND with the variables a client of this stack needs."""
+    if command[: len(REMOVED_COMMAND)] == REMOVED_COMMAND:
+        click.echo(
+            "Prefect no longer has this command; `prefect-headless db check` says:", err=True
+        )
         click.echo(_checked_database())
         return
     settings, client = _client()
@@ -253,23 +255,23 @@ def run(command: tuple[str, ...]) -> None:
     program = shutil.which(command[0], path=variables.get("PATH"))
     if program is None:
         raise NoSuchName(f"there is no program {command[0]!r}", fix="check PATH")
-    os.execve(program, command, variables)  # noqa: S606 -- `run` becomes the command
+    os.execve(program, command, variables)  # noqa: S606  `run` becomes the command
 
 
 @main.group()
 def db() -> None:
-    """The database of the settings in force."""
+    """Check or upgrade the database that the settings name."""
 
 
 @db.command()
-@speaks_plainly
+@prints_errors
 def check() -> None:
     """Connect to the database and say whether it can be used."""
     click.echo(_checked_database())
 
 
 @db.command()
-@speaks_plainly
+@prints_errors
 def upgrade() -> None:
     """Create or upgrade the tables."""
     settings = load_settings()
@@ -279,11 +281,11 @@ def upgrade() -> None:
 
 
 @main.command()
-@speaks_plainly
+@prints_errors
 def doctor() -> None:
     """Check everything a start needs; exit code 1 if something is wrong."""
     wrong = 0
-    for found in diagnose(load_checked_settings()):
+    for found in run_checks(load_checked_settings()):
         click.echo(
             f"{'BAD' if found.problem else 'ok '} {found.name:<9} {found.problem or found.detail}"
         )
@@ -295,7 +297,7 @@ def doctor() -> None:
 
 @main.command()
 @click.argument("name", required=False)
-@speaks_plainly
+@prints_errors
 def example(name: str | None) -> None:
     """Print an example flow, or their names and where they are."""
     if name is not None:
@@ -312,10 +314,10 @@ def _checked_database() -> str:
 
 
 def _client() -> tuple[Settings, process_environment.Access]:
-    """The settings as the running stack has them (its port may be another), and its secrets."""
+    """Return the settings with the addresses of the running stack, and its secrets."""
     settings = load_settings()
     layout = Layout(home=settings.home)
-    record = load_record(layout) if Supervisor(layout).pid() is not None else None
+    record = load_record(layout) if SupervisorClient(layout).pid() is not None else None
     if record is not None:
         settings = settings.as_running(
             port=urlsplit(record.local_url).port or settings.server.port,
@@ -330,18 +332,18 @@ def _client() -> tuple[Settings, process_environment.Access]:
     return settings, auth.of_running(settings, layout, record)
 
 
-def _health(settings: Settings, layout: Layout) -> tuple[Record | None, Health]:
+def _health(settings: Settings, layout: Layout) -> tuple[StackRecord | None, Health]:
     record = load_record(layout)
-    supervisor = Supervisor(layout)
+    supervisor = SupervisorClient(layout)
     if supervisor.pid() is None:
         starting = lifecycle.is_being_started(layout)
         left_over = processes.of_stack(layout.home)
         return record, without_supervisor(record, left_over, being_started=starting)
     auth_string = auth.of_running(settings, layout, record).auth_string
-    return record, examine(record, supervisor.processes(), auth_string)
+    return record, check_health(record, supervisor.processes(), auth_string)
 
 
-def _running() -> tuple[Layout, Supervisor]:
+def _running() -> tuple[Layout, SupervisorClient]:
     layout = Layout(home=load_settings().home)
     return layout, lifecycle.require_running(layout)
 
@@ -350,36 +352,38 @@ def _start(layout: Layout, names: tuple[str, ...], wait_seconds: float) -> None:
     """Start services of the running stack and return when they are healthy."""
     record = load_record(layout)
     probes = record.health_urls if record is not None else {}
-    every = tuple(lifecycle.Awaited(name=name, health_url=probes.get(name)) for name in names)
-    voice = Voice(sys.stderr, live=sys.stderr.isatty())
-    lifecycle.start_again(layout, every, patience_seconds=wait_seconds, voice=voice)
+    every = tuple(
+        lifecycle.AwaitedService(name=name, health_url=probes.get(name)) for name in names
+    )
+    console = Console(sys.stderr, live=sys.stderr.isatty())
+    lifecycle.start_and_wait(layout, every, timeout_seconds=wait_seconds, console=console)
 
 
 @contextmanager
-def _until_told_to_end() -> Iterator[None]:
-    """Leave the block at SIGTERM or Ctrl-C, also where the shell began us with SIGINT ignored."""
+def _until_signaled() -> Iterator[None]:
+    """Leave the block at SIGTERM or Ctrl-C, even if the shell started this process with SIGINT ignored."""
 
     def end(*_: object) -> NoReturn:
-        raise _ToldToEnd
+        raise _Signaled
 
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, end)
-    with suppress(_ToldToEnd):
+    with suppress(_Signaled):
         yield
 
 
-class _ToldToEnd(Exception):
-    """A signal asks to end."""
+class _Signaled(Exception):
+    """The process received SIGTERM or SIGINT."""
 
 
 def _services(layout: Layout) -> tuple[str, ...]:
-    """The services of the running stack, in the order in which they are started."""
+    """Return the services of the running stack in their start order."""
     record = load_record(layout)
     return record.services if record is not None else ()
 
 
 def _chosen(layout: Layout, service: str) -> str:
-    """The name of the service meant by *service*."""
+    """Return the name of the service that the user calls *service*."""
     known = _services(layout)
     name = resolve_name(service, known)
     if name is None:
@@ -390,5 +394,5 @@ def _chosen(layout: Layout, service: str) -> str:
 
 
 def info_main() -> None:
-    """`prefect-info` is `prefect-headless info`."""
+    """Run `prefect-headless info`, as `prefect-info`."""
     main(args=["info", *sys.argv[1:]], prog_name="prefect-info")

@@ -1,4 +1,4 @@
-"""Where the user is spoken to while a command works: progress, warnings, and what is waited for."""
+"""What a command tells the user while it works: progress, warnings, and what it waits for."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import TextIO
 
 import click
 
-#: How often a wait is told of where lines stay: a log, a pipe, a container.
 LINE_SECONDS = 10
-#: And where one line can be written anew.
+"""How often a wait is shown where lines stay: in a log, a pipe, a container."""
 REDRAW_SECONDS = 1
+"""How often it is shown where one line can be rewritten: on a terminal."""
 CLEAR_LINE = "\r\x1b[K"
 
 
@@ -23,8 +23,8 @@ class _Wait:
     told: float
 
 
-class Voice:
-    """Speaks on *stream*; *live* shows a wait as one line that counts the seconds."""
+class Console:
+    """Writes to *stream*; *live* shows a wait as one line that counts the seconds."""
 
     def __init__(
         self,
@@ -41,18 +41,18 @@ class Voice:
         self._wait: _Wait | None = None
 
     def say(self, text: str) -> None:
-        """Tell of progress."""
+        """Report progress."""
         self.rest()
         if not self._quiet:
             click.echo(text, file=self._stream)
 
     def warn(self, text: str) -> None:
-        """Say what must not be missed, also by who wants quiet."""
+        """Print a warning, also if quiet."""
         self.rest()
         click.secho(f"WARNING: {text}", file=self._stream, fg="yellow")
 
     def wait(self, what: str) -> None:
-        """Tell what is waited for: called again and again while it lasts."""
+        """Show what the command waits for; called repeatedly while the wait lasts."""
         now = self._clock()
         if self._wait is None or self._wait.what != what:
             self.rest()
@@ -63,7 +63,7 @@ class Voice:
             self._tell(f"waiting for {what} ({now - self._wait.since:.0f} s)")
 
     def rest(self) -> None:
-        """Leave no half line behind: the wait is over, or something else is said."""
+        """End the wait and its unfinished line."""
         if self._wait is not None and self._live:
             self._write(CLEAR_LINE)
         self._wait = None
@@ -72,7 +72,7 @@ class Voice:
         self._write(f"{CLEAR_LINE}{text}" if self._live else f"{text}\n")
 
     def _write(self, text: str) -> None:
-        # Not by `echo`, which takes what moves the cursor out of a text.
+        # Not with `echo`, which strips control sequences.
         if not self._quiet:
             self._stream.write(text)
             self._stream.flush()

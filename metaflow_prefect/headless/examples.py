@@ -11,12 +11,12 @@ FOLDER = Path(__file__).parent / "resources" / "flows"
 
 
 def names() -> tuple[str, ...]:
-    """The names of the example flows."""
+    """Return the names of the example flows."""
     return tuple(sorted(item.name.removesuffix(SUFFIX) for item in _files()))
 
 
 def text(name: str) -> str:
-    """The source of the example *name*, with or without `.py`.
+    """Return the source of the example *name*, with or without `.py`.
 
     Raises:
         NoSuchName: there is no such example.
@@ -29,7 +29,7 @@ def text(name: str) -> str:
 
 
 def install(directory: Path) -> tuple[Path, ...]:
-    """Put the examples that are missing into *directory*; those the user changed stay."""
+    """Copy the examples that are missing into *directory*; files the user changed stay."""
     try:
         directory.mkdir(parents=True, exist_ok=True)
         for name in names():
@@ -38,7 +38,7 @@ def install(directory: Path) -> tuple[Path, ...]:
                 target.write_text(text(name), encoding="utf-8")
     except OSError as error:
         raise HomeRefused(
-            f"the example flows cannot be put into {directory}: {error.strerror}",
+            f"the example flows cannot be copied to {directory}: {error.strerror}",
             fix="choose another directory with PREFECT_FLOWS_DIR",
         ) from error
     return tuple(directory / f"{name}{SUFFIX}" for name in names())

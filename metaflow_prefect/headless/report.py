@@ -7,24 +7,23 @@ import shlex
 from collections.abc import Mapping
 from dataclasses import asdict
 
-from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.files.stack_record import StackRecord
 from metaflow_prefect.headless.services.process_environment import EMULATOR_TOKEN
 from metaflow_prefect.headless.services.supervisor_client import State
 from metaflow_prefect.headless.settings.database_address import without_password
-from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.precedence import MASK, Origin, Value
-from metaflow_prefect.headless.settings.variables import VARIABLES, Variable
+from metaflow_prefect.headless.settings.model import VARIABLES, Settings
+from metaflow_prefect.headless.settings.sources import MASK, Value, ValueSource, Variable
 from metaflow_prefect.headless.stack.health import Health, ServiceHealth, Verdict
 from metaflow_prefect.version import VERSION
 
 
 def settings_rows(settings: Settings) -> list[dict[str, str]]:
-    """One row for each variable: the value in force, masked if secret, and where it is from."""
+    """Return a row for each variable: its value, masked if secret, and where it comes from."""
     return [_row(variable, settings.sources.value(variable)) for variable in VARIABLES]
 
 
-def info_json(settings: Settings, record: Record | None) -> str:
-    """Everything `info` knows, for programs."""
+def info_json(settings: Settings, record: StackRecord | None) -> str:
+    """Return everything `info` knows as JSON."""
     return json.dumps(
         {
             "version": VERSION,
@@ -42,8 +41,8 @@ def info_json(settings: Settings, record: Record | None) -> str:
     )
 
 
-def info_text(settings: Settings, record: Record | None) -> str:
-    """What `info` prints."""
+def info_text(settings: Settings, record: StackRecord | None) -> str:
+    """Return what `info` prints."""
     lines = [
         f"prefect-headless {VERSION}",
         f"  home     {settings.home}",
@@ -61,17 +60,17 @@ def info_text(settings: Settings, record: Record | None) -> str:
     lines += [
         f"  {row['name']}={row['value']}  [{row['origin']}]"
         for row in settings_rows(settings)
-        if row["origin"] != Origin.DEFAULT.value or row["value"]
+        if row["origin"] != ValueSource.DEFAULT.value or row["value"]
     ]
-    # Those of a running stack come with it: whether those about a server matter depends on it.
+    # A running stack's record has its warnings: it may have no server for the server's to matter.
     found = record.findings if record else settings.server_findings
     findings = tuple(dict.fromkeys((*found, *settings.findings)))
     lines += ["", "warnings:", *(f"  {finding}" for finding in findings)] if findings else []
     return "\n".join(lines)
 
 
-def status_json(record: Record | None, health: Health) -> str:
-    """Everything `status` knows, for programs and probes."""
+def status_json(record: StackRecord | None, health: Health) -> str:
+    """Return everything `status` knows as JSON."""
     return json.dumps(
         {
             "verdict": health.verdict.value,
@@ -94,8 +93,8 @@ def status_json(record: Record | None, health: Health) -> str:
     )
 
 
-def status_text(record: Record | None, health: Health) -> str:
-    """What `status` prints."""
+def status_text(record: StackRecord | None, health: Health) -> str:
+    """Return what `status` prints."""
     lines = [f"stack     {health.verdict.value}"]
     if record is not None and health.services:
         starting = health.verdict is Verdict.STARTING
@@ -114,24 +113,24 @@ def status_text(record: Record | None, health: Health) -> str:
 
 
 def service_text(health: Health) -> str:
-    """What `status SERVICE` prints of the health of that one."""
+    """Return what `status SERVICE` prints; *health* is that service's."""
     return "\n".join([*map(_service_line, health.services), *_problem_lines(health)])
 
 
 def as_json(environment: Mapping[str, str]) -> str:
-    """The client's variables for programs, with secrets."""
+    """Return the client's variables as JSON, with secrets."""
     return json.dumps(dict(sorted(environment.items())), indent=2)
 
 
 def exports(environment: Mapping[str, str], unset: tuple[str, ...]) -> str:
-    """Lines for a shell's `eval`."""
+    """Return lines for a shell's `eval`."""
     lines = [f"unset {name}" for name in unset]
     lines += [f"export {name}={shlex.quote(text)}" for name, text in sorted(environment.items())]
     return "\n".join(lines)
 
 
 def listing(environment: Mapping[str, str]) -> str:
-    """The client's variables for people to read: secrets masked."""
+    """Return the client's variables for people to read, with secrets masked."""
     secret = {name for variable in VARIABLES if variable.secret for name in variable.names}
     secret.add(EMULATOR_TOKEN)
     return "\n".join(
@@ -139,12 +138,12 @@ def listing(environment: Mapping[str, str]) -> str:
     )
 
 
-def welcome(settings: Settings, record: Record) -> str:
-    """The message after `up`, unless PREFECT_QUIET=1."""
+def welcome(settings: Settings, record: StackRecord) -> str:
+    """Return the message after `up`, which PREFECT_QUIET=1 suppresses."""
     lines = [
         "Prefect is running (headless):"
         if record.storage
-        else "Workers are running (headless), for a server elsewhere:",
+        else "Workers are running (headless) for a server elsewhere:",
         f"  UI        {record.ui_url}",
         f"  API       {record.api_url}",
         f"  database  {_storage(record)}",
@@ -157,7 +156,7 @@ def welcome(settings: Settings, record: Record) -> str:
 
 
 def ended(number: int, *, had_supervisor: bool) -> str:
-    """Say what `down` has ended beside the services that the supervisor has stopped."""
+    """Return what `down` says of the processes it ended besides the supervisor's services."""
     processes = "1 process" if number == 1 else f"{number} processes"
     # Without a supervisor the services themselves are among them.
     whose = "of flow runs" if had_supervisor else "of the stack, which had lost its supervisor"
@@ -166,20 +165,20 @@ def ended(number: int, *, had_supervisor: bool) -> str:
 
 def _row(variable: Variable, value: Value) -> dict[str, str]:
     text = value.text or ""
-    if variable.secret and value.origin is not Origin.DEFAULT:
+    if variable.secret and value.source is not ValueSource.DEFAULT:
         text = without_password(text) if "://" in text else MASK
     elif variable.secret:
         text = ""
     return {
         "name": value.name,
         "value": text,
-        "origin": value.origin.value,
+        "origin": value.source.value,
         "meaning": variable.meaning,
         "default": variable.default_is or variable.default or "",
     }
 
 
-def _storage(record: Record) -> str:
+def _storage(record: StackRecord) -> str:
     return record.storage or "that of the server elsewhere"
 
 
@@ -190,7 +189,7 @@ def _wanted_storage(settings: Settings) -> str:
 
 
 def _service_line(service: ServiceHealth) -> str:
-    # The supervisor calls a service young for a while that answers already.
+    # The supervisor calls a service STARTING for a while although it answers.
     state = State.RUNNING if service.healthy else service.state
     word = "starting" if service.starting else state.value.lower()
     since = "" if service.uptime_seconds is None else f"for {service.uptime_seconds} s"

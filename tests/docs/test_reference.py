@@ -16,7 +16,7 @@ from prefect_northflank import NorthflankWorkerVariables
 
 from metaflow_prefect.cli import cli
 from metaflow_prefect.cli.overview import SECTIONS
-from metaflow_prefect.headless.settings.variables import VARIABLES
+from metaflow_prefect.headless.settings.model import VARIABLES
 from tests.docs import reference_pages
 
 ROOT = Path(__file__).parents[2]

@@ -76,7 +76,7 @@ def test_pages_of_the_server_may_use_it(origin, host):
 
 @pytest.mark.parametrize("origin", ["https://evil.example.com", "http://localhost:8080", "null"])
 def test_pages_of_other_origins_may_not(origin):
-    assert f"no requests of pages of {origin}" in (TRUST.refusal("localhost:4200", origin) or "")
+    assert f"no requests from pages of {origin}" in (TRUST.refusal("localhost:4200", origin) or "")
 
 
 def test_a_request_is_refused_before_it_reaches_the_server():

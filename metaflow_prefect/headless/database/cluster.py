@@ -17,17 +17,17 @@ from metaflow_prefect.headless.files.layout import Layout, write_private
 from metaflow_prefect.headless.services.services import Cluster
 from metaflow_prefect.headless.settings.model import Postgres
 
-#: Where Debian's and Red Hat's packages put each version's programs.
-PACKAGED = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+PACKAGE_FOLDERS = ("/usr/lib/postgresql/*/bin", "/usr/pgsql-*/bin")
+"""Where Debian's and Red Hat's packages put each version's programs."""
 SYSTEM_USER = "postgres"
-ROOTS_CLUSTERS = Path("/var/lib/prefect-headless")
+ROOT_CLUSTERS = Path("/var/lib/prefect-headless")
 
 
 def find_binaries(search_path: str) -> Path | None:
-    """The folder with `initdb` and `postgres`: from *search_path*, else the newest package's."""
+    """Return the folder with `initdb` and `postgres`: from *search_path*, else the newest package's."""
     found = shutil.which("initdb", path=search_path)
     candidates = [Path(found).resolve().parent] if found else []
-    for pattern in PACKAGED:
+    for pattern in PACKAGE_FOLDERS:
         folders = Path("/").glob(pattern.lstrip("/"))
         candidates += sorted(folders, key=_version, reverse=True)
     return next(
@@ -41,25 +41,25 @@ def find_binaries(search_path: str) -> Path | None:
 
 
 def directory_of(layout: Layout, postgres: Postgres) -> Path:
-    """Where the cluster of this stack lies, or would lie.
+    """Return the directory of this stack's cluster, whether it exists or not.
 
-    Root's PREFECT_HOME is closed to the user that PostgreSQL must run as, hence the other place.
+    For root it is outside PREFECT_HOME, which the user that PostgreSQL must run as cannot read.
     """
     if postgres.cluster_directory is not None:
         return postgres.cluster_directory
     if os.geteuid() != 0:
         return layout.home / "postgres"
     name = hashlib.sha256(os.fsencode(layout.home)).hexdigest()[:16]
-    return ROOTS_CLUSTERS / name
+    return ROOT_CLUSTERS / name
 
 
 def exists(directory: Path) -> bool:
-    """Whether *directory* holds a cluster."""
+    """Return whether *directory* holds a cluster."""
     return (directory / "PG_VERSION").exists()
 
 
 def something_listens(host: str, port: int) -> bool:
-    """Whether any server accepts a connection there."""
+    """Return whether any server accepts a connection there."""
     try:
         with socket.create_connection((host, port), timeout=1):
             return True
@@ -68,7 +68,7 @@ def something_listens(host: str, port: int) -> bool:
 
 
 def ensure(layout: Layout, postgres: Postgres, binaries: Path, password: str) -> Cluster:
-    """The cluster of this stack, created if it does not exist yet.
+    """Return the cluster of this stack; create it if it does not exist yet.
 
     Raises:
         StorageRefused: `initdb` failed, or there is no operating system user to run it as.
@@ -78,16 +78,16 @@ def ensure(layout: Layout, postgres: Postgres, binaries: Path, password: str) ->
     )
     unfinished = layout.unfinished_cluster
     if unfinished.exists() and unfinished.read_text(encoding="utf-8") == str(made.directory):
-        # Ours, and never started: `initdb` was killed half way.
+        # This stack's, and never started: `initdb` was killed halfway.
         shutil.rmtree(made.directory, ignore_errors=True)
     if not exists(made.directory):
         write_private(unfinished, str(made.directory))
-        _initialise(made, postgres, password)
+        _init_cluster(made, postgres, password)
     unfinished.unlink(missing_ok=True)
     return made
 
 
-def _initialise(cluster: Cluster, postgres: Postgres, password: str) -> None:
+def _init_cluster(cluster: Cluster, postgres: Postgres, password: str) -> None:
     owner = pwd.getpwnam(cluster.user) if cluster.user else pwd.getpwuid(os.getuid())
     _make_directory(cluster, owner)
     with tempfile.TemporaryDirectory() as folder:
@@ -125,23 +125,23 @@ def _make_directory(cluster: Cluster, owner: pwd.struct_passwd) -> None:
         cluster.directory.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
         cluster.directory.mkdir(mode=0o700, exist_ok=True)
         if cluster.user:
-            # `up` closes what it makes to others, but root's clusters lie below this folder.
-            if cluster.directory.parent == ROOTS_CLUSTERS:
-                ROOTS_CLUSTERS.chmod(0o755)
+            # `up` sets a umask of 077, but root's clusters are below this folder.
+            if cluster.directory.parent == ROOT_CLUSTERS:
+                ROOT_CLUSTERS.chmod(0o755)
             os.chown(cluster.directory, owner.pw_uid, owner.pw_gid)
     except OSError as error:
         raise StorageRefused(
-            f"the directory of the managed cluster, {cluster.directory}, cannot be made: "
+            f"the directory of the managed cluster, {cluster.directory}, cannot be created: "
             f"{error.strerror}",
             fix="choose another one with PREFECT_HEADLESS_POSTGRES_DIR",
         ) from error
 
 
 def _operating_system_user() -> str | None:
-    """Whom PostgreSQL runs as: ourselves, but as root, which it refuses, its own user.
+    """Return the user PostgreSQL runs as: None for the current one, `postgres` for root, which it refuses.
 
     Raises:
-        StorageRefused: we are root and there is no user `postgres`.
+        StorageRefused: the current user is root and there is no user `postgres`.
     """
     if os.geteuid() != 0:
         return None

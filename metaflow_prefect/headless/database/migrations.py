@@ -1,4 +1,4 @@
-"""`db check` and `db upgrade`: is the database usable, and are its tables up to date."""
+"""Checks that the database is usable, and creates or upgrades its tables (`db check`, `db upgrade`)."""
 
 from __future__ import annotations
 
@@ -13,15 +13,13 @@ from metaflow_prefect.headless.database import provisioning
 from metaflow_prefect.headless.errors import StorageRefused
 from metaflow_prefect.headless.services import process_environment
 from metaflow_prefect.headless.services.process_environment import Access
-from metaflow_prefect.headless.settings.database_address import Database, Outcome
+from metaflow_prefect.headless.settings.database_address import Database, ProbeResult
 from metaflow_prefect.headless.settings.model import Settings
 
 UPGRADE = "`prefect-headless db upgrade`"
-#: Where Alembic, with which Prefect makes its tables, notes their version.
 VERSION_TABLE = "alembic_version"
-#: What each server does when it starts (prefect.server.api.server, `add_block_types`); several at
-#: once insert the same rows, and those that fail end their server.
-REGISTERS_BLOCKS = """
+"""Where Alembic, with which Prefect creates its tables, keeps their version."""
+REGISTER_BLOCKS_SCRIPT = """
 import asyncio
 from prefect.server.database import provide_database_interface
 from prefect.server.models.block_registration import run_block_auto_registration
@@ -32,10 +30,12 @@ async def main():
 
 asyncio.run(main())
 """
+"""What each server does when it starts (prefect.server.api.server, `add_block_types`); several at
+once insert the same rows, and those that fail end their server."""
 
 
 def check(database: Database, *, is_made_by_up: bool) -> str:
-    """One sentence about *database*.
+    """Return one sentence about *database*.
 
     Raises:
         StorageRefused: it cannot be used.
@@ -44,14 +44,14 @@ def check(database: Database, *, is_made_by_up: bool) -> str:
         return _check_sqlite(database, "the first `up`" if is_made_by_up else UPGRADE)
     from metaflow_prefect.headless.database import postgres
 
-    trial = postgres.wait_for(database, patience_seconds=0)
-    if trial.outcome is Outcome.READY:
+    probe = postgres.wait_for(database, timeout_seconds=0)
+    if probe.result is ProbeResult.READY:
         return f"ok: {database.label}"
-    raise StorageRefused(trial.reason, fix=trial.fix or "`prefect-headless up` creates it")
+    raise StorageRefused(probe.reason, fix=probe.fix or "`prefect-headless up` creates it")
 
 
 def require_tables(database: Database) -> None:
-    """Prove that *database* has tables, where `up` is told to make none.
+    """Check that *database* has tables, where `up` must not create them.
 
     Raises:
         StorageRefused: it has none; Prefect's server would try for minutes.
@@ -59,8 +59,8 @@ def require_tables(database: Database) -> None:
     if _has_tables(database):
         return
     raise StorageRefused(
-        f"{database.label} has no tables, and PREFECT_SKIP_INIT=1 keeps `up` from making them",
-        fix=f"make them with {UPGRADE}, or unset PREFECT_SKIP_INIT",
+        f"{database.label} has no tables, and PREFECT_SKIP_INIT=1 keeps `up` from creating them",
+        fix=f"create them with {UPGRADE}, or unset PREFECT_SKIP_INIT",
     )
 
 
@@ -78,19 +78,19 @@ def _has_tables(database: Database) -> bool:
 
 
 def upgrade(settings: Settings, database: Database, *, log: IO[bytes] | None = None) -> None:
-    """Bring the tables to the version of the installed Prefect, its words going to *log* or to us.
+    """Upgrade the tables to the installed Prefect's version; its output goes to *log*, or to this process's.
 
     Raises:
         StorageRefused: the database cannot be used, or Prefect's migration failed; its own output
             says why.
     """
     if database.is_postgres:
-        trial = provisioning.make_ready(database, patience_seconds=0)
-        if trial.outcome is not Outcome.READY:
-            raise StorageRefused(trial.reason, fix=trial.fix)
+        probe = provisioning.make_ready(database, timeout_seconds=0)
+        if probe.result is not ProbeResult.READY:
+            raise StorageRefused(probe.reason, fix=probe.fix)
     steps: list[tuple[str, ...]] = [("-m", "prefect", "server", "database", "upgrade", "-y")]
     if settings.server.api_processes > 1:
-        steps.append(("-c", REGISTERS_BLOCKS))
+        steps.append(("-c", REGISTER_BLOCKS_SCRIPT))
     for step in steps:
         done = subprocess.run(
             (sys.executable, *step),

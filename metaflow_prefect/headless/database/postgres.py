@@ -1,9 +1,8 @@
-"""Talks to a PostgreSQL server: is it there, does it let us in, has it what Prefect needs."""
+"""Asks a PostgreSQL server whether it is reachable, accepts the user, and has what Prefect needs."""
 
 from __future__ import annotations
 
 import asyncio
-import time
 
 import asyncpg
 from sqlalchemy import text
@@ -12,49 +11,55 @@ from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from metaflow_prefect.headless.settings.database_address import Database, Outcome, Trial
+from metaflow_prefect.headless.settings.database_address import Database, Probe, ProbeResult
+from metaflow_prefect.headless.waiting import wait_until
 
-#: Reasons that may pass by waiting: the server is not there yet or is starting up.
-NOT_YET = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
-#: Everything a connection attempt raises, SQLAlchemy's wrapping included.
-TROUBLE = (*NOT_YET, SQLAlchemyError, asyncpg.PostgresError, asyncpg.InterfaceError)
+NOT_READY_ERRORS = (OSError, TimeoutError, asyncio.TimeoutError, asyncpg.CannotConnectNowError)
+"""Errors that may go away: the server is not reachable yet or is starting up."""
+CONNECTION_ERRORS = (
+    *NOT_READY_ERRORS,
+    SQLAlchemyError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+)
+"""Everything a connection attempt raises, SQLAlchemy's wrapping included."""
 ATTEMPT_SECONDS = 5
 
 
-def wait_for(database: Database, *, patience_seconds: float) -> Trial:
-    """Try *database* until it answers, for at most *patience_seconds* while nothing listens."""
-    deadline = time.monotonic() + patience_seconds
-    while True:
-        trial = asyncio.run(_try(database))
-        if trial.outcome is not Outcome.UNREACHABLE or time.monotonic() >= deadline:
-            return trial
-        time.sleep(0.3)
+def wait_for(database: Database, *, timeout_seconds: float) -> Probe:
+    """Try *database* until it answers, for at most *timeout_seconds* while nothing listens."""
+    return wait_until(
+        lambda: asyncio.run(_try(database)),
+        seconds=timeout_seconds,
+        every=0.3,
+        enough=lambda probe: probe.result is not ProbeResult.UNREACHABLE,
+    )
 
 
-def create_database(database: Database) -> Trial:
+def create_database(database: Database) -> Probe:
     """Create the database that *database* names, in the same server; then try it."""
     return asyncio.run(_create_then_try(database))
 
 
 def has_table(database: Database, name: str) -> bool:
-    """Whether *database*, which answers, has a table of that name where Prefect looks for it."""
+    """Return whether *database*, which is reachable, has the table *name* where Prefect looks for it."""
     (found,) = asyncio.run(
         _execute(make_url(database.url), f"SELECT to_regclass('{name}') IS NOT NULL")
     )
     return found
 
 
-async def _create_then_try(database: Database) -> Trial:
+async def _create_then_try(database: Database) -> Probe:
     url = make_url(database.url)
     name = (url.database or "").replace('"', '""')
     try:
         await _execute(url.set(database="postgres"), f'CREATE DATABASE "{name}"')
-    except TROUBLE as error:
+    except CONNECTION_ERRORS as error:
         cause = _cause(error)
-        # Somebody else made it, or the server has no database `postgres`: the trial tells.
+        # Another process created it, or the server has no database `postgres`: the probe tells which.
         if not isinstance(cause, (asyncpg.DuplicateDatabaseError, asyncpg.InvalidCatalogNameError)):
-            return Trial(
-                outcome=Outcome.REFUSED,
+            return Probe(
+                result=ProbeResult.REFUSED,
                 reason=f"the database {url.database!r} does not exist and {url.username!r} may "
                 f"not create it ({_first_line(cause)})",
                 fix=f"create it as a superuser: createdb --owner {url.username} {url.database}",
@@ -62,65 +67,65 @@ async def _create_then_try(database: Database) -> Trial:
     return await _try(database)
 
 
-async def _try(database: Database) -> Trial:
+async def _try(database: Database) -> Probe:
     try:
         url = make_url(database.url)
     except (ArgumentError, ValueError):
-        # SQLAlchemy's own words would show the password.
-        return Trial(
-            outcome=Outcome.REFUSED,
+        # SQLAlchemy's own message would show the password.
+        return Probe(
+            result=ProbeResult.REFUSED,
             reason="the database URL cannot be read",
             fix="write it as postgresql://user:password@host:5432/database, special characters "
             "of the password as %40 and the like",
         )
     try:
         return await asyncio.wait_for(_inspect(url), ATTEMPT_SECONDS)
-    except TROUBLE as error:
+    except CONNECTION_ERRORS as error:
         return _explain(url, _cause(error))
     except TypeError as error:
-        # What is behind the question mark becomes arguments of asyncpg's `connect`.
-        return Trial(
-            outcome=Outcome.REFUSED,
+        # The options after the question mark become arguments of asyncpg's `connect`.
+        return Probe(
+            result=ProbeResult.REFUSED,
             reason=f"the options {', '.join(url.query)} of the database URL are not asyncpg's "
             f"({error})",
-            fix="remove those behind the question mark that only libpq knows",
+            fix="remove the options after the question mark that only libpq knows",
         )
 
 
-def _explain(url: URL, cause: BaseException) -> Trial:
+def _explain(url: URL, cause: BaseException) -> Probe:
     where = f"PostgreSQL at {url.host}:{url.port}"
     if isinstance(cause, asyncpg.InvalidCatalogNameError):
         reason = f"there is no database {url.database!r}"
-        return Trial(outcome=Outcome.NO_DATABASE, reason=reason)
+        return Probe(result=ProbeResult.NO_DATABASE, reason=reason)
     if isinstance(cause, asyncpg.InvalidPasswordError):
-        return Trial(
-            outcome=Outcome.REFUSED,
+        return Probe(
+            result=ProbeResult.REFUSED,
             reason=f"{where} refuses the password of {url.username!r}",
             fix="correct PGUSER and PGPASSWORD, or the database URL",
         )
-    if isinstance(cause, NOT_YET):
-        return Trial(
-            outcome=Outcome.UNREACHABLE,
+    if isinstance(cause, NOT_READY_ERRORS):
+        return Probe(
+            result=ProbeResult.UNREACHABLE,
             reason=f"{where} does not answer ({_first_line(cause)})",
             fix="start it, or correct the address",
         )
-    return Trial(
-        outcome=Outcome.REFUSED,
-        reason=f"{where} refuses us ({_first_line(cause)})",
+    return Probe(
+        result=ProbeResult.REFUSED,
+        reason=f"{where} refuses the connection ({_first_line(cause)})",
         fix="see the server's log",
     )
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What asyncpg said: SQLAlchemy wraps it twice."""
+    """Return asyncpg's own error, which SQLAlchemy wraps twice."""
     inner = error.orig if isinstance(error, DBAPIError) else error
     while inner is not None and not isinstance(inner, (asyncpg.PostgresError, OSError)):
         error, inner = inner, inner.__cause__
     return inner or error
 
 
-async def _inspect(url: URL) -> Trial:
-    """What Prefect's migrations need, asked before they fail half way."""
+async def _inspect(url: URL) -> Probe:
+    """Check for what Prefect's migrations need, before they fail halfway."""
     question = """
         SELECT EXISTS (SELECT 1 FROM pg_extension WHERE extname = 'pg_trgm'),
                EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = 'pg_trgm'),
@@ -129,23 +134,23 @@ async def _inspect(url: URL) -> Trial:
     """
     installed, available, may_extend, may_create = await _execute(url, question)
     if not installed and not available:
-        return Trial(
-            outcome=Outcome.UNFIT,
+        return Probe(
+            result=ProbeResult.UNFIT,
             reason="the extension pg_trgm, which Prefect needs, is not installed on the server",
             fix="install PostgreSQL's contrib package (Debian: postgresql-contrib)",
         )
     if (not installed and not may_extend) or not may_create:
-        return Trial(
-            outcome=Outcome.UNFIT,
+        return Probe(
+            result=ProbeResult.UNFIT,
             reason=f"the role {url.username!r} may not create tables and the extension pg_trgm "
             f"in {url.database!r}",
             fix=f'as a superuser: ALTER DATABASE "{url.database}" OWNER TO "{url.username}"',
         )
-    return Trial(outcome=Outcome.READY)
+    return Probe(result=ProbeResult.READY)
 
 
 async def _execute(url: URL, statement: str) -> tuple[bool, ...]:
-    """The only row of *statement*, run outside a transaction, on a connection of its own."""
+    """Return the only row of *statement*, run outside a transaction on a new connection."""
     engine = create_async_engine(url, poolclass=NullPool, isolation_level="AUTOCOMMIT")
     try:
         connection: AsyncConnection

@@ -1,4 +1,4 @@
-"""Makes the chosen database usable: waits, creates, falls back loudly or refuses."""
+"""Makes the chosen database usable: waits for it, creates it, falls back with a warning, or refuses."""
 
 from __future__ import annotations
 
@@ -10,24 +10,24 @@ from pathlib import Path
 from metaflow_prefect.headless.database import cluster
 from metaflow_prefect.headless.errors import StorageRefused
 from metaflow_prefect.headless.files.layout import Layout
-from metaflow_prefect.headless.files.secret_files import kept_secret, read_secret
+from metaflow_prefect.headless.files.secret_files import get_or_create_secret, read_secret
 from metaflow_prefect.headless.services.services import Cluster
 from metaflow_prefect.headless.settings import database_address
 from metaflow_prefect.headless.settings.database_address import (
     Database,
     DatabaseKind,
-    Outcome,
-    Surroundings,
-    Trial,
+    MachineFacts,
+    Probe,
+    ProbeResult,
 )
 from metaflow_prefect.headless.settings.model import Postgres, Settings, StorageType
 
-DEFAULT_PASSWORD = "pgpass"  # noqa: S105 -- the documented default, good for a throw-away server only
+DEFAULT_PASSWORD = "pgpass"  # noqa: S105  the documented default, good for a throw-away server only
 PASS_FILE_FIELDS = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Provision:
+class ProvisionedDatabase:
     """The database to use, the cluster to supervise with it, and what the user must be told."""
 
     database: Database
@@ -35,21 +35,23 @@ class Provision:
     warning: str | None = None
 
 
-def provide(settings: Settings, layout: Layout, *, say: Callable[[str], None]) -> Provision:
-    """Decide on the database and make it ready; a managed cluster is created but not started.
+def provide(
+    settings: Settings, layout: Layout, *, say: Callable[[str], None]
+) -> ProvisionedDatabase:
+    """Choose the database and make it ready; create a managed cluster, but do not start it.
 
     Raises:
-        StorageRefused: what was asked for cannot be had, and falling back is not allowed.
+        StorageRefused: the requested database cannot be used, and falling back is not allowed.
     """
-    kind = database_address.choose(settings, _look_around(settings, layout))
+    kind = database_address.choose(settings, _machine_facts(settings, layout))
     if kind is DatabaseKind.SQLITE:
-        return Provision(database=database_address.sqlite(layout.database))
+        return ProvisionedDatabase(database=database_address.sqlite(layout.database))
     if kind is DatabaseKind.MANAGED:
         return _provide_cluster(settings, layout)
     if kind is DatabaseKind.URL:
         chosen = database_address.from_url(settings.storage.url or "")
         if not chosen.is_postgres:
-            return Provision(database=chosen)
+            return ProvisionedDatabase(database=chosen)
     else:
         chosen = database_address.from_parts(
             kind, settings, external_password(settings.storage.postgres)
@@ -57,19 +59,19 @@ def provide(settings: Settings, layout: Layout, *, say: Callable[[str], None]) -
     return _wait_or_fall_back(settings, layout, chosen, say)
 
 
-def make_ready(chosen: Database, *, patience_seconds: float) -> Trial:
+def make_ready(chosen: Database, *, timeout_seconds: float) -> Probe:
     """Wait for *chosen* to answer and create the database if only that is missing."""
-    # The half second that loading SQLAlchemy takes is for those who ask a database.
+    # Loading SQLAlchemy takes half a second: only where a database is asked.
     from metaflow_prefect.headless.database import postgres
 
-    trial = postgres.wait_for(chosen, patience_seconds=patience_seconds)
-    if trial.outcome is Outcome.NO_DATABASE:
-        trial = postgres.create_database(chosen)
-    return trial
+    probe = postgres.wait_for(chosen, timeout_seconds=timeout_seconds)
+    if probe.result is ProbeResult.NO_DATABASE:
+        probe = postgres.create_database(chosen)
+    return probe
 
 
 def external_password(given: Postgres) -> str:
-    """The password for a server that is not ours: as given, from the pass file, or the default."""
+    """Return the password for an external server: the given one, the pass file's, or the default."""
     if given.password is not None:
         return given.password
     if given.pass_file is not None:
@@ -80,7 +82,7 @@ def external_password(given: Postgres) -> str:
 
 
 def password_in(pass_file: Path, given: Postgres) -> str | None:
-    """The password that libpq would take from *pass_file* (postgresql.org: "The Password File").
+    """Return the password that libpq would take from *pass_file* (postgresql.org: "The Password File").
 
     Raises:
         StorageRefused: the file cannot be read.
@@ -101,52 +103,52 @@ def password_in(pass_file: Path, given: Postgres) -> str | None:
     return None
 
 
-def _provide_cluster(settings: Settings, layout: Layout) -> Provision:
+def _provide_cluster(settings: Settings, layout: Layout) -> ProvisionedDatabase:
     given = settings.storage.postgres
     binaries = cluster.find_binaries(os.environ.get("PATH", os.defpath))
     if binaries is None:
         raise StorageRefused(
-            "a managed cluster is asked for, but PostgreSQL's initdb and postgres are not installed",
+            "a managed cluster is requested, but PostgreSQL's initdb and postgres are not installed",
             fix="install PostgreSQL (Debian: apt-get install postgresql), or name a server with "
             "PREFECT_DATABASE_URL",
         )
     if given.password is not None:
         password = given.password
     else:
-        line = kept_secret(layout.postgres_password, prefix="*:*:*:*:")
+        line = get_or_create_secret(layout.postgres_password, prefix="*:*:*:*:")
         password = _pass_file_fields(line)[-1]
     made = cluster.ensure(layout, given, binaries, password)
     chosen = database_address.from_parts(DatabaseKind.MANAGED, settings, password)
-    return Provision(database=chosen, cluster=made)
+    return ProvisionedDatabase(database=chosen, cluster=made)
 
 
 def _wait_or_fall_back(
     settings: Settings, layout: Layout, chosen: Database, say: Callable[[str], None]
-) -> Provision:
+) -> ProvisionedDatabase:
     patience = settings.storage.postgres.wait_seconds
     say(f"waiting up to {patience:g} s for {chosen.label}")
-    trial = make_ready(chosen, patience_seconds=patience)
-    if trial.outcome is Outcome.READY:
-        return Provision(database=chosen)
+    probe = make_ready(chosen, timeout_seconds=patience)
+    if probe.result is ProbeResult.READY:
+        return ProvisionedDatabase(database=chosen)
     may_fall_back = (
-        trial.outcome is Outcome.UNREACHABLE
+        probe.result is ProbeResult.UNREACHABLE
         and chosen.kind is DatabaseKind.PG_VARIABLES
         and not settings.storage.strict
         # Several API processes cannot share a SQLite file.
         and settings.server.api_processes == 1
     )
     if not may_fall_back:
-        raise StorageRefused(f"{chosen.label}: {trial.reason}", fix=trial.fix)
-    return Provision(
+        raise StorageRefused(f"{chosen.label}: {probe.reason}", fix=probe.fix)
+    return ProvisionedDatabase(
         database=database_address.sqlite(layout.database),
-        warning=f"FALLING BACK TO SQLITE ({layout.database}): {trial.reason}. What was recorded "
+        warning=f"FALLING BACK TO SQLITE ({layout.database}): {probe.reason}. What was recorded "
         "in PostgreSQL is not visible. PREFECT_STORAGE_STRICT=1 makes this an error",
     )
 
 
 def current(settings: Settings, layout: Layout) -> Database:
-    """The database *settings* mean now, without waiting, creating or falling back."""
-    kind = database_address.choose(settings, _look_around(settings, layout))
+    """Return the database *settings* name now, without waiting, creating or falling back."""
+    kind = database_address.choose(settings, _machine_facts(settings, layout))
     if kind is DatabaseKind.SQLITE:
         return database_address.sqlite(layout.database)
     if kind is DatabaseKind.URL:
@@ -158,12 +160,12 @@ def current(settings: Settings, layout: Layout) -> Database:
     return replace(database_address.from_parts(kind, settings, password), kind=kind)
 
 
-def _look_around(settings: Settings, layout: Layout) -> Surroundings:
+def _machine_facts(settings: Settings, layout: Layout) -> MachineFacts:
     storage = settings.storage
     given = storage.postgres
     if storage.url or storage.type is StorageType.SQLITE:
-        return Surroundings(postgres_answers=False, cluster_exists=False, binaries=None)
-    return Surroundings(
+        return MachineFacts(postgres_answers=False, cluster_exists=False, binaries=None)
+    return MachineFacts(
         postgres_answers=cluster.something_listens(given.host, given.port),
         cluster_exists=cluster.exists(cluster.directory_of(layout, given)),
         binaries=cluster.find_binaries(os.environ.get("PATH", os.defpath)),
@@ -171,7 +173,7 @@ def _look_around(settings: Settings, layout: Layout) -> Surroundings:
 
 
 def _pass_file_fields(line: str) -> list[str]:
-    """The colon-separated fields of one line; a backslash keeps a colon from separating."""
+    """Return the colon-separated fields of one line; a backslash escapes a colon."""
     fields, current_field, escaped = [], "", False
     for character in line:
         if escaped or character not in "\\:":

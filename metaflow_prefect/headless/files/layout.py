@@ -1,4 +1,4 @@
-"""Where everything of one stack lies beneath PREFECT_HOME, and who may read it."""
+"""The files and directories of one stack below PREFECT_HOME, and who may read them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_prefect.headless.errors import HomeRefused
-from metaflow_prefect.server_settings import close_database
+from metaflow_prefect.server_settings import make_database_private
 
 # sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux; supervisor appends ".<pid>".
-LONGEST_SOCKET = 90
-#: The empty database alone takes this much.
-NEEDED_BYTES = 2**20
+MAX_SOCKET_PATH_BYTES = 90
+PROBE_BYTES = 2**20
+"""The empty database alone takes this much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,21 +97,21 @@ class Layout:
     def socket(self) -> Path:
         """The supervisor's control socket; in the temporary directory if *home* is too long."""
         beside = self.private / "supervisor.sock"
-        if len(os.fsencode(beside)) <= LONGEST_SOCKET:
+        if len(os.fsencode(beside)) <= MAX_SOCKET_PATH_BYTES:
             return beside
         name = hashlib.sha256(os.fsencode(self.home)).hexdigest()[:16]
         return Path(tempfile.gettempdir()) / f"prefect-headless-{os.getuid()}" / f"{name}.sock"
 
     def log(self, service: str) -> Path:
-        """The log file of *service*."""
+        """Return the log file of *service*."""
         return self.logs / f"{service}.log"
 
 
 def make_private(directory: Path) -> None:
-    """Create *directory* for this user only (0700); an existing one of ours is closed to others.
+    """Create *directory* for this user only (0700), or close this user's existing one to others.
 
     Raises:
-        HomeRefused: it cannot be created or belongs to somebody else.
+        HomeRefused: it cannot be created or belongs to another user.
     """
     try:
         directory.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -129,16 +129,16 @@ def make_private(directory: Path) -> None:
 
 
 def prepare(layout: Layout, *further: Path) -> None:
-    """Create every directory of *layout* and prove that the disk takes a few bytes.
+    """Create every directory of *layout* and check that the disk has some space.
 
-    The *further* directories are the user's: made if missing, left as they are if they exist.
+    The *further* directories are the user's: created if missing, left as they are if they exist.
 
     Raises:
-        HomeRefused: a directory cannot be created or written (read-only, disk full, not ours).
+        HomeRefused: a directory cannot be created or written (read-only, disk full, another user's).
     """
     for directory in (layout.home, layout.logs, layout.work, layout.private):
         make_private(directory)
-    close_database(layout.home)
+    make_database_private(layout.home)
     for directory in further:
         if not directory.is_dir():
             make_private(directory)
@@ -146,7 +146,7 @@ def prepare(layout: Layout, *further: Path) -> None:
         make_private(layout.socket.parent)
     probe = layout.private / "writable"
     try:
-        probe.write_bytes(b"x" * NEEDED_BYTES)
+        probe.write_bytes(b"x" * PROBE_BYTES)
     except OSError as error:
         raise HomeRefused(
             f"{layout.home} cannot be written: {error.strerror}",
@@ -157,7 +157,7 @@ def prepare(layout: Layout, *further: Path) -> None:
 
 
 def write_private(path: Path, text: str) -> None:
-    """Write *text* to *path* so that only this user can ever read it, all or nothing."""
+    """Write *text* to *path* atomically, readable by this user only."""
     draft = path.with_name(f"{path.name}.new")
     draft.unlink(missing_ok=True)
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)

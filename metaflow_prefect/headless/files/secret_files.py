@@ -1,4 +1,4 @@
-"""Secrets that are made once, kept in a file of mode 0600, and used again."""
+"""Secrets that are generated once, kept in a file of mode 0600, and used again."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from metaflow_prefect.headless.files.layout import write_private
 LENGTH_BYTES = 24
 
 
-def kept_secret(path: Path, *, prefix: str = "") -> str:
-    """The secret in *path*, made at the first call; *prefix* comes before the random part."""
+def get_or_create_secret(path: Path, *, prefix: str = "") -> str:
+    """Return the secret in *path*, generated at the first call; *prefix* precedes the random part."""
     known = read_secret(path)
     if known is not None:
         return known
@@ -21,7 +21,7 @@ def kept_secret(path: Path, *, prefix: str = "") -> str:
 
 
 def read_secret(path: Path) -> str | None:
-    """The secret in *path*, None if none was made yet."""
+    """Return the secret in *path*, None if there is none yet."""
     try:
         return path.read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:

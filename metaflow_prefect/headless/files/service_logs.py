@@ -1,4 +1,4 @@
-"""Reads the services' log files: their ends, and what is added, across rotation."""
+"""Reads the services' log files: the last lines and new ones, across rotation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import IO
 
 
 def last_lines(path: Path, count: int) -> tuple[str, ...]:
-    """The last *count* lines of *path*; none if it does not exist."""
+    """Return the last *count* lines of *path*; none if it does not exist."""
     if count <= 0:
         return ()
     try:
@@ -22,7 +22,7 @@ def last_lines(path: Path, count: int) -> tuple[str, ...]:
 
 
 class Follower:
-    """Complete lines of one file, which may not exist yet, be rotated or be cut off."""
+    """Complete lines of one file, which may not exist yet, be rotated or be truncated."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -30,7 +30,7 @@ class Follower:
         self._partial = ""
 
     def new_lines(self) -> Iterator[str]:
-        """Every line finished since the last call; at the first call all there are."""
+        """Yield every line finished since the last call; at the first call, all."""
         if self._file is None and not self._open():
             return
         yield from self._read()
@@ -40,7 +40,7 @@ class Follower:
                 yield from self._read()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         if self._file is not None:
             self._file.close()
             self._file = None
@@ -68,7 +68,7 @@ class Follower:
         return current.st_ino != opened.st_ino or current.st_size < self._file.tell()
 
 
-class LogPump:
+class LogForwarder:
     """Copies the lines of several log files to one output, each with its service's name."""
 
     def __init__(self, files: Mapping[str, Path], write: Callable[[str], None]) -> None:
@@ -78,13 +78,13 @@ class LogPump:
         self._thread = threading.Thread(target=self._run, name="log-pump", daemon=True)
 
     def start(self) -> None:
-        """Begin with what is written from now on."""
+        """Forward what is written from now on."""
         for follower in self._followers.values():
             deque(follower.new_lines(), maxlen=0)
         self._thread.start()
 
     def stop(self) -> None:
-        """Copy what is left and end."""
+        """Forward what is left and end."""
         self._ended.set()
         self._thread.join()
 

@@ -1,4 +1,4 @@
-"""What is written down about a running stack, so that other commands find it; no secret."""
+"""The record of a running stack, from which other commands know it; it holds no secret."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from metaflow_prefect.headless.files.layout import Layout, write_private
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
-    """A stack as it was started; `health_urls` maps a service to the address of its probe.
+class StackRecord:
+    """A stack as it was started; `health_urls` maps a service to its health address.
 
-    `storage` is None where only workers run: the database is the business of the server elsewhere.
+    `storage` is None where only workers run: the database belongs to the server elsewhere.
     """
 
     version: str
@@ -38,11 +38,11 @@ class Record:
         write_private(layout.record, json.dumps(asdict(self), indent=2) + "\n")
 
 
-def load_record(layout: Layout) -> Record | None:
-    """The record of the last stack started here; None if there is none we can read."""
+def load_record(layout: Layout) -> StackRecord | None:
+    """Return the record of the last stack started here, None if there is none or it cannot be read."""
     try:
         found = json.loads(layout.record.read_text(encoding="utf-8"))
-        return Record(
+        return StackRecord(
             **{
                 **found,
                 "services": tuple(found["services"]),
@@ -54,7 +54,7 @@ def load_record(layout: Layout) -> Record | None:
 
 
 def last_storage(layout: Layout) -> str | None:
-    """The label of the storage used last, None at the first start."""
+    """Return the label of the storage used last, None at the first start."""
     try:
         return layout.last_storage.read_text(encoding="utf-8").strip() or None
     except FileNotFoundError:
@@ -62,5 +62,5 @@ def last_storage(layout: Layout) -> str | None:
 
 
 def forget(path: Path) -> None:
-    """Remove a file that may be gone already."""
+    """Remove a file that may not exist."""
     path.unlink(missing_ok=True)

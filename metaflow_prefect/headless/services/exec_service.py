@@ -1,4 +1,4 @@
-"""Becomes one program of the stack: takes its environment from the supervisor's, then execs it.
+"""Replaces itself with one program of the stack, with the environment meant for that program.
 
     python -m metaflow_prefect.headless.services.exec_service service server
     python -m metaflow_prefect.headless.services.exec_service supervisor supervisord.conf [--die-with-parent]
@@ -28,21 +28,21 @@ PR_SET_CHILD_SUBREAPER = 36
 
 
 def become_service(name: str) -> None:
-    """Replace this process by the service *name*."""
+    """Replace this process with the service *name*."""
     service = json.loads(os.environ[SERVICES])[name]
     if service["user"]:
         _become_user(service["user"])
     if service["wait_for"]:
         _wait_for(*service["wait_for"])
-    # A stack that a script starts with `&` has SIGINT ignored, and so would its services: Prefect's
+    # A stack that a script starts with `&` ignores SIGINT, and so would its services; Prefect's
     # workers forward SIGTERM to themselves as SIGINT.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     command = service["command"]
-    os.execve(command[0], command, service["environment"])  # noqa: S606 -- replacing is the point
+    os.execve(command[0], command, service["environment"])  # noqa: S606  replacing is the point
 
 
 def become_supervisor(configuration: str, *, die_with_parent: bool) -> None:
-    """Replace this process by supervisord, which adopts what its services leave behind.
+    """Replace this process with supervisord, which adopts the orphans of its services.
 
     Both settings are kept across exec; where the system has no `prctl` (macOS) nothing is lost
     but the adoption of orphans.
@@ -54,11 +54,11 @@ def become_supervisor(configuration: str, *, die_with_parent: bool) -> None:
         if die_with_parent:
             libc.prctl(PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
     command = [sys.executable, "-m", "supervisor.supervisord", "--nodaemon", "-c", configuration]
-    os.execv(command[0], command)  # noqa: S606 -- replacing is the point
+    os.execv(command[0], command)  # noqa: S606  replacing is the point
 
 
 def _wait_for(host: str, port: int) -> None:
-    """Return when something accepts connections there; the supervisor may end us while we wait."""
+    """Return when a server accepts connections there; the supervisor may end this process meanwhile."""
     while True:
         with contextlib.suppress(OSError):
             socket.create_connection((host, port), timeout=5).close()
@@ -67,7 +67,7 @@ def _wait_for(host: str, port: int) -> None:
 
 
 def _become_user(name: str) -> None:
-    """PostgreSQL refuses to run as root."""
+    """Switch to the user *name*: PostgreSQL refuses to run as root."""
     user = pwd.getpwnam(name)
     os.setgroups([])
     os.setgid(user.pw_gid)

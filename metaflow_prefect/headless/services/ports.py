@@ -7,18 +7,17 @@ import socket
 from dataclasses import dataclass
 
 from metaflow_prefect.headless.errors import PortTaken
-from metaflow_prefect.headless.settings.model import bracketed
-from metaflow_prefect.headless.settings.parsing import HIGHEST_PORT
+from metaflow_prefect.headless.settings.model import HIGHEST_PORT, bracketed
 
 
 def free_port(host: str) -> int:
-    """A port that is free on *host* now; somebody may take it before it is used."""
+    """Return a port that is free on *host* now; another process may take it before it is used."""
     with _bound(host, 0) as bound:
         return int(bound.getsockname()[1])
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class NeededPort:
     """A port that something of the stack is going to listen on, and the variable that names it."""
 
     what: str
@@ -27,8 +26,8 @@ class Wanted:
     setting: str
 
 
-def require_free(*wanted: Wanted) -> None:
-    """Prove that every port can be bound.
+def require_free(*wanted: NeededPort) -> None:
+    """Check that every port can be bound.
 
     Raises:
         PortTaken: some cannot; the error names each with its variable and a port that is free.
@@ -39,8 +38,8 @@ def require_free(*wanted: Wanted) -> None:
         raise PortTaken("\n".join(problems), fix="\n".join(dict.fromkeys(fixes)))
 
 
-def _refusal(wanted: Wanted) -> tuple[str, str] | None:
-    """What is wrong with a port and what to do about it, None if it is free."""
+def _refusal(wanted: NeededPort) -> tuple[str, str] | None:
+    """Return what is wrong with a port and what to do about it, None if it is free."""
     where = f"{wanted.what} cannot listen on {bracketed(wanted.host)}:{wanted.port}"
     if wanted.port > HIGHEST_PORT:
         return f"{where}: ports end at {HIGHEST_PORT}", f"set {wanted.setting} lower"

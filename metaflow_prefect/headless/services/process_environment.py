@@ -1,4 +1,4 @@
-"""What each process of the stack sees in its environment; jobs never see the server's settings."""
+"""The environment of each process of the stack; jobs never see the server's settings."""
 
 from __future__ import annotations
 
@@ -10,40 +10,38 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_prefect.headless.settings.database_address import Database
-from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.variables import NAMES, OWN_NAMES
-from metaflow_prefect.server_settings import SERVER_SETTINGS, only_pages_of
+from metaflow_prefect.headless.settings.model import NAMES, OWN_NAMES, Settings
+from metaflow_prefect.server_settings import SERVER_SETTINGS, cors_setting
 
-EMULATOR_TOKEN = "NORTHFLANK_API_TOKEN"  # noqa: S105 -- the name of the variable
-#: Marks every process of a stack, and those its jobs start, with the stack's PREFECT_HOME.
+EMULATOR_TOKEN = "NORTHFLANK_API_TOKEN"  # noqa: S105  the name of the variable
 MARKER = "PREFECT_HEADLESS_STACK"
+"""Marks every process of a stack, and those its jobs start, with the stack's PREFECT_HOME."""
 
-#: The defaults, 5 connections and 10 more, time out when many flow runs start at once
-#: (PrefectHQ/prefect#22314, #21225).
 POSTGRES_POOL = {
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_POOL_SIZE": "15",
     "PREFECT_SERVER_DATABASE_SQLALCHEMY_MAX_OVERFLOW": "25",
 }
-#: Through what several API processes talk to each other; the modules are those of prefect-redis
-#: (prefect.cli._server_utils, `_validate_multi_worker`).
+"""The defaults, 5 connections and 10 more, time out when many flow runs start at once
+(PrefectHQ/prefect#22314, #21225)."""
 REDIS = {
     "PREFECT_MESSAGING_BROKER": "prefect_redis.messaging",
     "PREFECT_MESSAGING_CACHE": "prefect_redis.messaging",
     "PREFECT_SERVER_EVENTS_CAUSAL_ORDERING": "prefect_redis.ordering",
     "PREFECT_SERVER_CONCURRENCY_LEASE_STORAGE": "prefect_redis.lease_storage",
 }
-#: What a service prints must be in its log at once.
+"""What several API processes need to talk to each other; the modules are prefect-redis's
+(prefect.cli._server_utils, `_validate_multi_worker`)."""
 UNBUFFERED = {"PYTHONUNBUFFERED": "1"}
+"""A service's output must be in its log at once."""
 PRIVACY = {"DO_NOT_TRACK": "1"}
-#: How often a flow run says that it lives; the automation expects it within `ZOMBIE_SECONDS`.
 HEARTBEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+"""How often a flow run sends a heartbeat; the automation expects one within `ZOMBIE_SECONDS`."""
 ZOMBIE_SECONDS = 90
-#: A flow run whose request fails 5 times, within a minute, dies; SQLite is busy for longer than that
-#: where many runs write, and a server whose database is gone answers 500, which is not asked again.
-#: The pauses double: 7 tries are about four minutes.
-PATIENCE = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500"}
+CLIENT_RETRIES = {"PREFECT_CLIENT_MAX_RETRIES": "7", "PREFECT_CLIENT_RETRY_EXTRA_CODES": "500"}
+"""A flow run fails when a request fails 5 times, within a minute. SQLite is busy for longer than that
+where many runs write, and a server without its database answers 500, which is not retried by default.
+The delays double: 7 retries take about four minutes."""
 
-#: Settings of the server, in their present and their old names: nothing a job may see.
 SERVER_ONLY = (
     "PREFECT_SERVER_*",
     "PREFECT_API_DATABASE_*",
@@ -54,10 +52,10 @@ SERVER_ONLY = (
     "PREFECT_UI_*",
     "PREFECT_EVENTS_*",
 )
-#: What would make a service read other settings, or another server, than ours.
-NEVER = frozenset({"PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"})
+"""Settings of the server, under their present and former names, which no job may see."""
+WITHHELD = frozenset({"PREFECT_API_KEY", "PREFECT_PROFILE", "PREFECT_PROFILES_PATH"})
+"""Variables that would make a service read other settings, or use another server, than the stack's."""
 
-#: What a program needs to run at all, and what flow code commonly needs to reach its data.
 JOB_NAMES = (
     *("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LC_*", "TZ", "TMPDIR", "TERM"),
     *("PYTHON*", "VIRTUAL_ENV", "CONDA_*", "LD_LIBRARY_PATH", "DYLD_*", "UV_*", "PIP_*"),
@@ -65,11 +63,12 @@ JOB_NAMES = (
     *("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy"),
     *("METAFLOW_*", "NORTHFLANK_*", "AWS_*", "GOOGLE_*", "AZURE_*", "KUBERNETES_*", "KUBECONFIG"),
 )
+"""What a program needs to run at all, and what flow code commonly needs to reach its data."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Access:
-    """What clients need beside the settings: secrets and addresses found or made at the start."""
+    """What clients need besides the settings: secrets, and addresses chosen at the start."""
 
     auth_string: str | None
     emulator_url: str | None = None
@@ -78,7 +77,7 @@ class Access:
 
 
 def for_server(settings: Settings, access: Access, database: Database) -> dict[str, str]:
-    """The server's environment: all the user set, our translations, the database."""
+    """Return the server's environment: all the user set, names translated to Prefect's, the database."""
     given = settings.sources.merged()
     environment = {
         **SERVER_SETTINGS,
@@ -86,7 +85,7 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
         **UNBUFFERED,
         **(POSTGRES_POOL if database.is_postgres else {}),
         **(REDIS if settings.server.api_processes > 1 else {}),
-        **only_pages_of(*settings.browser_origins),
+        **cors_setting(*settings.browser_origins),
         **_without_translated(given),
         "PATH": _search_path(settings),
         "PREFECT_HOME": str(settings.home),
@@ -113,13 +112,13 @@ def for_server(settings: Settings, access: Access, database: Database) -> dict[s
 
 
 def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[str, str]:
-    """A worker's environment: a list of what is let through, nothing else.
+    """Return a worker's environment: only what is on a list.
 
     A Prefect worker copies its own settings into every job
     (`BaseJobConfiguration._base_environment`), hence nothing of the server may be in here.
     """
     allowed = (*JOB_NAMES, *settings.workers.environment)
-    # Whatever patterns the user gives: of Prefect's settings only those of its client side.
+    # Of Prefect's settings only the client's, whatever patterns the user gives.
     given = {
         name: text
         for name, text in settings.sources.merged().items()
@@ -127,7 +126,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
     }
     environment = {
         **HEARTBEAT,
-        **PATIENCE,
+        **CLIENT_RETRIES,
         **UNBUFFERED,
         **given,
         **client_settings(settings, access),
@@ -143,7 +142,7 @@ def for_worker(settings: Settings, access: Access, *, health_port: int) -> dict[
 
 
 def for_emulator(settings: Settings, access: Access) -> dict[str, str]:
-    """The emulator's environment: it runs jobs, so it sees no more than a worker."""
+    """Return the emulator's environment: it runs jobs, so it sees no more than a worker."""
     environment = {
         name: text for name, text in settings.sources.merged().items() if _matches(name, JOB_NAMES)
     }
@@ -154,7 +153,7 @@ def for_emulator(settings: Settings, access: Access) -> dict[str, str]:
 
 
 def for_postgres(settings: Settings) -> dict[str, str]:
-    """The managed cluster's environment: where its programs are and in which language they talk."""
+    """Return the managed cluster's environment: where its programs are, and the locale."""
     kept = {
         name: text
         for name, text in settings.sources.merged().items()
@@ -164,7 +163,7 @@ def for_postgres(settings: Settings) -> dict[str, str]:
 
 
 def client_settings(settings: Settings, access: Access) -> dict[str, str]:
-    """What any client of the stack needs: `env` prints it, `run` and the workers get it."""
+    """Return what any client of the stack needs: `env` prints it, `run` and the workers get it."""
     environment = {
         "PREFECT_HOME": str(settings.home),
         "PREFECT_API_URL": settings.api_url,
@@ -177,7 +176,7 @@ def client_settings(settings: Settings, access: Access) -> dict[str, str]:
 
 
 def for_shell(settings: Settings, access: Access) -> dict[str, str]:
-    """What `env --export` sets: the client's settings and the names the documentation uses."""
+    """Return what `env --export` sets: the client's settings and the names the documentation uses."""
     postgres = settings.storage.postgres
     environment = {
         "PATH": _search_path(settings),
@@ -186,7 +185,7 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
             if settings.ephemeral
             else client_settings(settings, access)
         ),
-        # Else a later `up` in the same shell would take another port than PREFECT_API_URL says.
+        # Otherwise a later `up` in the same shell would use another port than PREFECT_API_URL's.
         "PREFECT_SERVER_PORT": str(settings.server.port),
         "PREFECT_UI_API_URL": settings.ui_api_url,
         "PREFECT_FLOWS_DIR": str(settings.flows_directory),
@@ -195,7 +194,7 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
         "PREFECT_WORKER_POOL_NAME": settings.workers.pool,
         **{
             name: settings.sources.merged().get(name, default)
-            for name, default in (HEARTBEAT | PATIENCE).items()
+            for name, default in (HEARTBEAT | CLIENT_RETRIES).items()
         },
     }
     if settings.storage.type.value == "postgres" and not settings.storage.url:
@@ -211,7 +210,7 @@ def for_shell(settings: Settings, access: Access) -> dict[str, str]:
 
 
 def ephemeral_settings(settings: Settings) -> dict[str, str]:
-    """PREFECT_EPHEMERAL=1: each program starts a server of its own on the stack's SQLite file.
+    """Return what makes each program start its own server on the stack's SQLite file (PREFECT_EPHEMERAL=1).
 
     With Prefect's own recorder settings most task runs are lost when such a program ends; its
     20 seconds to start are too few for a busy machine (PrefectHQ/prefect#20248).
@@ -221,8 +220,8 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
         "PREFECT_SERVER_EPHEMERAL_ENABLED": "true",
         "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "90",
         "PREFECT_RESULTS_LOCAL_STORAGE_PATH": str(settings.storage_directory),
-        # Such a server has no page of its own.
-        **only_pages_of("http://localhost"),
+        # Such a server serves no UI.
+        **cors_setting("http://localhost"),
         **SERVER_SETTINGS,
         **PRIVACY,
         **_logging(settings),
@@ -230,23 +229,23 @@ def ephemeral_settings(settings: Settings) -> dict[str, str]:
 
 
 def for_command(settings: Settings, access: Access, environ: Mapping[str, str]) -> dict[str, str]:
-    """The environment of `run CMD`: the user's own, plus the client's settings."""
-    kept = {name: text for name, text in environ.items() if name not in NEVER}
+    """Return the environment of `run CMD`: the user's own, plus the client's settings."""
+    kept = {name: text for name, text in environ.items() if name not in WITHHELD}
     if settings.ephemeral:
         kept.pop("PREFECT_API_URL", None)
     return {**kept, **for_shell(settings, access)}
 
 
 def withheld(settings: Settings, environ: Mapping[str, str]) -> tuple[str, ...]:
-    """Names `env --export` must unset so that the user's shell reaches this server."""
-    names = set(NEVER)
+    """Return the names `env --export` must unset so that the user's shell reaches this server."""
+    names = set(WITHHELD)
     if settings.ephemeral:
         names.add("PREFECT_API_URL")
     return tuple(sorted(name for name in names if name in environ))
 
 
 def _emulator_settings(access: Access) -> dict[str, str]:
-    """Whoever asks for the emulator must not reach the real Northflank by a token left over."""
+    """Return the emulator's address and token, which replace those of the real Northflank."""
     if access.emulator_url is None or access.emulator_token is None:
         return {}
     return {
@@ -256,7 +255,7 @@ def _emulator_settings(access: Access) -> dict[str, str]:
 
 
 def _search_path(settings: Settings) -> str:
-    """PATH with the programs of this Python first: `python` and `prefect` must be the stack's."""
+    """Return PATH with the programs of this Python first: `python` and `prefect` must be the stack's."""
     given = (settings.sources.get("PATH") or os.defpath).split(os.pathsep)
     ours = str(Path(sys.executable).parent)
     return os.pathsep.join([ours, *(folder for folder in given if folder != ours)])
@@ -270,15 +269,15 @@ def _logging(settings: Settings) -> dict[str, str]:
 
 
 def _without_translated(given: Mapping[str, str]) -> dict[str, str]:
-    """What goes to the server as it is: not our own names, nor one that we pass on by another."""
-    return {name: text for name, text in given.items() if name not in NAMES | NEVER}
+    """Return what the server gets unchanged: no name of the stack's, and none passed on under another name."""
+    return {name: text for name, text in given.items() if name not in NAMES | WITHHELD}
 
 
 def _is_client_setting(name: str) -> bool:
-    """Whether a `PREFECT_*` name is a setting of Prefect's client side."""
+    """Return whether a `PREFECT_*` name is a setting of Prefect's client side."""
     return (
         not name.startswith("PREFECT__")
-        and name not in OWN_NAMES | NEVER
+        and name not in OWN_NAMES | WITHHELD
         and not _matches(name, SERVER_ONLY)
     )
 

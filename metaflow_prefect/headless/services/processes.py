@@ -4,104 +4,78 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from metaflow_prefect.headless.services.process_environment import MARKER
+from metaflow_prefect.headless.waiting import wait_until
 
-PROC = Path("/proc")
+if TYPE_CHECKING:
+    from psutil import Process  # loaded where it is used: `status` rarely looks for processes
 
 
 def is_alive(pid: int) -> bool:
-    """Whether *pid* names a process that is not a zombie."""
+    """Return whether *pid* names a process that is not a zombie."""
+    import psutil
+
     try:
-        stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-    except FileNotFoundError:
-        if PROC.joinpath("self").exists():
-            return False
-    except OSError:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
         return False
-    else:
-        return stat.rpartition(")")[2].split()[0] != "Z"
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def of_stack(home: Path) -> tuple[int, ...]:
-    """The live processes marked with *home*, ourselves and our parents left out.
+    """Return the live processes marked with *home*, without this one and its ancestors.
 
     Flow runs are sessions of their own, out of the supervisor's reach, but inherit the mark.
-    Only Linux shows other processes' environments; elsewhere the answer is empty.
+    `down` called from within a flow run must not end itself.
     """
-    mark = f"{MARKER}={home}".encode()
-    spared = _lineage()
+    import psutil
+
+    this = psutil.Process()
+    spared = {this.pid, *(parent.pid for parent in this.parents())}
     return tuple(
-        pid
-        for pid in _all_pids()
-        if pid not in spared and mark in _environment(pid) and is_alive(pid)
+        process.pid
+        for process in psutil.process_iter()
+        if process.pid not in spared and _mark(process) == str(home) and is_alive(process.pid)
     )
 
 
 def end(home: Path, *, grace_seconds: float) -> int:
-    """End every process marked with *home*, by force after *grace_seconds*; how many there were."""
+    """End every process marked with *home*, by force after *grace_seconds*; return how many."""
     ended: set[int] = set()
-    for wait, number in ((grace_seconds, signal.SIGTERM), (grace_seconds, signal.SIGKILL)):
+    for number in (signal.SIGTERM, signal.SIGKILL):
         remaining = of_stack(home)
         if not remaining:
             break
         ended.update(remaining)
         for pid in remaining:
             send(pid, number)
-        wait_until_gone(remaining, patience_seconds=wait)
+        wait_until_gone(remaining, timeout_seconds=grace_seconds)
     return len(ended)
 
 
 def send(pid: int, number: signal.Signals) -> None:
-    """Send a signal to *pid*; one that has just ended is what we wanted."""
+    """Send a signal to *pid*, which may have ended already."""
     try:
         os.kill(pid, number)
     except ProcessLookupError:
         return
 
 
-def wait_until_gone(pids: tuple[int, ...], *, patience_seconds: float) -> bool:
-    """Wait until none of *pids* lives; False if one still does after *patience_seconds*."""
-    deadline = time.monotonic() + patience_seconds
-    while any(is_alive(pid) for pid in pids):
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+def wait_until_gone(pids: tuple[int, ...], *, timeout_seconds: float) -> bool:
+    """Wait until all of *pids* have ended; return False if one has not after *timeout_seconds*."""
+    return wait_until(
+        lambda: not any(is_alive(pid) for pid in pids), seconds=timeout_seconds, every=0.05
+    )
 
 
-def _all_pids() -> tuple[int, ...]:
-    if not PROC.is_dir():
-        return ()
-    return tuple(int(entry.name) for entry in PROC.iterdir() if entry.name.isdigit())
+def _mark(process: Process) -> str | None:
+    """Return which stack *process* says it belongs to; None if it has ended or is not readable."""
+    import psutil
 
-
-def _environment(pid: int) -> frozenset[bytes]:
-    """The environment of *pid*; empty if it has ended or is not ours to look into."""
     try:
-        return frozenset((PROC / str(pid) / "environ").read_bytes().split(b"\0"))
-    except OSError:
-        return frozenset()
-
-
-def _lineage() -> frozenset[int]:
-    """This process and its ancestors: `down` called from within a flow run must not end itself."""
-    found = set()
-    pid = os.getpid()
-    while pid > 1 and pid not in found:
-        found.add(pid)
-        try:
-            stat = (PROC / str(pid) / "stat").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            break
-        pid = int(stat.rpartition(")")[2].split()[1])
-    return frozenset(found)
+        environment: dict[str, str] = process.environ()
+    except (psutil.Error, OSError):
+        return None
+    return environment.get(MARKER)

@@ -1,4 +1,4 @@
-"""Prefect's own command, whose server refuses what foreign pages have a browser send.
+"""Prefect's own command, with a server that refuses cross-site requests.
 
     python -m metaflow_prefect.headless.services.serve server start
 

@@ -14,17 +14,17 @@ from metaflow_prefect.headless.files.layout import Layout
 from metaflow_prefect.headless.services import process_environment
 from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.settings.database_address import Database
-from metaflow_prefect.headless.settings.model import ANYWHERE, Settings, bracketed
+from metaflow_prefect.headless.settings.model import ALL_INTERFACES, Settings, bracketed
 
-#: Names in the seed's documentation, accepted wherever a service is named.
 ALIASES = {
     "prefect-server": "server",
     "prefect-worker": "worker",
     "worker-1": "worker",
 }
+"""Service names of older documentation, accepted wherever a service is named."""
 
 
-class Order(int, Enum):
+class StartOrder(int, Enum):
     """Start order; the supervisor stops in the opposite one."""
 
     DATABASE = 10
@@ -38,7 +38,7 @@ class Order(int, Enum):
 class Service:
     """One supervised program.
 
-    `environment` is all it sees, `user` whom it runs as (None: us), `wait_for` the host and port
+    `environment` is all it sees, `user` the one it runs as (None: the current one), `wait_for` the host and port
     that must accept connections before it begins. `settle_seconds` is longer than it takes to
     fail for good, also on a busy machine: only a service that ends sooner, again and again, is
     given up.
@@ -46,7 +46,7 @@ class Service:
 
     name: str
     command: tuple[str, ...]
-    order: Order
+    order: StartOrder
     environment: Mapping[str, str] = field(repr=False)
     directory: Path
     settle_seconds: int
@@ -87,7 +87,7 @@ class Plan:
 
 
 def services(plan: Plan) -> tuple[Service, ...]:
-    """The services of *plan* in the order in which they are started."""
+    """Return the services of *plan* in their start order."""
     found: list[Service] = []
     if plan.cluster is not None:
         found.append(_postgres(plan, plan.cluster))
@@ -100,7 +100,7 @@ def services(plan: Plan) -> tuple[Service, ...]:
 
 
 def as_environment(every: tuple[Service, ...]) -> str:
-    """The environments as one text, for the supervisor's own environment (never for a file)."""
+    """Return the environments as one text for the supervisor's own environment, never for a file."""
     return json.dumps(
         {
             service.name: {
@@ -115,13 +115,13 @@ def as_environment(every: tuple[Service, ...]) -> str:
 
 
 def resolve_name(name: str, known: tuple[str, ...]) -> str | None:
-    """The service the user means by *name*, None if there is none."""
+    """Return the service that the user calls *name*, None if there is none."""
     candidates = (name, ALIASES.get(name, name))
     return next((candidate for candidate in candidates if candidate in known), None)
 
 
 def worker_name(index: int) -> str:
-    """The first worker is `worker`, as most stacks have one; further ones have a number."""
+    """Return a worker's name: the first is `worker`, as most stacks have one; others have a number."""
     return "worker" if index == 1 else f"worker-{index}"
 
 
@@ -143,7 +143,7 @@ def _postgres(plan: Plan, cluster: Cluster) -> Service:
             *("-c", "unix_socket_directories="),
             *("-c", "max_connections=200"),
         ),
-        order=Order.DATABASE,
+        order=StartOrder.DATABASE,
         environment=process_environment.for_postgres(plan.settings),
         directory=Path("/"),
         settle_seconds=5,
@@ -154,7 +154,7 @@ def _postgres(plan: Plan, cluster: Cluster) -> Service:
 
 
 def _servers(plan: Plan, database: Database) -> list[Service]:
-    """The server; several API processes leave the background services to one of their own."""
+    """Return the server, and with several API processes a separate one for the background services."""
     processes = plan.settings.server.api_processes
     postgres = plan.settings.storage.postgres
     several = ("--workers", str(processes)) if processes > 1 else ()
@@ -164,12 +164,12 @@ def _servers(plan: Plan, database: Database) -> list[Service]:
             *(sys.executable, "-m", "metaflow_prefect.headless.services.serve"),
             *("server", "start", *several),
         ),
-        order=Order.SERVER,
+        order=StartOrder.SERVER,
         environment=process_environment.for_server(plan.settings, plan.access, database),
         directory=plan.layout.work,
         settle_seconds=30,
         health_url=f"{plan.settings.server.local_url}/ready",
-        # Without its database it ends, after a minute of tracebacks.
+        # Without its database it exits after a minute of tracebacks.
         wait_for=(postgres.host, postgres.port) if plan.cluster is not None else None,
     )
     if processes == 1:
@@ -178,7 +178,7 @@ def _servers(plan: Plan, database: Database) -> list[Service]:
         server,
         name="background",
         command=(sys.executable, "-m", "prefect", "server", "services", "start"),
-        order=Order.BACKGROUND,
+        order=StartOrder.BACKGROUND,
         health_url=None,
     )
     return [server, background]
@@ -192,7 +192,7 @@ def _emulator(plan: Plan) -> Service:
             *("--port", str(plan.emulator_port)),
             *("--state-dir", str(plan.layout.emulator_state)),
         ),
-        order=Order.EMULATOR,
+        order=StartOrder.EMULATOR,
         environment=process_environment.for_emulator(plan.settings, plan.access),
         directory=plan.layout.work,
         settle_seconds=10,
@@ -215,11 +215,11 @@ def _worker(plan: Plan, index: int, port: int) -> Service:
             *("--name", f"{plan.host_name}-{index}"),
             *("--with-healthcheck", "--install-policy", "never"),
         ),
-        order=Order.WORKER,
+        order=StartOrder.WORKER,
         environment=given,
         directory=plan.layout.work,
         settle_seconds=15,
-        health_url=f"http://{bracketed(ANYWHERE.get(listens, listens))}:{port}/health",
-        # A worker that finds no server logs a traceback and looks again only half a minute later.
+        health_url=f"http://{bracketed(ALL_INTERFACES.get(listens, listens))}:{port}/health",
+        # A worker that finds no server logs a traceback and tries again only half a minute later.
         wait_for=_address(plan.settings.api_url),
     )

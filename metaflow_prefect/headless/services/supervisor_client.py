@@ -1,11 +1,10 @@
-"""Talks to the running supervisor over its socket, and starts it."""
+"""Starts the supervisor and talks to it over its socket."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-import time
 from dataclasses import dataclass
 from enum import Enum
 from http.client import HTTPException
@@ -19,14 +18,15 @@ from metaflow_prefect.headless.files.layout import Layout
 from metaflow_prefect.headless.services.exec_service import SERVICES
 from metaflow_prefect.headless.services.process_environment import MARKER
 from metaflow_prefect.headless.services.services import Service, as_environment
+from metaflow_prefect.headless.waiting import wait_until
 
 
 class ShuttingDown(Exception):
-    """The supervisor answers, but only that it is ending."""
+    """The supervisor answers only that it is shutting down."""
 
 
-#: Nobody answers on the socket, or whoever did ended in the middle of it.
 UNREACHABLE = (OSError, HTTPException, ProtocolError)
+"""The supervisor does not answer on its socket, or ended while it did."""
 
 
 class State(str, Enum):
@@ -58,14 +58,14 @@ class ProcessState:
     note: str
 
 
-class Supervisor:
-    """The supervisor of the stack at *layout*."""
+class SupervisorClient:
+    """Return the supervisor of the stack at *layout*."""
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
 
     def pid(self) -> int | None:
-        """The supervisor's process id, None if none answers on the socket."""
+        """Return the supervisor's process id, None if none answers on the socket."""
         try:
             return int(self._call("supervisor.getPID"))
         except ShuttingDown:
@@ -74,7 +74,7 @@ class Supervisor:
             return None
 
     def processes(self) -> tuple[ProcessState, ...]:
-        """The state of every program; empty if no supervisor answers, or only that it is ending."""
+        """Return the state of every program; empty if no supervisor answers, or it is shutting down."""
         try:
             found = self._call("supervisor.getAllProcessInfo")
         except (ShuttingDown, *UNREACHABLE):
@@ -91,23 +91,23 @@ class Supervisor:
         )
 
     def start(self, name: str) -> None:
-        """Ask for *name* to be started; not waiting, and no error if it runs already.
+        """Ask for *name* to be started, without waiting; it may run already.
 
         Raises:
-            NotRunning: the supervisor is ending.
+            NotRunning: the supervisor is shutting down.
         """
-        self._tolerate(Faults.ALREADY_STARTED, "supervisor.startProcess", name, False)  # noqa: FBT003 -- XML-RPC has no keywords
+        self._tolerate(Faults.ALREADY_STARTED, "supervisor.startProcess", name, False)  # noqa: FBT003  XML-RPC has no keywords
 
     def stop(self, name: str) -> None:
-        """Stop *name* and wait until it has no process any more.
+        """Stop *name* and wait until its process has ended.
 
         Raises:
-            NotRunning: the supervisor is ending.
+            NotRunning: the supervisor is shutting down.
         """
-        self._tolerate(Faults.NOT_RUNNING, "supervisor.stopProcess", name, True)  # noqa: FBT003 -- XML-RPC has no keywords
+        self._tolerate(Faults.NOT_RUNNING, "supervisor.stopProcess", name, True)  # noqa: FBT003  XML-RPC has no keywords
 
     def shut_down(self) -> None:
-        """Ask the supervisor to stop everything, itself last; returns at once."""
+        """Ask the supervisor to stop everything, itself last, without waiting."""
         try:
             self._call("supervisor.shutdown")
         except (ShuttingDown, *UNREACHABLE):
@@ -127,7 +127,8 @@ class Supervisor:
                 raise
         except (ShuttingDown, *UNREACHABLE) as error:
             raise NotRunning(
-                "the stack is just being stopped", fix="wait for that, then `prefect-headless up`"
+                "the stack is being stopped",
+                fix="wait until it has stopped, then run `prefect-headless up`",
             ) from error
 
     def _call(self, method: str, *arguments: object) -> Any:
@@ -148,9 +149,9 @@ class Supervisor:
 
 
 def start_supervisor(
-    layout: Layout, every: tuple[Service, ...], *, die_with_parent: bool, patience_seconds: float
+    layout: Layout, every: tuple[Service, ...], *, die_with_parent: bool, timeout_seconds: float
 ) -> subprocess.Popen[bytes]:
-    """Start the supervisor for the services *every*; it starts none of them by itself.
+    """Start the supervisor for the services *every*, without starting any of these.
 
     Raises:
         StackFailed: it did not answer on its socket in time.
@@ -163,7 +164,7 @@ def start_supervisor(
                 *(sys.executable, "-m", "metaflow_prefect.headless.services.exec_service"),
                 *("supervisor", str(layout.configuration), *arguments),
             ),
-            # The mark lets `down` find a supervisor that does not answer any more.
+            # The mark lets `down` find a supervisor that no longer answers.
             env={**os.environ, SERVICES: as_environment(every), MARKER: str(layout.home)},
             cwd=layout.work,
             stdin=subprocess.DEVNULL,
@@ -171,12 +172,14 @@ def start_supervisor(
             stderr=log,
             start_new_session=True,
         )
-    supervisor = Supervisor(layout)
-    deadline = time.monotonic() + patience_seconds
-    while time.monotonic() < deadline and process.poll() is None:
-        if supervisor.pid() == process.pid:
-            return process
-        time.sleep(0.05)
+    answering = wait_until(
+        SupervisorClient(layout).pid,
+        seconds=timeout_seconds,
+        every=0.05,
+        enough=lambda pid: pid == process.pid or process.poll() is not None,
+    )
+    if answering == process.pid:
+        return process
     process.kill()
     raise StackFailed(
         "the supervisor did not start", fix=f"see the end of {layout.log('supervisord')}"

@@ -1,4 +1,4 @@
-"""The supervisor's configuration as text: restart, back-off, rotation; no secret in it."""
+"""The supervisor's configuration as text: restart, back-off, log rotation; it holds no secret."""
 
 from __future__ import annotations
 
@@ -8,17 +8,17 @@ import shlex
 import sys
 
 from metaflow_prefect.headless.files.layout import Layout
-from metaflow_prefect.headless.services.services import Order, Service
+from metaflow_prefect.headless.services.services import Service, StartOrder
 
 ROTATE_AT = "10MB"
 KEEP_ROTATED = 5
-#: A service that ends within its settle time this many times in a row is given up (FATAL);
-#: supervisor waits one second longer before each further try.
 TRIES = 3
+"""A service that ends within its settle time this many times in a row is given up (FATAL);
+supervisor waits one second longer before each further try."""
 
 
 def configuration(layout: Layout, every: tuple[Service, ...]) -> str:
-    """The text of supervisord.conf for the services *every*."""
+    """Return the text of supervisord.conf for the services *every*."""
     parser = configparser.RawConfigParser()
     sections = {
         "unix_http_server": {"file": str(layout.socket), "chmod": "0700"},
@@ -67,11 +67,11 @@ def _program(layout: Layout, service: Service) -> dict[str, str]:
         "startretries": str(TRIES),
         "stopsignal": service.stop_signal,
         "stopwaitsecs": str(service.stop_seconds),
-        # PostgreSQL's children must hear from their postmaster, not from us.
+        # PostgreSQL's children must be stopped by their postmaster, not by the supervisor.
         "stopasgroup": str(service.user is None and service.stop_signal == "TERM").lower(),
         "killasgroup": "true",
-        # Databases and logs are private; what a user's flow writes is the user's business.
-        "umask": "022" if service.order is Order.WORKER else "077",
+        # Databases and logs are private; files that a user's flow writes are not.
+        "umask": "022" if service.order is StartOrder.WORKER else "077",
         **_log(layout, service),
     }
 

@@ -16,12 +16,12 @@ from metaflow_prefect.headless.settings.model import (
     bracketed,
     is_loopback,
 )
-from metaflow_prefect.headless.settings.precedence import MASK
+from metaflow_prefect.headless.settings.sources import MASK
 
 SQLITE_DRIVER = "sqlite+aiosqlite"
 POSTGRES_DRIVER = "postgresql+asyncpg"
-#: Entry point of `metaflow_prefect.sqlite_transactions` in the group `sqlalchemy.plugins` (pyproject.toml).
 SQLITE_PLUGIN = "metaflow-prefect-immediate"
+"""Entry point of `metaflow_prefect.sqlite_transactions` in the group `sqlalchemy.plugins` (pyproject.toml)."""
 
 
 class DatabaseKind(str, Enum):
@@ -68,8 +68,8 @@ class Database:
         return f"{self.url}{'&' if '?' in self.url else '?'}plugin={SQLITE_PLUGIN}"
 
 
-class Outcome(str, Enum):
-    """What came of trying a database."""
+class ProbeResult(str, Enum):
+    """The result of probing a database."""
 
     READY = "ready"
     UNREACHABLE = "unreachable"
@@ -79,29 +79,29 @@ class Outcome(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
-    """An outcome and the sentence that explains it."""
+class Probe:
+    """The result of a probe, and the sentence that explains it."""
 
-    outcome: Outcome
+    result: ProbeResult
     reason: str = ""
     fix: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Surroundings:
-    """What this machine offers: facts the choice depends on."""
+class MachineFacts:
+    """What the choice of database has to know about this machine."""
 
     postgres_answers: bool
     cluster_exists: bool
     binaries: Path | None
 
 
-def choose(settings: Settings, surroundings: Surroundings) -> DatabaseKind:
-    """The kind of database *settings* ask for on a machine like this.
+def choose(settings: Settings, machine: MachineFacts) -> DatabaseKind:
+    """Return the kind of database that *settings* ask for on *machine*.
 
     A URL wins and is never given up. `PREFECT_STORAGE_TYPE=postgres` alone means the server the
     PG* variables name; where that would be on this machine, nothing answers there and PostgreSQL's
-    programs are installed, it means a cluster of our own.
+    programs are installed, it means a managed cluster.
     """
     storage = settings.storage
     if storage.url:
@@ -110,29 +110,29 @@ def choose(settings: Settings, surroundings: Surroundings) -> DatabaseKind:
         return DatabaseKind.SQLITE
     return (
         DatabaseKind.MANAGED
-        if _wants_cluster(storage.postgres, surroundings)
+        if _wants_cluster(storage.postgres, machine)
         else DatabaseKind.PG_VARIABLES
     )
 
 
-def _wants_cluster(postgres: Postgres, surroundings: Surroundings) -> bool:
+def _wants_cluster(postgres: Postgres, machine: MachineFacts) -> bool:
     match postgres.management:
         case PostgresManagement.MANAGED:
             return True
         case PostgresManagement.EXTERNAL:
             return False
         case PostgresManagement.AUTO:
-            installed = surroundings.binaries is not None and not surroundings.postgres_answers
-            return is_loopback(postgres.host) and (surroundings.cluster_exists or installed)
+            installed = machine.binaries is not None and not machine.postgres_answers
+            return is_loopback(postgres.host) and (machine.cluster_exists or installed)
 
 
 def sqlite(path: Path) -> Database:
-    """The SQLite database in the file *path*."""
+    """Return the SQLite database in the file *path*."""
     return Database(kind=DatabaseKind.SQLITE, url=f"{SQLITE_DRIVER}:///{path}")
 
 
 def from_url(url: str) -> Database:
-    """The database of a URL, with the asynchronous drivers Prefect needs.
+    """Return the database of a URL, with the asynchronous drivers Prefect needs.
 
     libpq's `sslmode` gets the name the driver has for it: hosted PostgreSQL gives out such URLs.
     """
@@ -144,7 +144,7 @@ def from_url(url: str) -> Database:
 
 
 def from_parts(kind: DatabaseKind, settings: Settings, password: str) -> Database:
-    """The PostgreSQL database the PG* variables name."""
+    """Return the PostgreSQL database the PG* variables name."""
     postgres = settings.storage.postgres
     user, secret = quote(postgres.user, safe=""), quote(password, safe="")
     host, name = bracketed(postgres.host), quote(postgres.database, safe="")
@@ -154,7 +154,7 @@ def from_parts(kind: DatabaseKind, settings: Settings, password: str) -> Databas
 
 
 def without_password(url: str) -> str:
-    """*url* with its password, also one in the query, replaced by stars."""
+    """Return *url* with its password, also one in the query, replaced by stars."""
     if url.startswith("sqlite"):
         return url
     parts = urlsplit(url)
@@ -166,7 +166,7 @@ def without_password(url: str) -> str:
 
 
 def switch_warning(before: str | None, now: Database) -> str | None:
-    """What to say if the last start used another database: nothing is copied or lost."""
+    """Return a warning if the last start used another database: nothing is copied or lost."""
     if before is None or before == now.label:
         return None
     return (

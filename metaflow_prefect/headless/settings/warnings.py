@@ -1,4 +1,4 @@
-"""What users should read about their settings: contradictions, unknown names, the impossible; pure."""
+"""Warnings and errors about settings: contradictions, unknown names, impossible values; pure."""
 
 from __future__ import annotations
 
@@ -6,26 +6,42 @@ import difflib
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
-from metaflow_prefect.headless.settings.model import Settings, StorageType, is_loopback
-from metaflow_prefect.headless.settings.precedence import Origin
-from metaflow_prefect.headless.settings.variables import BY_NAME, NAMES
+from metaflow_prefect.headless.settings.model import (
+    BY_NAME,
+    NAMES,
+    VARIABLES,
+    Settings,
+    StorageType,
+    is_loopback,
+)
+from metaflow_prefect.headless.settings.sources import Sources, ValueSource
 
-#: PREFECT__… are set by Prefect itself inside flow runs; the others belong to prefect-redis.
 READ_ELSEWHERE = ("PREFECT__", "PREFECT_REDIS_")
+"""PREFECT__… are set by Prefect itself inside flow runs; the others belong to prefect-redis."""
 
 
 def general(settings: Settings, known_to_prefect: frozenset[str] | None) -> tuple[str, ...]:
-    """Sentences about values that lose, names nobody knows, and what would lead elsewhere."""
+    """Return warnings about values that lose, unknown names, and variables of another server."""
     return (
-        *settings.sources.contradictions(),
+        *contradictions(settings.sources),
         *_unknown_names(settings, known_to_prefect),
         *_strangers(settings),
         *_storage(settings),
     )
 
 
+def contradictions(sources: Sources) -> tuple[str, ...]:
+    """Return a sentence for each value that loses against another name of the same variable."""
+    return tuple(
+        f"{lost} is ignored: {given[0]} wins"
+        for given in map(sources.given, VARIABLES)
+        for lost in given[1:]
+        if lost.name != given[0].name and lost.text != given[0].text
+    )
+
+
 def about_addresses(settings: Settings) -> tuple[str, ...]:
-    """Sentences about a server that would be looked for where it is not."""
+    """Return warnings about addresses at which the server cannot be found."""
     found = []
     if not settings.server.is_loopback and not _given(settings, "PREFECT_UI_API_URL"):
         found.append(
@@ -46,16 +62,16 @@ def about_addresses(settings: Settings) -> tuple[str, ...]:
 
 
 def impossible(settings: Settings, *, workers_only: bool) -> tuple[str, ...]:
-    """Values and combinations that cannot work, whatever the machine."""
+    """Return errors about values and combinations that cannot work on any machine."""
     return (*_bad_forms(settings), *_bad_combinations(settings, workers_only=workers_only))
 
 
 def _given(settings: Settings, name: str) -> bool:
-    return settings.sources.value(BY_NAME[name]).origin is not Origin.DEFAULT
+    return settings.sources.value(BY_NAME[name]).source is not ValueSource.DEFAULT
 
 
 def _name(settings: Settings, name: str) -> str:
-    """The name under which the user gave the variable *name*."""
+    """Return the name under which the user set the variable *name*."""
     return settings.sources.value(BY_NAME[name]).name
 
 
@@ -73,7 +89,7 @@ def _unknown_names(settings: Settings, known: frozenset[str] | None) -> Iterator
 
 
 def _strangers(settings: Settings) -> Iterator[str]:
-    """What belongs to another server than ours."""
+    """Yield warnings about variables that belong to another server."""
     if settings.sources.is_set("PREFECT_API_KEY"):
         yield (
             "PREFECT_API_KEY is set and would make this server answer 401: it is withheld from "
@@ -108,7 +124,7 @@ def _bad_forms(settings: Settings) -> Iterator[str]:
         )
     url = settings.storage.url
     if url and not url.startswith(("postgres://", "postgresql://", "postgresql+", "sqlite")):
-        # Not more of it than the scheme: it may hold a password.
+        # Only the scheme: the rest may hold a password.
         scheme, mark, _ = url.partition("://")
         yield (
             f"{_name(settings, 'PREFECT_DATABASE_URL')} must begin with postgresql:// or sqlite:///"
@@ -123,7 +139,7 @@ def _bad_forms(settings: Settings) -> Iterator[str]:
     for name in ("PREFECT_SERVER_HOST", "PREFECT_API_HOST"):
         host = settings.sources.value(BY_NAME[name])
         if host.text and "/" in host.text:
-            yield f"{host.name}={host.text} is no host name or address: it has a slash"
+            yield f"{host.name}={host.text} is not a host name or address: it has a slash"
 
 
 def _bad_combinations(settings: Settings, *, workers_only: bool) -> Iterator[str]:

@@ -1,10 +1,10 @@
-"""Who may use the server: the auth string of this stack, given, generated or waived."""
+"""The auth string of this stack: given, generated or waived."""
 
 from __future__ import annotations
 
 from metaflow_prefect.headless.files.layout import Layout
-from metaflow_prefect.headless.files.secret_files import kept_secret, read_secret
-from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.files.secret_files import get_or_create_secret, read_secret
+from metaflow_prefect.headless.files.stack_record import StackRecord
 from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.settings.database_address import DatabaseKind
 from metaflow_prefect.headless.settings.model import Server, Settings
@@ -13,32 +13,32 @@ USER = "prefect:"
 
 
 def needs_auth_string(server: Server) -> bool:
-    """Whether an auth string must be made: others can reach the server and none was given."""
+    """Return whether an auth string must be generated: others can reach the server and none was given."""
     return (
         server.auth_string is None and not server.is_loopback and not server.allow_unauthenticated
     )
 
 
 def provide(settings: Settings, layout: Layout) -> tuple[str | None, str | None]:
-    """The auth string to start the server with, made if needed, and what to tell the user."""
+    """Return the auth string to start the server with, generated if needed, and what to tell the user."""
     server = settings.server
     if server.auth_string is not None or server.is_loopback:
         return server.auth_string, None
     if not needs_auth_string(server):
         return None, (
-            f"ANYBODY who reaches {server.host}:{server.port} can use this server and run code on "
+            f"ANYONE who can reach {server.host}:{server.port} can use this server and run code on "
             "its workers: PREFECT_ALLOW_UNAUTHENTICATED=1 waives the auth string"
         )
-    return kept_secret(layout.auth_string, prefix=USER), (
-        f"the server asks for the user and password in {layout.auth_string} (generated, since it "
+    return get_or_create_secret(layout.auth_string, prefix=USER), (
+        f"the server requires the user and password in {layout.auth_string} (generated, since it "
         "can be reached from other machines); clients need it as PREFECT_API_AUTH_STRING"
     )
 
 
-def of_running(settings: Settings, layout: Layout, record: Record | None) -> Access:
-    """What a client of the stack needs, as far as this user may know it.
+def of_running(settings: Settings, layout: Layout, record: StackRecord | None) -> Access:
+    """Return what a client of the stack needs, as far as this user may know it.
 
-    A generated auth string is used even if the host that made it necessary is not set any more,
+    A generated auth string is used even if the host that required it is no longer set,
     as in another shell.
     """
     auth = settings.server.auth_string

@@ -1,4 +1,4 @@
-"""Looks for everything that would keep a stack from working, and says what to do about it."""
+"""Checks everything a stack needs, and says how to fix what is missing."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from metaflow_prefect.headless.database import migrations, provisioning
 from metaflow_prefect.headless.errors import HeadlessError
 from metaflow_prefect.headless.files.layout import Layout, prepare
 from metaflow_prefect.headless.services import processes
-from metaflow_prefect.headless.services.ports import Wanted, require_free
-from metaflow_prefect.headless.services.supervisor_client import Supervisor
-from metaflow_prefect.headless.settings.database_address import Database, DatabaseKind, Outcome
+from metaflow_prefect.headless.services.ports import NeededPort, require_free
+from metaflow_prefect.headless.services.supervisor_client import SupervisorClient
+from metaflow_prefect.headless.settings.database_address import Database, DatabaseKind, ProbeResult
 from metaflow_prefect.headless.settings.model import Settings
 from metaflow_prefect.headless.stack import redis_check, worker_types
 
-#: Run by the Python that will run the services; the server's own import is what FastAPI breaks.
-IMPORTS_SERVER = "import prefect.server.api.server"
+IMPORT_SERVER_SCRIPT = "import prefect.server.api.server"
+"""Run by the Python that will run the services; the server's own import is what FastAPI breaks."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,10 +31,10 @@ class Check:
     fix: str = ""
 
 
-def examine(settings: Settings) -> Iterator[Check]:
-    """Every check, one after the other; those that start Python take a few seconds."""
+def run_checks(settings: Settings) -> Iterator[Check]:
+    """Yield every check, one after the other; those that start Python take a few seconds."""
     layout = Layout(home=settings.home)
-    running = Supervisor(layout).pid() is not None
+    running = SupervisorClient(layout).pid() is not None
     yield _settings(settings)
     yield _tried("home", str(layout.home), lambda: prepare(layout))
     yield _server_import()
@@ -45,7 +45,7 @@ def examine(settings: Settings) -> Iterator[Check]:
     elif left_over:
         yield Check(
             name="stack",
-            problem=f"it lost its supervisor; {len(left_over)} processes of it go on",
+            problem=f"it lost its supervisor; {len(left_over)} of its processes still run",
             fix="`prefect-headless up -d` ends them and starts it again",
         )
     else:
@@ -84,7 +84,9 @@ def _port(settings: Settings) -> Check:
     return _tried(
         "port",
         f"{server.host}:{server.port} is free",
-        lambda: require_free(Wanted("the server", server.host, server.port, "PREFECT_SERVER_PORT")),
+        lambda: require_free(
+            NeededPort("the server", server.host, server.port, "PREFECT_SERVER_PORT")
+        ),
     )
 
 
@@ -95,7 +97,7 @@ def _redis(settings: Settings) -> str:
 
 def _server_import() -> Check:
     done = subprocess.run(
-        (sys.executable, "-c", IMPORTS_SERVER), capture_output=True, text=True, check=False
+        (sys.executable, "-c", IMPORT_SERVER_SCRIPT), capture_output=True, text=True, check=False
     )
     if done.returncode == 0:
         return Check(name="prefect", detail="the server can be imported")
@@ -122,10 +124,10 @@ def _database(chosen: Database, layout: Layout) -> Check:
         return Check(name="database", detail=f"{where} (log: {layout.log('postgres')})")
     from metaflow_prefect.headless.database import postgres
 
-    trial = postgres.wait_for(chosen, patience_seconds=0)
-    if trial.outcome in {Outcome.READY, Outcome.NO_DATABASE}:
+    probe = postgres.wait_for(chosen, timeout_seconds=0)
+    if probe.result in {ProbeResult.READY, ProbeResult.NO_DATABASE}:
         return Check(name="database", detail=chosen.label)
-    return Check(name="database", problem=trial.reason, fix=trial.fix)
+    return Check(name="database", problem=probe.reason, fix=probe.fix)
 
 
 def _last_line(text: str) -> str:

@@ -1,4 +1,4 @@
-"""Whether a stack is well: its processes, the server and its database, the workers, the queue."""
+"""The health of a stack: its processes, the server and its database, the workers, the queue."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ from enum import Enum
 
 import httpx
 
-from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.files.stack_record import StackRecord
 from metaflow_prefect.headless.services.supervisor_client import ProcessState, State
 from metaflow_prefect.headless.stack.server_api import (
     UNREACHABLE,
-    Answer,
+    HealthAnswer,
     Queue,
     ServerApi,
-    answers,
-    ask,
+    is_answering,
+    probe,
 )
 
-#: How long a service may take to answer for the first time; as long as `up` waits by default.
 STARTING_SECONDS = 180
+"""How long a service may take to answer for the first time; as long as `up` waits by default."""
 
 
 class Verdict(str, Enum):
@@ -83,7 +83,7 @@ class Health:
     problems: tuple[str, ...]
 
     def of(self, name: str) -> Health:
-        """What concerns the service *name*, which is one of ours."""
+        """Return the health of the service *name* only."""
         (service,) = (service for service in self.services if service.name == name)
         return replace(
             self,
@@ -94,41 +94,48 @@ class Health:
 
 
 def without_supervisor(
-    record: Record | None, left_over: tuple[int, ...], *, being_started: bool
+    record: StackRecord | None, left_over: tuple[int, ...], *, being_started: bool
 ) -> Health:
-    """What there is to say where no supervisor answers; *left_over* are processes of the stack."""
+    """Return the health where no supervisor answers; *left_over* are processes of the stack."""
     if being_started:
         return replace(_nothing_runs(), verdict=Verdict.STARTING)
     return _unsupervised(record, left_over) if left_over else _nothing_runs()
 
 
-def examine(
-    record: Record | None, processes: tuple[ProcessState, ...], auth_string: str | None
+def check_health(
+    record: StackRecord | None, processes: tuple[ProcessState, ...], auth_string: str | None
 ) -> Health:
-    """Ask every part of the stack how it is; without processes nothing is asked."""
+    """Return the health of every part of the stack; without processes, nothing is asked."""
     if record is None or not processes:
         return _nothing_runs()
     services = tuple(_service(record, process) for process in processes)
     starting = any(service.starting for service in services)
-    problems = [service.problem for service in services if service.problem]
-    api = answers(f"{record.local_url}/health")
-    database = answers(f"{record.local_url}/ready")
-    if api and not database and not starting:
-        problems.append(f"the server cannot use its database, {record.storage or 'elsewhere'}")
-    workers, queue, why = _ask(record, auth_string) if api else (None, None, "")
-    if not api and not starting:
-        problems.append(f"no server answers at {record.local_url}")
-    problems += [why] if why else []
-    well = api and database and all(service.healthy for service in services)
+    api = is_answering(f"{record.local_url}/health")
+    database = is_answering(f"{record.local_url}/ready")
+    workers, queue, why = _work(record, auth_string) if api else (None, None, "")
+    of_server = () if starting else _server_problems(record, api=api, database=database)
+    of_services = (service.problem for service in services)
     return Health(
-        verdict=_verdict(well=well, starting=starting, services=services),
+        verdict=_verdict(
+            well=api and database and all(service.healthy for service in services),
+            starting=starting,
+            services=services,
+        ),
         services=services,
         api=api,
         database=database,
         online_workers=workers,
         queue=queue,
-        problems=tuple(problems),
+        problems=tuple(problem for problem in (*of_services, *of_server, why) if problem),
     )
+
+
+def _server_problems(record: StackRecord, *, api: bool, database: bool) -> tuple[str, ...]:
+    if not api:
+        return (f"no server answers at {record.local_url}",)
+    if not database:
+        return (f"the server cannot use its database, {record.storage or 'elsewhere'}",)
+    return ()
 
 
 def _verdict(*, well: bool, starting: bool, services: tuple[ServiceHealth, ...]) -> Verdict:
@@ -138,11 +145,13 @@ def _verdict(*, well: bool, starting: bool, services: tuple[ServiceHealth, ...])
     return Verdict.STARTING if only_starting else Verdict.UNHEALTHY
 
 
-def _unsupervised(record: Record | None, left_over: tuple[int, ...]) -> Health:
-    """The supervisor was killed: what it started goes on and holds its ports."""
-    api = record is not None and answers(f"{record.local_url}/health")
+def _unsupervised(record: StackRecord | None, left_over: tuple[int, ...]) -> Health:
+    """Return the health after the supervisor was killed: its services still run and hold their ports."""
+    api = record is not None and is_answering(f"{record.local_url}/health")
     holds = f", and the server answers at {record.local_url}" if record and api else ""
-    goes_on = f"{len(left_over)} processes go on" if len(left_over) > 1 else "a process goes on"
+    goes_on = (
+        f"{len(left_over)} processes still run" if len(left_over) > 1 else "a process still runs"
+    )
     problem = (
         f"the supervisor is gone, but {goes_on} ({', '.join(map(str, left_over))}){holds}: "
         "`prefect-headless up -d` ends what is left and starts the stack again, "
@@ -163,12 +172,12 @@ def _nothing_runs() -> Health:
     )
 
 
-def _service(record: Record, process: ProcessState) -> ServiceHealth:
-    probe = record.health_urls.get(process.name)
+def _service(record: StackRecord, process: ProcessState) -> ServiceHealth:
+    health_url = record.health_urls.get(process.name)
     runs = process.state.has_process
     uptime = int(time.time() - process.since) if runs else None
-    answer = ask(probe) if runs and probe else Answer.WELL
-    healthy = runs and answer is Answer.WELL
+    answer = probe(health_url) if runs and health_url else HealthAnswer.OK
+    healthy = runs and answer is HealthAnswer.OK
     is_young = process.state in {State.STARTING, State.RUNNING} and (uptime or 0) < STARTING_SECONDS
     return ServiceHealth(
         name=process.name,
@@ -176,20 +185,21 @@ def _service(record: Record, process: ProcessState) -> ServiceHealth:
         pid=process.pid,
         uptime_seconds=uptime,
         healthy=healthy,
-        starting=is_young and answer is Answer.NOT_LISTENING,
+        starting=is_young and answer is HealthAnswer.NOT_LISTENING,
         note=process.note,
     )
 
 
-def _ask(
-    record: Record, auth_string: str | None
+def _work(
+    record: StackRecord, auth_string: str | None
 ) -> tuple[tuple[str, ...] | None, Queue | None, str]:
+    """Return the workers that are online, the queue, and why these are unknown, if they are."""
     try:
         with ServerApi(record.local_url, auth_string) as api:
             return api.online_workers(record.pool), api.queue(), ""
     except httpx.HTTPStatusError as error:
         if error.response.status_code == httpx.codes.UNAUTHORIZED:
-            reason = "the server wants another auth string: set PREFECT_API_AUTH_STRING"
+            reason = "the server requires another auth string: set PREFECT_API_AUTH_STRING"
             return None, None, f"workers and queue are unknown ({reason})"
         return None, None, f"workers and queue are unknown ({error})"
     except UNREACHABLE as error:

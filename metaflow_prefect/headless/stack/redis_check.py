@@ -1,4 +1,4 @@
-"""Redis, through which several API processes talk to each other: is all of it there."""
+"""Checks Redis, through which several API processes talk to each other."""
 
 from __future__ import annotations
 
@@ -6,20 +6,20 @@ from importlib.util import find_spec
 
 from metaflow_prefect.headless.errors import MessagingRefused
 from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.sources import Sources
 
 PACKAGE = "prefect_redis"
 PREFIX = "PREFECT_REDIS_MESSAGING_"
-#: Other forms (`redis+sentinel://`, `redis+cluster://`) name several servers: left to prefect-redis.
 SINGLE = ("redis://", "rediss://")
-PATIENCE_SECONDS = 5
+"""Other forms (`redis+sentinel://`, `redis+cluster://`) name several servers: left to prefect-redis."""
+TIMEOUT_SECONDS = 5
 
 
 def require(settings: Settings) -> None:
-    """Prove that several API processes could talk to each other; one process needs nothing.
+    """Check that several API processes can talk to each other; one process needs nothing.
 
     Raises:
-        MessagingRefused: the package is not installed, or Redis does not let us in.
+        MessagingRefused: the package is not installed, or Redis refuses the connection.
     """
     if settings.server.api_processes == 1:
         return
@@ -34,7 +34,7 @@ def require(settings: Settings) -> None:
 
 
 def _url(sources: Sources) -> str:
-    """Where Redis is, by the variables and defaults of prefect-redis (`RedisMessagingSettings`)."""
+    """Return the URL of Redis, by the variables and defaults of prefect-redis (`RedisMessagingSettings`)."""
     given = sources.get(f"{PREFIX}URL")
     if given:
         return given
@@ -50,8 +50,8 @@ def _ping(url: str, sources: Sources) -> None:
         url,
         username=sources.get(f"{PREFIX}USERNAME"),
         password=sources.get(f"{PREFIX}PASSWORD"),
-        socket_connect_timeout=PATIENCE_SECONDS,
-        socket_timeout=PATIENCE_SECONDS,
+        socket_connect_timeout=TIMEOUT_SECONDS,
+        socket_timeout=TIMEOUT_SECONDS,
     )
     try:
         client.ping()

@@ -17,8 +17,8 @@ from metaflow_prefect.headless.services.process_environment import ZOMBIE_SECOND
 from metaflow_prefect.headless.settings.model import is_loopback
 
 ZOMBIE_AUTOMATION = "Crash flow runs without a heartbeat (prefect-headless)"
-#: An answer other than this means that somebody else listens there, or that the server is ill.
 UNREACHABLE = (httpx.HTTPError,)
+"""What httpx raises where no Prefect server answers, or one that does not work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,14 +40,14 @@ class UnknownVariables(Exception):
         super().__init__(f"{unknown} not among {known}")
 
 
-class _Patient(httpx.HTTPTransport):
-    """Asks again where the server answers 503: its database was busy, and it has done nothing.
+class _RetryTransport(httpx.HTTPTransport):
+    """Repeats requests that the server answers with 503: its database was busy, and it did nothing.
 
     Source: prefect.server.api.server, `is_client_retryable_exception` (a locked SQLite).
     """
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Send *request* until the answer is another one, about ten seconds at the longest."""
+        """Send *request* again while the answer is 503, for about ten seconds."""
         for pause in (0.2, 0.5, 1, 1, 2, 2, 3):
             response = super().handle_request(request)
             if response.status_code != httpx.codes.SERVICE_UNAVAILABLE:
@@ -67,7 +67,7 @@ class ServerApi:
             auth=httpx.BasicAuth(user, password) if auth_string else None,
             timeout=timeout_seconds,
             trust_env=_through_proxy(url),
-            transport=_Patient(),
+            transport=_RetryTransport(),
         )
 
     def __enter__(self) -> Self:
@@ -77,7 +77,7 @@ class ServerApi:
         self._client.close()
 
     def pool_type(self, name: str) -> str | None:
-        """The type of the work pool *name*, None if there is no such pool."""
+        """Return the type of the work pool *name*, None if there is no such pool."""
         answer = self._client.get(f"/work_pools/{name}")
         if answer.status_code == httpx.codes.NOT_FOUND:
             return None
@@ -101,7 +101,7 @@ class ServerApi:
         self._send("PATCH", f"/work_pools/{pool}", changed).raise_for_status()
 
     def online_workers(self, pool: str) -> tuple[str, ...]:
-        """Names of the workers of *pool* that have been heard lately."""
+        """Return the names of the workers of *pool* that are online."""
         answer = self._send("POST", f"/work_pools/{pool}/workers/filter", {})
         if answer.status_code == httpx.codes.NOT_FOUND:
             return ()
@@ -109,7 +109,7 @@ class ServerApi:
         return tuple(worker["name"] for worker in found if worker["status"] == "ONLINE")
 
     def queue(self) -> Queue:
-        """How many flow runs wait and run."""
+        """Return how many flow runs wait and run."""
         return Queue(
             scheduled=self._count({"type": {"any_": ["SCHEDULED"]}}),
             late=self._count({"name": {"any_": ["Late"]}}),
@@ -118,9 +118,9 @@ class ServerApi:
         )
 
     def ensure_zombie_automation(self) -> bool:
-        """Create the automation unless it is there; True if it was created.
+        """Create the automation unless it exists; return whether it was created.
 
-        As docs.prefect.io/v3/advanced/detect-zombie-flows has it: whoever has sent a heartbeat
+        As in docs.prefect.io/v3/advanced/detect-zombie-flows: a flow run that has sent a heartbeat
         and neither sends another nor ends within `ZOMBIE_SECONDS` is marked Crashed.
         """
         ours = {"automations": {"name": {"any_": [ZOMBIE_AUTOMATION]}}}
@@ -135,7 +135,7 @@ class ServerApi:
         return int(answer.raise_for_status().json())
 
     def _send(self, method: str, path: str, body: object) -> httpx.Response:
-        """Send what Prefect takes for a change: with a token, where the server is set to want one.
+        """Send a request that changes something, with a CSRF token if the server wants one.
 
         Prefect's own client does the same (prefect.client.base, `_add_csrf_headers`).
         """
@@ -149,32 +149,32 @@ class ServerApi:
         return self._client.request(method, path, json=body)
 
 
-class Answer(Enum):
+class HealthAnswer(Enum):
     """What a health address answers."""
 
-    WELL = "200"
-    BADLY = "another status, or nothing in time"
+    OK = "200"
+    ERROR = "another status, or nothing in time"
     NOT_LISTENING = "no connection"
 
 
-def ask(url: str, *, timeout_seconds: float = 5) -> Answer:
-    """Ask the health address *url* once."""
+def probe(url: str, *, timeout_seconds: float = 5) -> HealthAnswer:
+    """Request the health address *url* once."""
     try:
         answer = httpx.get(url, timeout=timeout_seconds, trust_env=_through_proxy(url))
     except httpx.ConnectError:
-        return Answer.NOT_LISTENING
+        return HealthAnswer.NOT_LISTENING
     except UNREACHABLE:
-        return Answer.BADLY
-    return Answer.WELL if answer.status_code == httpx.codes.OK else Answer.BADLY
+        return HealthAnswer.ERROR
+    return HealthAnswer.OK if answer.status_code == httpx.codes.OK else HealthAnswer.ERROR
 
 
-def answers(url: str) -> bool:
-    """Whether *url* answers 200."""
-    return ask(url) is Answer.WELL
+def is_answering(url: str) -> bool:
+    """Return whether *url* answers 200."""
+    return probe(url) is HealthAnswer.OK
 
 
 def _through_proxy(url: str) -> bool:
-    """A proxy for the outside must not see what is on this machine."""
+    """Return whether requests to *url* use the user's proxy, which must not see those to this machine."""
     return not is_loopback(urlsplit(url).hostname or "")
 
 
@@ -182,7 +182,7 @@ def _zombie_automation() -> dict[str, Any]:
     ended = ("Completed", "Failed", "Cancelled", "Crashed", "Paused", "Suspended")
     return {
         "name": ZOMBIE_AUTOMATION,
-        "description": "Flow runs whose process or machine died would stay Running for ever.",
+        "description": "Flow runs whose process or machine died would stay Running forever.",
         "enabled": True,
         "trigger": {
             "type": "event",

@@ -16,33 +16,33 @@ from datetime import datetime, timezone
 from types import FrameType
 
 from metaflow_prefect.headless import examples
-from metaflow_prefect.headless.console import Voice
+from metaflow_prefect.headless.console import Console
 from metaflow_prefect.headless.database import migrations, provisioning
-from metaflow_prefect.headless.database.provisioning import Provision
+from metaflow_prefect.headless.database.provisioning import ProvisionedDatabase
 from metaflow_prefect.headless.errors import SettingsRefused, StackFailed
 from metaflow_prefect.headless.files.layout import Layout, prepare, write_private
-from metaflow_prefect.headless.files.secret_files import kept_secret
-from metaflow_prefect.headless.files.service_logs import LogPump
-from metaflow_prefect.headless.files.stack_record import Record, last_storage, load_record
+from metaflow_prefect.headless.files.secret_files import get_or_create_secret
+from metaflow_prefect.headless.files.service_logs import LogForwarder
+from metaflow_prefect.headless.files.stack_record import StackRecord, last_storage, load_record
 from metaflow_prefect.headless.services import processes
-from metaflow_prefect.headless.services.ports import Wanted, free_port, require_free
+from metaflow_prefect.headless.services.ports import NeededPort, free_port, require_free
 from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.services.services import Plan, Service, services
-from metaflow_prefect.headless.services.supervisor_client import Supervisor, start_supervisor
+from metaflow_prefect.headless.services.supervisor_client import SupervisorClient, start_supervisor
 from metaflow_prefect.headless.services.supervisord_conf import configuration
 from metaflow_prefect.headless.settings import database_address
 from metaflow_prefect.headless.settings.model import Settings
 from metaflow_prefect.headless.stack import auth, lifecycle, redis_check, worker_types
 from metaflow_prefect.version import VERSION
 
-SUPERVISOR_PATIENCE_SECONDS = 20
+SUPERVISOR_TIMEOUT_SECONDS = 20
 WATCH_EVERY_SECONDS = 1.0
 LOOPBACK = "127.0.0.1"
 WORKER_PORT = "PREFECT_WORKER_WEBSERVER_PORT"
 
 
 class Stopped(Exception):
-    """Somebody asked the foreground stack to stop (SIGTERM, Ctrl-C)."""
+    """The process received SIGTERM or SIGINT (Ctrl-C)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,10 +55,10 @@ class UpOptions:
     with_server: bool
 
 
-def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
-    """Start a stack; in the foreground, return when it was stopped from outside.
+def up(settings: Settings, options: UpOptions, console: Console) -> StackRecord:
+    """Start a stack; in the foreground, return when it has been stopped.
 
-    Whatever happens on the way, a stack that did not become healthy leaves no process.
+    A stack that did not become healthy leaves no process, whatever the reason.
 
     Raises:
         HeadlessError: with the reason and what to do.
@@ -68,56 +68,56 @@ def up(settings: Settings, options: UpOptions, voice: Voice) -> Record:
     further = (settings.flows_directory, settings.storage_directory)
     prepare(layout, settings.server.ui_static_directory, *further)
     examples.install(settings.flows_directory)
-    if Supervisor(layout).pid() is not None:
+    if SupervisorClient(layout).pid() is not None:
         known = load_record(layout)
-        if not Supervisor(layout).processes():
+        if not SupervisorClient(layout).processes():
             raise StackFailed(
-                f"the stack at {layout.home} is just being stopped",
+                f"the stack at {layout.home} is being stopped",
                 fix="start it when `prefect-headless status` says that it does not run",
             )
         if options.detach and known is not None:
             patience = options.wait_seconds
-            lifecycle.await_running(layout, known, patience_seconds=patience, voice=voice)
-            voice.say("the stack runs already; `down` and `up` again to change its settings")
+            lifecycle.wait_until_running(layout, known, timeout_seconds=patience, console=console)
+            console.say("the stack runs already; `down` and `up` again to change its settings")
             return known
         raise StackFailed(
             f"a stack runs already at PREFECT_HOME={layout.home}",
             fix="`prefect-headless status` shows it, `prefect-headless down` ends it",
         )
     with lifecycle.starting(layout):
-        _sweep(layout, voice)
+        _end_leftovers(layout, console)
         if options.with_server:
             settings = with_free_port(settings)
-        plan, record = make_plan(settings, layout, options, voice)
-        with _stoppable():
-            _run(plan, record, options, voice)
+        plan, record = make_plan(settings, layout, options, console)
+        with _signals_raise_stopped():
+            _run(plan, record, options, console)
     return record
 
 
-def _run(plan: Plan, record: Record, options: UpOptions, voice: Voice) -> None:
-    """Start what is planned; in the foreground, stay until it ends."""
+def _run(plan: Plan, record: StackRecord, options: UpOptions, console: Console) -> None:
+    """Start the services of *plan*; in the foreground, return when they end."""
     layout = plan.layout
     every = services(plan)
-    voice.say(f"starting {', '.join(service.name for service in every)}")
+    console.say(f"starting {', '.join(service.name for service in every)}")
     pump = None
     try:
-        supervisor = _supervise(plan, record, every, options)
-        pump = _pump(layout, every, options)
-        lifecycle.bring_up(plan, every, patience_seconds=options.wait_seconds, voice=voice)
-        voice.say(f"the stack is up: {record.ui_url}")
+        supervisor = _start_supervisor(plan, record, every, options)
+        pump = _forward_logs(layout, every, options)
+        lifecycle.start_services(plan, every, timeout_seconds=options.wait_seconds, console=console)
+        console.say(f"the stack is up: {record.ui_url}")
         if not options.detach:
-            _watch(layout, supervisor)
+            _watch_supervisor(layout, supervisor)
     except Stopped:
-        voice.say("stopping")
-        lifecycle.take_down(layout)
+        console.say("stopping")
+        lifecycle.stop_stack(layout)
         if options.detach:
             raise StackFailed(
                 "interrupted: everything was stopped again",
                 fix="`prefect-headless up -d` once more",
             ) from None
     except BaseException:
-        # Whatever it was, also Ctrl-C: a half-started stack must not stay behind.
-        lifecycle.take_down(layout)
+        # Any failure, Ctrl-C included, must not leave a half-started stack behind.
+        lifecycle.stop_stack(layout)
         raise
     finally:
         if pump is not None:
@@ -125,62 +125,57 @@ def _run(plan: Plan, record: Record, options: UpOptions, voice: Voice) -> None:
 
 
 def with_free_port(settings: Settings) -> Settings:
-    """*settings* with a port chosen for the server if the user left that to us (port 0)."""
+    """Return *settings* with a port chosen for the server if the user set 0."""
     if settings.server.port != 0:
         return settings
-    server = replace(settings.server, port=free_port(settings.server.host))
-    chosen = {
-        name: getattr(settings, name).replace(
-            f":0{server.base_path}", f":{server.port}{server.base_path}"
-        )
-        for name in ("api_url", "ui_api_url")
-    }
-    return replace(settings, server=server, **chosen)
+    return settings.on_port(free_port(settings.server.host))
 
 
 def make_plan(
-    settings: Settings, layout: Layout, options: UpOptions, voice: Voice
-) -> tuple[Plan, Record]:
-    """Check and make everything a start needs: what is started, and what is written down of it."""
+    settings: Settings, layout: Layout, options: UpOptions, console: Console
+) -> tuple[Plan, StackRecord]:
+    """Check and create everything a start needs; return what will be started, and the record of it."""
     count = settings.workers.count if options.with_worker else 0
     emulator_port = settings.emulator_port or free_port(LOOPBACK)
     worker_ports = tuple(_worker_ports(settings, count))
-    require_free(*_wanted_ports(settings, options, emulator_port, worker_ports))
+    require_free(*_needed_ports(settings, options, emulator_port, worker_ports))
     _require_worker_type(settings, count)
-    provision, auth_string, notes = (
-        _for_server(settings, layout, voice)
+    provided, auth_string, notes = (
+        _for_server(settings, layout, console)
         if options.with_server
         else (None, settings.server.auth_string, ())
     )
     plan = Plan(
         settings=settings,
         layout=layout,
-        database=provision.database if provision else None,
+        database=provided.database if provided else None,
         access=Access(
             auth_string=auth_string,
             emulator_url=f"http://{LOOPBACK}:{emulator_port}" if settings.emulator else None,
-            emulator_token=kept_secret(layout.emulator_token) if settings.emulator else None,
+            emulator_token=get_or_create_secret(layout.emulator_token)
+            if settings.emulator
+            else None,
         ),
-        cluster=provision.cluster if provision else None,
+        cluster=provided.cluster if provided else None,
         worker_ports=worker_ports,
         host_name=_host_name(layout, options),
         emulator_port=emulator_port,
     )
     findings = (*settings.findings, *notes)
     for finding in findings:
-        voice.warn(finding)
+        console.warn(finding)
     return plan, _record(plan, findings)
 
 
 def _require_worker_type(settings: Settings, count: int) -> None:
-    """Prove that workers of the type can be started, where that is not known anyway."""
+    """Check that workers of the type can be started, unless it is a built-in one."""
     kind = settings.workers.type
-    if count and kind not in worker_types.OURS and (why := worker_types.refusal(kind)):
+    if count and kind not in worker_types.BUILT_IN and (why := worker_types.refusal(kind)):
         raise SettingsRefused((f"PREFECT_WORKER_POOL_TYPE={kind}: {why}; {worker_types.FIX}",))
 
 
 def _host_name(layout: Layout, options: UpOptions) -> str:
-    """What the workers' names begin with: unique also beside other stacks for the same server."""
+    """Return the prefix of the workers' names: unique among stacks for the same server."""
     name = socket.gethostname()
     if options.with_server:
         return name
@@ -188,46 +183,46 @@ def _host_name(layout: Layout, options: UpOptions) -> str:
 
 
 def _for_server(
-    settings: Settings, layout: Layout, voice: Voice
-) -> tuple[Provision, str | None, tuple[str, ...]]:
-    """What only a stack with a server needs: a database, an auth string, and what to tell of them."""
+    settings: Settings, layout: Layout, console: Console
+) -> tuple[ProvisionedDatabase, str | None, tuple[str, ...]]:
+    """Return what only a stack with a server needs: a database, an auth string, and warnings about them."""
     server = settings.server
     redis_check.require(settings)
-    provision = provisioning.provide(settings, layout, say=voice.say)
-    if not server.migrate and provision.cluster is None:
-        migrations.require_tables(provision.database)
+    provided = provisioning.provide(settings, layout, say=console.say)
+    if not server.migrate and provided.cluster is None:
+        migrations.require_tables(provided.database)
     auth_string, auth_note = auth.provide(settings, layout)
-    switched = database_address.switch_warning(last_storage(layout), provision.database)
-    notes = (*settings.server_findings, provision.warning, auth_note, switched)
-    return provision, auth_string, tuple(note for note in notes if note)
+    switched = database_address.switch_warning(last_storage(layout), provided.database)
+    notes = (*settings.server_findings, provided.warning, auth_note, switched)
+    return provided, auth_string, tuple(note for note in notes if note)
 
 
 def _worker_ports(settings: Settings, count: int) -> Iterator[int]:
-    """A port for each worker's health probe: the user's and those after it, or free ones."""
+    """Yield a port for each worker's health address: the user's and those after it, or free ones."""
     first = int(settings.sources.get(WORKER_PORT) or 0)
     for index in range(count):
         yield first + index if first else free_port(LOOPBACK)
 
 
-def _wanted_ports(
+def _needed_ports(
     settings: Settings, options: UpOptions, emulator_port: int, worker_ports: tuple[int, ...]
-) -> Iterator[Wanted]:
+) -> Iterator[NeededPort]:
     server = settings.server
     if options.with_server:
-        yield Wanted("the server", server.host, server.port, "PREFECT_SERVER_PORT")
+        yield NeededPort("the server", server.host, server.port, "PREFECT_SERVER_PORT")
     if settings.emulator:
-        yield Wanted("the emulator", LOOPBACK, emulator_port, "PREFECT_HEADLESS_EMULATOR_PORT")
+        yield NeededPort("the emulator", LOOPBACK, emulator_port, "PREFECT_HEADLESS_EMULATOR_PORT")
     for number, port in enumerate(worker_ports, 1):
-        yield Wanted(f"worker {number}'s health probe", LOOPBACK, port, WORKER_PORT)
+        yield NeededPort(f"worker {number}'s health probe", LOOPBACK, port, WORKER_PORT)
 
 
-def _record(plan: Plan, findings: tuple[str, ...]) -> Record:
+def _record(plan: Plan, findings: tuple[str, ...]) -> StackRecord:
     settings = plan.settings
     every = services(plan)
     reached = settings.server.local_url if plan.with_server else settings.api_url
     root = reached.removesuffix(settings.server.base_path)
     serve_base = settings.sources.get("PREFECT_SERVER_UI_SERVE_BASE") or ""
-    return Record(
+    return StackRecord(
         version=VERSION,
         supervisor_pid=0,
         started_at=datetime.now(timezone.utc).isoformat(timespec="seconds"),
@@ -247,8 +242,8 @@ def _record(plan: Plan, findings: tuple[str, ...]) -> Record:
     )
 
 
-def _supervise(
-    plan: Plan, record: Record, every: tuple[Service, ...], options: UpOptions
+def _start_supervisor(
+    plan: Plan, record: StackRecord, every: tuple[Service, ...], options: UpOptions
 ) -> subprocess.Popen[bytes]:
     layout = plan.layout
     write_private(layout.configuration, configuration(layout, every))
@@ -256,7 +251,7 @@ def _supervise(
         layout,
         every,
         die_with_parent=not options.detach,
-        patience_seconds=SUPERVISOR_PATIENCE_SECONDS,
+        timeout_seconds=SUPERVISOR_TIMEOUT_SECONDS,
     )
     replace(record, supervisor_pid=supervisor.pid).save(layout)
     if plan.database is not None:
@@ -264,14 +259,16 @@ def _supervise(
     return supervisor
 
 
-def _sweep(layout: Layout, voice: Voice) -> None:
-    """End what a stack left behind whose supervisor was killed: it would hold our ports."""
+def _end_leftovers(layout: Layout, console: Console) -> None:
+    """End the processes of a stack whose supervisor was killed: they would hold the ports."""
     ended = processes.end(layout.home, grace_seconds=lifecycle.GRACE_SECONDS)
     if ended:
-        voice.warn(f"ended {ended} processes of an earlier stack that lost its supervisor")
+        console.warn(f"ended {ended} processes of an earlier stack that lost its supervisor")
 
 
-def _pump(layout: Layout, every: tuple[Service, ...], options: UpOptions) -> LogPump | None:
+def _forward_logs(
+    layout: Layout, every: tuple[Service, ...], options: UpOptions
+) -> LogForwarder | None:
     if options.detach:
         return None
 
@@ -280,19 +277,19 @@ def _pump(layout: Layout, every: tuple[Service, ...], options: UpOptions) -> Log
         sys.stdout.flush()
 
     names = ("supervisord", *(service.name for service in every))
-    pump = LogPump({name: layout.log(name) for name in names}, write)
+    pump = LogForwarder({name: layout.log(name) for name in names}, write)
     pump.start()
     return pump
 
 
-def _watch(layout: Layout, supervisor: subprocess.Popen[bytes]) -> None:
+def _watch_supervisor(layout: Layout, supervisor: subprocess.Popen[bytes]) -> None:
     """Return when the supervisor has ended by itself (`down` from another shell).
 
     Raises:
         StackFailed: a service was given up, or the supervisor was killed.
     """
     while supervisor.poll() is None:
-        failure = lifecycle.given_up(layout)
+        failure = lifecycle.service_failure(layout)
         if failure is not None:
             raise failure
         time.sleep(WATCH_EVERY_SECONDS)
@@ -304,8 +301,8 @@ def _watch(layout: Layout, supervisor: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def _stoppable() -> Iterator[None]:
-    """SIGTERM and SIGINT become `Stopped`, so that everything is stopped on the way out."""
+def _signals_raise_stopped() -> Iterator[None]:
+    """Raise `Stopped` at SIGTERM and SIGINT, so that everything is stopped on the way out."""
 
     def stop(number: int, _frame: FrameType | None) -> None:
         signal.signal(number, signal.SIG_IGN)

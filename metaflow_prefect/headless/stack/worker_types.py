@@ -1,13 +1,13 @@
-"""Which types of worker this Python has; asked of one that loads them, since each brings its whole package."""
+"""Which types of worker are installed; asked in another process, since each loads its whole package."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
 
-#: Those that are always there: Prefect's own, and the one that comes with this package.
-OURS = frozenset({"process", "northflank"})
-FINDS = """
+BUILT_IN = frozenset({"process", "northflank"})
+"""The types that are always installed: Prefect's own, and the one of this package."""
+FIND_SCRIPT = """
 import sys
 from prefect.plugins import load_prefect_collections
 from prefect.workers.base import BaseWorker
@@ -20,9 +20,9 @@ FIX = "install the package that brings it, or correct PREFECT_WORKER_POOL_TYPE"
 
 
 def refusal(kind: str) -> str | None:
-    """Why there can be no worker of the type *kind*, None if there can; takes seconds."""
+    """Return why a worker of the type *kind* cannot be started, None if it can; takes seconds."""
     done = subprocess.run(
-        (sys.executable, "-c", FINDS, kind), capture_output=True, text=True, check=False
+        (sys.executable, "-c", FIND_SCRIPT, kind), capture_output=True, text=True, check=False
     )
     if done.returncode == 0:
         return None

@@ -13,7 +13,7 @@ from typing import Any
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime.servers import local_server
-from metaflow_prefect.server_settings import SERVER_SETTINGS, close_database, only_pages_of
+from metaflow_prefect.server_settings import SERVER_SETTINGS, cors_setting, make_database_private
 
 _SETTINGS = ("PREFECT_API_URL", "PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_HOME")
 
@@ -76,8 +76,8 @@ def server(environment: Mapping[str, str]) -> Iterator[None]:
             _require_server()
         elif local_server.Mode.of(environment) is local_server.Mode.EMBEDDED:
             # It has no page of its own, and its port is not known before it starts.
-            private = SERVER_SETTINGS | only_pages_of("http://localhost")
-            stack.callback(close_database, prefect_home())
+            private = SERVER_SETTINGS | cors_setting("http://localhost")
+            stack.callback(make_database_private, prefect_home())
             for name, value in private.items():
                 os.environ.setdefault(name, value)
             updates[settings.PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS] = (

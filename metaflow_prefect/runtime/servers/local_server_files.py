@@ -21,7 +21,7 @@ from enum import Enum
 from pathlib import Path
 
 from metaflow_prefect.errors import SettingRefused
-from metaflow_prefect.server_settings import close_database
+from metaflow_prefect.server_settings import make_database_private
 
 MODE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER"
 IDLE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER_IDLE_SECONDS"
@@ -97,7 +97,7 @@ class Place:
     @classmethod
     def below(cls, prefect_home: Path) -> Place:
         """Return the place that belongs to a PREFECT_HOME; make it, for its owner only."""
-        close_database(prefect_home)
+        make_database_private(prefect_home)
         folder = prefect_home / "metaflow-prefect"
         folder.mkdir(exist_ok=True, mode=_PRIVATE_FOLDER)
         return cls(folder)

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from metaflow_prefect.browser_guard import guarded, trust
 from metaflow_prefect.runtime.servers.local_server_files import Place, Served
-from metaflow_prefect.server_settings import only_pages_of
+from metaflow_prefect.server_settings import cors_setting
 from metaflow_prefect.sqlite_transactions import let_transactions_wait
 
 HOST = "127.0.0.1"
@@ -58,7 +58,7 @@ def main() -> None:
     # Before Prefect reads its settings: its page is told where the API is.
     os.environ["PREFECT_SERVER_API_HOST"] = HOST
     os.environ["PREFECT_SERVER_API_PORT"] = str(port)
-    for name, origins in only_pages_of(*(f"http://{name}:{port}" for name in NAMES)).items():
+    for name, origins in cors_setting(*(f"http://{name}:{port}" for name in NAMES)).items():
         os.environ.setdefault(name, origins)
     # Prefect makes its database readable for all.
     os.umask(0o077)

@@ -24,7 +24,6 @@ from pathlib import Path
 import httpx
 import prefect
 
-#: Registers the deployment whose runs the worker executes, each in a Python process of its own.
 TRIVIAL = """
 from prefect import flow
 
@@ -37,8 +36,7 @@ if __name__ == "__main__":
         name="bench", work_pool_name="default-pool", ignore_warnings=True
     )
 """
-#: The same flow again and again in one program, four at a time: what the server can take, without
-#: the cost of starting a Python process for each run.
+"""Registers the deployment whose runs the worker executes, each in a Python process of its own."""
 REPEATED = """
 import asyncio, sys
 from prefect import flow
@@ -58,7 +56,8 @@ async def main(count):
 
 asyncio.run(main(int(sys.argv[1])))
 """
-#: By Prefect's client, which asks a busy server again.
+"""The same flow again and again in one program, four at a time: what the server can take, without
+the cost of starting a Python process for each run."""
 QUEUED = """
 import asyncio, sys
 from prefect.client.orchestration import get_client
@@ -76,6 +75,7 @@ async def main(count):
 
 asyncio.run(main(int(sys.argv[1])))
 """
+"""By Prefect's client, which asks a busy server again."""
 MAPPED = """
 import sys
 from prefect import flow, task
@@ -238,7 +238,7 @@ def main() -> None:
     for storage, environ in STORAGES.items():
         for name, value in measure(environ, options):
             rows.setdefault(name, {})[storage] = value
-            print(f"{storage}: {name}: {value}", file=sys.stderr, flush=True)  # noqa: T201 -- progress
+            print(f"{storage}: {name}: {value}", file=sys.stderr, flush=True)  # noqa: T201  progress
     lines = [f"| | {' | '.join(STORAGES)} |", "|---|---|---|"]
     lines += [
         f"| {name} | {' | '.join(cells.get(storage, '-') for storage in STORAGES)} |"
@@ -247,7 +247,7 @@ def main() -> None:
     where = f"{os.cpu_count()} cores, load {os.getloadavg()[2]:.0f} (15 minutes)"
     versions = f"Python {platform.python_version()}, Prefect {prefect.__version__}"
     lines += ["", f"{where}, {versions}"]
-    print("\n".join(lines))  # noqa: T201 -- the result
+    print("\n".join(lines))  # noqa: T201  the result
 
 
 if __name__ == "__main__":

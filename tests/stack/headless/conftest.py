@@ -21,7 +21,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-PATIENCE_SECONDS = 120
+TIMEOUT_SECONDS = 120
 UP_SECONDS = "240"
 PASSWORD = "pg@ss/w:rd%"
 
@@ -112,7 +112,7 @@ class Stack:
         return found
 
 
-def eventually(question: Callable[[], Any], *, what: str, seconds: float = PATIENCE_SECONDS) -> Any:
+def eventually(question: Callable[[], Any], *, what: str, seconds: float = TIMEOUT_SECONDS) -> Any:
     """Ask until the answer is true, and return it."""
     deadline = time.monotonic() + seconds
     while not (answer := question()):

@@ -130,7 +130,7 @@ def test_a_service_that_gives_up_ends_the_stack_with_an_error(new_stack):
         up = Foreground(stack, "--no-worker")
 
         assert up.ended() == 1
-        assert up.says("emulator was given up")
+        assert up.says("emulator gave up")
         assert up.says("northflank-emulator: ")
         assert stack.processes() == []
     finally:

@@ -12,8 +12,8 @@ import pytest
 
 from metaflow_prefect.headless.database import cluster
 from metaflow_prefect.headless.files.layout import Layout, prepare, write_private
-from metaflow_prefect.headless.settings.precedence import Sources
 from metaflow_prefect.headless.settings.reading import read_settings
+from metaflow_prefect.headless.settings.sources import Sources
 
 pytestmark = pytest.mark.slow
 

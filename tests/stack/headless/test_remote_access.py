@@ -33,7 +33,7 @@ def port():
 def public(new_stack, port):
     """A stack on all interfaces, below /prefect, whose users come through `port` with TLS."""
     stack = new_stack(
-        PREFECT_SERVER_HOST="0.0.0.0",  # noqa: S104 -- what is tested
+        PREFECT_SERVER_HOST="0.0.0.0",  # noqa: S104  what is tested
         PREFECT_UI_API_URL=f"https://127.0.0.1:{port}/prefect/api",
         PREFECT_SERVER_UI_SERVE_BASE="/prefect",
         PREFECT_SERVER_API_BASE_PATH="/prefect/api",
@@ -134,7 +134,7 @@ def test_a_stack_whose_server_wants_csrf_tokens_works(public, auth):
 
     pool = httpx.get(f"{url}/work_pools/default-pool", auth=auth).json()
     variables = pool["base_job_template"]["variables"]["properties"]
-    assert variables["working_dir"]["default"] == "/tmp"  # noqa: S108 -- nothing is written
+    assert variables["working_dir"]["default"] == "/tmp"  # noqa: S108  nothing is written
     assert "heartbeat" in public.sh("prefect automation ls").stdout
     assert public.status()["queue"] is not None
 
@@ -167,7 +167,7 @@ def test_prometheus_metrics_are_served_if_asked_for(public, auth):
 
 
 def test_the_ui_is_served_below_the_sub_path_through_tls(nginx, port):
-    with httpx.Client(verify=False, follow_redirects=True) as browser:  # noqa: S501 -- self-signed
+    with httpx.Client(verify=False, follow_redirects=True) as browser:  # noqa: S501  self-signed
         page = browser.get(f"{nginx}/prefect/")
         settings = browser.get(f"{nginx}/prefect/ui-settings").json()
 
@@ -177,7 +177,7 @@ def test_the_ui_is_served_below_the_sub_path_through_tls(nginx, port):
 
 
 def test_the_api_is_reached_through_tls(nginx, auth):
-    with httpx.Client(verify=False, auth=auth) as client:  # noqa: S501 -- self-signed
+    with httpx.Client(verify=False, auth=auth) as client:  # noqa: S501  self-signed
         assert client.get(f"{nginx}/prefect/api/admin/version").status_code == 200
 
 
@@ -185,7 +185,7 @@ def test_web_sockets_pass_the_proxy(nginx, auth_string):
     """The handshake Prefect's own event subscriber does: subprotocol `prefect`, then auth."""
 
     async def events() -> dict:
-        trusting = ssl._create_unverified_context()  # noqa: S323, SLF001 -- self-signed
+        trusting = ssl._create_unverified_context()  # noqa: S323, SLF001  self-signed
         address = nginx.replace("https", "wss") + "/prefect/api/events/out"
         async with websockets.connect(address, subprotocols=["prefect"], ssl=trusting) as stream:
             await stream.send(json.dumps({"type": "auth", "token": auth_string}))

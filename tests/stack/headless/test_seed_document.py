@@ -21,29 +21,28 @@ from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.services.services import Cluster, Plan, services
 from metaflow_prefect.headless.settings.database_address import (
     DatabaseKind,
-    Surroundings,
+    MachineFacts,
     choose,
     from_parts,
     from_url,
     sqlite,
 )
-from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.model import BY_NAME
 from metaflow_prefect.headless.settings.reading import read_settings
-from metaflow_prefect.headless.settings.variables import BY_NAME
+from metaflow_prefect.headless.settings.sources import Sources
 
 SEED = (Path(__file__).parent / "seed.md").read_text()
 DEPLOY = Path(__file__).parents[3] / "metaflow_prefect" / "headless" / "resources" / "deploy"
 ROW = re.compile(r"^\| `(\w+)` \| (.*?) \| (.*?) \|$", re.MULTILINE)
 BLOCK = re.compile(r"^#+ ([^\n]*)$|^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
-#: Where we are safer than the document, or have no flox.
 OTHER_DEFAULTS = {
     "PREFECT_HOME": None,
     "PREFECT_SERVER_HOST": "127.0.0.1",
     "PREFECT_API_HOST": None,
 }
+"""Where we are safer than the document, or have no flox."""
 
-#: What each start of the document must mean: attribute of the settings → value.
 STARTS = {
     "prefect-headless up -d": {
         "api_url": "http://127.0.0.1:4200/api",
@@ -76,8 +75,8 @@ STARTS = {
         )
     },
 }
+"""What each start of the document must mean: attribute of the settings → value."""
 
-#: What each command must print on a running stack.
 COMMANDS = {
     "prefect-headless status": "stack     healthy",
     "prefect-headless status prefect-worker": "worker    ok",
@@ -100,8 +99,8 @@ COMMANDS = {
     "prefect-headless run sh -c 'echo $PREFECT_UI_API_URL'": "http://127.0.0.1:",
     "prefect-headless run sh -c 'echo $PREFECT_SERVER_UI_STATIC_DIRECTORY'": "/ui",
 }
+"""What each command must print on a running stack."""
 
-#: The same for a stack with a managed PostgreSQL.
 POSTGRES_COMMANDS = {
     "prefect-headless start postgres": "started postgres",
     "prefect-headless status postgres": "postgres  ok",
@@ -109,9 +108,8 @@ POSTGRES_COMMANDS = {
     "prefect-headless run sh -c 'pg_isready -h $PGHOSTADDR -p $PGPORT'": "accepting connections",
     "prefect-headless run sh -c 'psql -l'": "prefect",
 }
+"""The same for a stack with a managed PostgreSQL."""
 
-#: What each row of the tables does when it is set: the value, and what follows where. `server` and
-#: `worker` are the services' command and environment.
 EFFECTS = {
     "PREFECT_HOME": ("/elsewhere", "server", "PREFECT_HOME=/elsewhere"),
     "PREFECT_SERVER_HOST": ("10.0.0.1", "server", "PREFECT_SERVER_API_HOST=10.0.0.1"),
@@ -139,10 +137,11 @@ EFFECTS = {
     "PREFECT_LOGGING_TO_API_ENABLED": ("0", "worker", "PREFECT_LOGGING_TO_API_ENABLED=false"),
     "PREFECT_SKIP_INIT": ("1", "server", "PREFECT_SERVER_DATABASE_MIGRATE_ON_START=false"),
 }
-#: Those that are for the commands, not for a service; their tests are in the neighbouring files.
+"""What each row of the tables does when it is set: the value, and what follows where. `server` and
+`worker` are the services' command and environment."""
 OF_COMMANDS = {"PREFECT_QUIET", "PREFECT_EPHEMERAL"}
+"""Those that are for the commands, not for a service; their tests are in the neighbouring files."""
 
-#: Blocks of the document that hold no command, and where what they say is tested.
 OTHER_BLOCKS = {
     ("Remote Access Setup", ""): "an address",
     ("Kubernetes Deployment", "yaml"): "below",
@@ -151,6 +150,7 @@ OTHER_BLOCKS = {
     ("Architecture", ""): "below",
     ("Composition", "toml"): "flox only",
 }
+"""Blocks of the document that hold no command, and where what they say is tested."""
 
 
 def blocks(language):
@@ -192,7 +192,7 @@ def settings_of(environ, dotenv=None):
 def plan_of(settings, cluster=None):
     """The stack these settings mean where no PostgreSQL is installed."""
     layout = Layout(home=settings.home)
-    nothing = Surroundings(postgres_answers=False, cluster_exists=False, binaries=None)
+    nothing = MachineFacts(postgres_answers=False, cluster_exists=False, binaries=None)
     match choose(settings, nothing):
         case DatabaseKind.SQLITE:
             chosen = sqlite(layout.database)
@@ -299,7 +299,7 @@ def test_the_dotenv_file_of_the_document_means_what_it_says(tmp_path):
     (heredoc,) = re.findall(r"cat > \.env << EOF\n(.*?)EOF", SEED, re.DOTALL)
     (tmp_path / ".env").write_text(heredoc)
     found = settings_of({}, dotenv_values(tmp_path / ".env"))
-    bare = Surroundings(postgres_answers=False, cluster_exists=False, binaries=Path("/bin"))
+    bare = MachineFacts(postgres_answers=False, cluster_exists=False, binaries=Path("/bin"))
 
     assert found.ui_api_url == "http://myserver:4200/api"
     assert found.storage.postgres.database == "prefect"

@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 import pytest
 
 from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.precedence import Sources
 from metaflow_prefect.headless.settings.reading import read_settings
+from metaflow_prefect.headless.settings.sources import Sources
 
 PREFECT_KNOWS = frozenset(
     {

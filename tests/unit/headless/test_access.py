@@ -8,7 +8,7 @@ from metaflow_prefect.headless.files import layout
 from metaflow_prefect.headless.files.layout import Layout
 from metaflow_prefect.headless.stack import auth
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
+EVERYWHERE = "0.0.0.0"  # noqa: S104  nothing is bound
 
 
 @pytest.fixture
@@ -48,4 +48,4 @@ def test_the_auth_string_can_be_waived_and_the_danger_is_named(settings, home):
     made, note = auth.provide(given, home)
 
     assert made is None
-    assert "ANYBODY" in (note or "")
+    assert "ANYONE" in (note or "")

@@ -8,17 +8,17 @@ import pytest
 
 from metaflow_prefect.headless.database import postgres, provisioning
 from metaflow_prefect.headless.settings import database_address
-from metaflow_prefect.headless.settings.database_address import DatabaseKind, Surroundings
+from metaflow_prefect.headless.settings.database_address import DatabaseKind, MachineFacts
 
-BARE = Surroundings(postgres_answers=False, cluster_exists=False, binaries=None)
-INSTALLED = Surroundings(postgres_answers=False, cluster_exists=False, binaries=Path("/bin"))
-LISTENING = Surroundings(postgres_answers=True, cluster_exists=False, binaries=Path("/bin"))
-OURS_RUNS = Surroundings(postgres_answers=True, cluster_exists=True, binaries=Path("/bin"))
+BARE = MachineFacts(postgres_answers=False, cluster_exists=False, binaries=None)
+INSTALLED = MachineFacts(postgres_answers=False, cluster_exists=False, binaries=Path("/bin"))
+LISTENING = MachineFacts(postgres_answers=True, cluster_exists=False, binaries=Path("/bin"))
+OURS_RUNS = MachineFacts(postgres_answers=True, cluster_exists=True, binaries=Path("/bin"))
 POSTGRES = {"PREFECT_STORAGE_TYPE": "postgres"}
 
 
 @pytest.mark.parametrize(
-    ("environ", "surroundings", "kind"),
+    ("environ", "machine", "kind"),
     [
         ({}, LISTENING, DatabaseKind.SQLITE),
         ({"PREFECT_DATABASE_URL": "postgresql://h/d"}, INSTALLED, DatabaseKind.URL),
@@ -37,8 +37,8 @@ POSTGRES = {"PREFECT_STORAGE_TYPE": "postgres"}
         ),
     ],
 )
-def test_the_database_follows_the_settings_and_the_machine(settings, environ, surroundings, kind):
-    assert database_address.choose(settings(**environ), surroundings) is kind
+def test_the_database_follows_the_settings_and_the_machine(settings, environ, machine, kind):
+    assert database_address.choose(settings(**environ), machine) is kind
 
 
 @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+asyncpg"])
@@ -64,11 +64,11 @@ def test_libpqs_ssl_mode_gets_the_name_of_the_driver():
     ],
 )
 def test_a_url_that_the_driver_cannot_use_is_refused_in_clear_words(url, reason):
-    trial = postgres.wait_for(database_address.from_url(url), patience_seconds=0)
+    probe = postgres.wait_for(database_address.from_url(url), timeout_seconds=0)
 
-    assert trial.outcome is database_address.Outcome.REFUSED
-    assert reason in trial.reason
-    assert "hush" not in trial.reason + trial.fix
+    assert probe.result is database_address.ProbeResult.REFUSED
+    assert reason in probe.reason
+    assert "hush" not in probe.reason + probe.fix
 
 
 def test_a_password_with_special_characters_is_quoted(settings):

@@ -12,7 +12,7 @@ import compose_spec
 import pytest
 import yaml
 
-from metaflow_prefect.headless.settings.variables import BY_NAME, VARIABLES
+from metaflow_prefect.headless.settings.model import BY_NAME, VARIABLES
 
 ROOT = Path(__file__).parents[3]
 DEPLOY = ROOT / "metaflow_prefect" / "headless" / "resources" / "deploy"

@@ -8,10 +8,10 @@ from sqlalchemy.engine import make_url
 from metaflow_prefect.headless.services import process_environment
 from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.settings.database_address import from_url, sqlite
-from metaflow_prefect.headless.settings.variables import OWN_NAMES
+from metaflow_prefect.headless.settings.model import OWN_NAMES
 from metaflow_prefect.server_settings import RECORDER
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
+EVERYWHERE = "0.0.0.0"  # noqa: S104  nothing is bound
 NOBODY = Access(auth_string=None)
 SOMEBODY = Access(auth_string="prefect:hush")
 POSTGRES = from_url("postgresql://u:hush@db/prefect")

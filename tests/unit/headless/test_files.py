@@ -19,7 +19,7 @@ def mode(path):
 def test_everything_in_the_home_is_closed_to_others(tmp_path):
     home = Layout(home=tmp_path / "home")
     layout.prepare(home)
-    secret = secret_files.kept_secret(home.auth_string, prefix="prefect:")
+    secret = secret_files.get_or_create_secret(home.auth_string, prefix="prefect:")
 
     assert mode(home.home) == mode(home.private) == mode(home.logs) == 0o700
     assert mode(home.auth_string) == 0o600
@@ -29,7 +29,7 @@ def test_everything_in_the_home_is_closed_to_others(tmp_path):
 def test_a_secret_is_made_once(tmp_path):
     path = tmp_path / "secret"
 
-    assert secret_files.kept_secret(path) == secret_files.kept_secret(path)
+    assert secret_files.get_or_create_secret(path) == secret_files.get_or_create_secret(path)
 
 
 def test_a_home_that_is_a_file_is_refused_in_clear_words(tmp_path):

@@ -12,16 +12,16 @@ from threading import Thread
 import pytest
 
 from metaflow_prefect.headless import report
-from metaflow_prefect.headless.files.stack_record import Record
+from metaflow_prefect.headless.files.stack_record import StackRecord
 from metaflow_prefect.headless.services.ports import free_port
 from metaflow_prefect.headless.services.supervisor_client import ProcessState, State
-from metaflow_prefect.headless.stack.health import examine, without_supervisor
+from metaflow_prefect.headless.stack.health import check_health, without_supervisor
 
 
 @pytest.fixture
 def record():
     root = f"http://127.0.0.1:{free_port('127.0.0.1')}"
-    return Record(
+    return StackRecord(
         version="1",
         supervisor_pid=1,
         started_at="",
@@ -48,7 +48,7 @@ def process(name, state=State.RUNNING, *, age=5, note=""):
 
 @pytest.mark.parametrize("state", [State.STARTING, State.RUNNING])
 def test_a_young_service_that_does_not_answer_yet_is_starting_and_no_problem(record, state):
-    health = examine(record, (process("server", state), process("worker")), None)
+    health = check_health(record, (process("server", state), process("worker")), None)
 
     assert (health.verdict.value, health.verdict.exit_code) == ("starting", 1)
     assert health.problems == ()
@@ -80,7 +80,7 @@ def test_a_young_server_that_lost_its_database_is_a_problem(record, without_data
     lost = replace(
         record, local_url=without_database, health_urls={"server": f"{without_database}/ready"}
     )
-    health = examine(lost, (process("server"), process("worker")), None)
+    health = check_health(lost, (process("server"), process("worker")), None)
 
     assert health.verdict.value == "unhealthy"
     assert health.problems[:2] == (
@@ -91,7 +91,7 @@ def test_a_young_server_that_lost_its_database_is_a_problem(record, without_data
 
 
 def test_a_service_that_does_not_answer_for_minutes_is_a_problem(record):
-    health = examine(record, (process("server", age=600), process("worker")), None)
+    health = check_health(record, (process("server", age=600), process("worker")), None)
 
     assert health.verdict.value == "unhealthy"
     assert health.problems == (
@@ -102,7 +102,7 @@ def test_a_service_that_does_not_answer_for_minutes_is_a_problem(record):
 
 def test_a_start_does_not_hide_that_another_service_ended(record):
     broken = process("worker", State.BACKOFF, note="Exited too quickly")
-    health = examine(record, (process("server"), broken), None)
+    health = check_health(record, (process("server"), broken), None)
 
     assert health.verdict.value == "unhealthy"
     assert health.problems == ("worker is backoff: Exited too quickly",)
@@ -110,7 +110,7 @@ def test_a_start_does_not_hide_that_another_service_ended(record):
 
 def test_the_health_of_one_service_is_about_that_one_only(record):
     stopped = process("worker", State.STOPPED, note="Not started")
-    health = examine(record, (process("server"), stopped), None)
+    health = check_health(record, (process("server"), stopped), None)
 
     server, worker = health.of("server"), health.of("worker")
     assert re.fullmatch(r"server    \.\.\.  starting for \d+ s pid 7", report.service_text(server))
@@ -130,7 +130,7 @@ def test_what_goes_on_without_its_supervisor_is_said_with_what_to_do(record):
     assert health.verdict.exit_code == 1
     assert report.status_text(record, health) == (
         "stack     without its supervisor\n"
-        "PROBLEM   the supervisor is gone, but 2 processes go on (11, 12): `prefect-headless up -d` "
+        "PROBLEM   the supervisor is gone, but 2 processes still run (11, 12): `prefect-headless up -d` "
         "ends what is left and starts the stack again, `prefect-headless down` only ends it"
     )
 

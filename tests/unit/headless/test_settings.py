@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from metaflow_prefect.headless.errors import SettingsRefused
-from metaflow_prefect.headless.settings.model import StorageType
-from metaflow_prefect.headless.settings.precedence import Sources
+from metaflow_prefect.headless.settings.model import VARIABLES, StorageType
 from metaflow_prefect.headless.settings.reading import read_settings
-from metaflow_prefect.headless.settings.variables import VARIABLES
+from metaflow_prefect.headless.settings.sources import Sources
+from metaflow_prefect.headless.settings.warnings import contradictions
 
-EVERYWHERE = "0.0.0.0"  # noqa: S104 -- nothing is bound
+EVERYWHERE = "0.0.0.0"  # noqa: S104  nothing is bound
 
 
 def test_nothing_set_gives_the_documented_defaults(settings):
@@ -83,7 +83,7 @@ def test_prefects_own_name_wins_within_one_source_and_the_other_is_reported(vari
     sources = Sources(environ={first: wins, **dict.fromkeys(others, loses)}, dotenv={})
 
     assert sources.value(variable).text == wins
-    reported = sources.contradictions()
+    reported = contradictions(sources)
     assert len(reported) == len(others)
     assert all(f"{first}=" in sentence for sentence in reported)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.headless.files.layout import LONGEST_SOCKET, Layout
+from metaflow_prefect.headless.files.layout import MAX_SOCKET_PATH_BYTES, Layout
 from metaflow_prefect.headless.services import services
 from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.services.services import Cluster, Plan
@@ -102,5 +102,5 @@ def test_a_service_that_does_not_exist_has_no_name():
 def test_the_socket_of_a_very_long_home_lies_elsewhere():
     layout = Layout(home=Path("/" + "long/" * 30))
 
-    assert len(str(layout.socket)) <= LONGEST_SOCKET
+    assert len(str(layout.socket)) <= MAX_SOCKET_PATH_BYTES
     assert layout.socket != Layout(home=Path("/" + "lang/" * 30)).socket

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from metaflow_prefect.headless.errors import SettingsRefused
-from metaflow_prefect.headless.stack.loading import load_checked_settings
+from metaflow_prefect.headless.stack.settings_loading import load_checked_settings
 
 
 @pytest.fixture
@@ -72,6 +72,6 @@ def test_everything_wrong_with_one_command_is_said_at_once(refused):
             "not with mysql://: Prefect has no other databases"
         ),
         "PREFECT_UI_API_URL=my-server:4200 must begin with http:// or https://",
-        "PREFECT_SERVER_HOST=http://0.0.0.0 is no host name or address: it has a slash",
+        "PREFECT_SERVER_HOST=http://0.0.0.0 is not a host name or address: it has a slash",
         "--no-server needs PREFECT_API_URL, the address of the server to work for",
     )

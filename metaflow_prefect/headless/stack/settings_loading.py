@@ -16,12 +16,12 @@ from metaflow_prefect.headless.errors import SettingsRefused
 from metaflow_prefect.headless.services.exec_service import SERVICES
 from metaflow_prefect.headless.services.process_environment import MARKER
 from metaflow_prefect.headless.settings.model import Settings
-from metaflow_prefect.headless.settings.precedence import Sources
 from metaflow_prefect.headless.settings.reading import read_settings
+from metaflow_prefect.headless.settings.sources import Sources
 
 
 def load_sources() -> Sources:
-    """The environment, and the `.env` file of the working directory if there is one.
+    """Return the environment, and the `.env` file of the working directory if there is one.
 
     Raises:
         SettingsRefused: there is such a file, but it cannot be read.
@@ -38,7 +38,7 @@ def load_sources() -> Sources:
 
 
 def load_settings() -> Settings:
-    """The settings of this process, without the check for unknown names (Prefect is not loaded).
+    """Return the settings of this process, without the check for unknown names, which loads Prefect.
 
     Raises:
         SettingsRefused: a value cannot be read.
@@ -47,12 +47,12 @@ def load_settings() -> Settings:
 
 
 def load_checked_settings(*, workers_only: bool = False) -> Settings:
-    """The settings with every `PREFECT_*` name checked; takes the second it needs to load Prefect.
+    """Return the settings with every `PREFECT_*` name checked; loads Prefect, which takes a second.
 
     *workers_only* is for workers of a server elsewhere, which has to be named.
 
     Raises:
-        SettingsRefused: we or Prefect cannot read a value; every such value is named.
+        SettingsRefused: this package or Prefect cannot read a value; every such value is named.
     """
     sources = load_sources()
     root = _settings_of_prefect()
@@ -65,19 +65,19 @@ def load_checked_settings(*, workers_only: bool = False) -> Settings:
 
 
 def names_known_to_prefect() -> frozenset[str]:
-    """Every environment variable that the installed Prefect reads as a setting, aliases included."""
+    """Return every environment variable that the installed Prefect reads, aliases included."""
     names = (
         name
         for model, prefix in _models(_settings_of_prefect(), "PREFECT_")
         for field in model.model_fields
         for name in _names(model, prefix, field)
     )
-    # Read by Prefect outside its settings, or by us between our own processes.
+    # Read by Prefect outside its settings, or passed between the stack's own processes.
     return frozenset({"PREFECT_PROFILE", MARKER, SERVICES, *names})
 
 
 def refused_by_prefect(root: type[BaseModel], sources: Sources) -> dict[str, str]:
-    """What Prefect says of each variable whose value it cannot read.
+    """Return Prefect's error message for each variable whose value it cannot read.
 
     It ends at the first group of settings with such a value, hence is asked again without those.
     """
@@ -90,12 +90,12 @@ def refused_by_prefect(root: type[BaseModel], sources: Sources) -> dict[str, str
             found = {
                 _given_name(model, prefix, item["loc"], sources): item["msg"]
                 for item in error.errors(include_input=False, include_url=False)
-                # This kind only follows from another one.
+                # This error only follows from another one.
                 if item["type"] != "default_factory_not_called"
             }
             refused |= {name: f"{name}: {why} (refused by Prefect)" for name, why in found.items()}
             if not any(os.environ.pop(name, None) for name in found):
-                break  # it stands in `.env` or in a profile, which Prefect reads by itself
+                break  # it is set in `.env` or in a profile, which Prefect reads itself
     finally:
         os.environ.update(environ)
     return refused
@@ -110,7 +110,7 @@ def _complaint(root: type[BaseModel]) -> ValidationError | None:
 
 
 def _settings_of_prefect() -> type[BaseModel]:
-    """The model of Prefect's settings; Prefect's own complaint, about the first value, is not shown."""
+    """Return the model of Prefect's settings, without the error that importing it may print."""
     with contextlib.redirect_stderr(io.StringIO()):
         from prefect.settings.models.root import Settings as PrefectSettings
 
@@ -120,7 +120,7 @@ def _settings_of_prefect() -> type[BaseModel]:
 def _given_name(
     model: type[BaseModel], prefix: str, where: tuple[int | str, ...], sources: Sources
 ) -> str:
-    """The variable, of those that one setting has, in which the refused value stands."""
+    """Return the name, of those that one setting has, under which the refused value was given."""
     field = str(where[0]) if where else ""
     if field not in model.model_fields:
         return f"{prefix}{field}".upper().rstrip("_")
@@ -129,7 +129,7 @@ def _given_name(
 
 
 def _models(model: type[BaseModel], prefix: str) -> Iterator[tuple[type[BaseModel], str]]:
-    """*model* and those of the groups of settings inside, each with how its variables begin."""
+    """Yield *model* and the models inside it, each with the prefix of its variables."""
     yield model, prefix
     for name, field in model.model_fields.items():
         kind = _group(field)
@@ -143,7 +143,7 @@ def _group(field: FieldInfo) -> type[BaseModel] | None:
 
 
 def _names(model: type[BaseModel], prefix: str, name: str) -> Iterator[str]:
-    """The variables of one field of *model*, the one that wins first."""
+    """Yield the variables of one field of *model*, the one that wins first."""
     choices = getattr(model.model_fields[name].validation_alias, "choices", ())
     yield from (choice.upper() for choice in choices if isinstance(choice, str))
     yield f"{prefix}{name}".upper()

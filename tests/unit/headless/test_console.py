@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import io
 
-from metaflow_prefect.headless.console import CLEAR_LINE, Voice
+from metaflow_prefect.headless.console import CLEAR_LINE, Console
 
 
 def spoken(seconds, **options):
     """What is written when a service is awaited for *seconds*, asked five times a second."""
     stream = io.StringIO()
     now = 0.0
-    voice = Voice(stream, clock=lambda: now, **options)
+    console = Console(stream, clock=lambda: now, **options)
     while now <= seconds:
-        voice.wait("server")
+        console.wait("server")
         now += 0.2
-    voice.rest()
-    voice.say("server is ready")
-    voice.warn("mind the gap")
+    console.rest()
+    console.say("server is ready")
+    console.warn("mind the gap")
     return stream.getvalue()
 
 
@@ -43,8 +43,8 @@ def test_who_wants_quiet_hears_warnings_only():
 
 def test_each_thing_that_is_waited_for_is_told():
     stream = io.StringIO()
-    voice = Voice(stream, clock=lambda: 0.0)
+    console = Console(stream, clock=lambda: 0.0)
     for what in ("postgres", "postgres", "server"):
-        voice.wait(what)
+        console.wait(what)
 
     assert stream.getvalue() == "waiting for postgres\nwaiting for server\n"
