@@ -1,4 +1,4 @@
-"""Compile a flow to a file, or to a file that runs at once: analysis, then render, then the disk."""
+"""Compile a flow to a file, or compile and run it at once."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def check_schedule(schedule: ir.Schedule) -> None:
     try:
         CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
     except ValueError as error:
-        message = "Prefect knows no such schedule"
+        message = "Prefect does not know this schedule"
         raise ValueError(message) from error
 
 
@@ -56,8 +56,8 @@ def write(
     """Write the generated file; either the whole of it, or nothing.
 
     Raises:
-        OutputRefused: *output* is in a folder that does not exist, or is a file that we have not generated from
-            this flow; with *may_overwrite* from any flow.
+        OutputRefused: *output* is in a folder that does not exist, or is a file that was not generated from
+            this flow; with *may_overwrite*, from any flow.
         UnsupportedFlow: the flow uses what cannot work on Prefect.
     """
     _check_output(output, state, may_overwrite=may_overwrite)
@@ -100,8 +100,8 @@ def run_now(
 ) -> Outcome:
     """Compile to a temporary file, run its flow in this process and return how the run ended.
 
-    *values* are the parameters' values by name, as steps see them. Where they are all there, no default is
-    evaluated: Metaflow evaluates none that is not needed.
+    *values* are the parameters' values by name, as steps see them. If all parameters have one, no default is
+    evaluated, as under Metaflow.
     """
     from metaflow_prefect.runtime.local.run import begin_to_start_a_server, run_locally
 
@@ -138,9 +138,9 @@ def resume_now(
     *,
     run_id_file: str | None,
 ) -> Outcome:
-    """Run the flow again, taking over what the run *origin_run_id* (default: the latest) has done.
+    """Run the flow again, reusing what the run *origin_run_id* (default: the latest) has done.
 
-    Steps in *rerun*, and whatever follows them, are executed again in any case. What is executed sees
+    Steps in *rerun*, and all steps after them, are executed again in any case. Steps that are executed see
     *values* (by the parameters' names) in place of the earlier run's.
 
     Raises:
@@ -200,10 +200,10 @@ def _imported(path: Path) -> ModuleType:
 
 
 def check_generated(output: Path, state: Any, *, fix: str = "choose another name") -> None:
-    """Make sure that a generated file can be written to *output*: that what is there, if anything, is one.
+    """Make sure that a generated file can be written to *output*.
 
     Raises:
-        OutputRefused: it is a file that we have not generated, which nothing lets us overwrite.
+        OutputRefused: there is a file that was not generated; no option allows overwriting it.
     """
     code = (path for path in own_paths(state) if not is_generated(path))
     check_output(output, lambda: code, fix=fix)
@@ -215,7 +215,7 @@ def check_generated(output: Path, state: Any, *, fix: str = "choose another name
 
 
 def is_generated(file: Path) -> bool:
-    """Say whether the file is one of ours, which may be written over."""
+    """Say whether the file was generated, and may be overwritten."""
     return _first_line(file).startswith(GENERATED_MARK)
 
 
@@ -238,7 +238,7 @@ def _first_line(file: Path) -> bytes:
 
 
 def _attach(state: Any, decospecs: tuple[str, ...]) -> None:
-    """Attach the decorators of our own `--with`, as `run --with` does."""
+    """Attach the decorators of `--with`, as Metaflow's `run --with` does."""
     if not decospecs:
         return
     from metaflow import decorators

@@ -1,19 +1,19 @@
-"""The errors a user can meet, and how each is worded: where, what, why, what to do.
+"""The errors that a user can meet, and how each is worded: where, what, why, what to do.
 
 MetaflowPrefectError
-├── UnsupportedFlow        the flow uses what we cannot honor (all findings at once)
-├── OutputRefused          `create` would have to overwrite or invent something
+├── UnsupportedFlow        the flow uses features that cannot be honored (all findings at once)
+├── OutputRefused          the file cannot be written where it was asked for
 ├── StaleGeneratedFile     the generated file does not fit the runtime or the flow beside it
-├── SettingRefused         a setting has a value that we do not know
+├── SettingRefused         a setting has an unknown value
 ├── ParameterRefused       a parameter value is unknown, missing or of the wrong type
 ├── InitFailed             Metaflow's `init` refused to begin the run
 ├── StepFailed             a step failed for good
 ├── UnexpectedTransition   a step went where the graph does not lead
-├── ServerRefused          no Prefect server answers, or it says no
+├── ServerRefused          no Prefect server answers, or it refuses the request
 ├── DeploymentRefused      the deployment cannot work as asked; nothing was created
-│   └── SeveralRefusals    the deployment cannot work as asked, for more than one reason
+│   └── SeveralRefusals    the deployment has more than one problem
 ├── Unauthorized           the deployment belongs to another user
-└── RunRefused             there is no such run, or it cannot do what was asked now
+└── RunRefused             there is no such run, or its state does not allow what was asked
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from typing import ClassVar
 
 
 class MetaflowPrefectError(Exception):
-    """Base of every error of ours; `fix` says what the reader can do about it."""
+    """Base of every error of this package; `fix` says what the reader can do about it."""
 
     headline: ClassVar[str] = "metaflow-prefect"
 
@@ -80,7 +80,7 @@ class ParameterRefused(MetaflowPrefectError):
 
 
 class SettingRefused(MetaflowPrefectError):
-    """An option or an environment variable has a value that means nothing."""
+    """An option or an environment variable has an invalid value."""
 
     headline = "Setting refused"
 
@@ -127,12 +127,12 @@ class DeploymentRefused(MetaflowPrefectError):
 
 
 class SeveralRefusals(DeploymentRefused):
-    """A deployment is refused for more than one reason; carries them all."""
+    """A deployment has more than one problem; carries all of them."""
 
     def __init__(self, errors: tuple[MetaflowPrefectError, ...]) -> None:
         self.errors = errors
         listed = "\n".join(str(error).replace("\nFix: ", "\n  Fix: ") for error in errors)
-        super().__init__(f"There are {len(errors)} reasons against this deployment:\n{listed}")
+        super().__init__(f"This deployment has {len(errors)} problems:\n{listed}")
 
 
 class Unauthorized(MetaflowPrefectError):
@@ -148,7 +148,7 @@ class RunRefused(MetaflowPrefectError):
 
 
 class Refusals:
-    """Gathers the reasons against a deployment, so that its author reads all of them at once."""
+    """Gathers the problems of a deployment, so that the user reads all of them at once."""
 
     def __init__(self) -> None:
         self._findings: dict[str, list[Finding]] = {}
@@ -156,7 +156,7 @@ class Refusals:
 
     @contextmanager
     def gather(self) -> Iterator[None]:
-        """Remember a refusal that the block raises, and go on behind the block."""
+        """Remember a refusal that the block raises, and continue after the block."""
         try:
             yield
         except SeveralRefusals as several:

@@ -15,7 +15,7 @@ _SECONDS_PER_MINUTE = 60
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attempts:
-    """How often a task may run: the two kinds of retries that Metaflow counts, and the pause between."""
+    """How often a task may run: the two kinds of retries that Metaflow counts, and the delay between them."""
 
     user_retries: int
     error_retries: int
@@ -47,7 +47,7 @@ def timeout_seconds(decorators: Iterable[Any]) -> int | None:
 
 
 def environment_names(decorators: Iterable[Any]) -> tuple[str, ...]:
-    """Return the names of @environment's variables; their values stay where they are."""
+    """Return the names of @environment's variables, without their values."""
     return tuple(sorted(print_environment.values(decorators)))
 
 
@@ -65,7 +65,7 @@ def resources(decorators: Iterable[Any]) -> tuple[Resource, ...]:
 def schedule(
     flow_decorators: Iterable[Any], check: Callable[[Schedule], None]
 ) -> tuple[Schedule | None, tuple[Finding, ...]]:
-    """Return @schedule as a cron line, or what is wrong with it; *check* raises a `ValueError` that says so."""
+    """Return @schedule as a cron line, or what is wrong with it; *check* raises a `ValueError` for a bad one."""
     for decorator in flow_decorators:
         if decorator.name == "schedule" and decorator.schedule:
             try:

@@ -16,8 +16,8 @@ from metaflow_prefect.cli.options import (
     JSON,
     NAME,
     RUN_ID_FILE,
-    LikeMetaflows,
-    Resuming,
+    ResumeCommand,
+    WithMetaflowVariables,
     carried,
     compile_request,
     given,
@@ -70,7 +70,7 @@ def create(
     click.option(client_namespace.OPTION, **client_namespace.option()),
     click.option(retry_delay.OPTION, **retry_delay.option()),
     *COMPILE_OPTIONS,
-    cls=LikeMetaflows,
+    cls=WithMetaflowVariables,
 )
 def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> None:
     """Compile the flow and run it in this process."""
@@ -102,7 +102,7 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     click.option(client_namespace.OPTION, **client_namespace.option()),
     click.option(retry_delay.OPTION, **retry_delay.option()),
     *COMPILE_OPTIONS,
-    cls=Resuming,
+    cls=ResumeCommand,
     passes=click.pass_context,
 )
 def resume(

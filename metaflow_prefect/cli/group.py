@@ -51,7 +51,7 @@ def command(
     """Register a function as a command of *group* with *options*, in their order in its help.
 
     The function's docstring is its help; the first paragraph describes it in the list of commands. *passes* gives
-    it Metaflow's command line. Our errors appear as Metaflow's do.
+    it Metaflow's command line. Errors look like Metaflow's.
     """
 
     def register(function: Callable[..., None]) -> Any:
@@ -66,9 +66,9 @@ def command(
 
 
 class Refused(click.ClickException):  # type: ignore[misc]  # Metaflow's click has no types
-    """An error of ours as Metaflow's own appear: headline, message, exit code 1.
+    """An error that looks like Metaflow's own: headline, message, exit code 1.
 
-    Not as a MetaflowException: Metaflow's echo takes asterisks, as in a cron line, for emphasis.
+    It is not a MetaflowException, because Metaflow's echo takes asterisks, as in a cron line, for emphasis.
     """
 
     def __init__(self, error: MetaflowPrefectError) -> None:
@@ -83,7 +83,7 @@ class Refused(click.ClickException):  # type: ignore[misc]  # Metaflow's click h
 
 
 def reports_errors(command: _Command) -> _Command:
-    """Let our errors appear as Metaflow's do."""
+    """Show errors of this package as Metaflow shows its own."""
 
     @functools.wraps(command)
     def wrapped(*args: Any, **kwargs: Any) -> None:

@@ -21,7 +21,7 @@ from metaflow_prefect.cli.options import (
     NAME,
     RUN_ID,
     RUN_ID_FILE,
-    Remembering,
+    NotingGivenOptions,
     carried,
     given,
     show,
@@ -47,7 +47,7 @@ _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
     ),
     JSON,
     ATTRIBUTE_FILE,
-    cls=Remembering,
+    cls=NotingGivenOptions,
     passes=click.pass_context,
 )
 def trigger(

@@ -1,4 +1,4 @@
-"""What `deploy` does: analyze, authorize, plan, then show the plan, write it or carry it out."""
+"""The command `deploy`: analyze, authorize and plan, then show the plan, write it or carry it out."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ def write_yaml(
 
 
 def report(prepared: Prepared, deployed: Deployed) -> str:
-    """Say what was deployed and how to go on."""
+    """Return what was deployed, and the commands to use next."""
     planned = prepared.plan
     facts = [
         ("work pool", str(prepared.context.pool)),
@@ -138,7 +138,7 @@ def report(prepared: Prepared, deployed: Deployed) -> str:
             f"{planned.flow_name} is deployed as {deployed.full_name}.",
             *(f"  {name:<9}  {value}" for name, value in facts),
             "",
-            "Start a run of it, and watch it:",
+            "Start a run and watch it:",
             f"  {typed_command.typed('trigger', *_needed(planned), *deployment_record.name_option(planned.full_name), '--wait')}",
             "",
             *_worker(planned.work_pool),
@@ -147,7 +147,7 @@ def report(prepared: Prepared, deployed: Deployed) -> str:
 
 
 def _worker(pool: str) -> tuple[str, str]:
-    """Say how the pool is served."""
+    """Return how to start a worker for the pool."""
     waits = "Its runs wait until a worker serves the pool. If none does yet, start one:"
     if is_on_local_server():
         waits = (

@@ -1,4 +1,4 @@
-"""The plan as a `prefect.yaml`, for those who deploy from a repository with `prefect deploy --all`."""
+"""The plan as a `prefect.yaml`, to deploy from a repository with `prefect deploy --all`."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from metaflow_prefect.runtime.local.output_files import check as check_output
 from metaflow_prefect.runtime.local.output_files import write as write_output
 
 _MARK = "# Written by metaflow-prefect-northflank: "
-"""How every `prefect.yaml` of ours begins."""
+"""The first line of every `prefect.yaml` that `deploy` writes."""
 
-_ELSEWHERE = "write the prefect.yaml to a folder of its own, for example deploy/prefect.yaml"
+_ELSEWHERE = "write the prefect.yaml to a separate folder, for example deploy/prefect.yaml"
 
 _HEAD = f"""\
-{_MARK}`prefect deploy --all` makes the deployment that
-# `python <flow>.py prefect deploy` makes. Keep {{file}} beside this file; write both again when the flow changes.
+{_MARK}`prefect deploy --all` creates the same deployment
+# as `python <flow>.py prefect deploy`. Keep {{file}} beside this file; write both again when the flow changes.
 """
 
 
@@ -62,7 +62,7 @@ def document(planned: DeploymentPlan) -> dict[str, Any]:
                 "parameters": automations.run_parameters(planned),
             }
         ]
-    # Through JSON: YAML takes no subclasses of str, as identifiers are.
+    # Through JSON: YAML cannot dump subclasses of str, which identifiers are.
     plain: dict[str, Any] = json.loads(json.dumps(deployment))
     return {"name": planned.flow_name, "deployments": [plain]}
 

@@ -1,4 +1,4 @@
-"""What a deployment tells the containers of its runs: job variables; pure."""
+"""The job variables of a deployment, which tell the containers of its runs what they need; pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, Unsupp
 from metaflow_prefect.runtime.steps.client_namespace import VARIABLE as NAMESPACE_VARIABLE
 
 _IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
-"""What a type of work pool calls the image of its jobs, where that is not `image` as in Prefect's own types."""
+"""The job variable for the image, for types of work pools that do not call it `image` as Prefect's own types do."""
 
 OUTER_SERVICE_URL = "METAFLOW_PREFECT_SERVICE_URL"
-"""Where clients reach the metadata service of a deployment whose containers reach it elsewhere."""
+"""The address of the metadata service for clients, if containers reach it at another address."""
 
 _FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
     # A second container would execute the flow a second time while Prefect reschedules the first;
-    # and an hour, the worker's documented default, is no limit that a flow has asked for.
+    # and no flow has asked for a limit of an hour, the worker's documented default.
     "northflank": {"settings_backoff_limit": 0, "settings_active_deadline_seconds": None},
 }
 
@@ -28,7 +28,7 @@ _FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
 def job_variables(
     flow: ir.Flow, full_name: str, options: DeployOptions, context: DeployContext
 ) -> dict[str, Any]:
-    """Return what the work pool's template is filled with.
+    """Return the values for the work pool's base job template.
 
     Raises:
         UnsupportedFlow: a container of the pool could not reach the flow's data.
@@ -53,7 +53,7 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
         refusals.add(
             DeploymentRefused(
                 f"--image {options.image}: work pool {pool} runs processes, not images; nothing was created.",
-                fix="leave --image out, or deploy to a pool of containers",
+                fix="leave --image out, or deploy to a pool that runs containers",
             )
         )
     bad_variables = job_schema.findings(_chosen(options, pool), pool.template)
@@ -117,7 +117,7 @@ def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:
 
 
 def _unreachable(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple[Finding, ...]:
-    """Return what a container of the work pool could not reach."""
+    """Refuse a datastore that the containers of the work pool cannot reach."""
     mounted = "METAFLOW_DATASTORE_SYSROOT_LOCAL" in options.job_variables.get("env", {})
     if pool.is_local or flow.backends.datastore != "local" or mounted:
         return ()
@@ -126,18 +126,18 @@ def _unreachable(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple
             where="flow",
             feature=f"--datastore=local on a work pool of type {pool.type}",
             reason="its containers don't see this machine's files, and would lose every artifact",
-            remedy="deploy with --datastore=s3, azure or gs; or, where a shared volume is mounted in the "
-            "containers, name it: --job-variable env.METAFLOW_DATASTORE_SYSROOT_LOCAL=/mount",
+            remedy="deploy with --datastore=s3, azure or gs; or, if the containers mount a shared volume, "
+            "name it: --job-variable env.METAFLOW_DATASTORE_SYSROOT_LOCAL=/mount",
         ),
     )
 
 
 _NOT_IN_CONTAINERS: Mapping[str, str] = {
-    "uv": "its containers have no uv project, and nobody calls uv there",
+    "uv": "its containers have no uv project, and do not run uv",
     "conda": "its containers have neither micromamba nor the packages that it would install",
     "pypi": "its containers have neither micromamba nor the packages that it would install",
 }
-"""Why Metaflow's `--environment` cannot be kept on a pool of containers."""
+"""Why Metaflow's `--environment` does not work on a pool that runs containers."""
 
 
 def _without_environment(flow: ir.Flow, pool: WorkPool) -> tuple[Finding, ...]:
@@ -150,7 +150,7 @@ def _without_environment(flow: ir.Flow, pool: WorkPool) -> tuple[Finding, ...]:
             where="flow",
             feature=f"--environment={environment} on a work pool of type {pool.type}",
             reason=_NOT_IN_CONTAINERS[environment],
-            remedy="deploy without --environment; install its packages in the image, or name them in "
+            remedy="deploy without --environment; install its packages in the image, or list them in "
             "EXTRA_PIP_PACKAGES",
         ),
     )

@@ -31,7 +31,7 @@ _BANNED = re.compile(r"[/%&<>\"]|[\x00-\x1f]")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Concurrency:
-    """How many runs of the deployment may be active at once, and what becomes of one more."""
+    """How many runs of the deployment may be active at once, and what happens to one more."""
 
     limit: int
     collision: Collision
@@ -67,7 +67,7 @@ class DeploymentPlan:
     work_pool: str
     work_queue: WorkQueue | None
     job_variables: Mapping[str, Any]
-    code: pull_step.Carried
+    code: pull_step.CodeDelivery
     captured: CapturedEnvironment
 
     @property
@@ -87,8 +87,8 @@ def plan(
     """Decide everything about the deployment of *flow*, whose standalone file is *generated*.
 
     Raises:
-        UnsupportedFlow: what the flow needs cannot be had on the work pool.
-        ParameterRefused: a default that is no value of its parameter.
+        UnsupportedFlow: the work pool does not have what the flow needs.
+        ParameterRefused: a default does not fit its parameter.
         DeploymentRefused: the options contradict each other or the pool.
     """
     name = deployment_name(flow.project, options.name)
@@ -116,7 +116,7 @@ def plan(
         work_pool=context.pool.name,
         work_queue=work_queue(options),
         job_variables=jobs.job_variables(flow, f"{flow.name}/{name}", options, context),
-        code=pull_step.carried(
+        code=pull_step.code_delivery(
             file_name, generated, flow.name, context.python if context.pool.is_local else "python"
         ),
         captured=context.captured,
@@ -166,7 +166,7 @@ def deployment_name(project: ir.Project | None, name: str | None) -> str:
     if _BANNED.search(chosen):
         raise DeploymentRefused(
             f"The deployment's name {chosen!r} has characters that Prefect refuses.",
-            fix="leave out / % & < > quotation marks and line ends",
+            fix="leave out / % & < > quotation marks and line breaks",
         )
     return chosen
 
@@ -190,7 +190,7 @@ def concurrency(options: DeployOptions) -> Concurrency | None:
     """Return the limit of active runs that the options ask for.
 
     Raises:
-        DeploymentRefused: what becomes of runs beyond a limit is chosen, and no limit.
+        DeploymentRefused: --collision is given without a limit.
     """
     if options.concurrency_limit is None:
         if options.collision is not Collision.ENQUEUE:

@@ -50,7 +50,7 @@ def text(planned: DeploymentPlan) -> str:
         ("tags", ", ".join(planned.tags)),
         *(("schedule", item) for item in schedule_lines(planned)),
         *(("starts on", item) for item in _events(planned.triggers)),
-        *((f"on {item.on.value}", f"tell {item.block}") for item in planned.notifications),
+        *((f"on {item.on.value}", f"notify {item.block}") for item in planned.notifications),
         ("active runs", _limit(planned)),
         ("code", f"{planned.code.size / 1000:.0f} kB, packed, in the {_place(planned)}"),
     ]
@@ -59,7 +59,10 @@ def text(planned: DeploymentPlan) -> str:
         ("Parameters", [(f"--{name}", _default(planned, name)) for name in planned.keys]),
         ("Job variables", [(name, str(variables[name])) for name in variables if name != "env"]),
         ("Environment of its runs", list(variables["env"].items())),
-        ("Secrets for @environment", [(name, "as it is here") for name in planned.captured.names]),
+        (
+            "Secrets for @environment",
+            [(name, "as in this environment") for name in planned.captured.names],
+        ),
     )
     head = f"{planned.full_name}, version {planned.version}"
     return "\n".join((head, *(line for title, rows in groups for line in _group(title, rows))))
@@ -76,7 +79,7 @@ def _place(planned: DeploymentPlan) -> str:
 
 
 def _group(title: str, rows: list[tuple[str, str]]) -> tuple[str, ...]:
-    """Return the rows as two columns under their title; nothing where there are none."""
+    """Return the rows as two columns under their title; nothing if there are no rows."""
     if not rows:
         return ()
     width = max(len(name) for name, _ in rows)

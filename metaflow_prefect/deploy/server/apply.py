@@ -19,7 +19,7 @@ from metaflow_prefect.errors import DeploymentRefused, Refusals
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Deployed:
-    """What the server holds now. `url` is None where Prefect has no page (its embedded server)."""
+    """The deployment on the server. `url` is None if the server has no UI (the embedded one)."""
 
     id: str
     full_name: str
@@ -29,11 +29,11 @@ class Deployed:
 def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | None) -> Deployed:
     """Create the deployment, or bring the *existing* one of that name up to date.
 
-    Repeating it changes nothing. If it fails, a deployment, or its queue, that did not exist before does
-    not exist.
+    Repeating it changes nothing. If it fails, a deployment or a queue that did not exist before does
+    not exist afterwards.
 
     Raises:
-        DeploymentRefused: a schedule or a block that Prefect does not know; nothing was created.
+        DeploymentRefused: Prefect does not know a schedule or a block; nothing was created.
     """
     from prefect.utilities.urls import url_for
 
@@ -44,7 +44,7 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
         if new_queue is not None:
             undo.callback(client.delete_work_queue_by_id, new_queue)
         if existing is None:
-            # By its name: the server may have made it although we got no answer.
+            # By its name: the server may have created it although its answer was lost.
             undo.callback(_delete_if_there, client, planned.full_name)
         deployment_id = str(_create(client, planned, schedules))
         if existing is None:
@@ -118,7 +118,7 @@ def check(
     notifications: Iterable[Notification],
     refusals: Refusals,
 ) -> None:
-    """Gather what the deployment would refer to on the server, and is not there."""
+    """Gather what the deployment refers to and the server does not have."""
     for item in notifications:
         with refusals.gather():
             _block_id(client, item.block)
@@ -210,8 +210,8 @@ def _synchronize(
 ) -> None:
     """Make the automations of the deployment those that are planned, and touch no others.
 
-    One that is as planned stays, with what it has counted so far. The server does not say who owns
-    an automation, so ours are those with names of ours among the ones related to the deployment.
+    An unchanged automation stays, with the events it has counted so far. The server does not tell who owns
+    an automation; those of the deployment are found by their names among all that are related to it.
     """
     from prefect.events.schemas.automations import AutomationCore
 
@@ -223,7 +223,7 @@ def _synchronize(
         if not same:
             client.create_automation(wanted)
         elif _content(same[0]) != _content(wanted):
-            # Its owner can't be changed, and the server refuses to be told.
+            # The owner can't be changed, and the server refuses a body that has it.
             del body["owner_resource"]
             client.update_automation(same[0].id, AutomationCore.model_validate(body))
     for obsolete in present:

@@ -1,8 +1,8 @@
-"""A deployment as the server has it, read back as what Metaflow's users call it.
+"""A deployment as the server has it, in the terms of Metaflow's users.
 
-Nothing is stored for this beside what the deployment's own runs need: who owns it, its token and
-its metadata service are in its jobs' environment, its project among the tags, its parameters in
-their schema. So a deployment that `prefect deploy` made from our prefect.yaml reads the same.
+Everything comes from what the deployment's runs need anyway: the owner, the token and the metadata service
+are in the jobs' environment, the project is among the tags, the parameters are in their schema. So a deployment that
+`prefect deploy` makes from a `prefect.yaml` reads the same.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from metaflow_prefect.deploy.server.production_tokens import Holder
 from metaflow_prefect.errors import DeploymentRefused
 from metaflow_prefect.runtime.local.typed_command import typed
 
-MARK = "metaflow"
-"""The tag of every deployment of ours."""
+TAG = "metaflow"
+"""The tag of every deployment of a Metaflow flow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +74,7 @@ class DeploymentRecord:
 
     @property
     def name_option(self) -> tuple[str, ...]:
-        """The option by which a command on the flow's file finds it."""
+        """The option that names it in a command on the flow's file."""
         return name_option(self.full_name)
 
     def summary(self) -> dict[str, Any]:
@@ -92,7 +92,7 @@ class DeploymentRecord:
 
 
 def name_option(full_name: str) -> tuple[str, ...]:
-    """Return the option by which a command on the flow's file finds the deployment *full_name*.
+    """Return the option that names the deployment *full_name* in a command on the flow's file.
 
     >>> name_option("Flow/default"), name_option("Flow/nightly"), name_option("Flow/shop.prod.Flow.nightly")
     ((), ('--name', 'nightly'), ('--name', 'nightly'))
@@ -165,12 +165,12 @@ def read(client: Any, full_name: str) -> DeploymentRecord:
     deploy = typed("deploy", "--work-pool", "POOL", *name_option(full_name))
     raise DeploymentRefused(
         f"There is no deployment {full_name!r} on this server; nothing was done (of this flow: {known}).",
-        fix=f"deploy the flow first (`{deploy}`), or give the same --name and --branch as then",
+        fix=f"deploy the flow first (`{deploy}`), or repeat the --name and --branch with which it was deployed",
     )
 
 
 def listed(client: Any, flow_name: str | None = None) -> tuple[DeploymentRecord, ...]:
-    """Return our deployments, of one flow or of all, sorted by name."""
+    """Return the deployments of one flow, or of all Metaflow flows, sorted by name."""
     from prefect.client.schemas import filters
 
     flow_filter = (
@@ -178,7 +178,7 @@ def listed(client: Any, flow_name: str | None = None) -> tuple[DeploymentRecord,
         if flow_name is None
         else filters.FlowFilter(name=filters.FlowFilterName(any_=[flow_name]))
     )
-    ours = filters.DeploymentFilter(tags=filters.DeploymentFilterTags(all_=[MARK]))
+    ours = filters.DeploymentFilter(tags=filters.DeploymentFilterTags(all_=[TAG]))
     pages = all_pages(client.read_deployments, flow_filter=flow_filter, deployment_filter=ours)
     found = [deployment for page in pages for deployment in page]
     names = {flow_id: client.read_flow(flow_id).name for flow_id in {d.flow_id for d in found}}

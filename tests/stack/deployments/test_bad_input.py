@@ -32,7 +32,7 @@ BAD = {
     "schedule that Prefect does not know": ((*_DEPLOY, "--schedule", "99 1 1 1 1"), "The schedule 99 1 1 1 1 (UTC)"),
     "event with a bad name": (("bad_event_flow.py", "prefect", "deploy", "--work-pool", "idle"), "event's name"),
     "event sets no parameter of ours": (("bad_field_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no parameter 'nope'"),
-    "a file that is not there": (("included_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no such file"),
+    "a file that is not there": (("included_flow.py", "prefect", "deploy", "--work-pool", "idle"), "does not exist"),
     "a file for a run that is not there": (("included_flow.py", "prefect", "deploy", "--work-pool", "idle", "--param-default", "table=x.csv"), "x.csv"),
     "schedule without a value": (("required_flow.py", "prefect", "deploy", "--work-pool", "idle"), "is given no value"),
     "token under which none can be generated": ((*_DEPLOY, "--new-token", "a b", "--generate-new-token"), "--new-token"),
@@ -82,7 +82,7 @@ start: @batch — the step would leave Prefect's container for AWS Batch
   Fix: use @resources and a work pool
 end: @kubernetes — the step would leave Prefect's container for a pod
   Fix: use @resources and a work pool
-flow: @schedule(cron='99 1 1 1 1') — Prefect knows no such schedule
+flow: @schedule(cron='99 1 1 1 1') — Prefect does not know this schedule
   Fix: write it as minute, hour, day of month, month, day of week, each in its range, and the time zone as in Europe/Berlin
 """
 
@@ -97,7 +97,7 @@ def test_what_a_flow_asks_for_in_vain_is_said_before_metaflow_asks_for_a_datasto
     assert left_behind(place) == []
 
 
-def test_all_reasons_against_a_deployment_are_given_in_one_answer(place):
+def test_all_problems_of_a_deployment_are_reported_at_once(place):
     answer = place.command(
         "refused_flow.py", "--quiet", "--no-pylint", "prefect", "deploy", "--work-pool", "remote",
         "--job-variable", "nope=1", "--param-default", "nope=1", "--collision", "cancel-new",

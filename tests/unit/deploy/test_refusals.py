@@ -46,7 +46,7 @@ def test_findings_of_one_flow_become_one_refusal():
     assert refused.value.findings == (BATCH, LOCAL)
 
 
-def test_all_reasons_against_a_deployment_are_in_one_error():
+def test_all_problems_of_a_deployment_are_in_one_error():
     flow = UnsupportedFlow("F", (BATCH,))
     pool = DeploymentRefused("There is no pool 'x'.", fix="create it")
 
@@ -54,7 +54,7 @@ def test_all_reasons_against_a_deployment_are_in_one_error():
         gathered(flow, pool).raise_all()
 
     assert str(refused.value) == (
-        "There are 2 reasons against this deployment:\n"
+        "This deployment has 2 problems:\n"
         "F uses 1 feature that can't be honored on Prefect:\n"
         "start: @batch — it leaves\n"
         "  Fix: take it out\n"
