@@ -1,18 +1,18 @@
-"""Compile a flow to a file, or to a file that runs at once: analysis, then render, then the disk."""
+"""Compile a flow to a file, or compile and run it at once."""
 
 from __future__ import annotations
 
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import Request, analyze
+from metaflow_prefect.analysis import Analysis, CompileRequest, examine
 from metaflow_prefect.analysis.code import GENERATED_MARK, code_files, own_paths
 from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.analysis.refused_first import silence
@@ -29,16 +29,6 @@ _LONGEST_HEADER = 1000
 """Bytes within which the first line of a generated file ends, whatever the flow is called."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileOptions:
-    """What a compiling command was asked for beside the flow itself."""
-
-    tags: tuple[str, ...] = ()
-    decospecs: tuple[str, ...] = ()
-    max_workers: int = ir.DEFAULT_MAX_WORKERS
-    workflow_timeout_seconds: int | None = None
-
-
 def check_schedule(schedule: ir.Schedule) -> None:
     """Make sure that Prefect knows the schedule, without its server.
 
@@ -51,14 +41,14 @@ def check_schedule(schedule: ir.Schedule) -> None:
     try:
         CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
     except ValueError as error:
-        message = "Prefect knows no such schedule"
+        message = "Prefect does not know this schedule"
         raise ValueError(message) from error
 
 
 def write(
     state: Any,
     output: Path,
-    options: CompileOptions,
+    request: CompileRequest,
     *,
     is_standalone: bool,
     may_overwrite: bool,
@@ -66,69 +56,61 @@ def write(
     """Write the generated file; either the whole of it, or nothing.
 
     Raises:
-        OutputRefused: *output* is in a folder that does not exist, or is a file that we have not generated from
-            this flow; with *may_overwrite* from any flow.
+        OutputRefused: *output* is in a folder that does not exist, or is a file that was not generated from
+            this flow; with *may_overwrite*, from any flow.
         UnsupportedFlow: the flow uses what cannot work on Prefect.
     """
     _check_output(output, state, may_overwrite=may_overwrite)
-    flow = analyse_for(state, output.parent, options)
+    flow = analyze_for(state, output.parent, replace(request, check_schedule=check_schedule))
     text = render_standalone(flow, code_files(state)) if is_standalone else render(flow)
     write_output(output, text)
     return flow
 
 
-def analyse_for(
-    state: Any,
-    directory: Path,
-    options: CompileOptions,
-    check_schedule: Callable[[ir.Schedule], None] = check_schedule,
-    *,
-    are_defaults_wanted: bool = True,
-) -> ir.Flow:
-    """Return the IR of the flow for a generated file in *directory*; without defaults where none is wanted.
+def analyze_for(state: Any, directory: Path, request: CompileRequest) -> ir.Flow:
+    """Return the IR of the flow for a generated file in *directory*.
 
     Raises:
         UnsupportedFlow: the flow uses what cannot work on Prefect.
         MetaflowException: the packages of @conda or @pypi cannot be had.
     """
-    _attach(state, options.decospecs)
-    request = Request(
-        output_directory=directory,
-        tags=options.tags,
-        datastore_root=_chosen_datastore_root(),
-        max_workers=options.max_workers,
-        workflow_timeout_seconds=options.workflow_timeout_seconds,
-        are_defaults_wanted=are_defaults_wanted,
-        check_schedule=check_schedule,
-    )
-    flow = analyze(state, request)
+    analysis = examine_for(state, directory, request)
+    analysis.check()
     # Last: it takes minutes where they are not there yet.
     make_interpreters(state)
-    return flow
+    return analysis.flow
+
+
+def examine_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:
+    """Return the IR of the flow for a generated file in *directory*, and what is wrong with the flow."""
+    _attach(state, request.decospecs)
+    completed = replace(
+        request, output_directory=directory, datastore_root=_chosen_datastore_root()
+    )
+    return examine(state, completed)
 
 
 def run_now(
     state: Any,
     values: Mapping[str, Any],
-    options: CompileOptions,
+    request: CompileRequest,
     *,
     run_id_file: str | None,
     origin: Origin | None = None,
 ) -> Outcome:
     """Compile to a temporary file, run its flow in this process and return how the run ended.
 
-    *values* are the parameters' values by name, as steps see them. Where they are all there, no default is
-    evaluated: Metaflow evaluates none that is not needed.
+    *values* are the parameters' values by name, as steps see them. If all parameters have one, no default is
+    evaluated, as under Metaflow.
     """
     from metaflow_prefect.runtime.local.run import begin_to_start_a_server, run_locally
 
     begin_to_start_a_server()
     is_complete = values.keys() >= set(_parameters(state.flow).values())
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
-        # Whoever runs a flow now, need not care for its schedule: Metaflow does not either.
-        flow = analyse_for(
-            state, Path(folder), options, lambda _: None, are_defaults_wanted=not is_complete
-        )
+        # The schedule is not checked: it has no effect on a run that starts now, nor has it under Metaflow.
+        wanted = replace(request, are_defaults_wanted=not is_complete)
+        flow = analyze_for(state, Path(folder), wanted)
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
         module = _imported(path)
@@ -152,13 +134,13 @@ def resume_now(
     origin_run_id: str | None,
     rerun: frozenset[str],
     values: Mapping[str, Any],
-    options: CompileOptions,
+    request: CompileRequest,
     *,
     run_id_file: str | None,
 ) -> Outcome:
-    """Run the flow again, taking over what the run *origin_run_id* (default: the latest) has done.
+    """Run the flow again, reusing what the run *origin_run_id* (default: the latest) has done.
 
-    Steps in *rerun*, and whatever follows them, are executed again in any case. What is executed sees
+    Steps in *rerun*, and all steps after them, are executed again in any case. Steps that are executed see
     *values* (by the parameters' names) in place of the earlier run's.
 
     Raises:
@@ -182,7 +164,7 @@ def resume_now(
     origin = read_origin(state.flow_datastore, run_id, _parameters(state.flow), rerun)
     origin = replace(origin, has_new_values=bool(values))
     merged = {**origin.parameters, **values}
-    return run_now(state, merged, options, run_id_file=run_id_file, origin=origin)
+    return run_now(state, merged, request, run_id_file=run_id_file, origin=origin)
 
 
 def _parameters(flow: Any) -> dict[str, str]:
@@ -218,10 +200,10 @@ def _imported(path: Path) -> ModuleType:
 
 
 def check_generated(output: Path, state: Any, *, fix: str = "choose another name") -> None:
-    """Make sure that a generated file can be written to *output*: that what is there, if anything, is one.
+    """Make sure that a generated file can be written to *output*.
 
     Raises:
-        OutputRefused: it is a file that we have not generated, which nothing lets us overwrite.
+        OutputRefused: there is a file that was not generated; no option allows overwriting it.
     """
     code = (path for path in own_paths(state) if not is_generated(path))
     check_output(output, lambda: code, fix=fix)
@@ -233,7 +215,7 @@ def check_generated(output: Path, state: Any, *, fix: str = "choose another name
 
 
 def is_generated(file: Path) -> bool:
-    """Say whether the file is one of ours, which may be written over."""
+    """Say whether the file was generated, and may be overwritten."""
     return _first_line(file).startswith(GENERATED_MARK)
 
 
@@ -256,7 +238,7 @@ def _first_line(file: Path) -> bytes:
 
 
 def _attach(state: Any, decospecs: tuple[str, ...]) -> None:
-    """Attach the decorators of our own `--with`, as `run --with` does."""
+    """Attach the decorators of `--with`, as Metaflow's `run --with` does."""
     if not decospecs:
         return
     from metaflow import decorators

@@ -1,28 +1,31 @@
-"""The errors a user can meet, and how each is worded: where, what, why, what to do.
+"""The errors that a user can meet, and how each is worded: where, what, why, what to do.
 
 MetaflowPrefectError
-├── UnsupportedFlow        the flow uses what we cannot honor (all findings at once)
-├── OutputRefused          `create` would have to overwrite or invent something
+├── UnsupportedFlow        the flow uses features that cannot be honored (all findings at once)
+├── OutputRefused          the file cannot be written where it was asked for
 ├── StaleGeneratedFile     the generated file does not fit the runtime or the flow beside it
-├── SettingRefused         a setting has a value that we do not know
+├── SettingRefused         a setting has an unknown value
 ├── ParameterRefused       a parameter value is unknown, missing or of the wrong type
 ├── InitFailed             Metaflow's `init` refused to begin the run
 ├── StepFailed             a step failed for good
 ├── UnexpectedTransition   a step went where the graph does not lead
-├── ServerRefused          no Prefect server answers, or it says no
+├── ServerRefused          no Prefect server answers, or it refuses the request
 ├── DeploymentRefused      the deployment cannot work as asked; nothing was created
-├── Unauthorized           the deployment is somebody else's
-└── RunRefused             there is no such run, or it cannot do what was asked now
+│   └── SeveralRefusals    the deployment has more than one problem
+├── Unauthorized           the deployment belongs to another user
+└── RunRefused             there is no such run, or its state does not allow what was asked
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
 
 class MetaflowPrefectError(Exception):
-    """Base of every error of ours; `fix` says what the reader can do about it."""
+    """Base of every error of this package; `fix` says what the reader can do about it."""
 
     headline: ClassVar[str] = "metaflow-prefect"
 
@@ -51,6 +54,7 @@ class UnsupportedFlow(MetaflowPrefectError):
     headline = "Flow can't run on Prefect"
 
     def __init__(self, flow: str, findings: tuple[Finding, ...]) -> None:
+        self.flow = flow
         self.findings = findings
         listed = "\n".join(str(finding) for finding in findings)
         count = f"{len(findings)} feature{'s' if len(findings) > 1 else ''}"
@@ -76,7 +80,7 @@ class ParameterRefused(MetaflowPrefectError):
 
 
 class SettingRefused(MetaflowPrefectError):
-    """An option or an environment variable has a value that means nothing."""
+    """An option or an environment variable has an invalid value."""
 
     headline = "Setting refused"
 
@@ -122,13 +126,61 @@ class DeploymentRefused(MetaflowPrefectError):
     headline = "Deployment refused"
 
 
+class SeveralRefusals(DeploymentRefused):
+    """A deployment has more than one problem; carries all of them."""
+
+    def __init__(self, errors: tuple[MetaflowPrefectError, ...]) -> None:
+        self.errors = errors
+        listed = "\n".join(str(error).replace("\nFix: ", "\n  Fix: ") for error in errors)
+        super().__init__(f"This deployment has {len(errors)} problems:\n{listed}")
+
+
 class Unauthorized(MetaflowPrefectError):
-    """The deployment is somebody else's, and its production token was not shown."""
+    """The deployment belongs to another user, and its production token was not given."""
 
     headline = "Incorrect production token"
 
 
 class RunRefused(MetaflowPrefectError):
-    """There is no such run, or it is in no state to do what was asked."""
+    """There is no such run, or its state does not allow what was asked."""
 
     headline = "Run refused"
+
+
+class Refusals:
+    """Gathers the problems of a deployment, so that the user reads all of them at once."""
+
+    def __init__(self) -> None:
+        self._findings: dict[str, list[Finding]] = {}
+        self._errors: list[MetaflowPrefectError] = []
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Remember a refusal that the block raises, and continue after the block."""
+        try:
+            yield
+        except SeveralRefusals as several:
+            for error in several.errors:
+                self.add(error)
+        except (UnsupportedFlow, ParameterRefused, DeploymentRefused, Unauthorized) as error:
+            self.add(error)
+
+    def add(self, error: MetaflowPrefectError) -> None:
+        """Remember *error*."""
+        if isinstance(error, UnsupportedFlow):
+            self._findings.setdefault(error.flow, []).extend(error.findings)
+        else:
+            self._errors.append(error)
+
+    def raise_all(self) -> None:
+        """Raise what was gathered as one error; nothing if there is nothing.
+
+        Raises:
+            MetaflowPrefectError: the only refusal as it was, or all of them as `SeveralRefusals`.
+        """
+        of_flow = (UnsupportedFlow(flow, tuple(found)) for flow, found in self._findings.items())
+        errors = (*of_flow, *self._errors)
+        if len(errors) > 1:
+            raise SeveralRefusals(errors)
+        if errors:
+            raise errors[0]

@@ -1,7 +1,7 @@
 """The intermediate representation: a flow as plain values, free of Metaflow's and Prefect's classes.
 
 `analysis` makes it, `render` and `deploy.plan` read it. Everything here is frozen, ordered and
-serialisable, so that the same flow always gives the same bytes.
+serializable, so that the same flow always gives the same bytes.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class Resource:
 class Step:
     """One step of the flow.
 
-    `joins` is the step whose split this step joins, or None where it is no join.
+    `joins` is the step whose split this step joins, or None if it is not a join.
     `user_retries` and `error_retries` are what Metaflow's decorators ask for
     (`StepDecorator.step_task_retry_count`): @retry adds the first kind, @catch the second.
     `environment` holds only the names of @environment's variables; the values stay in the flow.
@@ -84,7 +84,7 @@ class Step:
 
     @property
     def attempts(self) -> int:
-        """How many times Metaflow would try this task at most."""
+        """The largest number of attempts that Metaflow gives this task."""
         return self.user_retries + self.error_retries + 1
 
 
@@ -125,7 +125,7 @@ class Field:
 class Trigger:
     """One event that starts the deployed flow: @trigger, or the end of a run (@trigger_on_finish).
 
-    `flow` is the flow whose runs emit it, or None for an event that somebody publishes.
+    `flow` is the flow whose runs emit it, or None for a published event.
     """
 
     event: str
@@ -135,7 +135,7 @@ class Trigger:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Triggers:
-    """The events a deployed flow waits for: all of them, or any; within a time, or whenever they come."""
+    """The events that a deployed flow waits for: all of them or any, within a time or without limit."""
 
     events: tuple[Trigger, ...]
     is_any: bool = False
@@ -153,7 +153,7 @@ class Project:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The tags by which Prefect's page finds what belongs to the project and the branch."""
+        """The tags that find everything of the project and the branch in Prefect's UI."""
         return (f"project:{self.name}", f"project_branch:{self.branch}")
 
 
@@ -167,7 +167,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """The implementations that Metaflow's top-level options choose for every command of a run."""
+    """The backends that Metaflow's top-level options choose for every command of a run."""
 
     metadata: str
     datastore: str

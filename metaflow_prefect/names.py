@@ -1,4 +1,4 @@
-"""Names: what Metaflow, Prefect and Python call the same thing, each converted once, at the border."""
+"""Names: what Metaflow, Prefect and Python call the same thing, and how to convert them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ _WORD_BOUNDARY = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NOT_A_WORD = re.compile(r"\W+", re.ASCII)
 
 RUN_ID_VARIABLE = "METAFLOW_RUN_ID"
-"""What Metaflow's runtime tells every task in its environment (`metaflow.runtime.Worker._launch`)."""
+"""The variable by which Metaflow's runtime tells every task its run (`metaflow.runtime.Worker._launch`)."""
 
 PARAMETERS_TASK_ID = "t-params"
-"""Task id of the `_parameters` task; not numeric, so that no metadata service takes it for its own."""
+"""Task id of the `_parameters` task; not numeric, so that no metadata service takes it for one of its own ids."""
 
 
 class Identifier(str):
@@ -47,7 +47,7 @@ def snake_case(name: str) -> str:
 
 
 def option_key(parameter: str) -> str:
-    """Return the key by which click knows a parameter's option: Metaflow's names do not tell these apart.
+    """Return click's key of a parameter's option; names with the same key are the same to Metaflow.
 
     >>> option_key("Learning-Rate")
     'learning_rate'
@@ -56,7 +56,7 @@ def option_key(parameter: str) -> str:
 
 
 def unique_identifiers(names: Iterable[str], *, taken: Iterable[str]) -> Mapping[str, Identifier]:
-    """Give each of *names* an identifier of its own, none of them in *taken*."""
+    """Return a different identifier for each of *names*, none of them in *taken*."""
     used = set(taken)
     identifiers: dict[str, Identifier] = {}
     for name in names:
@@ -71,7 +71,7 @@ def run_id(flow_run_id: object) -> str:
 
 
 def task_id(indices: tuple[int, ...], iteration: int) -> str:
-    """Return the Metaflow task id at a place of the graph; the same for every attempt and execution.
+    """Return the Metaflow task id at a position of the graph; the same for every attempt and execution.
 
     >>> task_id((), 0), task_id((2, 5), 0), task_id((1,), 3)
     ('t', 't-2-5', 't-1-i3')
@@ -81,7 +81,7 @@ def task_id(indices: tuple[int, ...], iteration: int) -> str:
 
 
 def task_label(step: str, indices: tuple[int, ...], iteration: int) -> str:
-    """Return what people see: the name of the Prefect task run.
+    """Return the name of the Prefect task run, which people see.
 
     >>> task_label("train", (), 0), task_label("train", (2, 5), 0), task_label("loop", (), 3)
     ('train', 'train[2,5]', 'loop#3')

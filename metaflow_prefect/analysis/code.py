@@ -1,4 +1,4 @@
-"""The flow's code: the files that Metaflow itself would put into a code package."""
+"""The flow's code: the files that Metaflow would put into a code package."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from metaflow_prefect.analysis.files import included
 
 GENERATED_MARK = b"# Compiled by metaflow-prefect-northflank "
-"""How every generated file begins."""
+"""The first bytes of every generated file."""
 
 
 def code_files(state: Any) -> dict[str, bytes]:
@@ -21,12 +21,12 @@ def code_files(state: Any) -> dict[str, bytes]:
     (`metaflow.package.MetaflowPackage`), hidden folders left out.
     """
     found = ((name, path.read_bytes()) for name, path in code_paths(state).items())
-    # A generated file below the flow's folder is not the user's code, and carries all of it again.
+    # A generated file below the flow's folder is not the user's code, and may contain a copy of all of it.
     return {name: content for name, content in found if not content.startswith(GENERATED_MARK)}
 
 
 def own_paths(state: Any) -> Iterator[Path]:
-    """Yield every file that the flow is made of: its code, the modules it has imported, the files it was given."""
+    """Yield every file of the flow: its code, the modules that it imported, the files that it was given."""
     yield from code_paths(state).values()
     for module in tuple(sys.modules.values()):
         file = getattr(module, "__file__", None)

@@ -1,4 +1,4 @@
-"""The files that IncludeFile names by default: found, and stored as Metaflow's own deployers store them."""
+"""The default files of IncludeFile parameters: found, and stored as Metaflow's own deployers store them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _TYPE = "FilePath"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IncludedFile:
-    """The file that a parameter has by default; `store` puts it into the datastore and returns where it is."""
+    """The default file of a parameter; `store` puts it into the datastore and returns its address."""
 
     parameter: str
     path: str
@@ -30,13 +30,13 @@ def included(flow: Any, chosen: Mapping[str, str]) -> tuple[IncludedFile, ...]:
 
 
 def missing(files: tuple[IncludedFile, ...]) -> tuple[Finding, ...]:
-    """Return what is wrong with *files*: those that are not there."""
+    """Return a finding for each of *files* that does not exist."""
     return tuple(
         Finding(
             where=f"parameter {file.parameter}",
             feature=f"IncludeFile, default {file.path!r}",
-            reason="there is no such file to store with the deployment",
-            remedy="correct the path; it is relative to the folder in which the command is given",
+            reason="the file to store with the deployment does not exist",
+            remedy="correct the path; it is relative to the current folder",
         )
         for file in files
         if not Path(file.path).expanduser().is_file()

@@ -17,10 +17,10 @@ def nodes(graph: Any) -> Iterator[Any]:
 
 
 def transition(node: Any) -> Transition:
-    """Return how *node* goes on.
+    """Return the transition of *node*.
 
     Raises:
-        ValueError: Metaflow has a kind of node that this version does not know.
+        ValueError: Metaflow has a type of node that this version does not know.
     """
     match node.type:
         case "start" | "linear" | "join":

@@ -1,4 +1,4 @@
-"""Metaflow's own environments of steps (@conda, @pypi): whether this machine can make them, and making them."""
+"""Interpreters of single steps (@conda, @pypi): whether this machine can make them, and making them."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ MADE_BY_METAFLOW = frozenset({"conda", "pypi"})
 
 
 def findings(state: Any) -> tuple[Finding, ...]:
-    """Return each step that asks for an interpreter which cannot be made, for want of micromamba.
+    """Return each step whose interpreter cannot be made because micromamba is missing.
 
-    Metaflow fetches the program where it is not there.
+    Metaflow downloads the program if it is missing.
     """
     from metaflow.exception import MetaflowException
 
@@ -32,17 +32,17 @@ def findings(state: Any) -> tuple[Finding, ...]:
 
 
 def make(state: Any) -> None:
-    """Have Metaflow resolve and make the environments of all steps; costs little where they are there.
+    """Have Metaflow resolve and make the environments of all steps; this is quick if they exist.
 
     Raises:
-        MetaflowException: an environment cannot be resolved; says which package is the matter.
+        MetaflowException: an environment cannot be resolved; names the package.
     """
     if state.environment.TYPE in MADE_BY_METAFLOW:
         state.environment.init_environment(state.echo)
 
 
 def _steps(state: Any) -> Iterator[tuple[str, str]]:
-    """Yield each step that has an environment of its own, and the decorator it has it from."""
+    """Yield each step that has an environment of its own, and the decorator that asks for it."""
     for node in sorted(state.graph, key=lambda node: node.func_lineno):
         names = [decorator.name for decorator in node.decorators]
         if not state.environment.is_disabled(node):
@@ -54,6 +54,6 @@ def _missing(step: str, decorator: str) -> Finding:
         where=step,
         feature=f"@{decorator}",
         reason="Metaflow makes the step's interpreter with micromamba, which is not on this machine and could "
-        "not be fetched from micro.mamba.pm",
-        remedy="install micromamba and have it on PATH, or name it in METAFLOW_PATH_TO_MICROMAMBA",
+        "not be downloaded from micro.mamba.pm",
+        remedy="install micromamba on PATH, or set METAFLOW_PATH_TO_MICROMAMBA to its path",
     )

@@ -27,10 +27,10 @@ _BY_CLICK_NAME = {
 def parameters(
     flow: Any, *, are_defaults_wanted: bool = True
 ) -> tuple[tuple[Parameter, ...], tuple[Finding, ...]]:
-    """Return the parameters of *flow* in its order, and those that cannot be honoured.
+    """Return the parameters of *flow* in its order, and what is wrong with the others.
 
-    Evaluates deploy-time functions, as Metaflow does when a flow is deployed. Where the defaults are not
-    wanted, because every value is known, none is looked at: one that does not fit or cannot be had harms no run.
+    Evaluates deploy-time functions, as Metaflow does when a flow is deployed. If the defaults are not
+    wanted, because every value is known, none is evaluated: a bad default then harms no run.
     """
     found: list[Parameter] = []
     findings: list[Finding] = []
@@ -100,7 +100,7 @@ def _default(declared: Any, kind: Any) -> Json:
     if value is None or kind.name == "FilePath":
         return cast("Json", value)
     try:
-        # Through JSON and back: what the server will hold, and no type of the user's own.
+        # Through JSON and back, as the server will have it, without types of the user's own.
         plain = json.loads(json.dumps(kind.convert(value, None, None)))
     except (click.ClickException, TypeError, ValueError) as error:
         raise _UnfitDefault(str(error)) from error
@@ -108,7 +108,7 @@ def _default(declared: Any, kind: Any) -> Json:
 
 
 class _UnfitDefault(Exception):
-    """A default that a parameter of its type cannot have; says why."""
+    """A default that does not fit the type of its parameter; the text says why."""
 
 
 def _unfit_default(name: str, unfit: _UnfitDefault) -> Finding:
@@ -130,15 +130,15 @@ def _unknown_type(name: str, kind: str) -> Finding:
 
 
 def _taken_several_times(declared: Any) -> Finding | None:
-    """Refuse what click offers beside Metaflow's own words and only a command line can give."""
+    """Refuse options of click that only a command line can give."""
     several = [name for name in ("multiple", "nargs", "count") if name in declared.kwargs]
     if not several:
         return None
     return Finding(
         where=f"parameter {declared.name}",
         feature=f"{several[0]}={declared.kwargs[several[0]]!r}",
-        reason="its values come from several words of a command line, and a Prefect flow run has one value",
-        remedy="use type=JSONType, or a text with a separator",
+        reason="it takes several words of a command line, and a Prefect flow run has one value",
+        remedy="use type=JSONType, or a string with a separator",
     )
 
 
@@ -146,6 +146,6 @@ def _declared_twice(name: str) -> Finding:
     return Finding(
         where=f"parameter {name}",
         feature="a name used twice",
-        reason="Metaflow's parameter names do not tell upper from lower case",
+        reason="Metaflow does not distinguish upper and lower case in parameter names",
         remedy="rename one of them",
     )

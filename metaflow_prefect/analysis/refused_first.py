@@ -1,7 +1,7 @@
-"""Letting our refusal of a decorator (@batch, @kubernetes …) come before what the decorator itself demands.
+"""Refuse a decorator (@batch, @kubernetes …) before Metaflow initializes it.
 
 Metaflow initializes the decorators of a flow before it loads an extension's command, and @batch ends
-the program there with "requires --datastore=s3": a remedy that leads to our refusal.
+the program there with "requires --datastore=s3", although it would be refused in any case.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from typing import Any
 
 
 def install() -> None:
-    """Leave what is refused uninitialized under the command `prefect`; `analyze` names it, with all else."""
+    """Do not initialize refused decorators under the command `prefect`; `analyze` reports them with all other findings."""
     from metaflow import decorators
 
-    initialize = decorators._init_step_decorators  # noqa: SLF001  Metaflow has no other place to be called at
+    initialize = decorators._init_step_decorators  # noqa: SLF001  Metaflow has no hook for this
 
     @functools.wraps(initialize)
     def after_ours(flow: Any, graph: Any, *more: Any, **options: Any) -> Any:
@@ -26,7 +26,7 @@ def install() -> None:
 
 
 def silence(graph: Any) -> None:
-    """Let the refused decorators of the flow's steps demand nothing."""
+    """Replace the initialization of the refused decorators of the flow's steps by nothing."""
     from metaflow_prefect.analysis import support
 
     refused = {
@@ -39,7 +39,7 @@ def silence(graph: Any) -> None:
 
 
 def _nothing(*_: Any, **__: Any) -> None:
-    """Stand in the place of a decorator's own `step_init`."""
+    """Replace a decorator's own `step_init`."""
 
 
 def _is_our_command() -> bool:

@@ -1,4 +1,4 @@
-"""The support matrix: what becomes of each of Metaflow's decorators. Data; the docs page is made from it."""
+"""The support matrix: what each of Metaflow's decorators becomes. Data; the docs page is generated from it."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from metaflow_prefect.errors import Finding
 
 
 class Verdict(str, Enum):
-    """What we do with a decorator."""
+    """What the compiler does with a decorator."""
 
     MAPPED = "mapped"
-    """Translated into what Prefect has for it."""
+    """Translated into the corresponding feature of Prefect."""
     WITHIN = "within the step"
     """Runs inside Metaflow's own `step`, exactly as under Metaflow."""
     REFUSED = "refused"
-    """Cannot work; `create` says so."""
+    """Cannot work; the compiler refuses it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,19 +45,19 @@ def _refused(name: str, note: str, remedy: str) -> Support:
 _OTHER_ORCHESTRATOR = "it belongs to another orchestrator"
 _LEAVE_IT_OUT = "take it out for this deployment"
 _INTERPRETER = (
-    "an interpreter of the step's own, made by Metaflow with micromamba and started anew for each task; refused "
-    "where micromamba cannot be had, and where a deployment's pool has containers. Tested with a stand-in for "
-    "micromamba only, and with PyPI"
+    "the step has its own interpreter, made by Metaflow with micromamba and started for each task; refused "
+    "if micromamba is missing, and in deployments to pools that run containers. Tested only with a substitute for "
+    "micromamba, and with PyPI"
 )
 
 STEP_DECORATORS = (
     _mapped("retry", "`retries` and `retry_delay_seconds` of the task; one Metaflow task, the same attempt numbers"),
-    _mapped("catch", "three more attempts for the fallback, as Metaflow's own runtime gives"),
-    _mapped("timeout", "enforced in the step as under Metaflow; `timeout_seconds` of the task ends it if it does not obey"),
+    _mapped("catch", "three more attempts for the fallback, as under Metaflow's own runtime"),
+    _mapped("timeout", "enforced in the step as under Metaflow; `timeout_seconds` of the task ends a step that ignores it"),
     _mapped(
         "environment",
-        "set before the step's process starts; the values stay in the flow's file, those taken from the "
-        "deploying environment in a Prefect Secret block",
+        "set before the step's process starts; the values stay in the flow's file, except those from the "
+        "environment in which you deploy, which are in a Prefect Secret block",
     ),
     _mapped("resources", "tags of the task (`cpu=4`), for Prefect's concurrency limits"),
     _mapped("parallel", "a local gang: the control task starts its workers, as under `run`"),
@@ -82,8 +82,8 @@ FLOW_DECORATORS = (
     _mapped("schedule", "the deployment's cron schedule, with its time zone"),
     _mapped("project", "`project.branch.Flow` is the deployment's name; --branch and --production as under `run`"),
     _mapped("exit_hook", "hooks of the Prefect flow: on completion; on failure, crash and cancellation"),
-    _mapped("trigger", "an automation of the deployment; parameters from the event's payload, in their own types"),
-    _mapped("trigger_on_finish", "an automation of the deployment; `current.trigger` says which runs"),
+    _mapped("trigger", "an automation of the deployment; parameters come from the event's payload, with their types"),
+    _mapped("trigger_on_finish", "an automation of the deployment; `current.trigger` names the runs"),
     _mapped("conda_base", "as @conda on every step"),
     _mapped("pypi_base", "as @pypi on every step"),
     _refused("airflow_external_task_sensor", _OTHER_ORCHESTRATOR, _LEAVE_IT_OUT),
@@ -92,7 +92,7 @@ FLOW_DECORATORS = (
 
 ENVIRONMENTS = (
     _within("local", "the interpreter of the flow run"),
-    _within("uv", "as under `run`, the interpreter that runs the flow (`uv run …`); refused where a deployment's pool has containers, which have no uv project"),
+    _within("uv", "the interpreter that runs the flow (`uv run …`), as under `run`; refused in deployments to pools that run containers, which have no uv project"),
     _mapped("conda", _INTERPRETER),
     _mapped("pypi", "as conda"),
 )  # fmt: skip
@@ -105,7 +105,7 @@ _FLOW = {support.name: support for support in FLOW_DECORATORS}
 def findings(graph: Any, flow_decorators: tuple[Any, ...]) -> tuple[Finding, ...]:
     """Return every decorator that is refused, in the order of the source.
 
-    A decorator that we do not know (a third party's) is left to work within its step.
+    An unknown decorator (of a third party) works within its step.
     """
     of_flow = [
         _finding("flow", _FLOW[decorator.name])
@@ -122,7 +122,7 @@ def findings(graph: Any, flow_decorators: tuple[Any, ...]) -> tuple[Finding, ...
 
 
 def environment_findings(environment: str) -> tuple[Finding, ...]:
-    """Return why a flow cannot have Metaflow's `--environment=`*environment*: one that we do not know."""
+    """Return a finding if Metaflow's `--environment=`*environment* is unknown."""
     by_name = {support.name: support for support in ENVIRONMENTS}
     if environment in by_name:
         return ()
@@ -130,7 +130,7 @@ def environment_findings(environment: str) -> tuple[Finding, ...]:
         Finding(
             where="flow",
             feature=f"--environment={environment}",
-            reason="nothing is known here of how it gives steps their interpreters",
+            reason="this version does not know how it gives steps their interpreters",
             remedy=f"use one of {', '.join(by_name)}",
         ),
     )

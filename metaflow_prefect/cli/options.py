@@ -1,4 +1,4 @@
-"""Options that several commands share, each declared once, and what is shown instead of text with --json."""
+"""Options that several commands share, and the commands' common output."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 from metaflow._vendor import click
 
+from metaflow_prefect.analysis import CompileRequest
 from metaflow_prefect.analysis.code import own_paths
-from metaflow_prefect.cli.group import says_what_is_wrong
-from metaflow_prefect.compiler import CompileOptions
+from metaflow_prefect.cli.group import reports_errors
 from metaflow_prefect.runtime.flow.parameter_values import json_value
 from metaflow_prefect.runtime.local.option_variables import of_metaflows_command
 from metaflow_prefect.runtime.local.output_files import check as check_output
 
 
 class WithParameters(click.Command):  # type: ignore[misc]  # Metaflow's click has no types
-    """A command with the flow's parameters among its options: where one has the name of ours, it wins.
+    """A command with the flow's parameters among its options; a parameter hides an option of its name.
 
-    What a flow's parameters are called is not ours to decide, and the flow runs without our option.
+    The user decides what a flow's parameters are called, and the flow runs without the hidden option.
     """
 
     def make_parser(self, ctx: Any) -> Any:
@@ -33,13 +33,13 @@ class WithParameters(click.Command):  # type: ignore[misc]  # Metaflow's click h
         return parser
 
 
-class LikeMetaflows(WithParameters):
-    """A command that heeds the variables of Metaflow's command of its name, behind those of its own."""
+class WithMetaflowVariables(WithParameters):
+    """A command that also reads the environment variables of Metaflow's command with its name, after its own."""
 
     def make_context(
         self, info_name: str, args: list[str], parent: Any = None, **extra: Any
     ) -> Any:
-        """Let them stand before the defaults."""
+        """Use their values as defaults."""
         ours: Any = getattr(self, "original_params", self.params)
         parameters = [item for item in self.params if item not in ours]
         said = of_metaflows_command(info_name.upper(), ours, parameters, os.environ)
@@ -50,16 +50,16 @@ _GIVEN = "metaflow_prefect.given"
 _OF_PARAMETERS = "metaflow_prefect.of_parameters"
 
 
-class Remembering(WithParameters):
-    """Notes which options are given, typed or by a variable; Metaflow's click (7) does not tell them from defaults.
+class NotingGivenOptions(WithParameters):
+    """A command that notes which options were given, typed or by a variable; Metaflow's click (7) does not tell.
 
-    None is required here: what a parameter is if it is not given, the deployment or the earlier run says.
+    No parameter is required here: the deployment or the earlier run has a value for it.
     """
 
     params: list[Any]
 
     def parse_args(self, ctx: Any, args: list[str]) -> Any:
-        """Parse twice: once for the names only."""
+        """Parse twice, the first time only for the names."""
         hidden = self._without_hidden_options()
         on_line, _, _ = self.make_parser(ctx).parse_args(args=list(args))
         by_variable = {
@@ -76,13 +76,13 @@ class Remembering(WithParameters):
         finally:
             for option in required:
                 option.required = True
-        # What has the name of a parameter is the parameter's; our option has its default.
+        # A value under the name of a parameter is the parameter's; the hidden option has its default.
         ctx.meta[_OF_PARAMETERS] = {option.name: ctx.params[option.name] for option in hidden}
         ctx.params.update({option.name: option.get_default(ctx) for option in hidden})
         return rest
 
     def _without_hidden_options(self) -> list[Any]:
-        """Take out the options of ours that parameters of the flow have the names of, and return them."""
+        """Remove the options that parameters of the flow hide, and return them."""
         of_flow = self._of_flow
         names = {option.name for option in of_flow}
         hidden = [
@@ -93,12 +93,12 @@ class Remembering(WithParameters):
 
     @property
     def _of_flow(self) -> list[Any]:
-        """The options that Metaflow has added for the flow's parameters, to those that it has kept."""
+        """The options that Metaflow has added for the flow's parameters."""
         own = getattr(self, "original_params", self.params) or []
         return [option for option in self.params if option not in own]
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options; Metaflow forgets the space before a default that is evaluated late."""
+        """Write the options, with the space that Metaflow forgets before a default that is evaluated late."""
         for option in self.params:
             said, late, rest = (getattr(option, "help", None) or "").partition(_LATE)
             if said and late:
@@ -106,11 +106,11 @@ class Remembering(WithParameters):
         super().format_options(ctx, formatter)
 
 
-class Resuming(LikeMetaflows, Remembering):
-    """Shows no defaults of the flow's parameters: they keep the values that they had."""
+class ResumeCommand(WithMetaflowVariables, NotingGivenOptions):
+    """The command `resume`: shows no defaults of the flow's parameters, which keep their earlier values."""
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
-        """Write the options."""
+        """Write the options without those defaults."""
         for option in self._of_flow:
             option.show_default = False
         super().format_options(ctx, formatter)
@@ -142,7 +142,7 @@ def carried(context: Any, found: dict[str, Any]) -> dict[str, Any]:
 
 
 def positive(_context: Any, parameter: Any, value: int | None) -> int | None:
-    """Refuse numbers below 1; not `click.IntRange`, which Metaflow's Deployer and Runner don't know."""
+    """Refuse numbers below 1, without `click.IntRange`, which Metaflow's Deployer and Runner don't support."""
     if value is not None and value < 1:
         raise click.BadParameter(f"{value} is less than 1.", param=parameter)
     return value
@@ -155,13 +155,13 @@ NAME = click.option(
 
 
 def named(name: str | None) -> tuple[str, ...]:
-    """Return the words by which the same deployment is found again."""
+    """Return the option that names the same deployment."""
     return () if name is None else ("--name", name)
 
 
 AUTHORIZE = click.option(
     "--authorize",
-    help="The production token, where the deployment is somebody else's. It is remembered after a deployment.",
+    help="The production token, required if the deployment belongs to another user; `deploy` stores it on this machine.",
 )
 
 JSON = click.option(
@@ -172,20 +172,20 @@ RUN_ID = click.argument("run-id")
 
 
 def output_file(context: Any, _parameter: Any, value: str | None) -> str | None:
-    """Refuse a file that belongs to the flow, before anything is done."""
-    # Metaflow's click (7) counts a callback's arguments: it must not see the decorator's.
+    """Refuse to overwrite a file of the flow, before anything is done."""
+    # Metaflow's click (7) counts a callback's arguments, so the callback itself is not decorated.
     _check_output(context.obj, value)
     return value
 
 
-@says_what_is_wrong
+@reports_errors
 def _check_output(obj: Any, value: str | None) -> None:
     if value is not None:
         check_output(Path(value), lambda: own_paths(obj))
 
 
 RUN_ID_FILE = click.option(
-    "--run-id-file", callback=output_file, help="Write the ID of this run to the file specified."
+    "--run-id-file", callback=output_file, help="Write the ID of this run to this file."
 )
 
 ATTRIBUTE_FILE = click.option(
@@ -197,23 +197,23 @@ ATTRIBUTE_FILE = click.option(
 
 
 COMPILE_OPTIONS = (
-    click.option("--tag", "tags", multiple=True, help="Annotate all runs with the given tag."),
-    click.option("--with", "decospecs", multiple=True, help="Add a decorator to all steps."),
+    click.option("--tag", "tags", multiple=True, help="Tag all runs with this tag."),
+    click.option("--with", "decospecs", multiple=True, help="Add this decorator to all steps."),
     click.option(
         "--max-workers", type=int, callback=positive, default=16, show_default=True,
-        help="How many tasks of a run may execute at the same time.",
+        help="The number of tasks of a run that may execute at the same time.",
     ),
     click.option(
         "--workflow-timeout", type=int, callback=positive, default=None,
-        help="Seconds after which a run is ended.",
+        help="The number of seconds after which a run is ended.",
     ),
 )  # fmt: skip
 """The options of every command that compiles."""
 
 
-def parsed(options: dict[str, Any]) -> CompileOptions:
-    """Return what `COMPILE_OPTIONS` were given."""
-    return CompileOptions(
+def compile_request(options: dict[str, Any]) -> CompileRequest:
+    """Return the values of `COMPILE_OPTIONS`."""
+    return CompileRequest(
         tags=tuple(options["tags"]),
         decospecs=tuple(options["decospecs"]),
         max_workers=options["max_workers"],
@@ -222,9 +222,9 @@ def parsed(options: dict[str, Any]) -> CompileOptions:
 
 
 def show(data: object, text: str, *, is_json: bool) -> None:
-    """Print *text*, or *data* where JSON was asked for.
+    """Print *text*, or *data* as JSON.
 
-    Not with Metaflow's echo, which takes asterisks, as in a cron line, for emphasis.
+    Metaflow's echo is not used because it takes asterisks, as in a cron line, for emphasis.
     """
     sys.stdout.write((json.dumps(data, indent=2) if is_json else text) + "\n")
     sys.stdout.flush()

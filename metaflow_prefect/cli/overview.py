@@ -1,4 +1,4 @@
-"""The commands in the order in which one needs them, as `python flow.py prefect` alone shows them."""
+"""The list of commands that `python flow.py prefect` shows, in the order in which users need them."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from metaflow_prefect.runtime.local.typed_command import UNKNOWN, beginning, val
 SECTIONS = (
     ("Try it on this machine", ("run", "resume", "server", "create")),
     (
-        "Let others run it",
+        "Deploy it",
         ("deploy", "trigger", "schedule", "list-deployments", "get-token", "delete"),
     ),
     (
-        "See and steer its runs",
+        "Watch and control its runs",
         ("list-runs", "status", "logs", "fetch", "suspend", "unsuspend", "terminate"),
     ),
 )
@@ -32,10 +32,10 @@ _TAKING_PARAMETERS = ("run", "trigger")
 
 
 class Suggesting(click.Group):  # type: ignore[misc]  # Metaflow's click has no types
-    """A group that says what a mistyped word may mean."""
+    """A group that suggests the word that a mistyped one may mean."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Name the option that is most like one there is not."""
+        """Suggest the option that is most like an unknown one."""
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
@@ -44,7 +44,7 @@ class Suggesting(click.Group):  # type: ignore[misc]  # Metaflow's click has no 
             raise
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
-        """Name the command that is most like one there is not."""
+        """Suggest the command that is most like an unknown one."""
         if self.get_command(ctx, args[0]) is None:
             for near in _like(args[0], self.list_commands(ctx)):
                 ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
@@ -55,7 +55,7 @@ class Overview(Suggesting):
     """A group whose help has sections instead of the alphabet."""
 
     def list_commands(self, ctx: Any) -> list[str]:
-        """Return the commands in the order of the sections; one that is in none comes last."""
+        """Return the commands in the order of the sections; others come last."""
         known = [name for _, names in SECTIONS for name in names]
         return [*known, *(name for name in super().list_commands(ctx) if name not in known)]
 
@@ -72,20 +72,20 @@ class Overview(Suggesting):
                 formatter.write(f"  {line}\n")
 
     def _line(self, name: str, width: int) -> tuple[str, str]:
-        # Padded, so that the descriptions of all sections stand below each other.
+        # Padded, so that the descriptions of all sections are aligned.
         command = self.commands[name]
         return name.ljust(width), str(command.short_help or command.help).rstrip(".")
 
 
 def as_typed(ctx: Any) -> tuple[str, ...]:
     """Return what was typed before the command group of *ctx*."""
-    # Metaflow keeps there what its top level has left to its commands.
+    # Metaflow keeps there the words that its top level has left to its commands.
     rest = getattr(ctx.find_root(), "saved_args", None)
     return UNKNOWN if rest is None else beginning(sys.argv, rest)
 
 
 def _required(ctx: Any) -> list[str]:
-    """Return the parameters without which the flow can't run."""
+    """Return the flow's required parameters."""
     flow = getattr(ctx.obj, "flow", None)
     if flow is None:
         return []
@@ -103,7 +103,7 @@ def _options(ctx: Any) -> list[str]:
 
 
 def _like(word: str, known: list[str]) -> list[str]:
-    # Loaded only when somebody has mistyped.
+    # Loaded only for a mistyped word.
     from difflib import get_close_matches
 
     return get_close_matches(word, known, n=1)

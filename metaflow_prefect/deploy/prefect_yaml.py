@@ -1,4 +1,4 @@
-"""The plan as a `prefect.yaml`, for those who deploy from a repository with `prefect deploy --all`."""
+"""The plan as a `prefect.yaml`, to deploy from a repository with `prefect deploy --all`."""
 
 from __future__ import annotations
 
@@ -9,19 +9,20 @@ from typing import Any
 from metaflow_prefect.analysis.code import own_paths
 from metaflow_prefect.compiler import check_generated
 from metaflow_prefect.deploy.plan import automations
+from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.plan.plan import DeploymentPlan
 from metaflow_prefect.errors import DeploymentRefused, OutputRefused
 from metaflow_prefect.runtime.local.output_files import check as check_output
 from metaflow_prefect.runtime.local.output_files import write as write_output
 
 _MARK = "# Written by metaflow-prefect-northflank: "
-"""How every `prefect.yaml` of ours begins."""
+"""The first line of every `prefect.yaml` that `deploy` writes."""
 
-_ELSEWHERE = "write the prefect.yaml to a folder of its own, for example deploy/prefect.yaml"
+_ELSEWHERE = "write the prefect.yaml to a separate folder, for example deploy/prefect.yaml"
 
 _HEAD = f"""\
-{_MARK}`prefect deploy --all` makes the deployment that
-# `python <flow>.py prefect deploy` makes. Keep {{file}} beside this file; write both again when the flow changes.
+{_MARK}`prefect deploy --all` creates the same deployment
+# as `python <flow>.py prefect deploy`. Keep {{file}} beside this file; write both again when the flow changes.
 """
 
 
@@ -61,23 +62,30 @@ def document(planned: DeploymentPlan) -> dict[str, Any]:
                 "parameters": automations.run_parameters(planned),
             }
         ]
-    # Through JSON: YAML takes no subclasses of str, as identifiers are.
+    # Through JSON: YAML cannot dump subclasses of str, which identifiers are.
     plain: dict[str, Any] = json.loads(json.dumps(deployment))
     return {"name": planned.flow_name, "deployments": [plain]}
+
+
+def check_options(options: DeployOptions) -> None:
+    """Refuse options that a `prefect.yaml` has no place for.
+
+    Raises:
+        DeploymentRefused: there is one.
+    """
+    if options.notifications:
+        raise DeploymentRefused(
+            "A prefect.yaml has no place for --notify-on-error and --notify-on-success; nothing was written.",
+            fix="leave them out, and create the notifications in Prefect",
+        )
 
 
 def check(planned: DeploymentPlan, output: Path, state: Any) -> None:
     """Make sure that the plan can be written to *output*.
 
     Raises:
-        OutputRefused: the folder does not exist, or a file of these names is there that we have not written.
-        DeploymentRefused: the plan has what a `prefect.yaml` cannot say.
+        OutputRefused: the folder does not exist, or has a file of one of these names that no `deploy` has written.
     """
-    if planned.notifications:
-        raise DeploymentRefused(
-            "A prefect.yaml has no place for --notify-on-error and --notify-on-success; nothing was written.",
-            fix="leave them out, and make the notifications in Prefect",
-        )
     check_output(output, lambda: own_paths(state), fix=_ELSEWHERE)
     if output.is_file() and not _is_ours(output):
         raise OutputRefused(

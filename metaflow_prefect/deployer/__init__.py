@@ -1,4 +1,4 @@
-"""`Deployer(...).prefect()`: Metaflow imports this module with every flow, so it imports next to nothing."""
+"""`Deployer(...).prefect()`: Metaflow imports this module with every flow, so it imports as little as possible."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ __all__ = ["PrefectDeployer"]
 
 
 if "prefect" in sys.argv:
-    # The only module of ours that Metaflow loads before it initializes a flow's decorators.
+    # The only module of this package that Metaflow loads before it initializes a flow's decorators.
     from metaflow_prefect.analysis import refused_first
 
     refused_first.install()
@@ -26,7 +26,7 @@ class PrefectDeployer(DeployerImpl):  # type: ignore[misc]  # Metaflow has no ty
 
     The keyword arguments of `prefect(...)` and of `create(...)` are the options of the command
     `prefect deploy` (`work_pool`, `name`, `tags`, `paused`, `job_variables`, …); those of `create`
-    go first.
+    take precedence.
     """
 
     TYPE: ClassVar[str] = "prefect"
@@ -42,16 +42,16 @@ class PrefectDeployer(DeployerImpl):  # type: ignore[misc]  # Metaflow has no ty
 
     @staticmethod
     def deployed_flow_type() -> type[PrefectDeployedFlow]:
-        """Return the class that stands for a deployment."""
+        """Return the class of a deployment."""
         from metaflow_prefect.deployer.objects import PrefectDeployedFlow
 
         return PrefectDeployedFlow
 
     def create(self, **kwargs: Any) -> PrefectDeployedFlow:
-        """Deploy the flow, or bring its deployment up to date.
+        """Deploy the flow, or update its deployment.
 
-        Metaflow's own `_create` runs a command called `create`, which with us writes a file; this
-        does the same with `deploy`.
+        Metaflow's own `_create` runs a command called `create`, which in this package writes a file; this method
+        runs `deploy` instead.
 
         Raises:
             RuntimeError: the command failed; carries its output.

@@ -1,4 +1,4 @@
-"""ir.Flow → the text of the generated file. Pure but for the templates it reads."""
+"""ir.Flow → the text of the generated file. Pure, except that it reads the templates."""
 
 from __future__ import annotations
 

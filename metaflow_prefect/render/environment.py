@@ -11,7 +11,7 @@ import jinja2
 from metaflow_prefect.render.literals import Code
 
 _LARGEST_OF_FOUR_DIGITS = 0xFFFF
-"""Of the two forms in which Python escapes a character by its number, the shorter one goes up to it."""
+"""The largest character that Python escapes as `\\uXXXX`; larger ones need eight digits."""
 
 
 def environment() -> jinja2.Environment:
@@ -30,7 +30,7 @@ def environment() -> jinja2.Environment:
 
 
 def _bytecode_cache() -> jinja2.BytecodeCache | None:
-    """Return where compiled templates are kept, which is half the price of a small `create`.
+    """Return the cache of compiled templates, which saves half the time of a small `create`.
 
     It is Jinja's own folder, of this user only, below that for temporary files; without it they are
     compiled each time.
@@ -78,7 +78,7 @@ def _number(value: object) -> str:
 
 
 def _printable(text: str) -> str:
-    r"""Escape what an editor does not show, and what some take for the end of a line.
+    r"""Escape characters that an editor does not show, or that some programs take for a line break.
 
     >>> _printable("ü\u2028\x85")
     'ü\\u2028\\u0085'
@@ -100,5 +100,5 @@ def docstring(text: str) -> str:
 
 
 def one_line(text: str) -> str:
-    """Fold white space, line ends included."""
+    """Fold white space, including line breaks."""
     return " ".join(text.split())

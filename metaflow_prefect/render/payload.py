@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 _LINE = 96
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-"""The zip format's first date: the same files always give the same bytes."""
+"""The zip format's first date, so that the same files always give the same bytes."""
 
 _TRAVELLING = (
     "__init__.py",
@@ -27,7 +27,7 @@ _TRAVELLING = (
     "sqlite_transactions.py",
     "version.py",
 )
-"""What `metaflow_prefect.runtime` imports, it included."""
+"""`metaflow_prefect.runtime` and everything that it imports."""
 
 
 def payload(code: Mapping[str, bytes]) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ def _runtime_files() -> Iterable[tuple[str, bytes]]:
 
 
 def _modules(item: Traversable, path: str) -> Iterable[tuple[str, bytes]]:
-    """Yield *item*, or the modules below it, sub-packages included."""
+    """Yield *item*, or all modules below it."""
     if not item.is_dir():
         if PurePosixPath(path).suffix == ".py":
             yield path, item.read_bytes()

@@ -1,4 +1,4 @@
-"""The generated file as the template sees it: every name chosen, every option listed in order."""
+"""The data of the generated file's template: every name chosen, every option listed in order."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ _FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolT
                 "pathlib", "shutil", "sys", "tempfile", "zipfile")  # fmt: skip
 
 TRIGGERED_BY = "triggered_by"
-"""The argument in which a deployment's automations tell a run what started it."""
+"""The argument through which a deployment's automation passes a run the events that started it."""
 
 _USED_IN_FLOW_BODY = ("PROGRAM", "STEPS", "execute", "return_state", "self", "wait_for")
-"""Names that an argument of the flow function must not have: it would hide what the body uses, or Prefect
-would take it for its own (`return_state`, `wait_for`), or leave it out of the schema (`self`)."""
+"""Names that an argument of the flow function must not have: it would hide a name that the body uses, or Prefect
+would take it for one of its own (`return_state`, `wait_for`), or leave it out of the schema (`self`)."""
 
 _ALWAYS_IMPORTED = frozenset({"Program", "Step", "check_api", "execute", "main", "run_step"})
 
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """One argument of a call; positional where `name` is empty."""
+    """One argument of a call; positional if `name` is empty."""
 
     name: str
     value: Any
@@ -86,12 +86,12 @@ class FileView:
 
     @property
     def arguments(self) -> tuple[ParameterView, ...]:
-        """The flow function's arguments: Python wants those without a default first."""
+        """The flow function's arguments; those without a default come first, as Python requires."""
         return tuple(sorted(self.parameters, key=lambda parameter: parameter.has_default))
 
     @property
     def runtime_names(self) -> tuple[str, ...]:
-        """What the file imports of the runtime, sorted as isort does."""
+        """The names that the file imports from the runtime, sorted as isort does."""
         used = _ALWAYS_IMPORTED | {step.transition.kind for step in self.steps}
         if self.flow.exit_hooks != ir.ExitHooks():
             used |= {"exit_hooks"}
@@ -103,7 +103,7 @@ class FileView:
 
     @property
     def typing_names(self) -> tuple[str, ...]:
-        """What the file imports of typing."""
+        """The names that the file imports from typing."""
         annotations = " ".join(parameter.annotation for parameter in self.parameters)
         if self.flow.triggers is not None:
             annotations += " Any"
@@ -143,7 +143,7 @@ def entrypoint_name(flow: ir.Flow) -> str:
 
 
 def _given(*options: Option) -> tuple[Option, ...]:
-    """Keep the options that say something."""
+    """Drop the options without a value."""
     return tuple(option for option in options if option.value not in (None, "", (), 0, False))
 
 

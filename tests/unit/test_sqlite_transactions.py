@@ -50,7 +50,7 @@ def test_transactions_that_read_before_they_write_wait_for_one_another(tmp_path)
     async def count_up(server):
         async with transaction(server) as session:
             count = await session.scalar(READ)
-            await asyncio.sleep(0.01)  # somebody else may write meanwhile
+            await asyncio.sleep(0.01)  # another connection may write meanwhile
             await session.execute(sa.text("UPDATE counter SET count = :next"), {"next": count + 1})
 
     async def scenario():

@@ -1,4 +1,4 @@
-"""A deployment's automations: what starts it, and who is told how it ends. Pure: bodies of API requests.
+"""A deployment's automations: what starts its runs, and which notifications they send; pure bodies of API requests.
 
 The fields are those of Prefect's automations (docs.prefect.io/v3/concepts/event-triggers); the
 templates are its server's Jinja, in which `event` is the event that fired and `events` all of them.
@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.plan.options import Notification, Outcome
+from metaflow_prefect.deploy.plan.options import Notification, NotifyOn
 from metaflow_prefect.deploy.plan.plan import DeploymentPlan
 from metaflow_prefect.render import TRIGGERED_BY
 
@@ -19,8 +19,8 @@ _TRUE = '["1", "true", "t", "yes", "y", "on"]'
 _FALSE = '["0", "false", "f", "no", "n", "off"]'
 
 _AS_TYPED: Mapping[ir.ParameterType, str] = {
-    # Events that others publish have texts for numbers. What cannot be read, or would lose something, stays
-    # as it is, so that the server's check of the parameters names it.
+    # Some publishers send numbers as strings. A value that cannot be converted without loss stays as it is,
+    # so that the server's check of the parameters reports it.
     ir.ParameterType.STR: "v | tojson if v is number else v",
     ir.ParameterType.INT: "v | int(v) if v is string and (v | int) == (v | float) else v",
     ir.ParameterType.FLOAT: "v | float(v) if v is string and (v | float) * 0 == 0 else v",
@@ -29,12 +29,12 @@ _AS_TYPED: Mapping[ir.ParameterType, str] = {
 }
 
 _IS_JSON_TO_READ = "v is string and not (v | trim).startswith('\"')"
-"""Of a JSONType parameter: texts that the server is to read as JSON, and to start no run where it cannot.
-A text that holds a text remains JSON, which the run's beginning reads."""
+"""The strings of a JSONType parameter that the server parses as JSON; it starts no run if it cannot.
+A JSON string that contains a string stays as it is, and is parsed when the run begins."""
 
 _ENDS = {
-    Outcome.ERROR: ("prefect.flow-run.Failed", "prefect.flow-run.TimedOut", "prefect.flow-run.Crashed"),
-    Outcome.SUCCESS: ("prefect.flow-run.Completed",),
+    NotifyOn.ERROR: ("prefect.flow-run.Failed", "prefect.flow-run.TimedOut", "prefect.flow-run.Crashed"),
+    NotifyOn.SUCCESS: ("prefect.flow-run.Completed",),
 }  # fmt: skip
 
 
@@ -44,7 +44,7 @@ def owner(deployment_id: str) -> str:
 
 
 def name(full_name: str, purpose: str) -> str:
-    """Return the name of an automation; no other deployment's begins in the same way."""
+    """Return the name of an automation; its beginning is unique to the deployment."""
     return f"{full_name}: {purpose}"
 
 
@@ -57,7 +57,7 @@ def bodies(
         automations.append(
             {
                 "name": name(planned.full_name, "start"),
-                "description": "Made by metaflow-prefect-northflank from @trigger or @trigger_on_finish.",
+                "description": "Created by metaflow-prefect-northflank from @trigger or @trigger_on_finish.",
                 "trigger": trigger(planned.triggers),
                 "actions": [
                     {
@@ -103,7 +103,7 @@ def trigger(triggers: ir.Triggers) -> dict[str, Any]:
 
 def run_parameters(planned: DeploymentPlan) -> dict[str, Any]:
     """Return the parameters of a triggered run: templates over the events' payloads."""
-    assert planned.triggers is not None  # noqa: S101  asked for a deployment that waits for events
+    assert planned.triggers is not None  # noqa: S101  called only for a deployment with events
     by_name = {parameter.name: parameter for parameter in planned.flow_parameters}
     parameters = {
         planned.keys[field.parameter]: _rendered(
@@ -128,7 +128,7 @@ def _value(event: str, field: str, parameter: ir.Parameter) -> str:
 
 
 def _joined(separator: str, otherwise: str) -> str:
-    """Return what makes one text of a list, as `values.joined` does; any other value is as in *otherwise*."""
+    """Return the template that joins a list to one string, as `parameter_values.joined` does; *otherwise* is for other values."""
     text = f"(v | join({separator!r}))"
     is_list = "v is sequence and v is not string and v is not mapping"
     is_plain = "not v | reject('string') | reject('integer') | reject('float') | list"
@@ -164,14 +164,12 @@ def _notification(
     blocks: Mapping[str, str],
 ) -> dict[str, Any]:
     return {
-        "name": name(
-            planned.full_name, f"tell {notification.block} of {notification.outcome.value}"
-        ),
-        "description": "Made by metaflow-prefect-northflank from --notify-on-error or --notify-on-success.",
+        "name": name(planned.full_name, f"tell {notification.block} of {notification.on.value}"),
+        "description": "Created by metaflow-prefect-northflank from --notify-on-error or --notify-on-success.",
         "trigger": {
             "type": "event",
             "posture": "Reactive",
-            "expect": list(_ENDS[notification.outcome]),
+            "expect": list(_ENDS[notification.on]),
             "match": {"prefect.resource.id": "prefect.flow-run.*"},
             "match_related": {
                 "prefect.resource.id": owner(deployment_id),

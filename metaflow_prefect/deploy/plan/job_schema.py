@@ -1,7 +1,7 @@
-"""What a work pool's schema says of job variables, before anything is created; pure.
+"""Check job variables against their work pool's schema, before anything is created; pure.
 
-The schema is the pool's own (`variables` of its base job template): whoever made the pool's type has put its
-rules there. An `errorMessage` beside a rule says in words what the rule says.
+The schema is the pool's own (`variables` of its base job template), with the rules of the author of its type.
+An `errorMessage` beside a rule explains the rule to people.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from metaflow_prefect.errors import Finding
 
 _PLACEHOLDER = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _LONGEST_LIST = 8
-"""More names than these are not read in a line."""
+"""Longer lists of names are not shown in one line."""
 
 
 def findings(chosen: Mapping[str, Any], template: Mapping[str, Any]) -> tuple[Finding, ...]:
@@ -24,7 +24,7 @@ def findings(chosen: Mapping[str, Any], template: Mapping[str, Any]) -> tuple[Fi
     schema = template.get("variables") or {}
     properties = schema.get("properties") or {}
     if not properties:
-        # A pool that no worker has completed yet, or one that takes whatever comes.
+        # A pool that no worker has completed yet, or one that takes any variable.
         return ()
     placeholders = _PLACEHOLDER.findall(json.dumps(template.get("job_configuration") or {}))
     known = dict.fromkeys((*properties, *placeholders))
@@ -44,12 +44,12 @@ def _unknown(name: str, known: list[str]) -> Finding:
         reason="the work pool has no such variable, and would ignore it",
         remedy=f"did you mean {near[0]}?" if near else
         f"use one of: {listed}" if listed else
-        "`prefect work-pool inspect` lists those that there are",
+        "`prefect work-pool inspect` lists its variables",
     )  # fmt: skip
 
 
 def _unfit(chosen: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Finding]:
-    # The check that the server makes itself, one error at a time, when a deployment is created.
+    # The check that the server makes when a deployment is created, there with one error at a time.
     from prefect.utilities.schema_tools import validate
 
     known = {name: value for name, value in chosen.items() if not _is_resolved_later(value)}
@@ -62,7 +62,7 @@ def _unfit(chosen: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Fin
         seen.add(name)
         yield Finding(
             where=f"job variable {name}",
-            # What has parts may have secrets among them.
+            # A value with parts may contain secrets.
             feature="its value"
             if isinstance(known.get(name), (dict, list))
             else repr(known.get(name)),
@@ -72,12 +72,12 @@ def _unfit(chosen: Mapping[str, Any], schema: Mapping[str, Any]) -> Iterator[Fin
 
 
 def _is_resolved_later(value: Any) -> bool:
-    """Say whether a block or a variable of Prefect's takes the value's place when a run begins."""
+    """Say whether Prefect replaces the value by that of a block or variable when a run begins."""
     return "{{" in json.dumps(value, default=str) or (isinstance(value, dict) and "$ref" in value)
 
 
 def _reason(error: Any) -> str:
-    """Return in words what the innermost rule says that the value breaks."""
+    """Return in words the innermost rule that the value breaks."""
     inner = [item for item in error.context or () if item.schema.get("type") != "null"]
     if inner:
         return " or ".join(dict.fromkeys(_reason(item) for item in inner))

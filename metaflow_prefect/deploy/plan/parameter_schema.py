@@ -20,13 +20,13 @@ _TYPES = {
 }
 
 _SEPARATOR = "metaflow_separator"
-"""Our own word in the schema of a parameter whose values are lists in one text."""
+"""This package's own key in the schema of a parameter whose values are lists joined to one string."""
 
 
 _WORD = r'"(?:[^"\\\x00-\x1f]|\\["\\/bfnrtu])*"|-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null'
 
 _JSON_TEXT = rf"^\s*(?:(?:{_WORD})|[\[{{](?:[\s,:\[\]{{}}]|(?:{_WORD})(?=[\s,:\]}}]))*[\]}}])\s*$"
-"""What a text must be made of to be JSON. How its words are nested no pattern can tell."""
+"""The tokens of a JSON text; no pattern can check how they are nested."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,14 +60,14 @@ def parameter_schema(
         "type": "object",
         "properties": properties,
         "required": [keys[parameter.name] for parameter in parameters if parameter.required],
-        # The server then refuses a key that the flow does not know, by its name, before there is a run.
+        # The server then names a key that the flow does not know, and creates no run.
         "additionalProperties": False,
         "definitions": {},
     }
 
 
 def arguments(schema: Mapping[str, Any]) -> tuple[Argument, ...]:
-    """Read back from a deployment's schema what `parameter_schema` has put there."""
+    """Read the parameters back from the schema that `parameter_schema` has made."""
     return tuple(
         Argument(
             name=item.get("title", key),
@@ -85,10 +85,10 @@ def flow_run_parameters(
 ) -> dict[str, Any]:
     """Turn values by Metaflow's names (or by click's: `my_param`) into a flow run's parameters.
 
-    A list becomes one text where the parameter was declared with a separator.
+    A list becomes one string if the parameter was declared with a separator.
 
     Raises:
-        ParameterRefused: the deployment has no such parameter, or no text can be made of the list.
+        ParameterRefused: the deployment has no such parameter, or the list cannot be joined.
     """
     by_name = {option_key(argument.name): argument for argument in known}
     given: dict[str, Any] = {}
@@ -104,7 +104,7 @@ def flow_run_parameters(
             text = joined(value, argument.separator)
             if text is None:
                 raise ParameterRefused(
-                    f"{name}={value!r}: its items must be texts or numbers without {argument.separator!r}, which "
+                    f"{name}={value!r}: its items must be strings or numbers without {argument.separator!r}, which "
                     "separates them; nothing was started.",
                     fix="give other items, or declare the parameter with type=JSONType",
                 )
@@ -123,7 +123,7 @@ def _property(parameter: ir.Parameter, position: int) -> dict[str, Any]:
     if parameter.separator is not None:
         shown[_SEPARATOR] = parameter.separator
     if parameter.type is ir.ParameterType.JSON:
-        # No type: any JSON value is one of Metaflow's JSONType, which reads a text as JSON. Null is none to it.
+        # No type: Metaflow's JSONType takes any JSON value except null, and parses strings as JSON.
         no_null = (
             {"not": {"anyOf": [{"type": "null"}, {"const": "null"}]}} if parameter.required else {}
         )

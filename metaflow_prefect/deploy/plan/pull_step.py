@@ -1,4 +1,4 @@
-"""The pull step that brings a run its code: out of the deployment itself, or out of the datastore; pure."""
+"""The pull step that gives a run its code, from the deployment itself or from the datastore; pure."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _PAYLOAD_LIMIT = 1_000_000
-"""Bytes of pull step that Prefect's events still carry (its limit is 1.5 MB, for the whole event)."""
+"""The largest pull step, in bytes, that fits into Prefect's events (the limit is 1.5 MB for a whole event)."""
 
 _CHUNK = 100_000
-"""A Linux process takes at most 128 KiB in one environment variable (MAX_ARG_STRLEN)."""
+"""Less than the 128 KiB that Linux allows for one environment variable (MAX_ARG_STRLEN)."""
 
 _FETCH = """\
 import gzip, os, sys
@@ -26,14 +26,14 @@ flow = FlowDataStore(os.environ["METAFLOW_PREFECT_FLOW"], storage_impl=storage, 
 ((_, packed),) = flow.load_data([os.environ["METAFLOW_PREFECT_CODE"]])
 sys.stdout.buffer.write(gzip.decompress(packed))
 """
-"""Needs Metaflow and the datastore's client, as the run does; nothing of ours is there yet."""
+"""Needs Metaflow and the datastore's client, as the run does, but not this package, which is not there yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Carried:
-    """How the generated file reaches a run: `step` brings it.
+class CodeDelivery:
+    """How the generated file reaches a run: `step` is the pull step that writes it.
 
-    `stored`, where it is not None, has to be in the flow's datastore first, under Metaflow's own key
+    `stored`, unless it is None, must be in the flow's datastore first, under Metaflow's own key
     for it, which `step` knows. `size` is in bytes, packed.
     """
 
@@ -42,16 +42,18 @@ class Carried:
     stored: bytes | None = field(default=None, repr=False)
 
 
-def carried(file_name: str, generated: str, flow: str, python: str) -> Carried:
+def code_delivery(file_name: str, generated: str, flow: str, python: str) -> CodeDelivery:
     """Decide how *generated* reaches a run of *flow*, which writes it to *file_name*.
 
-    *python* is the interpreter that has Metaflow where the run is.
+    *python* is the interpreter with Metaflow in the run's environment.
     """
     packed = gzip.compress(generated.encode(), mtime=0)
     text = base64.b64encode(packed).decode()
     if len(text) <= _PAYLOAD_LIMIT:
-        return Carried(step=_unpack(file_name, text), size=len(text))
-    return Carried(step=_fetch(file_name, packed, flow, python), size=len(packed), stored=packed)
+        return CodeDelivery(step=_unpack(file_name, text), size=len(text))
+    return CodeDelivery(
+        step=_fetch(file_name, packed, flow, python), size=len(packed), stored=packed
+    )
 
 
 def key(content: bytes) -> str:

@@ -1,4 +1,4 @@
-"""Bring the metadata of a run that ran elsewhere to this machine, so that Metaflow's client finds the run."""
+"""Copy the metadata of a run that ran elsewhere to this machine, so that Metaflow's client finds the run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from metaflow_prefect.runtime.store.metadata_copy import MetadataCopy
 
 
 def is_elsewhere(deployment: DeploymentRecord) -> bool:
-    """Whether the runs of the deployment write metadata to files of machines that others don't see."""
+    """Return whether the runs of the deployment write metadata to files that only their machines see."""
     return deployment.metadata_kind == "local" and deployment.datastore not in (None, "local")
 
 
 def fetch(deployment: DeploymentRecord, run: RunRecord) -> bool:
-    """Fetch what is stored of the run's metadata so far; False if there is nothing yet.
+    """Fetch the run's metadata that is stored so far; False if there is none yet.
 
     Raises:
         RunRefused: the datastore can't be read from here.
@@ -27,7 +27,7 @@ def fetch(deployment: DeploymentRecord, run: RunRecord) -> bool:
         )
         return MetadataCopy(datastore).fetch()
     except Exception as error:
-        # Each provider's storage has errors of its own.
+        # Each storage provider raises its own errors.
         raise RunRefused(
             f"{run.pathspec} can't be read from {deployment.datastore_root}: {error}",
             fix="give this machine access to the datastore (credentials, METAFLOW_S3_ENDPOINT_URL)",

@@ -1,4 +1,4 @@
-"""Watching a run of a deployment from a terminal: what it posts of its progress, and its log above that."""
+"""Follow a run of a deployment in a terminal: its log, and below it the progress that it posts."""
 
 from __future__ import annotations
 
@@ -20,31 +20,31 @@ def wait(client: Any, run: RunRecord) -> RunRecord:
     """Show the run until it is over and return it as it is then."""
     watch = _Watch(client, run)
     with watch.screen.shown():
-        while not watch.look().status.is_over:
-            time.sleep(runs.LOOK_SECONDS)
+        while not watch.poll().status.is_over:
+            time.sleep(runs.POLL_SECONDS)
     return watch.run
 
 
 def steps_of(client: Any, run: RunRecord) -> list[dict[str, Any]]:
-    """Return how far each step of the run is, as JSON-able data; nothing where it has not begun."""
+    """Return the progress of each step, as JSON-able data; empty if the run has not begun."""
     return steps(_as_ended(_posted(client, run), run))
 
 
 def follow(client: Any, run: RunRecord, step: str | None) -> RunRecord:
-    """Show the run and what it logs, of *step* only if one is given, until it is over.
+    """Show the run and its log, only that of *step* if one is given, until it is over.
 
     Raises:
         RunRefused: the run is over and had no task of that step.
     """
     watch = _Watch(client, run)
     with watch.screen.shown():
-        for line in run_logs.follow(client, run, step, on_poll=watch.look):
+        for line in run_logs.follow(client, run, step, on_poll=watch.poll):
             watch.screen.line(line.task, line.message, line.moment.timestamp())
     return watch.run
 
 
 class _Watch:
-    """The run and its progress as they were at the last look."""
+    """The run and its progress as they were at the last poll."""
 
     def __init__(self, client: Any, run: RunRecord) -> None:
         self._client = client
@@ -53,8 +53,8 @@ class _Watch:
         self.screen = Screen(lambda: self._progress, waiting=_waiting(run))
         self.screen.link = run.url or ""
 
-    def look(self) -> RunRecord:
-        """Ask the server again."""
+    def poll(self) -> RunRecord:
+        """Ask the server for the run and its progress."""
         self.run = runs.read(self._client, self.run.flow_name, self.run.id)
         self.screen.waiting = _waiting(self.run)
         self._progress = _as_ended(_posted(self._client, self.run), self.run)
@@ -62,7 +62,7 @@ class _Watch:
 
 
 def _waiting(run: RunRecord) -> str:
-    hint = ": no worker of its pool has taken it yet" if run.status is RunStatus.PENDING else ""
+    hint = ": no worker of its pool has picked it up yet" if run.status is RunStatus.PENDING else ""
     return f"{run.pathspec}\n  {run.state}{hint}"
 
 
@@ -82,7 +82,7 @@ def _posted(client: Any, run: RunRecord) -> Progress | None:
 
 
 def _as_ended(progress: Progress | None, run: RunRecord) -> Progress | None:
-    """Return the progress of a run that is over, also where it could not post its end."""
+    """Return the progress as ended if the run is over but could not post its end."""
     if progress is None or not run.status.is_over or progress.is_over:
         return progress
     state = State.DONE if run.status is RunStatus.SUCCEEDED else State.FAILED

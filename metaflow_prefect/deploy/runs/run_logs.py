@@ -10,15 +10,15 @@ from typing import Any
 
 from metaflow_prefect.deploy.runs import runs
 from metaflow_prefect.deploy.runs.runs import RunRecord
+from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import RunRefused
 
-_PAGE = 200
 _LATE_SECONDS = 5.0
-"""What passes at most between two batches of a run's last lines: Prefect's handler sends one every two
+"""The longest time between two batches of a run's last lines: Prefect's handler sends one every two
 seconds (PREFECT_LOGGING_TO_API_BATCH_INTERVAL), the last of them after the run's end.
 """
 _OUT_OF_ORDER = timedelta(minutes=5)
-"""How much later a line may be read than one of a later moment: it was sent later, or its clock is slow."""
+"""How much older than a line that was already read a new line may be: it was sent late, or its clock is slow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +55,7 @@ def follow(
     step: str | None = None,
     on_poll: Callable[[], RunRecord] | None = None,
 ) -> Iterator[Line]:
-    """Yield what the run logs until it is over; *on_poll* asks how it is instead of this function.
+    """Yield what the run logs until it is over; *on_poll* returns the run as it is, instead of a request of this function.
 
     Raises:
         RunRefused: the run is over and had no task of that step.
@@ -66,18 +66,18 @@ def follow(
     while not ask().status.is_over:
         was_over = False
         yield from reader.new()
-        time.sleep(runs.LOOK_SECONDS)
+        time.sleep(runs.POLL_SECONDS)
     yield from reader.new()
     if not was_over:
-        yield from _what_comes_late(reader)
+        yield from _late_lines(reader)
     reader.check_step()
 
 
-def _what_comes_late(reader: _Reader) -> Iterator[Line]:
-    """Yield the lines that are sent after the end, until there are no more."""
+def _late_lines(reader: _Reader) -> Iterator[Line]:
+    """Yield the lines that arrive after the run's end, until there are no more."""
     latest = time.monotonic()
     while time.monotonic() - latest < _LATE_SECONDS:
-        time.sleep(runs.LOOK_SECONDS)
+        time.sleep(runs.POLL_SECONDS)
         for line in reader.new():
             latest = time.monotonic()
             yield line
@@ -95,7 +95,7 @@ class _Reader:
         self._tasks: dict[str, str] = {}
 
     def new(self) -> Iterator[Line]:
-        """Yield the lines that were not there the last time."""
+        """Yield the lines that are new since the last call."""
         from prefect.client.schemas import filters
 
         since = None if self._latest is None else self._latest - _OUT_OF_ORDER
@@ -103,9 +103,7 @@ class _Reader:
             flow_run_id=filters.LogFilterFlowRunId(any_=[self._run.id]),
             timestamp=None if since is None else filters.LogFilterTimestamp(after_=since),
         )
-        offset = 0
-        while True:
-            page = self._client.read_logs(log_filter=wanted, limit=_PAGE, offset=offset)
+        for page in all_pages(self._client.read_logs, log_filter=wanted):
             if any(
                 log.task_run_id is not None and str(log.task_run_id) not in self._tasks
                 for log in page
@@ -120,9 +118,6 @@ class _Reader:
                 task = self._tasks.get(str(log.task_run_id), "") if log.task_run_id else ""
                 if self._step is None or _step(task) == self._step:
                     yield Line(moment=log.timestamp, task=task, message=log.message)
-            offset += len(page)
-            if len(page) < _PAGE:
-                return
 
     def check_step(self) -> None:
         """Refuse a step that has no task."""
@@ -133,20 +128,15 @@ class _Reader:
         if self._step not in steps:
             raise RunRefused(
                 f"{self._run.run_id} has no task of a step {self._step!r}.",
-                fix=f"name one of the steps that have run: {', '.join(steps) or 'none has yet'}",
+                fix=f"use one of the steps that have run: {', '.join(steps) or 'none has yet'}",
             )
 
     def _read_tasks(self) -> None:
         from prefect.client.schemas import filters
 
         of_run = filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[self._run.id]))
-        offset = 0
-        while True:
-            page = self._client.read_task_runs(flow_run_filter=of_run, limit=_PAGE, offset=offset)
+        for page in all_pages(self._client.read_task_runs, flow_run_filter=of_run):
             self._tasks.update({str(task.id): task.name for task in page})
-            offset += len(page)
-            if len(page) < _PAGE:
-                return
 
 
 def _step(task: str) -> str:

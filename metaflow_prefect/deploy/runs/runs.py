@@ -1,4 +1,4 @@
-"""Runs of deployments: their status in Metaflow's words, and what can be done to one of them."""
+"""Runs of deployments: their status in Metaflow's words, and how to suspend, continue or end one."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ from typing import Any
 
 from metaflow_prefect import names
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
+from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.local.typed_command import typed
 from metaflow_prefect.runtime.progress.run_result import RunStatus, status
 
-LOOK_SECONDS = 2.0
-"""How long who waits for a run in a terminal pauses between two looks at it, each a request or two to the server.
+POLL_SECONDS = 2.0
+"""The time between two polls of a run that a terminal waits for; each costs a request or two.
 
-Its log and its progress have to be asked for anyway; Prefect's events, by which `prefect.flow_runs.wait_for_flow_run`
+The log and the progress have to be polled anyway; Prefect's events, by which `prefect.flow_runs.wait_for_flow_run`
 waits, also need a WebSocket, which not every proxy lets through.
 """
 
-_PAGE = 200
 _SHOWN = 5
 _PREFIX = names.run_id("")
 
@@ -30,8 +30,8 @@ _PREFIX = names.run_id("")
 class RunRecord:
     """One run of a deployment: a Prefect flow run.
 
-    `state` is Prefect's name of what it is doing; `due` is when it is to begin. `is_planned`: Prefect
-    has entered it ahead of the moment in which a schedule will start it.
+    `state` is Prefect's name of its state; `due` is when it is to begin. `is_planned`: Prefect
+    has created it ahead of time for a schedule.
     """
 
     id: str
@@ -58,11 +58,11 @@ class RunRecord:
         return f"{self.flow_name}/{self.run_id}"
 
     def in_words(self) -> str:
-        """Return a line for people, its time that of this machine's clock."""
+        """Return a line for people, with times in this machine's time zone."""
         head = f"{self.name}: {self.status.value} ({self.state}"
         if self.start is not None:
             return f"{head}, began {_clock(self.start)}) {self.message}".rstrip()
-        # Of a run that waits for its time Prefect's message says no more than that.
+        # Prefect's message about a run that is not due yet has no other information.
         if self.status is RunStatus.PENDING and self.due is not None:
             return f"{head}, due {_clock(self.due)})"
         return f"{head}) {self.message}".rstrip()
@@ -97,19 +97,19 @@ def read(client: Any, flow_name: str, run_id: str) -> RunRecord:
     flow_run_id = _flow_run_id(flow_name, run_id)
     if flow_run_id is None:
         raise RunRefused(
-            f"{run_id!r} is no id of a run on Prefect: these look like {_PREFIX}0192f0c8-….",
-            fix=_those_there_are(client, flow_name),
+            f"{run_id!r} is not a Prefect run ID; those look like {_PREFIX}0192f0c8-….",
+            fix=_hint_of_latest(client, flow_name),
         )
     try:
         flow_run = client.read_flow_run(flow_run_id)
     except ObjectNotFound:
         raise RunRefused(
-            f"There is no run {run_id} on this server.", fix=_those_there_are(client, flow_name)
+            f"There is no run {run_id} on this server.", fix=_hint_of_latest(client, flow_name)
         ) from None
     actual = client.read_flow(flow_run.flow_id).name
     if actual != flow_name:
         raise RunRefused(
-            f"Run {run_id} is one of {actual}, not of {flow_name}; nothing was done.",
+            f"Run {run_id} belongs to {actual}, not to {flow_name}; nothing was done.",
             fix=f"give the command to {actual}'s file",
         )
     return _parse(flow_run, flow_name)
@@ -120,30 +120,24 @@ def listed(
 ) -> Iterator[RunRecord]:
     """Yield the runs of a deployment, the latest first; only those in one of *states*, if any is given.
 
-    Without *states*, those are left out that a schedule has yet to start: there may be a hundred.
+    Without *states*, runs that a schedule has yet to start are left out: there may be a hundred.
     """
     from prefect.client.schemas import filters, sorting
 
     of_deployment = filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[record.id]))
-    offset = 0
-    while True:
-        page = client.read_flow_runs(
-            deployment_filter=of_deployment,
-            sort=sorting.FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=_PAGE,
-            offset=offset,
-        )
+    for page in all_pages(
+        client.read_flow_runs,
+        deployment_filter=of_deployment,
+        sort=sorting.FlowRunSort.EXPECTED_START_TIME_DESC,
+    ):
         for flow_run in page:
             run = _parse(flow_run, record.flow_name)
             if run.status in states if states else not run.is_planned:
                 yield run
-        offset += len(page)
-        if len(page) < _PAGE:
-            return
 
 
 def suspend(client: Any, run: RunRecord) -> None:
-    """Let the run stop after the tasks that are running; it ends its container and keeps its results.
+    """Stop the run after its running tasks; its container ends and its results are kept.
 
     Raises:
         RunRefused: it is not running.
@@ -154,12 +148,12 @@ def suspend(client: Any, run: RunRecord) -> None:
     if result.status.name != "ACCEPT":
         raise RunRefused(
             f"{run.run_id} can't be suspended: it is {run.state}.",
-            fix=f"only a run that is running can be; `{typed('status', run.run_id)}` says what it does",
+            fix=f"only a running run can be suspended; `{typed('status', run.run_id)}` prints its status",
         )
 
 
 def unsuspend(client: Any, run: RunRecord) -> None:
-    """Let a suspended run go on: it is scheduled again, and what it has done is not done again.
+    """Continue a suspended run: it is scheduled again, and its finished tasks are not repeated.
 
     Raises:
         RunRefused: it is not suspended.
@@ -167,14 +161,14 @@ def unsuspend(client: Any, run: RunRecord) -> None:
     result = client.resume_flow_run(run.id)
     if result.status.name != "ACCEPT":
         raise RunRefused(
-            f"{run.run_id} can't go on: it is {run.state}, not suspended.",
-            fix=f"`{typed('suspend', run.run_id)}` suspends it; what failed is taken up by "
+            f"{run.run_id} can't continue: it is {run.state}, not suspended.",
+            fix=f"`{typed('suspend', run.run_id)}` suspends a run; to resume a failed one, use "
             f"`{typed('resume', '--deployed', '--origin-run-id', run.run_id)}`",
         )
 
 
 def terminate(client: Any, run: RunRecord) -> None:
-    """End the run; its worker ends its processes or containers.
+    """Cancel the run; its worker ends its processes or containers.
 
     Raises:
         RunRefused: it is over.
@@ -183,10 +177,10 @@ def terminate(client: Any, run: RunRecord) -> None:
 
     if run.status.is_over:
         raise RunRefused(
-            f"{run.run_id} is over ({run.state}): there is nothing to end.",
-            fix=f"see what it did: `{typed('logs', run.run_id)}`",
+            f"{run.run_id} is already over ({run.state}).",
+            fix=f"to see what it did, use `{typed('logs', run.run_id)}`",
         )
-    # Prefect makes it Cancelled at once where nothing runs yet.
+    # If nothing runs yet, Prefect sets Cancelled at once.
     client.set_flow_run_state(run.id, State(type=StateType.CANCELLING, name="Cancelling"))
 
 
@@ -194,17 +188,17 @@ def belongs(run: RunRecord, record: DeploymentRecord) -> None:
     """Make sure that the run is the deployment's.
 
     Raises:
-        RunRefused: it is another deployment's, or none's.
+        RunRefused: it belongs to another deployment, or to none.
     """
     if run.deployment_id != record.id:
         raise RunRefused(
-            f"{run.run_id} is no run of {record.full_name}; nothing was done.",
-            fix="give the --name, --branch or --production of the deployment that it is a run of",
+            f"{run.run_id} is not a run of {record.full_name}; nothing was done.",
+            fix="give the --name, --branch or --production of the run's own deployment",
         )
 
 
 _FOREVER_SECONDS = 100 * 365 * 86_400
-"""Prefect fails a run that nobody resumes in time; Metaflow knows no such limit."""
+"""Prefect fails a suspended run after a timeout; Metaflow has no such limit."""
 
 
 def _parse(flow_run: Any, flow_name: str) -> RunRecord:
@@ -241,8 +235,8 @@ def _flow_run_id(flow_name: str, run_id: str) -> uuid.UUID | None:
         return None
 
 
-def _those_there_are(client: Any, flow_name: str) -> str:
-    """Name the latest runs of the flow, which are those that people look for."""
+def _hint_of_latest(client: Any, flow_name: str) -> str:
+    """Return a hint that names the latest runs of the flow."""
     from prefect.client.schemas import filters, sorting
     from prefect.client.schemas.objects import StateType
 
@@ -256,7 +250,7 @@ def _those_there_are(client: Any, flow_name: str) -> str:
         limit=_SHOWN,
     )
     if not found:
-        return f"start one: no run of {flow_name} has begun on this server"
+        return f"start a run first: no run of {flow_name} has begun on this server"
     runs = (_parse(flow_run, flow_name) for flow_run in found)
     listed = ", ".join(f"{run.run_id} ({run.status.value})" for run in runs)
-    return f"name one of those that there are; the latest: {listed}"
+    return f"use one of the existing runs; the latest are {listed}"

@@ -35,9 +35,9 @@ def resume(
     step_to_rerun: str | None,
     values: Mapping[str, Any],
 ) -> RunRecord:
-    """Ask for a run of the deployment that takes over what the run *origin_run_id* has done.
+    """Ask for a run of the deployment that reuses what the run *origin_run_id* has done.
 
-    It has that run's parameters where *values* has no others, and executes the code that is deployed now.
+    It has that run's parameters, except those in *values*, and executes the code that is deployed now.
 
     Raises:
         RunRefused: there is no such run of the flow, or it is not over.
@@ -47,7 +47,7 @@ def resume(
     if not origin.status.is_over:
         raise RunRefused(
             f"{origin.run_id} is not over ({origin.state}); nothing was started.",
-            fix=f"wait for its end, or end it first: `{typed_command.typed('terminate', origin.run_id)}`",
+            fix=f"wait until it ends, or cancel it first: `{typed_command.typed('terminate', origin.run_id)}`",
         )
     variables = {deployment_inputs.ORIGIN_RUN_ID: origin.run_id}
     if step_to_rerun is not None:
@@ -60,7 +60,7 @@ def resume(
 
 
 def _require(record: DeploymentRecord, parameters: Mapping[str, Any]) -> None:
-    """Make sure that each required parameter has a value, and name all that have none as the flow does."""
+    """Make sure that each required parameter has a value."""
     missing = [
         argument.name
         for argument in record.arguments
@@ -78,7 +78,7 @@ def _require(record: DeploymentRecord, parameters: Mapping[str, Any]) -> None:
 
 
 def _by_names(detail: str, record: DeploymentRecord) -> str:
-    """Return what Prefect says of parameters with the names that the flow gives them."""
+    """Return Prefect's message with the flow's own names of its parameters."""
     for argument in record.arguments:
         detail = detail.replace(f"'{argument.key}'", f"'{argument.name}'")
     return detail
@@ -114,6 +114,6 @@ def _created(
 def wait(client: Any, run: RunRecord) -> RunRecord:
     """Wait until the run is over and return it as it is then."""
     while not run.status.is_over:
-        time.sleep(runs.LOOK_SECONDS)
+        time.sleep(runs.POLL_SECONDS)
         run = runs.read(client, run.flow_name, run.id)
     return run

@@ -1,4 +1,4 @@
-"""What a deployment keeps in Metaflow's datastore: the flow's code, for `Run.code`, and the files of IncludeFile."""
+"""What a deployment stores in Metaflow's datastore: the flow's code, for `Run.code`, and the files of IncludeFile."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaflow_prefect.deploy.plan.pull_step import key
 from metaflow_prefect.errors import DeploymentRefused
 
 _FORMAT = {"version": 0, "archive_format": "tgz", "mfcontent_version": 0}
-"""The form of Metaflow's code packages that needs no copy of Metaflow itself (`metaflow.package`)."""
+"""The format of Metaflow's code packages without a copy of Metaflow (`metaflow.package`)."""
 
 
 def code_package(flow: str, script: str, files: Mapping[str, bytes]) -> bytes:
@@ -34,9 +34,9 @@ def code_package(flow: str, script: str, files: Mapping[str, bytes]) -> bytes:
 
 
 def code_variables(datastore: Any, package: bytes) -> dict[str, str]:
-    """Return what tells Metaflow of a code package in every task; nothing is stored yet."""
+    """Return the variables that tell every task of the code package; nothing is stored yet."""
     name = key(package)
-    storage = datastore._storage_impl  # noqa: SLF001  only a store that has saved something tells its address
+    storage = datastore._storage_impl  # noqa: SLF001  the public API tells an address only after saving
     path = storage.path_join(datastore.flow_name, "data", name[:2], name)
     return {
         "METAFLOW_CODE_URL": str(storage.full_uri(path)),
@@ -47,7 +47,7 @@ def code_variables(datastore: Any, package: bytes) -> dict[str, str]:
 
 
 def keep(datastore: Any, contents: list[bytes]) -> None:
-    """Store *contents*, each under its own key; what is there already is not stored again.
+    """Store *contents*, each under its own key, unless it is stored already.
 
     Raises:
         DeploymentRefused: the datastore can't be written; runs could not write it either.
@@ -59,7 +59,7 @@ def keep(datastore: Any, contents: list[bytes]) -> None:
 
 
 def keep_files(datastore: Any, included: tuple[IncludedFile, ...]) -> dict[str, str]:
-    """Store the files of IncludeFile, and return by parameter what a run is given instead of a path.
+    """Store the files of IncludeFile, and return for each parameter the value that replaces the path.
 
     Raises:
         DeploymentRefused: the datastore can't be written.
@@ -71,8 +71,8 @@ def keep_files(datastore: Any, included: tuple[IncludedFile, ...]) -> dict[str, 
 
 
 def _unwritable(datastore: Any, error: BaseException) -> DeploymentRefused:
-    """Return the refusal for *error*, which a storage of some provider raised while it was written."""
-    # Some say no more than which file it was.
+    """Return the refusal for *error*, which a storage provider raised."""
+    # Some messages contain only the name of the file.
     said = " ".join((type(error).__name__, *str(error).strip().splitlines()[-1:]))
     return DeploymentRefused(
         f"The datastore {datastore.datastore_root} can't be written; nothing was created: {said}",

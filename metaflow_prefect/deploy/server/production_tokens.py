@@ -15,7 +15,7 @@ _SCHEME = "production:"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenRequest:
-    """What the options say: the token of somebody else's deployment, a given new one, or any new one."""
+    """The token options of `deploy`: the existing token, a given new one, or a generated new one."""
 
     authorize: str | None = None
     given: str | None = None
@@ -24,7 +24,7 @@ class TokenRequest:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Who deployed last, and the token of that deployment (None: it was made by other means)."""
+    """The user who deployed last, and the token of that deployment (None: it was not made by this package)."""
 
     owner: str
     token: str | None
@@ -39,7 +39,7 @@ def prefix(flow_name: str, name: str | None, project: ir.Project | None) -> str:
     if project is None:
         return (f"{flow_name}-{name}" if name else flow_name).lower()
     branch = f"{project.name}.{project.branch}".encode()
-    # Metaflow's name for it; not a matter of security (argo_workflows_cli.resolve_workflow_name_v2).
+    # Metaflow's name for it; not used for security (argo_workflows_cli.resolve_workflow_name_v2).
     digest = base64.b32encode(hashlib.sha1(branch, usedforsecurity=False).digest()).decode()
     return f"mfprj-{digest[:16]}".lower()
 
@@ -53,17 +53,17 @@ def check(
 ) -> None:
     """Let *user* change a deployment of their own, or one whose token they have.
 
-    *words* are the options by which the deployment is found.
+    *words* is the option that names the deployment.
 
     Raises:
-        Unauthorized: it is somebody else's, and the token is missing or wrong.
+        Unauthorized: it belongs to another user, and the token is missing or wrong.
     """
     if holder is None or holder.token is None or holder.owner == user:
         return
     if _bare(authorize or cached) != holder.token:
         raise Unauthorized(
-            f"This deployment is {holder.owner}'s, and you ({user}) have not shown its production token; nothing was changed.",
-            fix=f"ask {holder.owner} for it (`{typed('get-token', *words)}`), then repeat the command with --authorize TOKEN",
+            f"This deployment belongs to {holder.owner}, and you ({user}) have not given its production token; nothing was changed.",
+            fix=f"ask {holder.owner} for the token (`{typed('get-token', *words)}`), then repeat the command with --authorize TOKEN",
         )
 
 
@@ -73,7 +73,7 @@ def choose(
     """Return the token that the deployment will have; call `check` first.
 
     Raises:
-        DeploymentRefused: a token is given where only generated ones work, or the other way round.
+        DeploymentRefused: a token is given where only generated ones work, or a generated one is wanted after a given one.
     """
     from metaflow.plugins.aws.step_functions.production_token import new_token
 
@@ -85,7 +85,7 @@ def choose(
             )
         if is_project:
             raise DeploymentRefused(
-                "--new-token can't be used under @project, whose tokens have a form of their own.",
+                "--new-token can't be used under @project, whose tokens have their own format.",
                 fix="use --generate-new-token",
             )
         return _bare(request.given) or ""
@@ -102,7 +102,7 @@ def choose(
 
 
 def cached(token_prefix: str) -> str | None:
-    """Return the token that an earlier command stored on this machine."""
+    """Return the token that an earlier command has stored on this machine."""
     from metaflow.plugins.aws.step_functions.production_token import load_token
 
     token = load_token(token_prefix)

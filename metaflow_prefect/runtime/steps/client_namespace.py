@@ -29,6 +29,6 @@ def option() -> dict[str, Any]:
     return {
         "expose_value": False,
         "callback": choose,
-        "help": "What Metaflow's client sees inside the steps, instead of the user's runs: a tag, or "
+        "help": "The namespace of Metaflow's client inside the steps, instead of the user's: a tag, or "
         "everything if empty.",
     }

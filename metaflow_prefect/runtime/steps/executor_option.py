@@ -59,7 +59,7 @@ def option() -> dict[str, Any]:
         "type": click.Choice([choice.value for choice in Choice]),
         "expose_value": False,
         "callback": choose,
-        "help": "How steps are executed: forked from a process that has imported the flow (auto: where "
-        f"that is safe), or by a fresh interpreter each; {VARIABLE} says the same. "
+        "help": "How steps are executed: forked from a process that has imported the flow (auto: if that is "
+        f"safe), or in a fresh interpreter each; {VARIABLE} also sets it. "
         f"[default: {DEFAULT.value}]",
     }

@@ -57,6 +57,6 @@ def option() -> dict[str, Any]:
         "metavar": "SECONDS",
         "expose_value": False,
         "callback": choose,
-        "help": "Wait at most so long before a step is tried again: @retry asks for two minutes unless it says "
-        f"something else, and Metaflow's own `run` does not wait; {VARIABLE} says the same.",
+        "help": "The longest time to wait before a step is retried. By default, @retry waits for two minutes; "
+        f"Metaflow's own `run` does not wait. {VARIABLE} also sets it.",
     }

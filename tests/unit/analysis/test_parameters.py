@@ -1,4 +1,4 @@
-"""Defaults that cannot be honoured are refused by the parameter's name, all at once."""
+"""Defaults that cannot be honored are refused by the parameter's name, all at once."""
 
 from __future__ import annotations
 

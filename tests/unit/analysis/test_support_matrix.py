@@ -1,4 +1,4 @@
-"""Every decorator that Metaflow registers has a verdict, and the page that people read is made from the same data."""
+"""Every decorator that Metaflow registers has a verdict, and the docs page is generated from the same data."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_every_environment_of_metaflow_has_a_verdict():
     assert {environment.TYPE for environment in REGISTERED} - known == set()
 
 
-def test_an_environment_that_nobody_knows_is_refused_by_name():
+def test_an_unknown_environment_is_refused_by_name():
     (finding,) = environment_findings("fast-bakery")
 
     assert finding.feature == "--environment=fast-bakery"
@@ -71,15 +71,15 @@ def rows(supports: tuple[Support, ...], sign: str = "@") -> str:
 
 @pytest.mark.golden
 def test_the_support_matrix_page_is_made_from_the_data(golden):
-    head = "| decorator | verdict | how, or why not |\n|---|---|---|\n"
+    head = "| decorator | verdict | how it works, or why it is refused |\n|---|---|---|\n"
     environments = head.replace("decorator", "environment")
     golden(
         PAGE,
         "# Support matrix\n\n"
-        "Made from `metaflow_prefect/analysis/support.py` (`make golden` rewrites it). **mapped**: translated into what\n"
-        "Prefect has for it. **within the step**: runs inside Metaflow's own `step`, exactly as under `run`. **refused**:\n"
-        "cannot work; `create` names every such use in one message. A decorator that is not listed (a third party's) is\n"
-        "left to work within its step.\n\n"
-        f"## Of steps\n\n{head}{rows(STEP_DECORATORS)}\n\n## Of flows\n\n{head}{rows(FLOW_DECORATORS)}\n\n"
-        f"## Of `--environment`\n\n{environments}{rows(ENVIRONMENTS, '')}\n",
+        "Generated from `metaflow_prefect/analysis/support.py` by `make golden`. **mapped**: translated into the corresponding\n"
+        "feature of Prefect. **within the step**: runs inside Metaflow's own `step`, exactly as under `run`. **refused**:\n"
+        "cannot work; `create` and `deploy` report every use in one message. A decorator that is not listed (of a third\n"
+        "party) works within its step.\n\n"
+        f"## Step decorators\n\n{head}{rows(STEP_DECORATORS)}\n\n## Flow decorators\n\n{head}{rows(FLOW_DECORATORS)}\n\n"
+        f"## Values of `--environment`\n\n{environments}{rows(ENVIRONMENTS, '')}\n",
     )

@@ -11,7 +11,7 @@ import pytest
 from metaflow.datastore import FlowDataStore
 from metaflow.plugins import DATASTORES
 
-from metaflow_prefect.deploy.plan.pull_step import Carried, carried, key
+from metaflow_prefect.deploy.plan.pull_step import CodeDelivery, code_delivery, key
 
 SMALL = "print('{{ not_for_prefect }}')\n"
 
@@ -25,7 +25,7 @@ def flow(tmp_path, monkeypatch):
     return FlowDataStore("F", storage_impl=storage, ds_root=str(tmp_path / ".metaflow"))
 
 
-def written_by(made: Carried, folder) -> str:
+def written_by(made: CodeDelivery, folder) -> str:
     """Do what Prefect's `run_shell_script` does with the step, in an empty folder."""
     (arguments,) = made.step.values()
     empty = folder / "empty"
@@ -40,7 +40,7 @@ def written_by(made: Carried, folder) -> str:
 
 
 def test_small_code_travels_in_the_deployment(tmp_path):
-    made = carried("f.py", SMALL, "F", sys.executable)
+    made = code_delivery("f.py", SMALL, "F", sys.executable)
 
     assert made.stored is None
     assert written_by(made, tmp_path) == SMALL
@@ -48,10 +48,10 @@ def test_small_code_travels_in_the_deployment(tmp_path):
 
 def test_large_code_is_read_from_the_flows_datastore(tmp_path, flow):
     large = base64.b64encode(os.urandom(1_000_000)).decode()
-    made = carried("f.py", large, "F", sys.executable)
+    made = code_delivery("f.py", large, "F", sys.executable)
 
     assert len(str(made.step)) < 2_000
     ((_, stored_as),) = flow.save_data([made.stored])
     assert stored_as == key(made.stored)
     assert written_by(made, tmp_path) == large
-    assert carried("f.py", large, "F", sys.executable) == made
+    assert code_delivery("f.py", large, "F", sys.executable) == made

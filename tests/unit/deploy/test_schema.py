@@ -70,5 +70,5 @@ def test_a_list_becomes_the_text_that_its_parameter_separates():
 
 
 def test_a_list_that_would_be_another_one_when_it_is_separated_is_refused():
-    with pytest.raises(ParameterRefused, match="texts or numbers without ','"):
+    with pytest.raises(ParameterRefused, match="strings or numbers without ','"):
         of_words(["p,q"])

@@ -13,7 +13,7 @@ ALICES = Holder(owner="alice", token="flow-0-abcd")
 
 
 @pytest.mark.parametrize("shown", ["flow-0-abcd", "production:flow-0-abcd"])
-def test_whoever_shows_the_token_may_change_somebody_elses_deployment(shown):
+def test_a_user_with_the_token_may_change_another_users_deployment(shown):
     production_tokens.check(ALICES, "bob", shown, None)
     production_tokens.check(ALICES, "bob", None, shown)
 
@@ -23,7 +23,7 @@ def test_the_owner_needs_no_token():
 
 
 @pytest.mark.parametrize("shown", [None, "flow-0-xxxx", ""])
-def test_nobody_else_may(shown):
+def test_a_user_without_the_token_may_not(shown):
     with pytest.raises(Unauthorized, match="alice"):
         production_tokens.check(ALICES, "bob", shown, None)
 

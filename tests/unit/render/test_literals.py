@@ -22,7 +22,7 @@ def test_a_literal_evaluates_to_its_value(value):
 
 
 @given(VALUES)
-def test_a_literal_has_one_line_whoever_counts_and_can_be_written(value):
+def test_a_literal_is_one_line_for_every_reader_and_can_be_written(value):
     assert len(literal(value).splitlines()) == 1
     assert literal(value).encode()
 
