@@ -21,8 +21,8 @@ from metaflow_prefect.render import argument_names, entrypoint_name, render, ren
 from metaflow_prefect.runtime.flow.parameter_values import joined, json_value
 from metaflow_prefect.runtime.local.output_files import check as check_output
 from metaflow_prefect.runtime.local.output_files import write as write_output
-from metaflow_prefect.runtime.progress.run_result import Outcome
-from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.progress.run_result import RunResult
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 from metaflow_prefect.runtime.store.resume_origin import read as read_origin
 
 _LONGEST_HEADER = 1000
@@ -113,8 +113,8 @@ def run_now(
     options: CompileOptions,
     *,
     run_id_file: str | None,
-    origin: Origin | None = None,
-) -> Outcome:
+    origin: ResumeOrigin | None = None,
+) -> RunResult:
     """Compile to a temporary file, run its flow in this process and return how the run ended.
 
     *values* are the parameters' values by name, as steps see them. Where they are all there, no default is
@@ -155,7 +155,7 @@ def resume_now(
     options: CompileOptions,
     *,
     run_id_file: str | None,
-) -> Outcome:
+) -> RunResult:
     """Run the flow again, taking over what the run *origin_run_id* (default: the latest) has done.
 
     Steps in *rerun*, and whatever follows them, are executed again in any case. What is executed sees

@@ -77,8 +77,8 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     from metaflow_prefect.runtime.progress.run_result import conclude
 
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
-    outcome = run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
-    conclude(outcome, is_json=is_json, fix=_how_to_go_on())
+    result = run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
+    conclude(result, is_json=is_json, fix=_how_to_go_on())
 
 
 @parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
@@ -131,8 +131,8 @@ def resume(
         show(run.summary(), text, is_json=options["is_json"])
         return
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
-    outcome = resume_now(obj, origin_run_id, rerun, new, parsed(options), run_id_file=run_id_file)
-    conclude(outcome, is_json=options["is_json"], fix=_how_to_go_on())
+    result = resume_now(obj, origin_run_id, rerun, new, parsed(options), run_id_file=run_id_file)
+    conclude(result, is_json=options["is_json"], fix=_how_to_go_on())
 
 
 def _how_to_go_on() -> str:

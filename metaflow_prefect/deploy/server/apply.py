@@ -14,7 +14,7 @@ from metaflow_prefect.deploy.server import secret_block
 from metaflow_prefect.deploy.server.deploying_machine import Pool
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.errors import DeploymentRefused
-from metaflow_prefect.runtime.servers.connection import prefects
+from metaflow_prefect.runtime.servers.connection import prefect_command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +61,7 @@ def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Po
 
 
 def _making(pool: str) -> str:
-    command = prefects("work-pool", "create", "--type", "northflank", pool)
+    command = prefect_command("work-pool", "create", "--type", "northflank", pool)
     return f"{command}    (or --type process, to run on workers' machines)"
 
 

@@ -81,8 +81,8 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
         keywords = {p.keyword: _carried(p, values[option_key(p.name)]) for p in parameters}
         limited = with_workers(flow, max_workers)
         with brought_back(_program(flow), Path.cwd(), _say):
-            outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
-        conclude(outcome, is_json=is_json)
+            result = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
+        conclude(result, is_json=is_json)
 
     options = [_option(parameter) for parameter in parameters]
     taken = {name for option in options for name in option.opts}

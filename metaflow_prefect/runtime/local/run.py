@@ -15,14 +15,14 @@ from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.local.output_files import write as write_output
-from metaflow_prefect.runtime.progress.current import Board
-from metaflow_prefect.runtime.progress.run_result import Outcome, status
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
+from metaflow_prefect.runtime.progress.run_result import RunResult, status
 from metaflow_prefect.runtime.progress.terminal import Screen, is_wanted, prefects_log
 from metaflow_prefect.runtime.run.launch_options import OPTIONS, LaunchOptions
 from metaflow_prefect.runtime.servers import local_server
 from metaflow_prefect.runtime.servers.connection import is_embedded, prefect_home, say, server
 from metaflow_prefect.runtime.steps import early_fork_server
-from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 
 _HOW_TO_SEE_IT = "to see its page, afterwards: prefect server start"
 
@@ -34,8 +34,8 @@ def run_locally(
     tags: tuple[str, ...] = (),
     labels: tuple[str, ...] = (),
     run_id_file: str | None = None,
-    origin: Origin | None = None,
-) -> Outcome:
+    origin: ResumeOrigin | None = None,
+) -> RunResult:
     """Run *flow* to its end in this process, and return how it ended.
 
     *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful tasks of that run are taken over instead of being executed.
@@ -43,14 +43,18 @@ def run_locally(
     Raises:
         ServerRefused: a server is configured but does not answer, or our own does not start.
     """
-    board = Board()
-    screen = Screen(lambda: board.progress, waiting=f"{flow.name} is about to begin")
+    current = CurrentProgress()
+    screen = Screen(lambda: current.value, waiting=f"{flow.name} is about to begin")
     beginning = _Beginning(run_id_file, screen, (*labels, *tags))
     # All of Prefect is imported by now, and stays: the collector need not visit it again and again.
     gc.freeze()
     with early_fork_server.started(_program(flow)) as fork_server:
         options = LaunchOptions(
-            tags=tags, origin=origin, on_begin=beginning.note, board=board, ahead=fork_server
+            tags=tags,
+            origin=origin,
+            on_begin=beginning.note,
+            current=current,
+            early_fork_server=fork_server,
         )
         token = OPTIONS.set(options)
         try:
@@ -60,15 +64,15 @@ def run_locally(
             OPTIONS.reset(token)
     # The process is about to end: Python's last collections need not visit any of it.
     gc.freeze()
-    return Outcome(
-        flow=flow.name if board.progress is None else board.progress.flow,
+    return RunResult(
+        flow=flow.name if current.value is None else current.value.flow,
         flow_run_id=str(state.state_details.flow_run_id),
         status=status(state.type.value, state.name),
         state=state.name,
         message=state.message or "",
         name=beginning.name,
         url=beginning.url,
-        progress=board.progress,
+        progress=current.value,
     )
 
 

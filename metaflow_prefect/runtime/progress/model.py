@@ -34,7 +34,7 @@ class State(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class ProgressEvent:
     """One change of one task of *step*, at *moment* (seconds since the epoch).
 
     *again* is when the task is tried again, where that has been put off.
@@ -95,7 +95,7 @@ class StepProgress:
         """Return how long it is until the next of its tasks is tried again; None where none waits for that."""
         return max(self.again[0] - now, 0.0) if self.again else None
 
-    def after(self, event: Event) -> StepProgress:
+    def after(self, event: ProgressEvent) -> StepProgress:
         """Return the step after *event*, which is one of its tasks'."""
         moment = event.moment
         match event.change:
@@ -168,7 +168,7 @@ class Progress:
         """Return how long the run took, or has been taking."""
         return max((self.ended or now) - self.began, 0.0)
 
-    def after(self, event: Event) -> Progress:
+    def after(self, event: ProgressEvent) -> Progress:
         """Return the run after *event*."""
         steps = tuple(step.after(event) if step.name == event.step else step for step in self.steps)
         return dataclasses.replace(self, steps=steps)

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from metaflow_prefect.names import artifact_key
 from metaflow_prefect.runtime.flow.graph import Step
-from metaflow_prefect.runtime.progress.current import Board
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
 from metaflow_prefect.runtime.progress.model import Progress, StepProgress
 from metaflow_prefect.runtime.progress.run_artifact import chart, percent
 
@@ -29,20 +29,20 @@ class Publisher:
 
     def __init__(
         self,
-        board: Board,
+        current: CurrentProgress,
         steps: tuple[Step, ...],
         flow_run_id: UUID,
         say: Callable[[str], None],
         *,
         is_continued: bool,
     ) -> None:
-        """Prepare for a run whose board has begun; *say* is told where to look, and once if Prefect refuses a post.
+        """Prepare for a run whose current has begun; *say* is told where to look, and once if Prefect refuses a post.
 
         An execution that continues an earlier one goes on with its artifacts.
         """
         self._say = say
         self._is_continued = is_continued
-        self._board = board
+        self._current = current
         self._steps = steps
         self._docs = {step.name: _first_line(step.task) for step in steps}
         self._flow_run_id = flow_run_id
@@ -82,7 +82,7 @@ class Publisher:
                 self._say(f"The run's progress could not be posted to Prefect: {error}")
 
     def _post(self) -> None:
-        progress = self._board.progress
+        progress = self._current.value
         if progress is None or self._posted.get("") == progress:
             return
         if self._is_continued:

@@ -62,7 +62,7 @@ def status(state_type: str, state_name: str) -> RunStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class RunResult:
     """How a run of this process has ended.
 
     `name`, `url` and `progress` are missing where the run failed before its first step; `url` also
@@ -114,20 +114,20 @@ def steps(progress: Progress | None) -> list[dict[str, Any]]:
     ]
 
 
-def conclude(outcome: Outcome, *, is_json: bool, fix: str = "") -> None:
+def conclude(result: RunResult, *, is_json: bool, fix: str = "") -> None:
     """Say how the run has ended; exits with code 1 if it did not succeed.
 
     JSON goes to standard output, words to standard error. A run that succeeded needs no words; with one
     that failed *fix* says what to do.
     """
     if is_json:
-        sys.stdout.write(json.dumps(outcome.summary(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(result.summary(), indent=2) + "\n")
         sys.stdout.flush()
-    if outcome.status is RunStatus.SUCCEEDED:
+    if result.status is RunStatus.SUCCEEDED:
         return
-    ending = "failed" if outcome.status.is_over else f"is {outcome.state.lower()}"
-    why = outcome.message.removeprefix(_PREFECTS_WORDS)
-    sys.stderr.write(f"{outcome.flow} {ending}: {why}\n" + (f"Fix: {fix}\n" if fix else ""))
+    ending = "failed" if result.status.is_over else f"is {result.state.lower()}"
+    why = result.message.removeprefix(_PREFECTS_WORDS)
+    sys.stderr.write(f"{result.flow} {ending}: {why}\n" + (f"Fix: {fix}\n" if fix else ""))
     sys.exit(1)
 
 

@@ -17,7 +17,7 @@ MakeArtifact = Callable[[], Mapping[str, object]]
 """Makes the body of Prefect's `POST /artifacts/`; called in the posting thread, so that it may read files."""
 
 
-class Poster:
+class ArtifactQueue:
     """A queue of artifacts, posted in order; *complain* is told once if Prefect refuses one."""
 
     def __init__(self, complain: Callable[[str], None]) -> None:

@@ -16,7 +16,7 @@ from metaflow_prefect.runtime.store import resume_origin
 from metaflow_prefect.runtime.store.captured_environment import NOTHING, Kept
 from metaflow_prefect.runtime.store.captured_environment import read as read_kept
 from metaflow_prefect.runtime.store.datastore import RunDatastore
-from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 
 SCHEDULED_TIME = "METAFLOW_PREFECT_SCHEDULED_TIME"
 """In the environment of a scheduled run's steps: when it was due, in ISO 8601 with its offset from UTC."""
@@ -72,12 +72,12 @@ def _trigger(triggered_by: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     return {current_trigger.VARIABLE: current_trigger.variable(found)} if found else {}
 
 
-def _new_values(found: Origin | None) -> dict[str, str]:
+def _new_values(found: ResumeOrigin | None) -> dict[str, str]:
     has_some = found is not None and found.has_new_values
     return {new_parameter_values.VARIABLE: PARAMETERS_TASK_ID} if has_some else {}
 
 
-def _origin(program: Program, environment: Mapping[str, str]) -> Origin | None:
+def _origin(program: Program, environment: Mapping[str, str]) -> ResumeOrigin | None:
     run_id = environment.get(ORIGIN_RUN_ID)
     if not run_id:
         return None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError, StepFailed
-from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch, Place
+from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch, TaskPlace
 from metaflow_prefect.runtime.flow.graph import End, Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.progress import prefect_log_filter
@@ -78,9 +78,9 @@ def execute(
     session = Session.open(program, steps, run_id, options, say)
     workers = getattr(context.task_runner, "_max_workers", 1)
     schedule = _Schedule(session, steps, workers, Suspension(context.flow_run))
-    session.board.begin(program.flow, run_id, steps)
+    session.current.begin(program.flow, run_id, steps)
     publisher = Publisher(
-        session.board, steps, context.flow_run.id, say, is_continued=session.resumes
+        session.current, steps, context.flow_run.id, say, is_continued=session.resumes
     )
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, reporter))
@@ -115,7 +115,7 @@ def _run_to_the_end(
         raise
     finally:
         session.close()
-        session.board.finish(ending, failure)
+        session.current.finish(ending, failure)
 
 
 def run_step(label: str) -> None:
@@ -133,13 +133,13 @@ def run_step(label: str) -> None:
     logger = get_run_logger()
     number = max(context.task_run.run_count, 1) - 1
     step = session.launches[label].place.step
-    session.board.tell(step, Change.STARTED)
+    session.current.record(step, Change.STARTED)
     try:
         record = session.attempt(label, number, _show(logger))
     except StepFailed:
         if label not in session.final:
             task: Any = context.task  # as `_prefect_task` has made it
-            session.board.tell(step, Change.RETRYING, task.retry_delay_seconds)
+            session.current.record(step, Change.RETRYING, task.retry_delay_seconds)
             if task.retry_delay_seconds:
                 logger.info("%s", _tried_again(task.retry_delay_seconds))
         raise
@@ -147,7 +147,7 @@ def run_step(label: str) -> None:
         reporter.identify(label, context.task_run.id, logger)
     reporter.task_is_done(label, context.task_run.id, record)
     is_last = isinstance(session.steps[context.task.name].then, End)
-    events.step_finished(session.context.program, record.outcome.path, is_last=is_last)
+    events.step_finished(session.context.program, record.report.path, is_last=is_last)
 
 
 def _tried_again(seconds: float) -> str:
@@ -177,7 +177,7 @@ class _Schedule:
         self._tasks = {step.name: _prefect_task(step, session) for step in steps}
         self._ready: deque[Launch] = deque()
         self._running: dict[str, tuple[Launch, Any]] = {}
-        self._futures: dict[Place, Any] = {}
+        self._futures: dict[TaskPlace, Any] = {}
         self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._failed: list[str] = []
         self.task_runs = 0
@@ -234,7 +234,7 @@ class _Schedule:
 
     def _say_what_is_waited_for(self) -> bool:
         """Say which task is tried again next, unless others run; whether there was anything to say."""
-        progress = self._session.board.progress
+        progress = self._session.current.value
         steps = () if progress is None else progress.steps
         now = time.time()
         pauses = [(seconds, step.name) for step in steps if (seconds := step.pause(now))]
@@ -265,7 +265,7 @@ class _Schedule:
         future.wait()
         if record is None or not future.state.is_completed():
             self._failed.append(label)
-            self._session.board.tell(launch.place.step, Change.FAILED)
+            self._session.current.record(launch.place.step, Change.FAILED)
             if label not in self._session.errors:
                 reason = future.state.message or future.state.name
                 self._session.errors[label] = StepFailed(
@@ -273,12 +273,12 @@ class _Schedule:
                 )
             return
         change = Change.REUSED if self._session.is_reused(label) else Change.DONE
-        self._session.board.tell(launch.place.step, change)
-        self._queue(self._dispatcher.finished(launch.place, record.outcome))
+        self._session.current.record(launch.place.step, change)
+        self._queue(self._dispatcher.finished(launch.place, record.report))
 
     def _queue(self, launches: list[Launch]) -> None:
         for launch in launches:
-            self._session.board.tell(launch.place.step, Change.QUEUED)
+            self._session.current.record(launch.place.step, Change.QUEUED)
         self._ready.extend(launches)
 
     def _wind_down(self) -> None:

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from metaflow_prefect.runtime.in_flow import current_trigger, new_parameter_values
 from metaflow_prefect.runtime.in_flow.flow_command import Part
-from metaflow_prefect.runtime.progress.current import Board
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
 from metaflow_prefect.runtime.steps.fork_server import ForkServer
 from metaflow_prefect.runtime.store.captured_environment import NOTHING, Kept
-from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,18 +19,18 @@ class LaunchOptions:
     """What is added to what the generated file says.
 
     `on_begin` is called with the flow's name and the run's id before Metaflow begins the run;
-    `board` is told how the run goes. `variables` go into the environment of every command. `kept`
-    is what @environment took from the deploying environment. `ahead` is a fork server that was
+    `current` is told how the run goes. `variables` go into the environment of every command. `kept`
+    is what @environment took from the deploying environment. `early_fork_server` is a fork server that was
     started for the run before it had an id; whoever started it ends it.
     """
 
     tags: tuple[str, ...] = ()
-    origin: Origin | None = None
+    origin: ResumeOrigin | None = None
     on_begin: Callable[[str, str], None] | None = None
-    board: Board = field(default_factory=Board)
+    current: CurrentProgress = field(default_factory=CurrentProgress)
     variables: Mapping[str, str] = field(default_factory=dict)
     kept: Kept = NOTHING
-    ahead: ForkServer | None = None
+    early_fork_server: ForkServer | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:

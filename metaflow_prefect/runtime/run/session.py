@@ -17,7 +17,7 @@ from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.flow.dispatcher import Launch
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
-from metaflow_prefect.runtime.progress.current import Board
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
 from metaflow_prefect.runtime.steps import (
     client_namespace,
@@ -28,13 +28,13 @@ from metaflow_prefect.runtime.steps import (
     working_directory,
 )
 from metaflow_prefect.runtime.steps.executor import StepExecutor, Stream
-from metaflow_prefect.runtime.steps.fork_server import Warm
+from metaflow_prefect.runtime.steps.fork_server import ForkKey
 from metaflow_prefect.runtime.steps.step_processes import StepProcesses
 from metaflow_prefect.runtime.steps.task_log import TaskLog
 from metaflow_prefect.runtime.store.captured_environment import NOTHING, Kept
 from metaflow_prefect.runtime.store.datastore import RunDatastore, TaskRecord
 from metaflow_prefect.runtime.store.metadata_copy import MetadataCopy
-from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 from metaflow_prefect.runtime.store.task_metadata import TaskMetadata
 
 EXIT_DISALLOW_RETRY = 202
@@ -67,10 +67,10 @@ class Session:
     environment: Mapping[str, str]
     resumes: bool
     metadata: TaskMetadata
-    board: Board
+    current: CurrentProgress
     say: Callable[[str], None]
     metadata_copy: MetadataCopy | None = None
-    origin: Origin | None = None
+    origin: ResumeOrigin | None = None
     kept: Kept = NOTHING
     cloned: set[str] = field(default_factory=set)
     launches: dict[str, Launch] = field(default_factory=dict)
@@ -126,16 +126,16 @@ class Session:
         given = {**options.kept.variables, **os.environ, **options.variables}
         given = working_directory.environment(program, given)
         environ = commands.environment(given, python=context.python, run_id=run_id)
-        warm = Warm.of(commands.process(context, commands.top_level(context), environ))
+        key = ForkKey.of(commands.process(context, commands.top_level(context), environ))
         return cls(
             context,
             by_name,
             datastore,
-            executor_choice.executor(how, warm, program.environment, say, options.ahead),
+            executor_choice.executor(how, key, program.environment, say, options.early_fork_server),
             environ,
             resumes=datastore.begun(),
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
-            board=options.board,
+            current=options.current,
             say=say,
             metadata_copy=_metadata_copy(program, datastore),
             origin=options.origin,
@@ -212,12 +212,12 @@ class Session:
 
     def _complete(self, launch: Launch) -> None:
         """Finish what a kill has left half done of a task that is done."""
-        unnoted = self.datastore.unnoted(launch.place)
-        if unnoted is None:
+        unregistered = self.datastore.unregistered(launch.place)
+        if unregistered is None:
             return
         root = (self.context.program.datastore, self.datastore.root)
-        self.metadata.complete(launch.place, unnoted.attempt, unnoted.artifacts, root)
-        self.datastore.save_exit(launch.place, unnoted.attempt, 0)
+        self.metadata.complete(launch.place, unregistered.attempt, unregistered.artifacts, root)
+        self.datastore.save_exit(launch.place, unregistered.attempt, 0)
 
     def close(self) -> None:
         """End whatever is still running; safe to call twice."""

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from metaflow_prefect.names import artifact_key
-from metaflow_prefect.runtime.flow.dispatcher import Place
+from metaflow_prefect.runtime.flow.dispatcher import TaskPlace
 from metaflow_prefect.runtime.in_flow import current_trigger
-from metaflow_prefect.runtime.run.artifact_queue import Poster
+from metaflow_prefect.runtime.run.artifact_queue import ArtifactQueue
 from metaflow_prefect.runtime.store.cards import Card
 from metaflow_prefect.runtime.store.datastore import Artifact, TaskRecord
 
@@ -54,11 +54,11 @@ class Reporter:
             # Workers hand it to their jobs; the flow run does not have it.
             if name := os.environ.get("PREFECT__DEPLOYMENT_NAME"):
                 self._facts["prefect-deployment-name"] = name
-        self._poster = Poster(flow_log())
+        self._artifacts = ArtifactQueue(flow_log())
 
     def reporting(self) -> AbstractContextManager[None]:
         """Report while the block runs."""
-        return self._poster.posting()
+        return self._artifacts.posting()
 
     def identify(self, label: str, task_run_id: UUID, logger: Any) -> None:
         """Note in Metaflow's metadata which Prefect runs and deployment the task belongs to."""
@@ -82,12 +82,14 @@ class Reporter:
         """
         place = self._session.launches[label].place
         if not place.indices or place.indices[-1] < MAX_TASKS_SHOWN:
-            self._poster.post(lambda: self._artifact(place, task_run_id, record))
+            self._artifacts.post(lambda: self._artifact(place, task_run_id, record))
 
-    def _artifact(self, place: Place, task_run_id: UUID, record: TaskRecord) -> dict[str, object]:
+    def _artifact(
+        self, place: TaskPlace, task_run_id: UUID, record: TaskRecord
+    ) -> dict[str, object]:
         session, flow = self._session, self._session.context.program.flow
         cards = session.datastore.cards.of(place.step, place.task_id)
-        pathspec = f"{flow}/{record.outcome.path}"
+        pathspec = f"{flow}/{record.report.path}"
         return {
             "key": artifact_key(flow, place.step),
             "type": "markdown",

@@ -99,7 +99,7 @@ def is_embedded() -> bool:
     return get_current_settings().api.url is None
 
 
-def prefects(*words: str) -> str:
+def prefect_command(*words: str) -> str:
     """Return the command of Prefect's own program with *words*, as one types it for the server that was used last."""
     address = _LOCAL.get()
     given = "" if address is None else f"PREFECT_API_URL={address} "

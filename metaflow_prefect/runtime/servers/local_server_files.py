@@ -78,7 +78,7 @@ def idle_seconds(environment: Mapping[str, str]) -> float:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class RunningServer:
     """A server that answers: its process, its address, and what it was started with."""
 
     pid: int
@@ -89,13 +89,13 @@ class Served:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ServerFiles:
     """The folder of one local server."""
 
     folder: Path
 
     @classmethod
-    def below(cls, prefect_home: Path) -> Place:
+    def below(cls, prefect_home: Path) -> ServerFiles:
         """Return the place that belongs to a PREFECT_HOME; make it, for its owner only."""
         close_database(prefect_home)
         folder = prefect_home / "metaflow-prefect"
@@ -111,17 +111,17 @@ class Place:
     def _record(self) -> Path:
         return self.folder / "server.json"
 
-    def read(self) -> Served | None:
+    def read(self) -> RunningServer | None:
         """Return the recorded server; it may be gone."""
         try:
-            return Served(**json.loads(self._record.read_text(encoding="utf-8")))
+            return RunningServer(**json.loads(self._record.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
             return None  # never written, or by another release of ours
 
-    def write(self, served: Served) -> None:
+    def write(self, server: RunningServer) -> None:
         """Record a server that has begun to answer."""
         new = self._record.with_suffix(".new")
-        new.write_text(json.dumps(asdict(served)), encoding="utf-8")
+        new.write_text(json.dumps(asdict(server)), encoding="utf-8")
         new.replace(self._record)
 
     def clear(self) -> None:

@@ -11,7 +11,7 @@ from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.steps import commands, executor_choice
 from metaflow_prefect.runtime.steps.executor_option import Choice
-from metaflow_prefect.runtime.steps.fork_server import ForkServer, Warm
+from metaflow_prefect.runtime.steps.fork_server import ForkKey, ForkServer
 from metaflow_prefect.runtime.store.datastore import RunDatastore
 
 _NO_RUN = ""
@@ -51,4 +51,4 @@ def _server(program: Program) -> ForkServer | None:
     )
     environment = commands.environment(os.environ, python=context.python, run_id=_NO_RUN)
     command = commands.process(context, commands.top_level(context), environment)
-    return ForkServer(Warm.of(command).before_the_run(), how.value)
+    return ForkServer(ForkKey.of(command).before_the_run(), how.value)

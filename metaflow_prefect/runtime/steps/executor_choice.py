@@ -9,7 +9,7 @@ from collections.abc import Callable
 from metaflow_prefect.runtime.in_flow import make_interpreters
 from metaflow_prefect.runtime.steps.executor import Command, OnLine, StepExecutor
 from metaflow_prefect.runtime.steps.executor_option import Choice
-from metaflow_prefect.runtime.steps.fork_server import ForkServer, ServerLost, Warm
+from metaflow_prefect.runtime.steps.fork_server import ForkKey, ForkServer, ServerLost
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 
 _MAX_SERVERS = 4
@@ -20,14 +20,14 @@ _EVERY_STEP = "every step"
 
 def executor(
     choice: Choice,
-    warm: Warm,
+    key: ForkKey,
     metaflow_environment: str,
     say: Callable[[str], None],
-    ahead: ForkServer | None = None,
+    early: ForkServer | None = None,
 ) -> StepExecutor:
-    """Return the executor for the flow of *warm*; if it forks, its server starts now.
+    """Return the executor for the flow of *key*; if it forks, its server starts now.
 
-    *say* is told, once for each reason, which steps get fresh processes and why. *ahead* is a
+    *say* is told, once for each reason, which steps get fresh processes and why. *early* is a
     server that has been started already, which is used if it is the same.
     """
     if choice is Choice.FRESH:
@@ -36,8 +36,8 @@ def executor(
     if refusal is not None:
         say(_because(_EVERY_STEP, refusal))
         return FreshProcess()
-    is_same = ahead is not None and ahead.warm == warm.before_the_run()
-    return WhereSafe(choice, warm, say, ahead if is_same else None)
+    is_same = early is not None and early.key == key.before_the_run()
+    return ForkingExecutor(choice, key, say, early if is_same else None)
 
 
 def why_never(platform: str, metaflow_environment: str) -> str | None:
@@ -56,25 +56,25 @@ def why_never(platform: str, metaflow_environment: str) -> str | None:
     return None
 
 
-class WhereSafe:
+class ForkingExecutor:
     """Forks from a server that has imported the flow in the command's environment, if that is safe."""
 
     def __init__(
         self,
         choice: Choice,
-        warm: Warm,
+        key: ForkKey,
         say: Callable[[str], None],
-        ahead: ForkServer | None = None,
+        early: ForkServer | None = None,
     ) -> None:
         self._choice = choice
-        self._warm = warm
+        self._key = key
         self._say = say
         self._fresh = FreshProcess()
         self._lock = threading.Lock()
         self._said: set[str] = set()
         self._seen: set[frozenset[tuple[str, str]]] = set()
         self._is_stopped = False
-        self._servers = [ahead or ForkServer(warm, choice.value)]
+        self._servers = [early or ForkServer(key, choice.value)]
 
     def run(self, command: Command, on_line: OnLine) -> int:
         """Execute *command* (see `StepExecutor.run`)."""
@@ -106,13 +106,13 @@ class WhereSafe:
         """Return the server for *command*'s environment; start one where that pays off."""
         with self._lock:
             for server in self._servers:
-                if server.warm.request(command) is not None:
+                if server.key.request(command) is not None:
                     return server
-            warm = self._warm.in_environment(command.environment)
-            if self._is_stopped or warm.request(command) is None:
+            key = self._key.in_environment(command.environment)
+            if self._is_stopped or key.request(command) is None:
                 return None
             if self._is_worth_it(command) and len(self._servers) < _MAX_SERVERS:
-                self._servers.append(ForkServer(warm, self._choice.value))
+                self._servers.append(ForkServer(key, self._choice.value))
                 return self._servers[-1]
         self._explain(command.name, "its @environment must be there when the flow is imported")
         return None
@@ -122,12 +122,12 @@ class WhereSafe:
         with self._lock:
             if early in self._servers and not self._is_stopped:
                 place = self._servers.index(early)
-                self._servers[place] = ForkServer(self._warm, self._choice.value)
+                self._servers[place] = ForkServer(self._key, self._choice.value)
             return self._servers[0]
 
     def _is_worth_it(self, command: Command) -> bool:
         """Say whether an environment comes back: one task alone is no cheaper with a server."""
-        key = frozenset(command.environment.items() - self._warm.environment.items())
+        key = frozenset(command.environment.items() - self._key.environment.items())
         comes_back = key in self._seen or self._choice is Choice.FORK
         self._seen.add(key)
         return comes_back

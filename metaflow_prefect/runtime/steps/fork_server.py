@@ -38,7 +38,7 @@ class ServerLost(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warm:
+class ForkKey:
     """What a server has imported: the flow, by which interpreter, with which options and environment, where."""
 
     python: str
@@ -48,7 +48,7 @@ class Warm:
     folder: str | None = None
 
     @classmethod
-    def of(cls, command: Command) -> Warm:
+    def of(cls, command: Command) -> ForkKey:
         """Return what a server for *command* has: interpreter, flow, top-level options."""
         python, flow_file, *options = command.words
         return cls(
@@ -59,12 +59,12 @@ class Warm:
             folder=command.folder,
         )
 
-    def before_the_run(self) -> Warm:
+    def before_the_run(self) -> ForkKey:
         """Return the same before the run has an id."""
         known = {name: it for name, it in self.environment.items() if name != RUN_ID_VARIABLE}
         return self.in_environment(known)
 
-    def in_environment(self, environment: Mapping[str, str]) -> Warm:
+    def in_environment(self, environment: Mapping[str, str]) -> ForkKey:
         """Return the same with another environment."""
         return replace(self, environment=environment)
 
@@ -105,8 +105,8 @@ def _later_variables(
 class ForkServer:
     """One server process and what it runs. *mode* "fork" overlooks what the import has left behind."""
 
-    def __init__(self, warm: Warm, mode: str) -> None:
-        self.warm = warm
+    def __init__(self, key: ForkKey, mode: str) -> None:
+        self.key = key
         self._groups = RunningGroups()
         self._sending = threading.Lock()
         self._booting = threading.Lock()
@@ -114,9 +114,9 @@ class ForkServer:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [warm.python, _SERVER, str(theirs.fileno()), mode, warm.flow_file, *warm.options],
-                env=dict(warm.environment),
-                cwd=warm.folder,
+                [key.python, _SERVER, str(theirs.fileno()), mode, key.flow_file, *key.options],
+                env=dict(key.environment),
+                cwd=key.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
@@ -162,7 +162,7 @@ class ForkServer:
         Raises:
             ServerLost: the server is unfit or gone, or this is not a command for it.
         """
-        request = self.warm.request(command)
+        request = self.key.request(command)
         if self._groups.is_stopped:
             return -signal.SIGTERM
         if request is None or self.unfit() is not None:

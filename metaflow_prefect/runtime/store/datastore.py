@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
-from metaflow_prefect.runtime.flow.dispatcher import Outcome, Place
+from metaflow_prefect.runtime.flow.dispatcher import TaskPlace, TaskReport
 from metaflow_prefect.runtime.store.cards import Cards
 
 _RUNTIME = "runtime"
@@ -35,12 +35,12 @@ class Artifact:
 class TaskRecord:
     """What a finished attempt left in the datastore."""
 
-    outcome: Outcome
+    report: TaskReport
     artifacts: tuple[Artifact, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unnoted:
+class UnregisteredTask:
     """A task that is done although its flow's process did not live to see it.
 
     `artifacts` maps each name to its content's hash and its encoding.
@@ -82,32 +82,32 @@ class RunDatastore:
         """Return the pathspec of the task that holds the parameters."""
         return f"{self.run_id}/_parameters/{PARAMETERS_TASK_ID}"
 
-    def path(self, place: Place) -> str:
+    def path(self, place: TaskPlace) -> str:
         """Return the pathspec of the task at *place*, without the flow's name, as Metaflow's inputs are written."""
         return f"{self.run_id}/{place.step}/{place.task_id}"
 
-    def record(self, place: Place, attempt: int | None = None) -> TaskRecord | None:
+    def record(self, place: TaskPlace, attempt: int | None = None) -> TaskRecord | None:
         """Return what *attempt* (default: the last one) left, or None if it did not succeed."""
         task = self._done_attempt(place.step, place.task_id, attempt)
         if task is None or not task.get("_task_ok", default=False):
             return None
         steps, _ = task.get("_transition", default=None) or ((), None)
-        outcome = Outcome(
+        report = TaskReport(
             path=self.path(place),
             next=tuple(steps),
             num_splits=task.get("_foreach_num_splits", default=None),
             gang=tuple(task.get("_control_mapper_tasks", default=None) or ()),
         )
-        return TaskRecord(outcome=outcome, artifacts=_artifacts(task))
+        return TaskRecord(report=report, artifacts=_artifacts(task))
 
-    def attempts(self, place: Place) -> int:
+    def attempts(self, place: TaskPlace) -> int:
         """Return how many attempts of the task were finished, successfully or not."""
         done = 0
         while self._done_attempt(place.step, place.task_id, done) is not None:
             done += 1
         return done
 
-    def unnoted(self, place: Place) -> Unnoted | None:
+    def unregistered(self, place: TaskPlace) -> UnregisteredTask | None:
         """Return the task at *place* if it is done, but nobody was there to note how its process ended.
 
         Metaflow marks a task as done before it registers what it has made: a kill may come between.
@@ -120,15 +120,15 @@ class RunDatastore:
             name: (sha, str(about["info"][name]["encoding"]))
             for name, sha in about["objects"].items()
         }
-        return Unnoted(attempt=int(task.attempt), artifacts=artifacts)
+        return UnregisteredTask(attempt=int(task.attempt), artifacts=artifacts)
 
-    def save_logs(self, place: Place, attempt: int, logs: Mapping[str, bytes]) -> None:
+    def save_logs(self, place: TaskPlace, attempt: int, logs: Mapping[str, bytes]) -> None:
         """Keep the output of an attempt where `Task.stdout` and `Task.stderr` look for it."""
         from metaflow.mflog import RUNTIME_LOG_SOURCE
 
         self._write(place, attempt).save_logs(RUNTIME_LOG_SOURCE, dict(logs))
 
-    def save_exit(self, place: Place, attempt: int, return_code: int) -> None:
+    def save_exit(self, place: TaskPlace, attempt: int, return_code: int) -> None:
         """Keep how the process of an attempt ended, in the words of Metaflow's own runtime."""
         ended = {"return_code": return_code, "killed": False, "success": return_code == 0}
         self._write(place, attempt).save_metadata({_RUNTIME: ended})
@@ -157,7 +157,7 @@ class RunDatastore:
 
         return FlowDataStore(self.flow, storage_impl=self._storage, ds_root=self.root)
 
-    def _write(self, place: Place, attempt: int) -> Any:
+    def _write(self, place: TaskPlace, attempt: int) -> Any:
         return self.of_flow().get_task_datastore(
             self.run_id, place.step, place.task_id, attempt=attempt, mode="w"
         )

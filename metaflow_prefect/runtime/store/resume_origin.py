@@ -20,7 +20,7 @@ _Place = tuple[str, tuple[int, ...], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
+class ResumeOrigin:
     """What can be taken over from an earlier run.
 
     `tasks` maps the place of each successful task to its pathspec `run/step/task`;
@@ -41,7 +41,7 @@ class Origin:
 
 def read(
     flow_datastore: Any, run_id: str, variables: Mapping[str, str], rerun: frozenset[str]
-) -> Origin:
+) -> ResumeOrigin:
     """Read the run *run_id* from Metaflow's datastore.
 
     *variables* maps the flow's attributes to the names of the parameters they hold.
@@ -75,7 +75,7 @@ def read(
             f"There is no run {run_id!r} to resume in {flow_datastore.datastore_root}.",
             fix=_those_there_are(flow_datastore.flow_name),
         )
-    return Origin(run_id=run_id, tasks=tasks, parameters=parameters, rerun=rerun)
+    return ResumeOrigin(run_id=run_id, tasks=tasks, parameters=parameters, rerun=rerun)
 
 
 def _those_there_are(flow_name: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import SimpleNamespace
 
-from metaflow_prefect.runtime.flow.dispatcher import Place
+from metaflow_prefect.runtime.flow.dispatcher import TaskPlace
 
 
 class TaskMetadata:
@@ -24,7 +24,7 @@ class TaskMetadata:
 
     def complete(
         self,
-        place: Place,
+        place: TaskPlace,
         attempt: int,
         artifacts: Mapping[str, tuple[str, str]],
         root: tuple[str, str],
@@ -56,7 +56,7 @@ class TaskMetadata:
             ],
         )
 
-    def note(self, place: Place, attempt: int, facts: Mapping[str, str]) -> None:
+    def note(self, place: TaskPlace, attempt: int, facts: Mapping[str, str]) -> None:
         """Note *facts* about an attempt of the task at *place*, as Metaflow's decorators do."""
         from metaflow.metadata_provider import MetaDatum
 

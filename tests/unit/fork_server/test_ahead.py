@@ -8,7 +8,7 @@ import pytest
 
 from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.in_flow import run_id_watch
-from metaflow_prefect.runtime.steps.executor_choice import WhereSafe, executor
+from metaflow_prefect.runtime.steps.executor_choice import ForkingExecutor, executor
 from metaflow_prefect.runtime.steps.executor_option import Choice
 from metaflow_prefect.runtime.steps.fork_server import ForkServer
 
@@ -20,13 +20,13 @@ SAYS = (
 @pytest.fixture
 def chosen():
     """The executor of a flow for which a server was started ahead, and that server."""
-    started: list[ForkServer | WhereSafe] = []
+    started: list[ForkServer | ForkingExecutor] = []
 
     def make(flow, *, environment=None):
-        warm = flow.warm if environment is None else flow.warm.in_environment(environment)
-        early = ForkServer(warm.before_the_run(), "auto")
-        made = executor(Choice.AUTO, flow.warm, "local", pytest.fail, early)
-        assert isinstance(made, WhereSafe)
+        key = flow.key if environment is None else flow.key.in_environment(environment)
+        early = ForkServer(key.before_the_run(), "auto")
+        made = executor(Choice.AUTO, flow.key, "local", pytest.fail, early)
+        assert isinstance(made, ForkingExecutor)
         started.extend((made, early))
         return made, early
 

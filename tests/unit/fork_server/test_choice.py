@@ -12,7 +12,7 @@ from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
 from metaflow_prefect.runtime.in_flow.print_environment import COMMAND, parse
 from metaflow_prefect.runtime.steps import commands, executor_option
 from metaflow_prefect.runtime.steps.executor import Command
-from metaflow_prefect.runtime.steps.executor_choice import WhereSafe, executor, why_never
+from metaflow_prefect.runtime.steps.executor_choice import ForkingExecutor, executor, why_never
 from metaflow_prefect.runtime.steps.executor_option import Choice
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 
@@ -42,7 +42,7 @@ def test_nothing_is_forked_where_it_cannot_be_the_same():
 
 def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
     said: list[str] = []
-    chosen = executor(Choice.AUTO, probe().warm, "conda", said.append)
+    chosen = executor(Choice.AUTO, probe().key, "conda", said.append)
 
     assert isinstance(chosen, FreshProcess)
     assert said == [
@@ -53,7 +53,7 @@ def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
 def test_whoever_asks_for_fresh_processes_gets_no_reasons(probe):
     said: list[str] = []
 
-    assert isinstance(executor(Choice.FRESH, probe().warm, "local", said.append), FreshProcess)
+    assert isinstance(executor(Choice.FRESH, probe().key, "local", said.append), FreshProcess)
     assert said == []
 
 
@@ -68,11 +68,11 @@ def test_python_means_the_interpreter_of_the_run():
 @pytest.fixture
 def where_safe():
     """Executors as the session makes them, with what they said; stopped at the end."""
-    made: list[WhereSafe] = []
+    made: list[ForkingExecutor] = []
 
-    def make(flow, mode: Choice = Choice.AUTO) -> tuple[WhereSafe, list[str]]:
+    def make(flow, mode: Choice = Choice.AUTO) -> tuple[ForkingExecutor, list[str]]:
         said: list[str] = []
-        made.append(WhereSafe(mode, flow.warm, said.append))
+        made.append(ForkingExecutor(mode, flow.key, said.append))
         return made[-1], said
 
     yield make
@@ -167,11 +167,11 @@ def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
         )
     )
     chosen, said = where_safe(flow)
-    flows = [flow.warm.python, flow.flow_file, *flow.options]
+    flows = [flow.key.python, flow.flow_file, *flow.options]
     words = [*with_parts([Part.ENVIRONMENT], flows), COMMAND]
     command = Command(words=words, environment=flow.environment)
 
-    assert flow.warm.request(command) is not None
+    assert flow.key.request(command) is not None
     forked, fresh = flow.do(chosen, command), flow.do(FreshProcess(), command)
     assert parse(forked.out) == parse(fresh.out) == {"start": {"A": "1"}, "end": {}}
     assert said == []
@@ -181,7 +181,7 @@ def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
 def test_what_is_no_command_of_the_flow_gets_a_fresh_process(probe, where_safe):
     flow = probe()
     chosen, _ = where_safe(flow)
-    other = replace(flow.command(), words=[flow.warm.python, "-c", "print('other')"], name="other")
+    other = replace(flow.command(), words=[flow.key.python, "-c", "print('other')"], name="other")
 
     assert flow.do(chosen, other).out == "other\n"
 

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from metaflow_prefect.runtime.flow.graph import End, Foreach, Next, Split, Step, Switch
 from metaflow_prefect.runtime.progress import graph_layout, graph_svg, model, terminal_table
-from metaflow_prefect.runtime.progress.current import Board
-from metaflow_prefect.runtime.progress.model import Change, Event, State, StepProgress
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
+from metaflow_prefect.runtime.progress.model import Change, ProgressEvent, State, StepProgress
 from metaflow_prefect.runtime.progress.run_artifact import chart, progress_of
 
 
@@ -41,7 +41,7 @@ def run(*events: tuple[str, Change, float]) -> model.Progress:
     """Return the progress of a run that began at 0 after *events*."""
     now = model.begin("DemoFlow", "prefect-1", STEPS, 0.0)
     for step, change, moment in events:
-        now = now.after(Event(step=step, change=change, moment=moment))
+        now = now.after(ProgressEvent(step=step, change=change, moment=moment))
     return now
 
 
@@ -51,7 +51,7 @@ def test_a_step_says_when_its_next_task_is_tried_again():
         (Change.QUEUED, 0, None), (Change.QUEUED, 0, None), (Change.STARTED, 1, None), (Change.STARTED, 1, None),
         (Change.RETRYING, 10, 130), (Change.RETRYING, 5, 125), (Change.STARTED, 125, None),
     ):  # fmt: skip
-        now = now.after(Event(step="train", change=change, moment=moment, again=again))
+        now = now.after(ProgressEvent(step="train", change=change, moment=moment, again=again))
 
     (waiting,) = (item for item in now.steps if item.name == "train")
     assert waiting.pause(127.5) == 2.5
@@ -266,13 +266,13 @@ def test_the_chart_of_a_failed_run_has_its_first_error_in_a_block_that_the_error
 
 
 def test_a_board_knows_nothing_before_the_run_and_all_of_it_after():
-    board = Board()
-    board.tell("start", Change.QUEUED)
-    assert board.progress is None
+    current = CurrentProgress()
+    current.record("start", Change.QUEUED)
+    assert current.value is None
 
-    board.begin("DemoFlow", "prefect-1", STEPS)
-    board.tell("start", Change.QUEUED)
-    board.finish(State.DONE)
+    current.begin("DemoFlow", "prefect-1", STEPS)
+    current.record("start", Change.QUEUED)
+    current.finish(State.DONE)
 
-    assert board.progress is not None
-    assert (board.progress.state, step(board.progress, "start").waiting) == (State.DONE, 1)
+    assert current.value is not None
+    assert (current.value.state, step(current.value, "start").waiting) == (State.DONE, 1)

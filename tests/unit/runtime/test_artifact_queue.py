@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaflow_prefect.runtime.run.artifact_queue import Poster
+from metaflow_prefect.runtime.run.artifact_queue import ArtifactQueue
 
 
 @pytest.mark.slow
@@ -16,7 +16,7 @@ def test_everything_is_posted_by_the_end_and_a_refusal_is_said_once(prefect_serv
     good = [{"key": f"poster-{number}", "type": "markdown", "data": "x"} for number in range(5)]
     refused = {"key": "Not A Key", "type": "markdown", "data": "x"}
     with temporary_settings({PREFECT_API_URL: prefect_server.url}):
-        poster = Poster(said.append)
+        poster = ArtifactQueue(said.append)
         with poster.posting():
             for artifact in [*good[:3], refused, refused, *good[3:]]:
                 poster.post(lambda artifact=artifact: artifact)
