@@ -27,8 +27,14 @@ from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.names import option_key
 from metaflow_prefect.runtime.local import typed_command
+from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import write as write_output
-from metaflow_prefect.runtime.steps import client_namespace, executor_option, retry_delay
+from metaflow_prefect.runtime.steps import step_options
+
+STEP_OPTIONS = tuple(
+    click.option(name, **keywords) for name, keywords in step_options.declarations()
+)
+"""The options of every command that executes steps in this process."""
 
 
 @command(
@@ -65,9 +71,7 @@ def create(
     "Compile the flow and run it in this process.",
     RUN_ID_FILE,
     JSON,
-    click.option(executor_option.OPTION, **executor_option.option()),
-    click.option(client_namespace.OPTION, **client_namespace.option()),
-    click.option(retry_delay.OPTION, **retry_delay.option()),
+    *STEP_OPTIONS,
     *COMPILE_OPTIONS,
     cls=LikeMetaflows,
 )
@@ -77,7 +81,8 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     from metaflow_prefect.runtime.progress.run_result import conclude
 
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
-    result = run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
+    local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed())
+    result = run_now(obj, keywords, parsed(options), local=local)
     conclude(result, is_json=is_json, fix=_how_to_go_on())
 
 
@@ -99,9 +104,7 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     NAME,
     JSON,
     RUN_ID_FILE,
-    click.option(executor_option.OPTION, **executor_option.option()),
-    click.option(client_namespace.OPTION, **client_namespace.option()),
-    click.option(retry_delay.OPTION, **retry_delay.option()),
+    *STEP_OPTIONS,
     *COMPILE_OPTIONS,
     short="Go on where an earlier run has failed.",
     cls=Resuming,
@@ -131,7 +134,8 @@ def resume(
         show(run.summary(), text, is_json=options["is_json"])
         return
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
-    result = resume_now(obj, origin_run_id, rerun, new, parsed(options), run_id_file=run_id_file)
+    local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed())
+    result = resume_now(obj, origin_run_id, rerun, new, parsed(options), local)
     conclude(result, is_json=options["is_json"], fix=_how_to_go_on())
 
 

@@ -11,16 +11,13 @@ from metaflow_prefect.deploy.plan import job_schema
 from metaflow_prefect.deploy.plan.captured_environment import Taken
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused, Finding, UnsupportedFlow
-from metaflow_prefect.runtime.steps.client_namespace import VARIABLE as NAMESPACE_VARIABLE
+from metaflow_prefect.runtime import variables
 
 LOCAL_POOL_TYPES = frozenset({"process"})
 """Work pools whose runs see the files of the machine that deploys."""
 
 _IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
 """What a type of work pool calls the image of its jobs, where that is not `image` as in Prefect's own types."""
-
-OUTER_SERVICE_URL = "METAFLOW_PREFECT_SERVICE_URL"
-"""Where clients reach the metadata service of a deployment whose containers reach it elsewhere."""
 
 _FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
     # A second container would execute the flow a second time while Prefect reschedules the first;
@@ -105,7 +102,7 @@ def _environment(
         # Metaflow refuses to run for a user it cannot name, which a container's root is.
         "METAFLOW_USER": "prefect",
         "METAFLOW_OWNER": site.owner,
-        "METAFLOW_PREFECT_DEPLOYMENT": full_name,
+        variables.DEPLOYMENT: full_name,
         **site.metaflow_environment,
     }
     namespace = options.namespace
@@ -113,7 +110,7 @@ def _environment(
         environment["METAFLOW_PRODUCTION_TOKEN"] = site.token
         namespace = namespace or f"production:{site.token}"
     if namespace is not None:
-        environment[NAMESPACE_VARIABLE] = namespace
+        environment[variables.NAMESPACE] = namespace
     if not site.is_local:
         environment.update(_service_inside(site.metaflow_environment))
         # Installed by the stock image's entrypoint before it starts the flow run.
@@ -131,7 +128,7 @@ def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:
     )
     if inside is None or inside == outside:
         return {}
-    outer = {} if outside is None else {OUTER_SERVICE_URL: outside}
+    outer = {} if outside is None else {variables.SERVICE_URL: outside}
     return {"METAFLOW_SERVICE_URL": inside, **outer}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from metaflow_prefect.analysis.code import code_files
 from metaflow_prefect.deploy.plan.captured_environment import Taken, taken, values_of_environment
 from metaflow_prefect.deploy.plan.job_variables import LOCAL_POOL_TYPES, Site
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.steps import working_directory
 
 _CLIENTS = {
@@ -73,7 +74,7 @@ def gather(state: Any, pool: Pool, token: str | None) -> Site:
         and local_folder.parent != Path(root)
     ):
         # Its cards have to be where `python flow.py card` looks for them, as those of `run` are.
-        environment[working_directory.LOCAL_FOLDER] = str(local_folder)
+        environment[variables.LOCAL_FOLDER] = str(local_folder)
     return Site(
         owner=user(),
         token=token,

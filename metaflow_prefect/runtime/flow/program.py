@@ -46,6 +46,11 @@ class Program:
     working_directory: str | None = None
 
     @property
+    def is_standalone(self) -> bool:
+        """Whether the generated file carries the flow's code."""
+        return self.working_directory is not None
+
+    @property
     def flow_file(self) -> Path:
         """The flow's file on this machine.
 

@@ -13,7 +13,8 @@ from uuid import UUID
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError
-from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.flow.generated_file import program_of
+from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import write as write_output
 from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
 from metaflow_prefect.runtime.progress.run_result import RunResult, status
@@ -33,7 +34,7 @@ def run_locally(
     *,
     tags: tuple[str, ...] = (),
     labels: tuple[str, ...] = (),
-    run_id_file: str | None = None,
+    local: LocalOptions,
     origin: ResumeOrigin | None = None,
 ) -> RunResult:
     """Run *flow* to its end in this process, and return how it ended.
@@ -45,15 +46,17 @@ def run_locally(
     """
     current = CurrentProgress()
     screen = Screen(lambda: current.value, waiting=f"{flow.name} is about to begin")
-    beginning = _Beginning(run_id_file, screen, (*labels, *tags))
+    beginning = _Beginning(local.run_id_file, screen, (*labels, *tags))
     # All of Prefect is imported by now, and stays: the collector need not visit it again and again.
     gc.freeze()
-    with early_fork_server.started(_program(flow)) as fork_server:
+    environment = {**os.environ, **local.step_options}
+    with early_fork_server.started(program_of(flow), environment) as fork_server:
         options = LaunchOptions(
             tags=tags,
             origin=origin,
             on_begin=beginning.note,
-            current=current,
+            progress=current,
+            step_options=local.step_options,
             early_fork_server=fork_server,
         )
         token = OPTIONS.set(options)
@@ -74,12 +77,6 @@ def run_locally(
         url=beginning.url,
         progress=current.value,
     )
-
-
-def _program(flow: Any) -> Program:
-    """Return what the generated file of *flow* says of its Metaflow program."""
-    program: Program = flow.fn.__globals__["PROGRAM"]
-    return program
 
 
 def with_workers(flow: Any, number: int | None) -> Any:

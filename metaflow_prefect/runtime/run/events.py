@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.servers.connection import prefect_client
 
 END = "end"
 """The last step's name in events, whatever its name in the flow: those who wait don't know it."""
-
-_DEPLOYED = "METAFLOW_PREFECT_DEPLOYMENT"
 
 
 class Event:
@@ -75,7 +74,7 @@ class Event:
 
 def is_deployed() -> bool:
     """Say whether this process belongs to a run of a deployment."""
-    return _DEPLOYED in os.environ
+    return variables.DEPLOYMENT in os.environ
 
 
 def step_finished(program: Program, task_path: str, *, is_last: bool) -> None:

@@ -51,7 +51,7 @@ def _hook(program: Program, *, is_successful: bool) -> _Hook:
 def _begun_with(program: Program, flow: Any, flow_run: Any) -> Program | None:
     """Return the program that the run began with, or None if Metaflow knows no such run."""
     run_id = names.run_id(flow_run.id)
-    if not RunDatastore(program.flow, run_id, program.datastore, program.datastore_root).begun():
+    if not RunDatastore.of(program, run_id).begun():
         return None
     context = SimpleNamespace(flow=flow, flow_run=flow_run)
     first, _ = pinned_code.of_run(context, run_id, program, (), lambda _text: None)

@@ -7,13 +7,14 @@ datastore, where files with the same content are one.
 
 from __future__ import annotations
 
-import importlib.util
+import inspect
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from metaflow_prefect.runtime.flow import generated_file
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.store.datastore import RunDatastore
@@ -34,11 +35,10 @@ def of_run(
     Raises:
         StaleGeneratedFile: that code was made for another runtime.
     """
-    names = context.flow.fn.__globals__
-    if context.flow_run.deployment_id is None or "UNPACKED" not in names:
+    if context.flow_run.deployment_id is None or not program.is_standalone:
         return program, steps
-    datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
-    file = Path(names["__file__"])
+    datastore = RunDatastore.of(program, run_id)
+    file = Path(inspect.getfile(context.flow.fn))
     present, pointer = file.read_bytes(), f"code/{run_id}"
     key = datastore.read(pointer)
     if key is None:
@@ -58,9 +58,4 @@ def _loaded(content: bytes, name: str) -> ModuleType:
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        spec = importlib.util.spec_from_file_location("metaflow_prefect_first_code", path)
-        assert spec is not None  # noqa: S101  a .py file always has a loader
-        assert spec.loader is not None  # noqa: S101
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return module
+        return generated_file.load(path)

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from metaflow_prefect.names import artifact_key
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.dispatcher import TaskPlace
-from metaflow_prefect.runtime.in_flow import current_trigger
 from metaflow_prefect.runtime.run.artifact_queue import ArtifactQueue
+from metaflow_prefect.runtime.run.task_state import TaskState
 from metaflow_prefect.runtime.store.cards import Card
 from metaflow_prefect.runtime.store.datastore import Artifact, TaskRecord
 
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 MAX_TASKS_SHOWN = 50
 """Tasks of one foreach that post an artifact of their own."""
+
+_NARROW = "\N{NO-BREAK SPACE}"
 
 
 def run_begins(flow: str, run_id: str, resumes: bool) -> None:  # noqa: FBT001  a fact, not a mode
@@ -60,27 +63,25 @@ class Reporter:
         """Report while the block runs."""
         return self._artifacts.posting()
 
-    def identify(self, label: str, task_run_id: UUID, logger: Any) -> None:
+    def identify(self, task: TaskState, task_run_id: UUID, logger: Any) -> None:
         """Note in Metaflow's metadata which Prefect runs and deployment the task belongs to."""
         session, facts = self._session, {**self._facts, "prefect-task-run-id": str(task_run_id)}
-        triggers = session.environment.get(current_trigger.VARIABLE)
-        if triggers and not session.launches[label].parents:
+        triggers = session.environment.get(variables.TRIGGERED_BY)
+        if triggers and not task.launch.parents:
             # As Metaflow's Argo plugin notes it, with the first task.
             facts["execution-triggers"] = triggers
         try:
-            session.metadata.note(
-                session.launches[label].place, session.numbers.get(label, 0), facts
-            )
+            session.metadata.note(task.launch.place, task.number or 0, facts)
         except Exception as error:  # noqa: BLE001  a note about a run must never decide what the run does
-            logger.warning("The metadata of %s could not be written: %s", label, error)
+            logger.warning("The metadata of %s could not be written: %s", task.label, error)
 
-    def task_is_done(self, label: str, task_run_id: UUID, record: TaskRecord) -> None:
+    def task_is_done(self, task: TaskState, task_run_id: UUID, record: TaskRecord) -> None:
         """Post the artifact that shows what the task has stored and how to fetch it.
 
         Not for every task of a wide foreach: Prefect's page gets slow with thousands of artifacts, and
         the first ones show what the others are like.
         """
-        place = self._session.launches[label].place
+        place = task.launch.place
         if not place.indices or place.indices[-1] < MAX_TASKS_SHOWN:
             self._artifacts.post(lambda: self._artifact(place, task_run_id, record))
 
@@ -138,9 +139,6 @@ def _cards(pathspec: str, cards: tuple[Card, ...], command: str) -> str:
         "Open them in your browser, in the flow's folder and with your access to the datastore:\n\n"
         f"```bash\n{view}\n```\n"
     )
-
-
-_NARROW = "\N{NO-BREAK SPACE}"
 
 
 def _size(size: int) -> str:

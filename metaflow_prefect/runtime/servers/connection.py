@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.errors import ServerRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.servers import local_server
 from metaflow_prefect.server_settings import SERVER_SETTINGS, close_database, only_pages_of
 
@@ -141,7 +142,7 @@ def _client() -> Any:
         if is_embedded():
             raise ServerRefused(
                 f"Prefect's embedded server did not start: {error}",
-                fix=f"repeat the command, or unset {local_server.MODE_VARIABLE}: the server is shared then",
+                fix=f"repeat the command, or unset {variables.LOCAL_SERVER}: the server is shared then",
             ) from error
         raise _unreachable(error) from error
 

@@ -15,7 +15,6 @@ from pathlib import Path
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime.servers.local_server_files import (
-    MODE_VARIABLE,
     Mode,
     RunningServer,
     ServerFiles,
@@ -23,7 +22,7 @@ from metaflow_prefect.runtime.servers.local_server_files import (
 )
 from metaflow_prefect.server_settings import SERVER_SETTINGS
 
-__all__ = ["MODE_VARIABLE", "Mode", "Status", "status", "stop", "using"]
+__all__ = ["Mode", "Status", "status", "stop", "using"]
 
 _STARTUP_SECONDS = 120.0
 _ENDING_SECONDS = 15.0

@@ -21,10 +21,8 @@ from enum import Enum
 from pathlib import Path
 
 from metaflow_prefect.errors import SettingRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.server_settings import close_database
-
-MODE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER"
-IDLE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER_IDLE_SECONDS"
 
 _IDLE_SECONDS = 600
 _PRIVATE_FOLDER = 0o700
@@ -48,13 +46,13 @@ class Mode(str, Enum):
         Raises:
             SettingRefused: that is none of the modes.
         """
-        value = environment.get(MODE_VARIABLE) or cls.SHARED.value
+        value = environment.get(variables.LOCAL_SERVER) or cls.SHARED.value
         try:
             return cls(value)
         except ValueError:
             raise SettingRefused(
                 f"There is no local server mode {value!r}.",
-                fix=f"set {MODE_VARIABLE} to one of {', '.join(cls)}",
+                fix=f"set {variables.LOCAL_SERVER} to one of {', '.join(cls)}",
             ) from None
 
 
@@ -64,14 +62,14 @@ def idle_seconds(environment: Mapping[str, str]) -> float:
     Raises:
         SettingRefused: the variable is not a positive number.
     """
-    value = environment.get(IDLE_VARIABLE) or str(_IDLE_SECONDS)
+    value = environment.get(variables.LOCAL_SERVER_IDLE_SECONDS) or str(_IDLE_SECONDS)
     try:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
     if seconds <= 0:
         raise SettingRefused(
-            f"{IDLE_VARIABLE}={value!r} is not a number of seconds.",
+            f"{variables.LOCAL_SERVER_IDLE_SECONDS}={value!r} is not a number of seconds.",
             fix=f"set it to a number above 0, or unset it for {_IDLE_SECONDS}",
         )
     return seconds

@@ -32,7 +32,8 @@ class Command:
     limit_seconds: float | None = None
 
 
-OnLine = Callable[[Stream, bytes], None]
+OnLine = Callable[[Stream, bytes], object]
+"""Is called with each line; what it returns is not used."""
 
 
 class StepExecutor(Protocol):

@@ -8,9 +8,9 @@ from collections.abc import Callable
 
 from metaflow_prefect.runtime.in_flow import make_interpreters
 from metaflow_prefect.runtime.steps.executor import Command, OnLine, StepExecutor
-from metaflow_prefect.runtime.steps.executor_option import Choice
 from metaflow_prefect.runtime.steps.fork_server import ForkKey, ForkServer, ServerLost
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
+from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 
 _MAX_SERVERS = 4
 """Each holds the flow's import in memory; more environments than this get fresh processes."""
@@ -19,7 +19,7 @@ _EVERY_STEP = "every step"
 
 
 def executor(
-    choice: Choice,
+    kind: ExecutorKind,
     key: ForkKey,
     metaflow_environment: str,
     say: Callable[[str], None],
@@ -30,14 +30,14 @@ def executor(
     *say* is told, once for each reason, which steps get fresh processes and why. *early* is a
     server that has been started already, which is used if it is the same.
     """
-    if choice is Choice.FRESH:
+    if kind is ExecutorKind.FRESH:
         return FreshProcess()
     refusal = why_never(sys.platform, metaflow_environment)
     if refusal is not None:
         say(_because(_EVERY_STEP, refusal))
         return FreshProcess()
     is_same = early is not None and early.key == key.before_the_run()
-    return ForkingExecutor(choice, key, say, early if is_same else None)
+    return ForkingExecutor(kind, key, say, early if is_same else None)
 
 
 def why_never(platform: str, metaflow_environment: str) -> str | None:
@@ -61,12 +61,12 @@ class ForkingExecutor:
 
     def __init__(
         self,
-        choice: Choice,
+        kind: ExecutorKind,
         key: ForkKey,
         say: Callable[[str], None],
         early: ForkServer | None = None,
     ) -> None:
-        self._choice = choice
+        self._kind = kind
         self._key = key
         self._say = say
         self._fresh = FreshProcess()
@@ -74,7 +74,7 @@ class ForkingExecutor:
         self._said: set[str] = set()
         self._seen: set[frozenset[tuple[str, str]]] = set()
         self._is_stopped = False
-        self._servers = [early or ForkServer(key, choice.value)]
+        self._servers = [early or ForkServer(key, kind.value)]
 
     def run(self, command: Command, on_line: OnLine) -> int:
         """Execute *command* (see `StepExecutor.run`)."""
@@ -112,7 +112,7 @@ class ForkingExecutor:
             if self._is_stopped or key.request(command) is None:
                 return None
             if self._is_worth_it(command) and len(self._servers) < _MAX_SERVERS:
-                self._servers.append(ForkServer(key, self._choice.value))
+                self._servers.append(ForkServer(key, self._kind.value))
                 return self._servers[-1]
         self._explain(command.name, "its @environment must be there when the flow is imported")
         return None
@@ -122,13 +122,13 @@ class ForkingExecutor:
         with self._lock:
             if early in self._servers and not self._is_stopped:
                 place = self._servers.index(early)
-                self._servers[place] = ForkServer(self._key, self._choice.value)
+                self._servers[place] = ForkServer(self._key, self._kind.value)
             return self._servers[0]
 
     def _is_worth_it(self, command: Command) -> bool:
         """Say whether an environment comes back: one task alone is no cheaper with a server."""
         key = frozenset(command.environment.items() - self._key.environment.items())
-        comes_back = key in self._seen or self._choice is Choice.FORK
+        comes_back = key in self._seen or self._kind is ExecutorKind.FORK
         self._seen.add(key)
         return comes_back
 

@@ -13,12 +13,8 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.program import Program
-
-LOCAL_FOLDER = "METAFLOW_PREFECT_LOCAL_FOLDER"
-"""In the environment of a deployment's run on the machine that deployed: where Metaflow's commands find cards there."""
-
-_DEPLOYMENT = "METAFLOW_PREFECT_DEPLOYMENT"
 
 _RELATIVE = ("METAFLOW_DATASTORE_SYSROOT_LOCAL", "METAFLOW_HOME")
 """Variables of Metaflow that may name a folder relative to where the command was given."""
@@ -97,10 +93,10 @@ def _local_folder(environ: Mapping[str, str]) -> Path:
     """
     from metaflow.metaflow_config import DATASTORE_LOCAL_DIR, DATASTORE_SYSROOT_LOCAL
 
-    given = environ.get(LOCAL_FOLDER)
+    given = environ.get(variables.LOCAL_FOLDER)
     if given and os.access(Path(given).parent, os.W_OK):
         return Path(given)
-    if _DEPLOYMENT in environ and DATASTORE_SYSROOT_LOCAL:
+    if variables.DEPLOYMENT in environ and DATASTORE_SYSROOT_LOCAL:
         return Path(DATASTORE_SYSROOT_LOCAL, DATASTORE_LOCAL_DIR).absolute()
     return found_from_here()
 

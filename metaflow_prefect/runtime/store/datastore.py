@@ -14,6 +14,7 @@ from typing import Any
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
 from metaflow_prefect.runtime.flow.dispatcher import TaskPlace, TaskReport
+from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.store.cards import Cards
 
 _RUNTIME = "runtime"
@@ -73,6 +74,11 @@ class RunDatastore:
         self._storage = next(storage for storage in DATASTORES if kind == storage.TYPE)
         self.cards = Cards(flow, run_id, self.of_flow, local_folder)
         self.root: str = root or self._storage.get_datastore_root_from_config(_silent)
+
+    @classmethod
+    def of(cls, program: Program, run_id: str, local_folder: Path | None = None) -> RunDatastore:
+        """Return the part of *program*'s datastore that belongs to the run *run_id*."""
+        return cls(program.flow, run_id, program.datastore, program.datastore_root, local_folder)
 
     def begun(self) -> bool:
         """Say whether `init` has completed for this run, in this process or in an earlier one."""

@@ -9,8 +9,8 @@ import pytest
 from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.in_flow import run_id_watch
 from metaflow_prefect.runtime.steps.executor_choice import ForkingExecutor, executor
-from metaflow_prefect.runtime.steps.executor_option import Choice
 from metaflow_prefect.runtime.steps.fork_server import ForkServer
+from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 
 SAYS = (
     "import json, os; print(json.dumps([AT_IMPORT, os.environ['METAFLOW_RUN_ID'], os.getppid()]))"
@@ -25,7 +25,7 @@ def chosen():
     def make(flow, *, environment=None):
         key = flow.key if environment is None else flow.key.in_environment(environment)
         early = ForkServer(key.before_the_run(), "auto")
-        made = executor(Choice.AUTO, flow.key, "local", pytest.fail, early)
+        made = executor(ExecutorKind.AUTO, flow.key, "local", pytest.fail, early)
         assert isinstance(made, ForkingExecutor)
         started.extend((made, early))
         return made, early

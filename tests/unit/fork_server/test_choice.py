@@ -8,28 +8,29 @@ from dataclasses import replace
 import pytest
 
 from metaflow_prefect.errors import SettingRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
 from metaflow_prefect.runtime.in_flow.print_environment import COMMAND, parse
-from metaflow_prefect.runtime.steps import commands, executor_option
+from metaflow_prefect.runtime.steps import commands, step_settings
 from metaflow_prefect.runtime.steps.executor import Command
 from metaflow_prefect.runtime.steps.executor_choice import ForkingExecutor, executor, why_never
-from metaflow_prefect.runtime.steps.executor_option import Choice
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
+from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 
 PARENT = "import os; print(os.getppid())"
 
 
 @pytest.mark.parametrize(
     ("environment", "expected"),
-    [({}, executor_option.DEFAULT), ({executor_option.VARIABLE: ""}, executor_option.DEFAULT), ({executor_option.VARIABLE: "fork"}, Choice.FORK)],
+    [({}, step_settings.DEFAULT_EXECUTOR), ({variables.STEP_EXECUTOR: ""}, step_settings.DEFAULT_EXECUTOR), ({variables.STEP_EXECUTOR: "fork"}, ExecutorKind.FORK)],
 )  # fmt: skip
 def test_the_environment_chooses(environment, expected):
-    assert Choice.of(environment) is expected
+    assert ExecutorKind.of(environment) is expected
 
 
 def test_an_unknown_choice_is_refused_with_the_known_ones():
     with pytest.raises(SettingRefused, match="one of auto, fork, fresh"):
-        Choice.of({executor_option.VARIABLE: "warm"})
+        ExecutorKind.of({variables.STEP_EXECUTOR: "warm"})
 
 
 def test_nothing_is_forked_where_it_cannot_be_the_same():
@@ -42,7 +43,7 @@ def test_nothing_is_forked_where_it_cannot_be_the_same():
 
 def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
     said: list[str] = []
-    chosen = executor(Choice.AUTO, probe().key, "conda", said.append)
+    chosen = executor(ExecutorKind.AUTO, probe().key, "conda", said.append)
 
     assert isinstance(chosen, FreshProcess)
     assert said == [
@@ -53,7 +54,7 @@ def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
 def test_whoever_asks_for_fresh_processes_gets_no_reasons(probe):
     said: list[str] = []
 
-    assert isinstance(executor(Choice.FRESH, probe().key, "local", said.append), FreshProcess)
+    assert isinstance(executor(ExecutorKind.FRESH, probe().key, "local", said.append), FreshProcess)
     assert said == []
 
 
@@ -70,7 +71,7 @@ def where_safe():
     """Executors as the session makes them, with what they said; stopped at the end."""
     made: list[ForkingExecutor] = []
 
-    def make(flow, mode: Choice = Choice.AUTO) -> tuple[ForkingExecutor, list[str]]:
+    def make(flow, mode: ExecutorKind = ExecutorKind.AUTO) -> tuple[ForkingExecutor, list[str]]:
         said: list[str] = []
         made.append(ForkingExecutor(mode, flow.key, said.append))
         return made[-1], said
@@ -147,7 +148,7 @@ def test_variables_of_a_step_are_there_when_the_flow_is_imported(probe, where_sa
 @pytest.mark.slow
 def test_whoever_insists_on_forks_gets_a_server_per_environment_at_once(probe, where_safe):
     flow = probe(PARENT)
-    chosen, said = where_safe(flow, Choice.FORK)
+    chosen, said = where_safe(flow, ExecutorKind.FORK)
     flow.start(chosen)
     parents = {
         flow.do(chosen, flow.step("start", task=f"t{n}", PLACE="here")).value for n in range(2)

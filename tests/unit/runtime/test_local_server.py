@@ -5,10 +5,9 @@ from __future__ import annotations
 import pytest
 
 from metaflow_prefect.errors import SettingRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.servers import local_server
 from metaflow_prefect.runtime.servers.local_server_files import (
-    IDLE_VARIABLE,
-    MODE_VARIABLE,
     Mode,
     RunningServer,
     ServerFiles,
@@ -20,15 +19,15 @@ GONE = RunningServer(pid=1, url="http://127.0.0.1:9/api", prefect_version="3", i
 
 def test_runs_share_a_server_unless_the_variable_says_otherwise():
     assert Mode.of({}) is Mode.SHARED
-    assert Mode.of({MODE_VARIABLE: "embedded"}) is Mode.EMBEDDED
+    assert Mode.of({variables.LOCAL_SERVER: "embedded"}) is Mode.EMBEDDED
     with pytest.raises(SettingRefused, match="no local server mode 'own'"):
-        Mode.of({MODE_VARIABLE: "own"})
+        Mode.of({variables.LOCAL_SERVER: "own"})
 
 
 @pytest.mark.parametrize("value", ["soon", "0", "-3"])
 def test_an_idle_time_that_is_no_time_is_refused(value):
-    with pytest.raises(SettingRefused, match=IDLE_VARIABLE):
-        idle_seconds({IDLE_VARIABLE: value})
+    with pytest.raises(SettingRefused, match=variables.LOCAL_SERVER_IDLE_SECONDS):
+        idle_seconds({variables.LOCAL_SERVER_IDLE_SECONDS: value})
 
 
 def test_a_record_survives_writing_and_is_nobody_else_s_to_read(tmp_path):

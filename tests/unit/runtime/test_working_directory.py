@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.steps import working_directory
 
-DEPLOYED = {"METAFLOW_PREFECT_DEPLOYMENT": "F/default"}
+DEPLOYED = {variables.DEPLOYMENT: "F/default"}
 
 
 @pytest.fixture
@@ -56,13 +57,13 @@ def test_a_deployed_run_uses_the_folder_beside_its_datastore(program, home):
 
 
 def test_a_deployed_run_uses_the_folder_it_was_told(program, tmp_path):
-    told = {**DEPLOYED, working_directory.LOCAL_FOLDER: str(tmp_path / ".metaflow")}
+    told = {**DEPLOYED, variables.LOCAL_FOLDER: str(tmp_path / ".metaflow")}
 
     assert working_directory.prepare(program, told) == tmp_path / ".metaflow"
 
 
 def test_a_folder_that_was_moved_away_is_not_made_again(program, tmp_path, home):
-    told = {**DEPLOYED, working_directory.LOCAL_FOLDER: str(tmp_path / "gone/.metaflow")}
+    told = {**DEPLOYED, variables.LOCAL_FOLDER: str(tmp_path / "gone/.metaflow")}
 
     assert working_directory.prepare(program, told) == home
     assert not (tmp_path / "gone").exists()
