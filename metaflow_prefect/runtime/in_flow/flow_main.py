@@ -87,7 +87,7 @@ def _patch(flowspec: Any, at_command_line: Callable[[], None]) -> None:
     flow_class = flowspec.FlowSpec
     original = flow_class.__init__
 
-    def initialise(self: Any, use_cli: bool = True) -> None:  # noqa: FBT001, FBT002  Metaflow's signature
+    def initialize(self: Any, use_cli: bool = True) -> None:  # noqa: FBT001, FBT002  Metaflow's signature
         if use_cli:
             flow_class.__init__ = original
             # Metaflow builds its command line from the flow's class when it is imported.
@@ -95,4 +95,4 @@ def _patch(flowspec: Any, at_command_line: Callable[[], None]) -> None:
                 at_command_line()
         original(self, use_cli)
 
-    flow_class.__init__ = initialise
+    flow_class.__init__ = initialize

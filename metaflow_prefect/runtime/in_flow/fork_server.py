@@ -85,11 +85,11 @@ class Server:
         self.flow_file = flow_file
         self._options = options
         self._output = child.ImportOutput()
-        self._random = randomness.Randomness()
-        self._run_id = run_id.Watch()
+        self._random = randomness.RandomGenerators()
+        self._run_id = run_id.RunIdWatch()
         self._running: dict[int, socket.socket] = {}
         self._descriptors = fitness.open_descriptors()
-        self._own_values = own_values.Watch(flow_file)
+        self._own_values = own_values.ProcessValueWatch(flow_file)
         self.is_forced = False
         self.is_serving = False
         self.is_child = False

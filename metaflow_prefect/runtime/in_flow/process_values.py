@@ -47,7 +47,7 @@ def _is_numpys_seed(caller: FrameType, args: tuple[Any, ...]) -> bool:
     )
 
 
-class Watch:
+class ProcessValueWatch:
     """Notices who asks, from now to `end`."""
 
     def __init__(self, flow_file: str) -> None:

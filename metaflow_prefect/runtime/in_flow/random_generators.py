@@ -24,7 +24,7 @@ _LARGEST_SEED = 1 << 64
 """Entropy of the operating system is of 128 bits; a seed that somebody wrote down is smaller."""
 
 
-class Randomness:
+class RandomGenerators:
     """Taken before the flow is imported; `reseed` is for each child."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ import os
 VARIABLE = "METAFLOW_RUN_ID"
 
 
-class Watch:
+class RunIdWatch:
     """Notices who looks `VARIABLE` up in `os.environ`, from now to `end`, unless it is there."""
 
     def __init__(self) -> None:

@@ -22,7 +22,7 @@ from metaflow_prefect.runtime.local.output_files import code_beside
 from metaflow_prefect.runtime.local.run import run_locally, with_workers
 from metaflow_prefect.runtime.progress.run_result import conclude
 from metaflow_prefect.runtime.steps import step_options
-from metaflow_prefect.runtime.steps.working_directory import brought_back
+from metaflow_prefect.runtime.steps.working_directory import keep_written_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
             check_output(Path(run_id_file), lambda: _own_files(flow))
         keywords = {p.keyword: _carried(p, values[option_key(p.name)]) for p in parameters}
         limited = with_workers(flow, max_workers)
-        with brought_back(program_of(flow), Path.cwd(), _say):
+        with keep_written_files(program_of(flow), Path.cwd(), _say):
             result = run_locally(
                 limited,
                 keywords,

@@ -18,7 +18,11 @@ from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import write as write_output
 from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
 from metaflow_prefect.runtime.progress.run_result import RunResult, status
-from metaflow_prefect.runtime.progress.terminal import Screen, is_wanted, prefects_log
+from metaflow_prefect.runtime.progress.terminal import (
+    TerminalProgress,
+    is_wanted,
+    prefect_log_above,
+)
 from metaflow_prefect.runtime.run.launch_options import OPTIONS, LaunchOptions
 from metaflow_prefect.runtime.servers import local_server
 from metaflow_prefect.runtime.servers.connection import is_embedded, prefect_home, say, server
@@ -45,7 +49,7 @@ def run_locally(
         ServerRefused: a server is configured but does not answer, or our own does not start.
     """
     current = CurrentProgress()
-    screen = Screen(lambda: current.value, waiting=f"{flow.name} is about to begin")
+    screen = TerminalProgress(lambda: current.value, waiting=f"{flow.name} is about to begin")
     beginning = _Beginning(local.run_id_file, screen, (*labels, *tags))
     # All of Prefect is imported by now, and stays: the collector need not visit it again and again.
     gc.freeze()
@@ -90,19 +94,21 @@ def with_workers(flow: Any, number: int | None) -> Any:
 
 
 @contextmanager
-def _watched(screen: Screen) -> Iterator[None]:
+def _watched(screen: TerminalProgress) -> Iterator[None]:
     """Show the run as it goes where somebody looks; elsewhere leave Prefect's lines as they are."""
     if not is_wanted():
         yield
         return
-    with screen.shown(), prefects_log(screen):
+    with screen.shown(), prefect_log_above(screen):
         yield
 
 
 class _Beginning:
     """What is done, and what is learnt, when the flow run has begun; its name and page are None until then."""
 
-    def __init__(self, run_id_file: str | None, screen: Screen, tags: tuple[str, ...]) -> None:
+    def __init__(
+        self, run_id_file: str | None, screen: TerminalProgress, tags: tuple[str, ...]
+    ) -> None:
         self.name: str | None = None
         self.url: str | None = None
         self._run_id_file = run_id_file

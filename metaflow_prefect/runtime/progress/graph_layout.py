@@ -122,10 +122,10 @@ def _ordered(
     return {node: x - left for node, x in across.items()}
 
 
-def _mean(neighbours: list[Node], across: Mapping[Node, float], node: Node) -> float:
-    if not neighbours:
+def _mean(neighbors: list[Node], across: Mapping[Node, float], node: Node) -> float:
+    if not neighbors:
         return across[node]
-    return sum(across[other] for other in neighbours) / len(neighbours)
+    return sum(across[other] for other in neighbors) / len(neighbors)
 
 
 def _spread(row: list[Node], rows: Mapping[str, int]) -> dict[Node, float]:

@@ -18,7 +18,7 @@ _AT_ONCE = "immediately"
 _FINISHED = "Finished in state "
 
 
-class Told(str, Enum):
+class FailureLine(str, Enum):
     """What a line of Prefect's tells of a failed step."""
 
     RETRIED = "retried"
@@ -35,7 +35,7 @@ def install() -> None:
         get_logger(name).addFilter(shorten)
 
 
-def told_by(record: logging.LogRecord) -> Told | None:
+def failure_line(record: logging.LogRecord) -> FailureLine | None:
     """Return what the line tells of a failed step, or None; `shorten` has seen it."""
     return getattr(record, _MARK, None)
 
@@ -44,7 +44,7 @@ def shorten(record: logging.LogRecord) -> bool:
     """Keep every line; one about a failed step without tracebacks, and with its text once."""
     failure = _failure(record)
     if failure is not None:
-        setattr(record, _MARK, _told(record))
+        setattr(record, _MARK, _kind(record))
         record.exc_info = record.exc_text = None
         # The flow run's log has none of the task's own lines, which stand right above in the task's.
         is_whole = record.name.endswith("flow_runs")
@@ -54,15 +54,15 @@ def shorten(record: logging.LogRecord) -> bool:
         # Some of Prefect's lines have it in the message itself.
         record.msg = str(record.msg).replace(repr(failure), repr(text))
     elif str(record.msg).startswith(_FINISHED) and StepFailed.__name__ in str(record.msg):
-        setattr(record, _MARK, Told.ENDED)
+        setattr(record, _MARK, FailureLine.ENDED)
         record.msg = f"{_FINISHED}Failed()"
     return True
 
 
-def _told(record: logging.LogRecord) -> Told:
+def _kind(record: logging.LogRecord) -> FailureLine:
     if _RETRY not in str(record.msg):
-        return Told.FAILED
-    return Told.RETRIED if record.getMessage().endswith(_AT_ONCE) else Told.PUT_OFF
+        return FailureLine.FAILED
+    return FailureLine.RETRIED if record.getMessage().endswith(_AT_ONCE) else FailureLine.PUT_OFF
 
 
 def _failure(record: logging.LogRecord) -> StepFailed | None:

@@ -17,16 +17,16 @@ from rich.live import Live
 from rich.text import Text
 
 from metaflow_prefect.runtime.progress.model import Progress
-from metaflow_prefect.runtime.progress.prefect_log_filter import Told, told_by
+from metaflow_prefect.runtime.progress.prefect_log_filter import FailureLine, failure_line
 from metaflow_prefect.runtime.progress.terminal_table import View, picture, signs
 
 _REFRESHES_PER_SECOND = 4
 _OF_A_FAILED_STEP = {
-    Told.RETRIED: "failed; it is tried again",
+    FailureLine.RETRIED: "failed; it is tried again",
     # Our own line says when.
-    Told.PUT_OFF: "",
-    Told.FAILED: "failed",
-    Told.ENDED: "",
+    FailureLine.PUT_OFF: "",
+    FailureLine.FAILED: "failed",
+    FailureLine.ENDED: "",
 }
 _OTHER_LINES = 5
 """Rows of the terminal that are not steps: the head, the link, what is left out, and one line of log."""
@@ -41,7 +41,7 @@ def is_wanted() -> bool:
     )
 
 
-class Screen:
+class TerminalProgress:
     """The picture at the bottom of a terminal, and the lines above it."""
 
     def __init__(self, progress: Callable[[], Progress | None], *, waiting: str) -> None:
@@ -64,7 +64,7 @@ class Screen:
         """Print a line of log above the picture."""
         clock = datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S")
         shown = Text.assemble((clock, "dim"), " ", (f"{where} " if where else "", "cyan"))
-        # What a step prints may carry its own colours.
+        # What a step prints may carry its own colors.
         shown.append_text(Text.from_ansi(text, style="yellow" if is_warning else ""))
         self._console.print(shown, soft_wrap=True)
 
@@ -88,7 +88,7 @@ class Screen:
 
 
 @contextmanager
-def prefects_log(screen: Screen) -> Iterator[None]:
+def prefect_log_above(screen: TerminalProgress) -> Iterator[None]:
     """Let what Prefect prints in this process appear above the picture instead of through it."""
     from prefect.logging.configuration import setup_logging
     from prefect.logging.handlers import PrefectConsoleHandler
@@ -97,7 +97,7 @@ def prefects_log(screen: Screen) -> Iterator[None]:
     setup_logging()
     logger = logging.getLogger()
     replaced = [item for item in logger.handlers if isinstance(item, PrefectConsoleHandler)]
-    ours = Above(screen)
+    ours = LogAboveProgress(screen)
     for handler in replaced:
         logger.removeHandler(handler)
     if replaced:
@@ -110,16 +110,16 @@ def prefects_log(screen: Screen) -> Iterator[None]:
             logger.addHandler(handler)
 
 
-class Above(logging.Handler):
+class LogAboveProgress(logging.Handler):
     """Prints the lines of steps, and Prefect's own from warnings on: the rest the picture shows."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, screen: TerminalProgress) -> None:
         super().__init__()
         self._screen = screen
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        told = told_by(record)
+        told = failure_line(record)
         is_warning = told is not None or record.levelno >= logging.WARNING
         if not is_warning and _is_prefects(record):
             return

@@ -61,7 +61,7 @@ def _begun_with(program: Program, flow: Any, flow_run: Any) -> Program | None:
 def _run(program: Program, flow_run: Any, logger: Any, *, is_successful: bool) -> None:
     """Run the functions as Metaflow's runtime does; a failing one is logged as an error, never raised."""
     run_id = names.run_id(flow_run.id)
-    working_directory.prepare(program, os.environ)
+    working_directory.link_local_folder(program, os.environ)
     for function in program.on_success if is_successful else program.on_error:
         words = [sys.executable, "-m", _SCRIPT, str(program.flow_file), function]
         ended = subprocess.run(

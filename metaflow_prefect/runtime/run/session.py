@@ -83,7 +83,7 @@ class Session:
             SettingRefused: a variable has a value that it cannot have.
         """
         settings = StepSettings.of(options.environment)
-        local_folder = working_directory.prepare(program, options.environment)
+        local_folder = working_directory.link_local_folder(program, options.environment)
         datastore = RunDatastore.of(program, run_id, local_folder)
         context = replace(
             commands.RunContext.of(program, run_id, datastore.root),
@@ -172,7 +172,7 @@ class Session:
             return _succeeded(task, record)
         task.error = self._failure(task, code, log)
         if code != 0:
-            log.note(exit_messages.metaflows_last_line(code))
+            log.note(exit_messages.metaflow_last_line(code))
         self._save(launch, number, log, code)
         step = self.steps[launch.place.step]
         if code in (EXIT_DISALLOW_RETRY, 0) or number >= step.task.retries:
@@ -265,7 +265,7 @@ class Session:
         place = task.launch.place
         pathspec = f"{self.context.program.flow}/{self.datastore.path(place)}"
         return StepFailed(
-            f"Step {place.step} failed ({task.label}, {pathspec}). {exit_messages.in_words(code)}",
+            f"Step {place.step} failed ({task.label}, {pathspec}). {exit_messages.describe(code)}",
             output=lines,
             user_retries=self.steps[place.step].user_retries,
         )

@@ -44,4 +44,4 @@ def _server(program: Program, environment: Mapping[str, str]) -> ForkServer | No
     context = commands.RunContext.of(program, _NO_RUN, root)
     environment = commands.run_environment(program, environment, run_id=_NO_RUN)
     key = ForkKey.of(commands.process(context, commands.top_level(context), environment))
-    return ForkServer(key.before_the_run(), kind.value)
+    return ForkServer(key.without_run_id(), kind.value)

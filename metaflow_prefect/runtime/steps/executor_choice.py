@@ -36,7 +36,7 @@ def executor(
     if refusal is not None:
         say(_because(_EVERY_STEP, refusal))
         return FreshProcess()
-    is_same = early is not None and early.key == key.before_the_run()
+    is_same = early is not None and early.key == key.without_run_id()
     return ForkingExecutor(kind, key, say, early if is_same else None)
 
 
@@ -79,7 +79,7 @@ class ForkingExecutor:
     def run(self, command: Command, on_line: OnLine) -> int:
         """Execute *command* (see `StepExecutor.run`)."""
         server = self._server_for(command)
-        if server is not None and server.came_too_early():
+        if server is not None and server.needs_run_id():
             server = self._in_place_of(server)
         if server is not None and (why := server.unfit()) is not None:
             self._explain(_EVERY_STEP, why)

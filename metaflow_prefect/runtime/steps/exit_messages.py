@@ -8,14 +8,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
-def metaflows_last_line(code: int) -> str:
+def metaflow_last_line(code: int) -> str:
     """Return the line that Metaflow's own runtime adds to the log of a failed task."""
     if code == -signal.SIGSEGV:
         return "Task failed with a segmentation fault."
     return "Task failed."
 
 
-def in_words(code: int) -> str:
+def describe(code: int) -> str:
     """Say how a failed task ended, for people."""
     if code == -signal.SIGSEGV:
         return "Task failed with a segmentation fault."

@@ -59,7 +59,7 @@ class ForkKey:
             folder=command.folder,
         )
 
-    def before_the_run(self) -> ForkKey:
+    def without_run_id(self) -> ForkKey:
         """Return the same before the run has an id."""
         known = {name: it for name, it in self.environment.items() if name != RUN_ID_VARIABLE}
         return self.in_environment(known)
@@ -124,7 +124,7 @@ class ForkServer:
                 start_new_session=True,
             )
 
-    def came_too_early(self) -> bool:
+    def needs_run_id(self) -> bool:
         """Wait for the import; say whether it asked for the run's id, which was not known yet."""
         self.unfit()
         return bool((self._answer or {}).get("too_early"))
@@ -204,7 +204,7 @@ class _Forked:
         readers, writers = zip(os.pipe(), os.pipe(), strict=True)
         self._writers: tuple[int, ...] = writers
         self.outputs: Mapping[Stream, int] = dict(zip(Stream, readers, strict=True))
-        self.news = self._channel.fileno()
+        self.wakeup = self._channel.fileno()
         self.pid = 0
         self._rest = b""
         self._code: int | None = None
@@ -221,8 +221,8 @@ class _Forked:
             raise ServerLost(f"the fork server is gone ({error})") from error
         finally:
             # Now they are the server's, and the end of the streams is the end of the task.
-            self._let_go()
-        with contextlib.suppress(BrokenPipeError):  # the child has died: its end is the news
+            self._close_inherited()
+        with contextlib.suppress(BrokenPipeError):  # the child has died: its end is the wakeup
             self._channel.sendall(json.dumps(request).encode() + b"\n")
         self._channel.settimeout(0)
         while not self.pid and self.poll() is None:
@@ -273,12 +273,12 @@ class _Forked:
                 select.select([self._channel], [], [])
             if self.poll() is None:
                 end_group(self)
-        self._let_go()
+        self._close_inherited()
         self._channel.close()
         for reader in self.outputs.values():
             os.close(reader)
 
-    def _let_go(self) -> None:
+    def _close_inherited(self) -> None:
         self._theirs.close()
         for writer in self._writers:
             os.close(writer)

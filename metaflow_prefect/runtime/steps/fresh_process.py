@@ -40,7 +40,7 @@ class FreshProcess:
 class _Started:
     """A `RunningProcess` that this process has started itself."""
 
-    news = None
+    wakeup = None
 
     def __init__(self, command: Command) -> None:
         # A session of its own lets us end the task with everything it started, and nothing else.

@@ -27,7 +27,7 @@ _CHUNK = 65536
 class RunningProcess(Protocol):
     """A process that leads a group of its own.
 
-    `outputs` are the descriptors its output is read from. `news`, if there is one, becomes readable
+    `outputs` are the descriptors its output is read from. `wakeup`, if there is one, becomes readable
     when there is something for `poll` to find out.
     """
 
@@ -42,7 +42,7 @@ class RunningProcess(Protocol):
         ...
 
     @property
-    def news(self) -> int | None:
+    def wakeup(self) -> int | None:
         """A descriptor that tells of its end, if there is one."""
         ...
 
@@ -67,8 +67,8 @@ def pump(process: RunningProcess, on_line: OnLine, limit_seconds: float | None =
         for reader in readers:
             selector.register(reader.fd, selectors.EVENT_READ, reader)
         is_open = len(readers)
-        if process.news is not None:
-            selector.register(process.news, selectors.EVENT_READ, None)
+        if process.wakeup is not None:
+            selector.register(process.wakeup, selectors.EVENT_READ, None)
         while (code := process.poll()) is None:
             if is_late():
                 said = f"Ended: still running after {limit_seconds:.0f} s.\n"

@@ -20,7 +20,7 @@ _RELATIVE = ("METAFLOW_DATASTORE_SYSROOT_LOCAL", "METAFLOW_HOME")
 """Variables of Metaflow that may name a folder relative to where the command was given."""
 
 
-def prepare(program: Program, environ: Mapping[str, str]) -> Path | None:
+def link_local_folder(program: Program, environ: Mapping[str, str]) -> Path | None:
     """Link Metaflow's local folder into the folder of the unpacked code, and return it.
 
     None where the steps work where this process does, or nothing of the run is kept locally.
@@ -48,7 +48,7 @@ def environment(program: Program, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def brought_back(program: Program, here: Path, say: Callable[[str], None]) -> Iterator[None]:
+def keep_written_files(program: Program, here: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Bring what steps write where they work into a new folder in *here*: the folder of the unpacked code is removed.
 
     Not over files of the person who runs the flow: what a step means by a name is not known.
@@ -64,7 +64,7 @@ def brought_back(program: Program, here: Path, say: Callable[[str], None]) -> It
         yield
     finally:
         if not local_was_there:
-            # It is made for cards and local metadata (`prepare`); where a run has none, nothing is left behind.
+            # It is made for cards and local metadata (`link_local_folder`); where a run has none, nothing is left behind.
             with suppress(OSError):
                 local.rmdir()
         written = [path for path, when in _files(code).items() if before.get(path) != when]

@@ -24,7 +24,7 @@ def chosen():
 
     def make(flow, *, environment=None):
         key = flow.key if environment is None else flow.key.in_environment(environment)
-        early = ForkServer(key.before_the_run(), "auto")
+        early = ForkServer(key.without_run_id(), "auto")
         made = executor(ExecutorKind.AUTO, flow.key, "local", pytest.fail, early)
         assert isinstance(made, ForkingExecutor)
         started.extend((made, early))
@@ -71,14 +71,14 @@ def test_one_with_another_environment_is_not_used(probe, chosen):
 
 def test_only_a_missing_run_is_watched_for_and_only_until_the_end(monkeypatch):
     monkeypatch.setenv(RUN_ID_VARIABLE, "7")
-    known = run_id_watch.Watch()
+    known = run_id_watch.RunIdWatch()
     assert os.environ[RUN_ID_VARIABLE] == "7"
     known.end()
     assert not known.was_asked_for
 
     monkeypatch.delenv(RUN_ID_VARIABLE)
     before = type(os.environ)
-    unknown = run_id_watch.Watch()
+    unknown = run_id_watch.RunIdWatch()
     assert os.environ.get("PATH") == os.environ["PATH"]
     assert not unknown.was_asked_for
     assert RUN_ID_VARIABLE not in os.environ
