@@ -1,8 +1,8 @@
 """Which tasks may run next: a pure state machine over the static graph, driven by what steps report.
 
 A task that finishes passes a token along each edge it reports; a join collects the tokens of one
-group and runs when the group is complete. There are no levels and no barriers: whatever has its
-inputs may run. The rules are those of Metaflow's own runtime (`metaflow.runtime.NativeRuntime`),
+group and runs when the group is complete. There are no levels and no barriers: a task
+whose inputs are there may run. The rules are those of Metaflow's own runtime (`metaflow.runtime.NativeRuntime`),
 without its dependence on the order in which tasks finish.
 """
 
@@ -19,7 +19,7 @@ from metaflow_prefect.runtime.flow.graph import End, Foreach, Parallel, Split, S
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One level of a foreach: this task's place, and how many there are (None: a gang, not known yet)."""
+    """One level of a foreach: the task's index, and the number of its tasks (None for a gang: not known yet)."""
 
     index: int
     size: int | None
@@ -45,7 +45,7 @@ class TaskPlace:
 
     @property
     def label(self) -> str:
-        """The name people see."""
+        """The task's name in Prefect and in log lines."""
         return names.task_label(self.step, self.indices, self.iteration)
 
 

@@ -27,7 +27,7 @@ from metaflow_prefect.runtime.steps.working_directory import keep_written_files
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """Marks a parameter of Metaflow's `JSONType`."""
+    """The type of a parameter of Metaflow's `JSONType`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,7 @@ def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:
     """
     command = _command(flow, parameters)
     try:
-        # As for `prefect run`, whose place it takes.
+        # As for `python flow.py prefect run`, which it replaces.
         command.main(prog_name=Path(sys.argv[0]).name, auto_envvar_prefix=variables.COMMAND_PREFIX)
     except MetaflowPrefectError as error:
         sys.stderr.write(f"{error.headline}: {error}\n")
@@ -93,12 +93,12 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
 
     options = [_option(parameter) for parameter in parameters]
     taken = {name for option in options for name in option.opts}
-    # A parameter of the flow wins where it has the name of an option of ours.
+    # A parameter of the flow wins over our option of the same name.
     ours = [option for option in _own_options() if not taken.intersection(option.opts)]
-    said = of_metaflows_command("RUN", ours, options, os.environ)
+    defaults = of_metaflows_command("RUN", ours, options, os.environ)
     return click.Command(
         name=flow.name, callback=call, params=[*options, *ours], help=_summary(flow),
-        context_settings={"default_map": said},
+        context_settings={"default_map": defaults},
     )  # fmt: skip
 
 
@@ -136,7 +136,7 @@ def _own_options() -> list[Any]:
 
 
 def _typed_default(parameter: Parameter) -> object:
-    """Return the default as one would type it, which is what `--help` shows."""
+    """Return the default as the user would type it, for `--help`."""
     is_text = parameter.default is None or isinstance(parameter.default, str)
     return (
         parameter.default

@@ -1,4 +1,4 @@
-"""Run a generated flow in this process, shown as it goes."""
+"""Runs a generated flow in this process, and shows its progress."""
 
 from __future__ import annotations
 
@@ -46,12 +46,12 @@ def run_locally(
     *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful tasks of that run are taken over instead of being executed.
 
     Raises:
-        ServerRefused: a server is configured but does not answer, or our own does not start.
+        ServerRefused: a server is configured but does not answer, or the local server does not start.
     """
     current = CurrentProgress()
     screen = TerminalProgress(lambda: current.value, waiting=f"{flow.name} is about to begin")
     beginning = _Beginning(local.run_id_file, screen, (*labels, *tags))
-    # All of Prefect is imported by now, and stays: the collector need not visit it again and again.
+    # Prefect is imported by now, and stays: the garbage collector need not visit it again and again.
     gc.freeze()
     environment = {**os.environ, **local.step_options}
     with early_fork_server.started(program_of(flow), environment) as fork_server:
@@ -95,7 +95,7 @@ def with_workers(flow: Any, number: int | None) -> Any:
 
 @contextmanager
 def _watched(screen: TerminalProgress) -> Iterator[None]:
-    """Show the run as it goes where somebody looks; elsewhere leave Prefect's lines as they are."""
+    """Show the run's progress in a terminal; elsewhere leave Prefect's lines as they are."""
     if not is_wanted():
         yield
         return
@@ -104,7 +104,7 @@ def _watched(screen: TerminalProgress) -> Iterator[None]:
 
 
 class _Beginning:
-    """What is done, and what is learnt, when the flow run has begun; its name and page are None until then."""
+    """What happens when the flow run begins; its name and its address in the UI are None until then."""
 
     def __init__(
         self, run_id_file: str | None, screen: TerminalProgress, tags: tuple[str, ...]
@@ -116,7 +116,7 @@ class _Beginning:
         self._tags = tags
 
     def note(self, flow: str, run_id: str) -> None:
-        """Tag the run, and tell whoever asked for it which one it is; called in the flow's own thread."""
+        """Tag the run, and note its id for the user and for later commands; called in the flow's own thread."""
         from prefect.context import FlowRunContext
 
         context = FlowRunContext.get()
@@ -144,7 +144,7 @@ def _tag(run_id: str, tags: tuple[str, ...]) -> None:
 
 
 def _page(run_id: str) -> str | None:
-    """Return where Prefect shows the run; None where its server ends with it."""
+    """Return the run's address in Prefect's UI; None if the server ends with the run."""
     from prefect.utilities.urls import url_for
 
     return None if is_embedded() else url_for("flow-run", obj_id=_flow_run_id(run_id))
@@ -165,13 +165,13 @@ def _remember_latest(flow: str, run_id: str) -> None:
 
 
 def begin_to_start_a_server() -> None:
-    """Have the local server start, if this run is to use one, while the caller gets ready for the run."""
+    """Start the local server in the background, if the run will use it, while the caller compiles the flow."""
     if not is_embedded() or local_server.Mode.of(os.environ) is not local_server.Mode.SHARED:
         return
     home = prefect_home()
 
     def start() -> None:
-        # What goes wrong is raised in the run itself, when it asks for the server.
+        # An error is raised in the run itself, which asks for the server again.
         with suppress(MetaflowPrefectError), local_server.using(home, os.environ, say):
             pass
 
@@ -180,10 +180,10 @@ def begin_to_start_a_server() -> None:
 
 @contextmanager
 def _prefect() -> Iterator[None]:
-    """Settings for a run that this process watches itself, and a server to run on."""
+    """Provide a server, and the settings for a run that this process watches itself."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    # The heartbeat thread rounds every sync flow up to a whole second, and nobody needs to be
-    # told that this process lives.
+    # The heartbeat thread makes every sync flow take at least a whole second, and no server needs
+    # the heartbeat of a run that ends with this process.
     with server(os.environ), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield

@@ -31,7 +31,7 @@ _COLORS = {
     State.FAILED: ("#fee2e2", "#ef4444", "#7f1d1d"),
     State.SUSPENDED: ("#fef3c7", "#f59e0b", "#78350f"),
 }
-"""Of a box: its inside, its edge, its text."""
+"""Of a box, by the step's state: fill, border, text."""
 
 _STYLE = (
     "text{font-family:ui-sans-serif,system-ui,sans-serif;font-size:11px}"
@@ -107,7 +107,7 @@ def _box(step: StepProgress, place: tuple[float, int], progress: Progress, now: 
     seconds = step.seconds(progress.ended or now)
     parts = (_tasks(step), counts(step), "" if seconds is None else duration(seconds))
     detail = " · ".join(part for part in parts if part)
-    # More than fits is set closer together, not over the edge.
+    # Text that is too long is condensed, so that it stays in the box.
     fitted = f' textLength="{_BOX[0] - 18}" lengthAdjust="spacingAndGlyphs"'
     squeeze = fitted if len(detail) > _DETAIL_CHARACTERS else ""
     return (

@@ -1,7 +1,7 @@
-"""What Prefect logs of a failed step, made fit to be read: once, and without its own frames and ours.
+"""Shortens what Prefect logs about a failed step: once, and without the frames of Prefect and this package.
 
 Prefect logs an exception where it catches it, in the task run and in the flow run, with its traceback and
-again as text of the state. The traceback of a `StepFailed` ends in our runtime and says nothing: the
+again as text of the state. The traceback of a `StepFailed` ends in this runtime and does not help: the
 user's own is in the lines of the step and in the message.
 """
 
@@ -19,7 +19,7 @@ _FINISHED = "Finished in state "
 
 
 class FailureLine(str, Enum):
-    """What a line of Prefect's tells of a failed step."""
+    """What a line of Prefect's log reports about a failed step."""
 
     RETRIED = "retried"
     PUT_OFF = "put off"
@@ -36,17 +36,17 @@ def install() -> None:
 
 
 def failure_line(record: logging.LogRecord) -> FailureLine | None:
-    """Return what the line tells of a failed step, or None; `shorten` has seen it."""
+    """Return what the line reports about a failed step, or None; `shorten` must have seen it."""
     return getattr(record, _MARK, None)
 
 
 def shorten(record: logging.LogRecord) -> bool:
-    """Keep every line; one about a failed step without tracebacks, and with its text once."""
+    """Let every line pass; remove tracebacks and repeated text from one about a failed step."""
     failure = _failure(record)
     if failure is not None:
         setattr(record, _MARK, _kind(record))
         record.exc_info = record.exc_text = None
-        # The flow run's log has none of the task's own lines, which stand right above in the task's.
+        # The task run's log has the step's own lines right above; the flow run's has not.
         is_whole = record.name.endswith("flow_runs")
         text = _Text(str(failure) if is_whole else failure.first_line)
         record.msg, record.args = _counted(str(record.msg), _args(record), failure)
@@ -89,7 +89,7 @@ def _counted(
 
 
 class _Text:
-    """Shown as it is, also by `%r`."""
+    """A text without quotes, also under `%r`."""
 
     def __init__(self, text: str) -> None:
         self._text = text

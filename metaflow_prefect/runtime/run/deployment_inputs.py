@@ -1,4 +1,4 @@
-"""What a run of a deployment is told by whoever asked for it: by a schedule, by events, by `resume`."""
+"""What a run of a deployment gets from its cause: from a schedule, from events, from `resume`."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def completed(
     """Return *options* with what the flow run itself and this process's environment say.
 
     Raises:
-        InitFailed: there is no run to take tasks from.
+        InitFailed: the run to take tasks from does not exist.
     """
     environment = {**os.environ, **options.step_options}
     found = options.origin or _origin(program, environment)
@@ -51,7 +51,7 @@ def _kept(steps: Iterable[Step], deployment_id: object) -> Kept:
 
 
 def schedule(flow_run: Any) -> dict[str, str]:
-    """Return the moment a schedule has set; the one it had at first, should the run begin again later."""
+    """Return the moment that a schedule has set; it stays the same if the run begins again later."""
     if not flow_run.auto_scheduled or flow_run.expected_start_time is None:
         return {}
     return {variables.SCHEDULED_TIME: flow_run.expected_start_time.isoformat()}

@@ -131,7 +131,7 @@ def run_step(label: str) -> None:
             pause = scheduler.retry_delay(step)
             progress.record(step, Change.RETRYING, pause)
             if pause:
-                logger.info("%s", _tried_again(pause))
+                logger.info("%s", _retry_line(pause))
         raise
     finally:
         reporter.identify(task, context.task_run.id, logger)
@@ -140,7 +140,7 @@ def run_step(label: str) -> None:
     events.step_finished(session.context.program, record.report.path, is_last=is_last)
 
 
-def _tried_again(seconds: float) -> str:
+def _retry_line(seconds: float) -> str:
     is_ours_to_start = OPTIONS.get() is not NO_OPTIONS
     hint = f" ({step_options.RETRY_DELAY} SECONDS shortens the pause)" if is_ours_to_start else ""
     return f"failed; it is tried again in {duration(seconds)}{hint}"

@@ -1,4 +1,4 @@
-"""Events: what a deployed run tells others, and what a user publishes."""
+"""Events: those that a deployed run emits, and those that a user publishes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.servers.connection import prefect_client
 
 END = "end"
-"""The last step's name in events, whatever its name in the flow: those who wait don't know it."""
+"""The name of the last step in events, so that flows that wait for it need not know its name in the flow."""
 
 
 class Event:
@@ -62,7 +62,7 @@ class Event:
             },
         )
         # By HTTP and not by Prefect's background thread: it is sent when this returns, and a
-        # server that refuses it says so here.
+        # refusal is raised here.
         with prefect_client() as client:
             client.request("POST", "/events", json=[event.model_dump(mode="json")])
         return str(event_id)
@@ -78,7 +78,7 @@ def is_deployed() -> bool:
 
 
 def step_finished(program: Program, task_path: str, *, is_last: bool) -> None:
-    """Tell others that a task succeeded, as Metaflow's Argo plugin does; only in deployed runs.
+    """Emit an event for a task that succeeded, as Metaflow's Argo plugin does; only in deployed runs.
 
     *task_path* is `run/step/task`. The last step is announced as `end` too.
     """

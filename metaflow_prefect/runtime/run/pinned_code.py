@@ -1,6 +1,6 @@
-"""The code with which a run of a deployment began: it goes on with that, whatever has been deployed since.
+"""The code with which a run of a deployment began: the run keeps it, also when new code is deployed.
 
-A flow run that is executed again (suspended, evicted, its container lost) is given the code of its
+A flow run that is executed again (suspended, evicted, its container lost) gets the code of its
 deployment as it is then. So each run leaves its generated file, which carries the flow's code, in the
 datastore, where files with the same content are one.
 """
@@ -27,7 +27,7 @@ def of_run(
     steps: tuple[Step, ...],
     say: Callable[[str], None],
 ) -> tuple[Program, tuple[Step, ...]]:
-    """Return the program and the steps of the code that the run began with; begin with these if it is new.
+    """Return the program and the steps of the code that the run began with; pin these if the run is new.
 
     *context* is that of Prefect's flow run. Only runs of deployments of standalone files can be
     executed again with other code.
@@ -49,11 +49,11 @@ def of_run(
     if first == present:
         return program, steps
     say("The flow was deployed again since this run began: it goes on with the code it began with.")
-    module = _loaded(first, file.name)
+    module = _load(first, file.name)
     return module.PROGRAM, module.STEPS
 
 
-def _loaded(content: bytes, name: str) -> ModuleType:
+def _load(content: bytes, name: str) -> ModuleType:
     """Import a generated file, which unpacks what it carries."""
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
         path = Path(folder) / name

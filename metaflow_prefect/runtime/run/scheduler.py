@@ -1,4 +1,4 @@
-"""The loop between the dispatcher and Prefect's task runner: submits the tasks that may run, and takes in their ends."""
+"""The loop between the dispatcher and Prefect's task runner: submits the tasks that may run, and processes their ends."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ class Scheduler:
         return self._tasks[label]
 
     def run(self) -> None:
-        """Run until nothing is left to do.
+        """Run until no task is left.
 
         Raises:
             Pause: the flow run was suspended, and the tasks that were running are done.
@@ -139,11 +139,11 @@ class Scheduler:
             task.future.add_done_callback(lambda _, label=task.label: self._finished.put(label))
 
     def _settle(self, label: str) -> None:
-        """Take in the end of a task, and queue what may run because of it."""
+        """Process the end of a task, and queue the tasks that may run because of it."""
         self._running.remove(label)
         task = self._tasks[label]
         place = task.launch.place
-        # Read once: the list of artifacts would fill the memory of a run with thousands of tasks.
+        # Dropped here: with thousands of tasks the lists of artifacts would fill the memory.
         record, task.record = task.record, None
         # Already done; without it the future would ask the server for its state.
         task.future.wait()

@@ -38,7 +38,7 @@ EXIT_DISALLOW_RETRY = 202
 
 _TIMEOUT_GRACE_SECONDS = 60.0
 """@timeout is enforced inside the step, as under Metaflow, so that @catch and the logs see it.
-A step that does not obey, e.g. in a C call, is ended this much later."""
+A step that ignores it, e.g. in a C call, is ended this much later."""
 
 
 @dataclass(slots=True)
@@ -89,7 +89,7 @@ class Session:
             commands.RunContext.of(program, run_id, datastore.root),
             tags=(*program.tags, *options.tags),
             origin_run_id=None if options.origin is None else options.origin.run_id,
-            config_file=_written(program.config),
+            config_file=_write_config(program.config),
             namespace=settings.namespace,
             parts=options.parts,
         )
@@ -117,7 +117,7 @@ class Session:
         """Let Metaflow register the run and store its parameters, unless that is done already.
 
         Raises:
-            InitFailed: Metaflow refused, in its own words, or could not make a step's interpreter.
+            InitFailed: Metaflow refused, for the reason in the message, or could not create a step's interpreter.
         """
         has_variables = any(step.environment for step in self.steps.values())
         self._processes.ask(has_variables=has_variables)
@@ -180,7 +180,7 @@ class Session:
         raise task.error
 
     def _complete(self, launch: Launch) -> None:
-        """Finish what a kill has left half done of a task that is done."""
+        """Register a finished task whose flow process was killed before it could."""
         unregistered = self.datastore.unregistered(launch.place)
         if unregistered is None:
             return
@@ -189,23 +189,23 @@ class Session:
         self.datastore.save_exit(launch.place, unregistered.attempt, 0)
 
     def close(self) -> None:
-        """End whatever is still running; safe to call twice."""
+        """End all commands that are still running; safe to call twice."""
         self.executor.stop()
 
     def dispose(self) -> None:
-        """Bring away what this machine alone has, and remove the rest; the session is of no use afterwards."""
+        """Store what only this machine has, and remove temporary files; the session cannot be used afterwards."""
         self._copy(MetadataCopy.keep)
         if self.context.config_file is not None:
             Path(self.context.config_file).unlink(missing_ok=True)
         self._processes.dispose()
 
     def _copy(self, do: Callable[[MetadataCopy], object]) -> None:
-        """Copy the run's metadata where that is called for."""
+        """Copy the run's metadata, if it has to be copied."""
         if self.metadata_copy is None:
             return
         try:
             do(self.metadata_copy)
-        except Exception as error:  # noqa: BLE001  metadata is for people: it must never decide what a run does
+        except Exception as error:  # noqa: BLE001  a failure to copy metadata must not fail the run
             self.say(f"The run's metadata could not be copied: {error}")
 
     def _clonable(self, task: TaskState) -> str | None:
@@ -281,13 +281,13 @@ def _succeeded(task: TaskState, record: TaskRecord) -> TaskRecord:
 
 
 def _metadata_copy(program: Program, datastore: RunDatastore) -> MetadataCopy | None:
-    """Return what keeps local metadata in the datastore, where these are not the same files anyway."""
+    """Return the copier of local metadata to the datastore, or None if both are the same files."""
     if program.metadata != "local" or program.datastore == "local":
         return None
     return MetadataCopy(datastore)
 
 
-def _written(config: str | None) -> str | None:
+def _write_config(config: str | None) -> str | None:
     """Write the configuration where Metaflow's commands of this execution can read it; owner only."""
     if config is None:
         return None

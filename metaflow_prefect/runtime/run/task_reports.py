@@ -1,4 +1,4 @@
-"""What people see of a run in Prefect beside its state: log lines and an artifact per task."""
+"""What a run writes about its tasks: log lines, entries in Metaflow's metadata, and an artifact per task in Prefect."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from metaflow_prefect.runtime.run.session import Session
 
 MAX_TASKS_SHOWN = 50
-"""Tasks of one foreach that post an artifact of their own."""
+"""The number of tasks of one foreach that post an artifact."""
 
 _NARROW = "\N{NO-BREAK SPACE}"
 
 
 def run_begins(flow: str, run_id: str, resumes: bool) -> None:  # noqa: FBT001  a fact, not a mode
-    """Say in the flow run's log which Metaflow run this is."""
+    """Log in the flow run which Metaflow run this is."""
     from prefect.logging import get_run_logger
 
     verb = "continues" if resumes else "begins"
@@ -43,7 +43,7 @@ def flow_log() -> Callable[[str], None]:
 
 
 class Reporter:
-    """Tells of the tasks of one run, in Metaflow's metadata and on Prefect's page; shared by their threads."""
+    """Reports the tasks of one run, in Metaflow's metadata and in Prefect; shared by their threads."""
 
     def __init__(self, session: Session, flow_run: Any) -> None:
         self._session = session
@@ -54,13 +54,13 @@ class Reporter:
         }
         if flow_run.deployment_id is not None:
             self._facts["prefect-deployment-id"] = str(flow_run.deployment_id)
-            # Workers hand it to their jobs; the flow run does not have it.
+            # Workers pass it to their jobs; the flow run does not have it.
             if name := os.environ.get("PREFECT__DEPLOYMENT_NAME"):
                 self._facts["prefect-deployment-name"] = name
         self._artifacts = ArtifactQueue(flow_log())
 
     def reporting(self) -> AbstractContextManager[None]:
-        """Report while the block runs."""
+        """Post artifacts while the block runs."""
         return self._artifacts.posting()
 
     def identify(self, task: TaskState, task_run_id: UUID, logger: Any) -> None:
@@ -78,7 +78,7 @@ class Reporter:
     def task_is_done(self, task: TaskState, task_run_id: UUID, record: TaskRecord) -> None:
         """Post the artifact that shows what the task has stored and how to fetch it.
 
-        Not for every task of a wide foreach: Prefect's page gets slow with thousands of artifacts, and
+        Not for every task of a wide foreach: thousands of artifacts would slow Prefect's UI down, and
         the first ones show what the others are like.
         """
         place = task.launch.place
@@ -113,7 +113,7 @@ def markdown(
 ) -> str:
     """Return a table of *artifacts* with the line of Python that fetches each, and where the cards are.
 
-    No values: whoever may open the page need not be allowed to see the data.
+    No values: not every user of Prefect's UI may see the data.
     """
     head = f"### `{pathspec}`\n\n"
     if not artifacts:
@@ -142,7 +142,7 @@ def _cards(pathspec: str, cards: tuple[Card, ...], command: str) -> str:
 
 
 def _size(size: int) -> str:
-    """Return a size in bytes as people read it."""
+    """Return a size in bytes in the unit that people use."""
     value = float(size)
     for unit in ("B", "kB", "MB"):
         if value < 1000:  # noqa: PLR2004  SI prefixes

@@ -1,4 +1,4 @@
-"""Which Prefect server this process talks to, and one wording for every way in which that fails."""
+"""Which Prefect server this process uses, and one message for every way in which that fails."""
 
 from __future__ import annotations
 
@@ -22,15 +22,17 @@ _LOCAL: ContextVar[str | None] = ContextVar("metaflow_prefect_local_server", def
 """The address of the local server, once it was used."""
 
 _EMBEDDED_STARTUP_SECONDS = 90
+
 _CONNECT_SECONDS = 5.0
-"""For one attempt to connect; an address that swallows everything would else hold a command for many minutes."""
+"""For one attempt to connect; an address that drops packets would otherwise block a command for many minutes."""
+
 _PROBE_RETRIES = 2
 _QUOTED_CHARACTERS = 500
 
 
 @contextmanager
 def prefect_client(environment: Mapping[str, str] | None = None) -> Iterator[Any]:
-    """Connect to the server that a command or a call is to use; see `server`.
+    """Connect to the server that a command or a call uses; see `server`.
 
     *environment* overrides this process's settings of the server's address and credentials.
 
@@ -63,7 +65,7 @@ def prefect_client(environment: Mapping[str, str] | None = None) -> Iterator[Any
 def server(environment: Mapping[str, str]) -> Iterator[None]:
     """Have Prefect's clients use the configured server or, where none is, the local server of this machine.
 
-    The local server is started if it does not run, and does not end before this does.
+    The local server is started if it does not run, and does not end before this context.
 
     Raises:
         ServerRefused: the server does not answer, is not one of Prefect's, or does not start.
@@ -76,7 +78,7 @@ def server(environment: Mapping[str, str]) -> Iterator[None]:
         if not is_embedded():
             _require_server()
         elif local_server.Mode.of(environment) is local_server.Mode.EMBEDDED:
-            # It has no page of its own, and its port is not known before it starts.
+            # It has no UI, and its port is not known before it starts.
             private = SERVER_SETTINGS | only_pages_of("http://localhost")
             stack.callback(close_database, prefect_home())
             for name, value in private.items():
@@ -101,7 +103,7 @@ def is_embedded() -> bool:
 
 
 def prefect_command(*words: str) -> str:
-    """Return the command of Prefect's own program with *words*, as one types it for the server that was used last."""
+    """Return the command `prefect` with *words*, as the user types it for the server that was used last."""
     address = _LOCAL.get()
     given = "" if address is None else f"PREFECT_API_URL={address} "
     return f"{given}{shlex.join(('prefect', *words))}"
@@ -120,7 +122,7 @@ def prefect_home() -> Path:
 
 
 def say(text: str) -> None:
-    """Tell whoever waits; standard output is for the answer."""
+    """Print a line for the user to standard error; standard output is for results."""
     sys.stderr.write(f"{text}\n")
 
 
@@ -148,7 +150,7 @@ def _client() -> Any:
 
 
 def _require_server() -> None:
-    """Make sure that a Prefect server answers at the configured address, and that it is one we can talk to."""
+    """Make sure that a Prefect server of the same major version answers at the configured address."""
     import httpx
     import prefect
     from prefect import settings
@@ -179,7 +181,7 @@ def _require_server() -> None:
 
 
 def _require_json(response: Any) -> None:
-    """Refuse an answer that no Prefect API gives: a login page, or another program's."""
+    """Refuse an answer that is not from a Prefect API: a login page, or another program's."""
     import httpx
 
     if not response.is_success or response.status_code == httpx.codes.NO_CONTENT:
@@ -230,7 +232,7 @@ def _refusal(error: Any) -> ServerRefused:
 
 
 def _address() -> str:
-    """Return the configured address, without the password that it may have."""
+    """Return the configured address without a password in it."""
     import httpx
     from prefect.settings import get_current_settings
 

@@ -1,4 +1,4 @@
-"""The Prefect server of a machine where none is configured: started on demand, shared, ended when idle."""
+"""The Prefect server of a machine where none is configured: it starts on demand, is shared, and ends when idle."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ class Status:
 def using(
     prefect_home: Path, environment: Mapping[str, str], say: Callable[[str], None]
 ) -> Iterator[str]:
-    """Yield the API's address of the local server, which is started if there is none, and keep it alive.
+    """Yield the address of the local server's API, and keep the server alive; start it if there is none.
 
-    *say* is told of a start, which takes seconds.
+    *say* prints a line about a start, which takes seconds.
 
     Raises:
-        ServerRefused: it does not start, or one of another release of Prefect is in use.
+        ServerRefused: it does not start, or a run uses one of another release of Prefect.
         SettingRefused: see `idle_seconds`.
     """
     files = _files(prefect_home)
@@ -61,7 +61,7 @@ def using(
 
 
 def status(prefect_home: Path) -> Status:
-    """Return what there is to say of the local server."""
+    """Return the state of the local server."""
     files = _files(prefect_home)
     server = files.read()
     is_there = server is not None and _answers(server)
@@ -69,7 +69,7 @@ def status(prefect_home: Path) -> Status:
 
 
 def stop(prefect_home: Path, *, even_if_used: bool = False) -> RunningServer | None:
-    """End the local server; return which it was, None where there is none.
+    """End the local server and return it; None if there is none.
 
     Raises:
         ServerRefused: a run uses it, unless *even_if_used*.
@@ -101,7 +101,7 @@ def _files(prefect_home: Path) -> ServerFiles:
 
 
 def _found(files: ServerFiles) -> RunningServer | None:
-    """Return the recorded server if it answers and is of our release of Prefect."""
+    """Return the recorded server if it answers and has this environment's release of Prefect."""
     import prefect
 
     server = files.read()
@@ -120,7 +120,7 @@ def _found(files: ServerFiles) -> RunningServer | None:
 
 
 def _answers(server: RunningServer) -> bool:
-    """Say whether the server is there; one that has much to do is given time, since no other server may take its place."""
+    """Say whether the server is there; a busy one gets time, because no other may take its place."""
     deadline = time.monotonic() + _STARTUP_SECONDS
     while (is_well := _is_well(server)) is None and time.monotonic() < deadline:
         pass
@@ -128,7 +128,7 @@ def _answers(server: RunningServer) -> bool:
 
 
 def _is_well(server: RunningServer) -> bool | None:
-    """Ask the server; None if it took the question and has not answered in time."""
+    """Ask the server for its health; None if it accepted the request and did not answer in time."""
     import httpx
 
     try:
@@ -170,7 +170,7 @@ def _start(
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # It outlives us, and Ctrl-C is for us.
+            # It outlives this process, and Ctrl-C is not for it.
             start_new_session=True,
         )
     return _started(files, process)
@@ -196,7 +196,7 @@ def _started(files: ServerFiles, process: subprocess.Popen[bytes]) -> RunningSer
 
 
 def _end(server: RunningServer) -> None:
-    """End the server's process: politely, then for good."""
+    """End the server's process, with SIGTERM first and then with SIGKILL."""
     deadline = time.monotonic() + _ENDING_SECONDS
     with contextlib.suppress(ProcessLookupError):
         os.kill(server.pid, signal.SIGTERM)
@@ -208,6 +208,6 @@ def _end(server: RunningServer) -> None:
 
 
 def _reap(pid: int) -> None:
-    """Let go of it where it is a child of ours: a zombie would look alive."""
+    """Reap the server if it is a child of this process: a zombie would look alive."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

@@ -1,12 +1,12 @@
-"""Where the local server is recorded, and the locks by which its users and its own process agree.
+"""The files of the local server: its record, its log, and the locks that its users and its process hold.
 
 Below `$PREFECT_HOME/metaflow-prefect`, so that a server belongs to one Prefect database:
 
 * `server.json`: where it listens, while it serves;
-* `starting.lock`: held by whoever starts, stops or ends it;
-* `users.lock`: held, shared, by each run that uses it; the server may end when nobody holds it.
+* `starting.lock`: held by the process that starts, stops or ends the server;
+* `users.lock`: held, shared, by each run that uses the server, which may end when the lock is free.
 
-The system lets go of a lock when its holder dies, so no state can be left behind that is wrong.
+The system releases a lock when its holder dies, so a dead process cannot leave a wrong state.
 """
 
 from __future__ import annotations
@@ -41,10 +41,10 @@ class Mode(str, Enum):
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Mode:
-        """Return what *environment* says, or else `SHARED`.
+        """Return the mode that *environment* names, or else `SHARED`.
 
         Raises:
-            SettingRefused: that is none of the modes.
+            SettingRefused: there is no such mode.
         """
         value = environment.get(variables.LOCAL_SERVER) or cls.SHARED.value
         try:
@@ -57,7 +57,7 @@ class Mode(str, Enum):
 
 
 def idle_seconds(environment: Mapping[str, str]) -> float:
-    """Return how long a server that nobody uses goes on, in seconds.
+    """Return how long an unused server stays, in seconds.
 
     Raises:
         SettingRefused: the variable is not a positive number.
@@ -81,20 +81,20 @@ class RunningServer:
 
     pid: int
     url: str
-    """Of the API, as PREFECT_API_URL wants it."""
+    """The API's address, for PREFECT_API_URL."""
     prefect_version: str
     idle_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class ServerFiles:
-    """The folder of one local server."""
+    """The folder of one local server, with its files."""
 
     folder: Path
 
     @classmethod
     def below(cls, prefect_home: Path) -> ServerFiles:
-        """Return the place that belongs to a PREFECT_HOME; make it, for its owner only."""
+        """Return the files that belong to a PREFECT_HOME; create their folder, for its owner only."""
         close_database(prefect_home)
         folder = prefect_home / "metaflow-prefect"
         folder.mkdir(exist_ok=True, mode=_PRIVATE_FOLDER)
@@ -114,33 +114,33 @@ class ServerFiles:
         try:
             return RunningServer(**json.loads(self._record.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
-            return None  # never written, or by another release of ours
+            return None  # never written, or by another release of this package
 
     def write(self, server: RunningServer) -> None:
-        """Record a server that has begun to answer."""
+        """Record a server that answers."""
         new = self._record.with_suffix(".new")
         new.write_text(json.dumps(asdict(server)), encoding="utf-8")
         new.replace(self._record)
 
     def clear(self) -> None:
-        """Forget the server."""
+        """Remove the record."""
         self._record.unlink(missing_ok=True)
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """Be the only one who starts, stops or ends the server; waits for its turn."""
+        """Hold the lock for starting, stopping and ending the server; wait for it first."""
         with self._held("starting.lock", fcntl.LOCK_EX):
             yield
 
     @contextmanager
     def using(self) -> Iterator[None]:
-        """Be one of its users."""
+        """Hold the lock of a run that uses the server."""
         with self._held("users.lock", fcntl.LOCK_SH):
             yield
 
     @contextmanager
     def ending(self) -> Iterator[bool]:
-        """Say whether nobody uses or starts the server; nobody can begin to while this lasts."""
+        """Yield whether no process uses or starts the server; none can begin to while the block runs."""
         try:
             with (
                 self._held("starting.lock", fcntl.LOCK_EX | fcntl.LOCK_NB),

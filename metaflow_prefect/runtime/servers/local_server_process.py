@@ -1,4 +1,4 @@
-"""The local server's process: Prefect's own API server and page, until nobody needs them any more.
+"""The local server's process: Prefect's own API server and UI, until they have been idle for long enough.
 
 Run as `python -m metaflow_prefect.runtime.servers.local_server_process FOLDER IDLE_SECONDS`.
 """
@@ -23,12 +23,12 @@ from metaflow_prefect.sqlite_transactions import let_transactions_wait
 HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _GRACE_SECONDS = 5
 
 
 class Activity:
-    """Passes everything on to Prefect's application, and knows when it was last asked for something."""
+    """Passes every request on to Prefect's application, and notes when the last one ended."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -36,7 +36,7 @@ class Activity:
         self._last = time.monotonic()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request, or one WebSocket for as long as it lasts (a page in a browser has one)."""
+        """Serve one request, or one WebSocket for as long as it lasts (the UI in a browser has one)."""
         counts = scope["type"] != "lifespan"
         self._open += counts
         try:
@@ -46,7 +46,7 @@ class Activity:
             self._last = time.monotonic()
 
     def idle_seconds(self) -> float:
-        """Return how long nothing was asked for."""
+        """Return how long there has been no request."""
         return 0.0 if self._open else time.monotonic() - self._last
 
 
@@ -55,12 +55,12 @@ def main() -> None:
     files, idle_seconds = ServerFiles(Path(sys.argv[1])), float(sys.argv[2])
     listener = socket.create_server((HOST, 0))
     port = listener.getsockname()[1]
-    # Before Prefect reads its settings: its page is told where the API is.
+    # Before Prefect reads its settings: its UI gets the API's address from them.
     os.environ["PREFECT_SERVER_API_HOST"] = HOST
     os.environ["PREFECT_SERVER_API_PORT"] = str(port)
     for name, origins in only_pages_of(*(f"http://{name}:{port}" for name in NAMES)).items():
         os.environ.setdefault(name, origins)
-    # Prefect makes its database readable for all.
+    # Prefect would make its database readable for all users.
     os.umask(0o077)
     asyncio.run(_serve(files, listener, idle_seconds))
 
@@ -99,19 +99,19 @@ async def _watch(
 ) -> None:
     """Record the server when it answers; end it when it has been idle for long enough."""
     try:
-        while not server.started:  # noqa: ASYNC110  uvicorn tells it by this attribute only
-            await asyncio.sleep(_LOOK_SECONDS / 20)
+        while not server.started:  # noqa: ASYNC110  uvicorn has only this attribute, and no event
+            await asyncio.sleep(_POLL_SECONDS / 20)
         files.write(served)
-        while not _may_end(files, activity, served):  # noqa: ASYNC110  locks of the system: nobody sets an event
-            await asyncio.sleep(min(_LOOK_SECONDS, served.idle_seconds / 2))
+        while not _may_end(files, activity, served):  # noqa: ASYNC110  a lock of the system has no event
+            await asyncio.sleep(min(_POLL_SECONDS, served.idle_seconds / 2))
     finally:
-        # Whatever ends the watch: a server that nobody watches would stay for ever.
+        # However the watch ends: without it the server would never end.
         server.should_exit = True
 
 
 def _may_end(files: ServerFiles, activity: Activity, served: RunningServer) -> bool:
     if not files.folder.exists():
-        return True  # removed with its PREFECT_HOME: nobody can find the server any more
+        return True  # removed with its PREFECT_HOME: no run can find the server any more
     if activity.idle_seconds() < served.idle_seconds:
         return False
     with files.ending() as is_unused:

@@ -24,8 +24,8 @@ from metaflow_prefect.runtime.steps.executor import Command
 class RunContext:
     """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root.
 
-    `namespace` is what the client sees inside the steps: all runs if empty, Metaflow's default if None.
-    `parts` are what Metaflow has no option for and each task of the run begins with (`flow_command`).
+    `namespace` is that of the client inside the steps: all runs if empty, Metaflow's default if None.
+    `parts` are additions to the command line of each task, for which Metaflow has no option (`flow_command`).
     """
 
     program: Program
@@ -63,8 +63,8 @@ def run_environment(
 def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
     """Return the environment of every command of a run.
 
-    `python` comes first on the path: Metaflow starts @parallel's workers and cards by that name, and
-    nobody need have activated the virtual environment.
+    The folder of `python` comes first on the path: Metaflow starts @parallel's workers and cards by that name, also
+    where the virtual environment was not activated.
     """
     folder = os.path.dirname(python)  # noqa: PTH120  a link must stay one: it is the virtual environment
     folders = [folder, *inherited.get("PATH", os.defpath).split(os.pathsep)]

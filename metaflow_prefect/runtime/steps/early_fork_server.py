@@ -1,4 +1,4 @@
-"""Starts the fork server of a run before the run has an id: while Prefect begins the run, it imports the flow."""
+"""Starts a run's fork server before the run has an id: it imports the flow while Prefect begins the run."""
 
 from __future__ import annotations
 

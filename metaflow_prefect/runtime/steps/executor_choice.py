@@ -1,4 +1,4 @@
-"""Which executor executes a command: a fork server where that is the same, a fresh process elsewhere."""
+"""Which executor executes a command: a fork server where the result is the same, a fresh process elsewhere."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 
 _MAX_SERVERS = 4
-"""Each holds the flow's import in memory; more environments than this get fresh processes."""
+"""Each holds the imported flow in memory; further environments get fresh processes."""
 
 _EVERY_STEP = "every step"
 
@@ -27,8 +27,8 @@ def executor(
 ) -> StepExecutor:
     """Return the executor for the flow of *key*; if it forks, its server starts now.
 
-    *say* is told, once for each reason, which steps get fresh processes and why. *early* is a
-    server that has been started already, which is used if it is the same.
+    *say* writes a line for people: once for each reason, which steps get fresh processes and why. *early* is a
+    server that has been started already; it is used if its key is the same.
     """
     if kind is ExecutorKind.FRESH:
         return FreshProcess()
@@ -41,7 +41,7 @@ def executor(
 
 
 def why_never(platform: str, metaflow_environment: str) -> str | None:
-    """Return why no step of the flow can be forked here, in words, or None if they can be.
+    """Return why no step of the flow can be forked here, in words, or None if steps can be forked.
 
     >>> why_never("darwin", "local")
     'forking is only safe on Linux'
@@ -95,7 +95,7 @@ class ForkingExecutor:
         with self._lock:
             self._is_stopped = True
             executors: tuple[StepExecutor, ...] = (*self._servers, self._fresh)
-        # All at once: each gives its tasks a moment to end.
+        # At the same time: each gives its tasks a moment to end.
         threads = [threading.Thread(target=executor.stop) for executor in executors]
         for thread in threads:
             thread.start()
@@ -103,7 +103,7 @@ class ForkingExecutor:
             thread.join()
 
     def _server_for(self, command: Command) -> ForkServer | None:
-        """Return the server for *command*'s environment; start one where that pays off."""
+        """Return the server for *command*'s environment; start one if more commands will use it."""
         with self._lock:
             for server in self._servers:
                 if server.key.request(command) is not None:
@@ -118,7 +118,7 @@ class ForkingExecutor:
         return None
 
     def _in_place_of(self, early: ForkServer) -> ForkServer:
-        """Return a server of the run, whose id is known now, for one whose flow asked for it in vain."""
+        """Replace *early*, whose flow asked for the run's id, by a server that has it."""
         with self._lock:
             if early in self._servers and not self._is_stopped:
                 place = self._servers.index(early)
@@ -126,7 +126,7 @@ class ForkingExecutor:
             return self._servers[0]
 
     def _is_worth_it(self, command: Command) -> bool:
-        """Say whether an environment comes back: one task alone is no cheaper with a server."""
+        """Say whether an environment was seen before: a server does not pay for a single task."""
         key = frozenset(command.environment.items() - self._key.environment.items())
         comes_back = key in self._seen or self._kind is ExecutorKind.FORK
         self._seen.add(key)

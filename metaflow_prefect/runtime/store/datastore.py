@@ -1,7 +1,7 @@
-"""Metaflow's datastore as the runtime needs it: what a task reported, and the logs it leaves behind.
+"""Metaflow's datastore as the runtime needs it: what a task reported, its logs, and how its process ended.
 
 The runtime reads results from the datastore instead of adding a decorator to the flow, so that a
-step runs under us with exactly the decorators it has under Metaflow.
+step has exactly the decorators that it has under Metaflow's own `run`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.store.cards import Cards
 
 _RUNTIME = "runtime"
-"""How a task's process ended, in the datastore: written by whoever runs the flow."""
+"""The name in the datastore for how a task's process ended; the runtime that runs the flow writes it."""
 
 _INTERNAL = frozenset({"name", "input"})
 
@@ -42,7 +42,7 @@ class TaskRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class UnregisteredTask:
-    """A task that is done although its flow's process did not live to see it.
+    """A task that is done, whose end was not recorded because the flow's process was killed.
 
     `artifacts` maps each name to its content's hash and its encoding.
     """
@@ -114,9 +114,9 @@ class RunDatastore:
         return done
 
     def unregistered(self, place: TaskPlace) -> UnregisteredTask | None:
-        """Return the task at *place* if it is done, but nobody was there to note how its process ended.
+        """Return the task at *place* if it is done, but the end of its process was not recorded.
 
-        Metaflow marks a task as done before it registers what it has made: a kill may come between.
+        Metaflow marks a task as done before it registers its artifacts: a kill may come between.
         """
         task = self._done_attempt(place.step, place.task_id)
         if task is None or task.has_metadata(_RUNTIME):
@@ -140,7 +140,7 @@ class RunDatastore:
         self._write(place, attempt).save_metadata({_RUNTIME: ended})
 
     def write(self, name: str, content: bytes) -> None:
-        """Store a file of our own beside the runs of the flow, in place of an earlier one."""
+        """Store a file of this package beside the runs of the flow; replace an earlier one."""
         storage, path = self._file(name)
         storage.save_bytes(iter([(path, io.BytesIO(content))]), overwrite=True, len_hint=1)
 
@@ -194,4 +194,4 @@ def _type(about: Mapping[str, Any]) -> str:
 
 
 def _silent(*_: object, **__: object) -> None:
-    """Stand in for Metaflow's echo: a root that it finds is not news."""
+    """Replace Metaflow's echo, which would print the root that it finds."""

@@ -1,4 +1,4 @@
-"""Metaflow's metadata provider as the runtime needs it: facts about a task, noted beside those of Metaflow."""
+"""Metaflow's metadata provider as the runtime needs it: entries about a task, beside those of Metaflow itself."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class TaskMetadata:
         artifacts: Mapping[str, tuple[str, str]],
         root: tuple[str, str],
     ) -> None:
-        """Register what a task that was killed right after its data was stored has not registered itself.
+        """Register the artifacts of a task that was killed after it had stored them and before it registered them.
 
         *artifacts* are hash and encoding by name, *root* the datastore's type and its root.
         """

@@ -57,7 +57,7 @@ def test_a_step_says_when_its_next_task_is_tried_again():
     assert waiting.pause(127.5) == 2.5
     assert model.loads(model.dumps(now)) == now
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(terminal_table.picture(now, terminal_table.View(now=127.5)))
+    console.print(terminal_table.progress_table(now, terminal_table.View(now=127.5)))
     assert "1 running, 2 retried, again in 3.0s" in console.export_text()
 
 
@@ -161,7 +161,7 @@ def shown(of: model.Progress, *, columns: int = 80, encoding: str = "utf-8", **v
     signs = terminal_table.signs(encoding)
     with console.capture() as captured:
         console.print(
-            terminal_table.picture(of, terminal_table.View(now=10.0, signs=signs, **view))
+            terminal_table.progress_table(of, terminal_table.View(now=10.0, signs=signs, **view))
         )
     return captured.get()
 
@@ -188,7 +188,7 @@ def test_a_terminal_with_colours_shows_the_same_text(request):
     view = terminal_table.View(
         now=10.0, link="http://127.0.0.1:4200/runs/flow-run/6bb95314-3394-4e6a"
     )
-    console.print(terminal_table.picture(a_run_that_goes_well(), view))
+    console.print(terminal_table.progress_table(a_run_that_goes_well(), view))
     text = console.export_text(clear=False)
 
     # With colours the part of a bar that is to come is drawn too.
