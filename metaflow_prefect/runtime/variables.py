@@ -1,4 +1,4 @@
-"""The environment variables of ours that commands, flow runs and steps read, each with who sets it and what it says."""
+"""The environment variables of this package that commands, flow runs and steps read: who sets each, and what it means."""
 
 from __future__ import annotations
 

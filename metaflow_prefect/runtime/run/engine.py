@@ -141,8 +141,8 @@ def run_step(label: str) -> None:
 
 
 def _retry_line(seconds: float) -> str:
-    is_ours_to_start = OPTIONS.get() is not NO_OPTIONS
-    hint = f" ({step_options.RETRY_DELAY} SECONDS shortens the pause)" if is_ours_to_start else ""
+    has_command = OPTIONS.get() is not NO_OPTIONS
+    hint = f" ({step_options.RETRY_DELAY} SECONDS shortens the pause)" if has_command else ""
     return f"failed; it is tried again in {duration(seconds)}{hint}"
 
 

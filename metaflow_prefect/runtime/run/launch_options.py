@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.in_flow.flow_command import Part
 from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
-from metaflow_prefect.runtime.steps.fork_server import ForkServer
+from metaflow_prefect.runtime.steps.fork_server_client import ForkServer
 from metaflow_prefect.runtime.store.captured_environment import NOTHING, Kept
 from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 

@@ -25,7 +25,7 @@ from metaflow_prefect.runtime.steps import (
     working_directory,
 )
 from metaflow_prefect.runtime.steps.executor import StepExecutor, Stream
-from metaflow_prefect.runtime.steps.fork_server import ForkKey
+from metaflow_prefect.runtime.steps.fork_server_client import ForkKey
 from metaflow_prefect.runtime.steps.step_processes import StepProcesses
 from metaflow_prefect.runtime.steps.step_settings import StepSettings
 from metaflow_prefect.runtime.steps.task_log import TaskLog
@@ -96,7 +96,7 @@ class Session:
         # A variable that is set here was set for this machine, and wins; the flow's import needs the others.
         given = {**options.kept.variables, **options.environment, **options.variables}
         environment = commands.run_environment(program, given, run_id=run_id)
-        key = ForkKey.of(commands.process(context, commands.top_level(context), environment))
+        key = ForkKey.of(context, environment)
         return cls(
             context=context,
             steps={step.name: step for step in steps},

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.steps import commands, executor_choice
-from metaflow_prefect.runtime.steps.fork_server import ForkKey, ForkServer
+from metaflow_prefect.runtime.steps.fork_server_client import ForkKey, ForkServer
 from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 from metaflow_prefect.runtime.store.datastore import RunDatastore
 
@@ -43,5 +43,5 @@ def _server(program: Program, environment: Mapping[str, str]) -> ForkServer | No
     root = RunDatastore.of(program, _NO_RUN).root
     context = commands.RunContext.of(program, _NO_RUN, root)
     environment = commands.run_environment(program, environment, run_id=_NO_RUN)
-    key = ForkKey.of(commands.process(context, commands.top_level(context), environment))
+    key = ForkKey.of(context, environment)
     return ForkServer(key.without_run_id(), kind.value)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from metaflow_prefect.runtime.in_flow import make_interpreters
 from metaflow_prefect.runtime.steps.executor import Command, OnLine, StepExecutor
-from metaflow_prefect.runtime.steps.fork_server import ForkKey, ForkServer, ServerLost
+from metaflow_prefect.runtime.steps.fork_server_client import ForkKey, ForkServer, ServerLost
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 

@@ -9,7 +9,7 @@ import pytest
 from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.in_flow import run_id_watch
 from metaflow_prefect.runtime.steps.executor_choice import ForkingExecutor, executor
-from metaflow_prefect.runtime.steps.fork_server import ForkServer
+from metaflow_prefect.runtime.steps.fork_server_client import ForkServer
 from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 
 SAYS = (

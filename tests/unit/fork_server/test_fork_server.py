@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from metaflow_prefect.runtime.steps.executor import Stream
-from metaflow_prefect.runtime.steps.fork_server import ServerLost
+from metaflow_prefect.runtime.steps.fork_server_client import ServerLost
 
 pytestmark = pytest.mark.slow
 
@@ -192,7 +192,7 @@ def test_when_our_process_is_killed_the_server_ends_its_tasks_and_itself(long_ta
     script = f"""
 import os, sys
 from metaflow_prefect.runtime.steps.executor import Command
-from metaflow_prefect.runtime.steps.fork_server import ForkServer, ForkKey
+from metaflow_prefect.runtime.steps.fork_server_client import ForkServer, ForkKey
 environment = dict(os.environ)
 key = ForkKey(python=sys.executable, flow_file={flow.flow_file!r}, options={flow.options!r}, environment=environment)
 server = ForkServer(key, "auto")

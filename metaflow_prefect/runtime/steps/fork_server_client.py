@@ -18,6 +18,7 @@ from typing import Any
 
 from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.in_flow import flow_command
+from metaflow_prefect.runtime.steps import commands
 from metaflow_prefect.runtime.steps.executor import Command, OnLine, Stream
 from metaflow_prefect.runtime.steps.processes import (
     POLL_SECONDS,
@@ -39,7 +40,7 @@ class ServerLost(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForkKey:
-    """What tells fork servers apart: the interpreter, the flow, its options, the environment and the folder of the import."""
+    """What a fork server has imported: by which interpreter, which flow, with which options and environment, and where."""
 
     python: str
     flow_file: str
@@ -48,15 +49,15 @@ class ForkKey:
     folder: str | None = None
 
     @classmethod
-    def of(cls, command: Command) -> ForkKey:
-        """Return the key of a server for *command*, whose words are interpreter, flow and top-level options."""
-        python, flow_file, *options = command.words
+    def of(cls, run: commands.RunContext, environment: Mapping[str, str]) -> ForkKey:
+        """Return the key of a server for the commands of *run* in *environment*."""
+        python, flow_file, *options = commands.top_level(run)
         return cls(
             python=python,
             flow_file=flow_file,
             options=tuple(options),
-            environment=command.environment,
-            folder=command.folder,
+            environment=environment,
+            folder=run.program.working_directory,
         )
 
     def without_run_id(self) -> ForkKey:
@@ -89,7 +90,7 @@ class ForkKey:
 def _later_variables(
     before: Mapping[str, str], wanted: Mapping[str, str]
 ) -> Mapping[str, str] | None:
-    """Return what *wanted* adds to *before*, or None where the flow's import could tell the difference.
+    """Return what *wanted* adds to *before*, or None where the flow's import could depend on it.
 
     A server that was started before the run had an id reports whether the import asked for it.
     """
