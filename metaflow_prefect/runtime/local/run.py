@@ -43,14 +43,15 @@ def run_locally(
 ) -> RunResult:
     """Run *flow* to its end in this process, and return how it ended.
 
-    *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful tasks of that run are taken over instead of being executed.
+    *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful
+    tasks of that run are taken over instead of being executed.
 
     Raises:
         ServerRefused: a server is configured but does not answer, or the local server does not start.
     """
     current = CurrentProgress()
-    screen = TerminalProgress(lambda: current.value, waiting=f"{flow.name} is about to begin")
-    beginning = _Beginning(local.run_id_file, screen, (*labels, *tags))
+    terminal = TerminalProgress(lambda: current.value, waiting=f"{flow.name} is about to begin")
+    beginning = _Beginning(local.run_id_file, terminal, (*labels, *tags))
     # Prefect is imported by now, and stays: the garbage collector need not visit it again and again.
     gc.freeze()
     environment = {**os.environ, **local.step_options}
@@ -65,7 +66,7 @@ def run_locally(
         )
         token = OPTIONS.set(options)
         try:
-            with _prefect(), _watched(screen):
+            with _prefect(), _watched(terminal):
                 state = flow(**keywords, return_state=True)
         finally:
             OPTIONS.reset(token)
@@ -94,12 +95,12 @@ def with_workers(flow: Any, number: int | None) -> Any:
 
 
 @contextmanager
-def _watched(screen: TerminalProgress) -> Iterator[None]:
+def _watched(terminal: TerminalProgress) -> Iterator[None]:
     """Show the run's progress in a terminal; elsewhere leave Prefect's lines as they are."""
     if not is_wanted():
         yield
         return
-    with screen.shown(), prefect_log_above(screen):
+    with terminal.shown(), prefect_log_above(terminal):
         yield
 
 
@@ -107,12 +108,12 @@ class _Beginning:
     """What happens when the flow run begins; its name and its address in the UI are None until then."""
 
     def __init__(
-        self, run_id_file: str | None, screen: TerminalProgress, tags: tuple[str, ...]
+        self, run_id_file: str | None, terminal: TerminalProgress, tags: tuple[str, ...]
     ) -> None:
         self.name: str | None = None
         self.url: str | None = None
         self._run_id_file = run_id_file
-        self._screen = screen
+        self._terminal = terminal
         self._tags = tags
 
     def note(self, flow: str, run_id: str) -> None:
@@ -124,7 +125,7 @@ class _Beginning:
             self.name = context.flow_run.name
         _tag(run_id, self._tags)
         self.url = _page(run_id)
-        self._screen.link = self.url or _HOW_TO_SEE_IT
+        self._terminal.link = self.url or _HOW_TO_SEE_IT
         if self._run_id_file is not None:
             write_output(Path(self._run_id_file), run_id)
         _remember_latest(flow, run_id)

@@ -88,7 +88,7 @@ class TerminalProgress:
 
 
 @contextmanager
-def prefect_log_above(screen: TerminalProgress) -> Iterator[None]:
+def prefect_log_above(terminal: TerminalProgress) -> Iterator[None]:
     """Print Prefect's log lines of this process above the progress, so that they do not break it."""
     from prefect.logging.configuration import setup_logging
     from prefect.logging.handlers import PrefectConsoleHandler
@@ -97,7 +97,7 @@ def prefect_log_above(screen: TerminalProgress) -> Iterator[None]:
     setup_logging()
     logger = logging.getLogger()
     replaced = [item for item in logger.handlers if isinstance(item, PrefectConsoleHandler)]
-    ours = LogAboveProgress(screen)
+    ours = LogAboveProgress(terminal)
     for handler in replaced:
         logger.removeHandler(handler)
     if replaced:
@@ -113,9 +113,9 @@ def prefect_log_above(screen: TerminalProgress) -> Iterator[None]:
 class LogAboveProgress(logging.Handler):
     """Prints the lines of steps, and Prefect's own from warnings on; the progress shows the rest."""
 
-    def __init__(self, screen: TerminalProgress) -> None:
+    def __init__(self, terminal: TerminalProgress) -> None:
         super().__init__()
-        self._screen = screen
+        self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
@@ -127,7 +127,7 @@ class LogAboveProgress(logging.Handler):
             # The step's own lines are above; the progress and the end of the run show the result.
             text = self.format(record) if told is None else _OF_A_FAILED_STEP[told]
             if text and (told is None or _where(record)):
-                self._screen.line(_where(record), text, record.created, is_warning=is_warning)
+                self._terminal.line(_where(record), text, record.created, is_warning=is_warning)
         except Exception:  # noqa: BLE001  as every logging.Handler: a line never ends the program
             self.handleError(record)
 

@@ -1,4 +1,4 @@
-"""A fork server that is started before the run has an id does what one does that is told it from the start."""
+"""A fork server that starts before the run has an id does the same as one that has the id from the start."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SAYS = (
 
 @pytest.fixture
 def chosen():
-    """The executor of a flow for which a server was started ahead, and that server."""
+    """The executor of a flow for which a server was started early, and that server."""
     started: list[ForkServer | ForkingExecutor] = []
 
     def make(flow, *, environment=None):

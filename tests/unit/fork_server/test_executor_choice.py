@@ -67,7 +67,7 @@ def test_python_means_the_interpreter_of_the_run():
 
 
 @pytest.fixture
-def where_safe():
+def forking():
     """Executors as the session makes them, with what they said; stopped at the end."""
     made: list[ForkingExecutor] = []
 
@@ -82,9 +82,9 @@ def where_safe():
 
 
 @pytest.mark.slow
-def test_steps_are_forked_without_a_word(probe, where_safe):
+def test_steps_are_forked_without_a_message(probe, forking):
     flow = probe(PARENT)
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     first, second = (flow.start(chosen, task=task).value for task in ("t1", "t2"))
 
     assert first == second
@@ -92,7 +92,7 @@ def test_steps_are_forked_without_a_word(probe, where_safe):
 
 
 @pytest.mark.slow
-def test_an_import_that_forks_must_not_share_is_said_once_for_every_step(probe, where_safe):
+def test_an_import_that_forks_must_not_share_is_said_once_for_every_step(probe, forking):
     flow = probe(
         PARENT,
         module="import threading; threading.Timer(60, print).start() if 'init' not in __import__('sys').argv else 0",
@@ -104,7 +104,7 @@ def test_an_import_that_forks_must_not_share_is_said_once_for_every_step(probe, 
             "Thread(target=__import__('time').sleep, args=(60,), name='timer', daemon=True).start()",
         )
     )
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     parents = {flow.start(chosen, task=task).value for task in ("t1", "t2")}
 
     assert parents == {__import__("os").getpid()}
@@ -114,9 +114,9 @@ def test_an_import_that_forks_must_not_share_is_said_once_for_every_step(probe, 
 
 
 @pytest.mark.slow
-def test_a_flow_that_cannot_be_imported_shows_its_own_error(probe, where_safe):
+def test_a_flow_that_cannot_be_imported_shows_its_own_error(probe, forking):
     flow = probe(module="import no_such_module")
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     result = flow.do(chosen, flow.init())
 
     assert result == flow.do(FreshProcess(), flow.init())
@@ -125,13 +125,13 @@ def test_a_flow_that_cannot_be_imported_shows_its_own_error(probe, where_safe):
 
 
 @pytest.mark.slow
-def test_variables_of_a_step_are_there_when_the_flow_is_imported(probe, where_safe):
+def test_variables_of_a_step_are_there_when_the_flow_is_imported(probe, forking):
     """The first task with an environment gets a fresh process, further ones a server of that environment."""
     flow = probe(
         "import json, os; print(json.dumps([AT_IMPORT, os.environ.get('PLACE'), os.getppid()]))",
         module="import os; AT_IMPORT = os.environ.get('PLACE')",
     )
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     flow.start(chosen)
     values = [
         flow.do(chosen, flow.step("start", task=f"t{n}", PLACE="here")).value for n in range(3)
@@ -146,9 +146,9 @@ def test_variables_of_a_step_are_there_when_the_flow_is_imported(probe, where_sa
 
 
 @pytest.mark.slow
-def test_whoever_insists_on_forks_gets_a_server_per_environment_at_once(probe, where_safe):
+def test_the_choice_of_forks_gives_each_environment_a_server_at_once(probe, forking):
     flow = probe(PARENT)
-    chosen, said = where_safe(flow, ExecutorKind.FORK)
+    chosen, said = forking(flow, ExecutorKind.FORK)
     flow.start(chosen)
     parents = {
         flow.do(chosen, flow.step("start", task=f"t{n}", PLACE="here")).value for n in range(2)
@@ -159,7 +159,7 @@ def test_whoever_insists_on_forks_gets_a_server_per_environment_at_once(probe, w
 
 
 @pytest.mark.slow
-def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
+def test_the_values_of_environment_come_from_the_same_server(probe, forking):
     flow = probe(PARENT, more="from metaflow import environment")
     path = flow.folder / "probe_flow.py"
     path.write_text(
@@ -167,7 +167,7 @@ def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
             "    @step\n    def start", "    @environment(vars={'A': 1})\n    @step\n    def start"
         )
     )
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     flows = [flow.key.python, flow.flow_file, *flow.options]
     words = [*with_parts([Part.ENVIRONMENT], flows), COMMAND]
     command = Command(words=words, environment=flow.environment)
@@ -179,20 +179,20 @@ def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
 
 
 @pytest.mark.slow
-def test_what_is_no_command_of_the_flow_gets_a_fresh_process(probe, where_safe):
+def test_a_command_that_is_not_of_the_flow_gets_a_fresh_process(probe, forking):
     flow = probe()
-    chosen, _ = where_safe(flow)
+    chosen, _ = forking(flow)
     other = replace(flow.command(), words=[flow.key.python, "-c", "print('other')"], name="other")
 
     assert flow.do(chosen, other).out == "other\n"
 
 
 @pytest.mark.slow
-def test_when_the_server_is_lost_the_next_steps_get_fresh_processes(probe, where_safe):
+def test_when_the_server_is_lost_the_next_steps_get_fresh_processes(probe, forking):
     flow = probe(
         "import os, signal; os.kill(os.getppid(), signal.SIGKILL) if os.environ.get('ONCE') != os.environ['HOME'] and not os.path.exists('/nowhere') and not os.path.exists(__file__ + '.once') and not open(__file__ + '.once', 'w').close() else print('done')"
     )
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
 
     assert flow.start(chosen, task="t1").code == -signal.SIGKILL
     assert flow.start(chosen, task="t2").out == "done\n"
