@@ -12,8 +12,8 @@ from html import escape
 
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress.graph_layout import Edge, Layout, edges, layout
+from metaflow_prefect.runtime.progress.in_words import counts, duration
 from metaflow_prefect.runtime.progress.model import Progress, State, StepProgress
-from metaflow_prefect.runtime.progress.terminal_table import counts, duration
 
 _BOX = (168, 46)
 _PITCH = (196, 84)

@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress import graph_svg
+from metaflow_prefect.runtime.progress.in_words import counts, duration
 from metaflow_prefect.runtime.progress.model import Progress, StepProgress, dumps, loads
-from metaflow_prefect.runtime.progress.terminal_table import counts, duration
 
 _BEFORE, _AFTER = "<!-- progress ", " -->"
 

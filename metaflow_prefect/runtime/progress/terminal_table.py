@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from metaflow_prefect.runtime.progress.in_words import counts, duration
 from metaflow_prefect.runtime.progress.model import Progress, State, StepProgress
 
 _STYLES = {
@@ -107,35 +108,6 @@ def window(
     first = min(max(first, 0), len(steps) - room)
     last = first + room
     return steps[:first], steps[first:last], len(steps) - last
-
-
-def duration(seconds: float) -> str:
-    """Return a duration in the units that people use.
-
-    >>> duration(7.44), duration(75), duration(3 * 3600 + 62)
-    ('7.4s', '1m 15s', '3h 01m')
-    """
-    if seconds < 60:  # noqa: PLR2004  seconds of a minute
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    if minutes < 60:  # noqa: PLR2004  minutes of an hour
-        return f"{minutes}m {rest:02d}s"
-    return f"{minutes // 60}h {minutes % 60:02d}m"
-
-
-def counts(step: StepProgress) -> str:
-    """Return how many of a step's tasks are running, failed, retried and reused, in words."""
-    said = [
-        f"{number} {word}"
-        for number, word in (
-            (step.running, "running"),
-            (step.failed, "failed"),
-            (step.retried, "retried"),
-            (step.reused, "reused"),
-        )
-        if number
-    ]
-    return ", ".join(said)
 
 
 def _head(progress: Progress, view: View) -> Text:

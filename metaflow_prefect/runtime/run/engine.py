@@ -12,9 +12,9 @@ from metaflow_prefect.errors import MetaflowPrefectError, StepFailed
 from metaflow_prefect.runtime.flow.graph import End, Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.progress import prefect_log_filter
+from metaflow_prefect.runtime.progress.in_words import duration
 from metaflow_prefect.runtime.progress.model import Change, State
 from metaflow_prefect.runtime.progress.run_artifact_publisher import Publisher
-from metaflow_prefect.runtime.progress.terminal_table import duration
 from metaflow_prefect.runtime.run import deployment_inputs, events, pinned_code, task_reports
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.run.scheduler import Scheduler

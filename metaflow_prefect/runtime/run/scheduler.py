@@ -11,8 +11,8 @@ from typing import Any
 from metaflow_prefect.errors import StepFailed
 from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch
 from metaflow_prefect.runtime.flow.graph import Step
+from metaflow_prefect.runtime.progress.in_words import duration
 from metaflow_prefect.runtime.progress.model import Change
-from metaflow_prefect.runtime.progress.terminal_table import duration
 from metaflow_prefect.runtime.run.session import Session
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.run.task_state import TaskState
