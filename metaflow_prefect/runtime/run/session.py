@@ -136,7 +136,7 @@ class Session:
         if code != 0 or not self.datastore.begun():
             raise InitFailed(
                 f"Metaflow could not begin run {self.context.run_id} (exit code {code}):\n{log.tail}",
-                fix="correct what it complains about; nothing of the run has been executed",
+                fix="correct the cause in this output; no step has run",
             )
 
     def attempt(

@@ -37,7 +37,7 @@ def prefect_client(environment: Mapping[str, str] | None = None) -> Iterator[Any
     *environment* overrides this process's settings of the server's address and credentials.
 
     Raises:
-        ServerRefused: the server does not answer, is not one of Prefect's, or refuses us.
+        ServerRefused: the server does not answer, is not a Prefect server, or refuses the request.
     """
     import httpx
     from prefect import settings
@@ -175,7 +175,7 @@ def _require_server() -> None:
         raise _no_prefect()
     if answer.partition(".")[0] != prefect.__version__.partition(".")[0]:
         raise ServerRefused(
-            f"The Prefect server at {_address()} is of release {answer}, this is {prefect.__version__}.",
+            f"The Prefect server at {_address()} has release {answer}, this environment has {prefect.__version__}.",
             fix="use a server of the same major version: upgrade it, or correct PREFECT_API_URL",
         )
 
@@ -206,9 +206,9 @@ def _unreachable(error: Exception) -> ServerRefused:
         if os.environ.get("PREFECT_API_URL")
         else "`prefect config unset PREFECT_API_URL`"
     )
-    fix = f"start one with `prefect server start`, correct PREFECT_API_URL, or {how}: a server of this machine's own is used then"
+    fix = f"start one with `prefect server start`, correct PREFECT_API_URL, or {how}: commands then use a local server"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        fix = "name the file of the authority that has signed its certificate in PREFECT_API_SSL_CERT_FILE"
+        fix = "set PREFECT_API_SSL_CERT_FILE to the certificate of the authority that signed the server's"
     return ServerRefused(
         f"No Prefect server answers at PREFECT_API_URL={_address()} ({type(error).__name__}: {error}).",
         fix=fix,
@@ -221,13 +221,13 @@ def _refusal(error: Any) -> ServerRefused:
     status = error.response.status_code
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return ServerRefused(
-            f"The Prefect server at {_address()} refuses us ({status}).",
+            f"The Prefect server at {_address()} refuses the request ({status}).",
             fix="set PREFECT_API_AUTH_STRING (or PREFECT_API_KEY for Prefect Cloud)",
         )
     return ServerRefused(
         f"The Prefect server at {_address()} answered {status}: "
         f"{error.response.text[:_QUOTED_CHARACTERS]}",
-        fix="correct what it complains about, or see the server's log",
+        fix="correct what the answer names, or see the server's log",
     )
 
 

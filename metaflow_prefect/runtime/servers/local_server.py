@@ -95,7 +95,7 @@ def _files(prefect_home: Path) -> ServerFiles:
         return ServerFiles.below(prefect_home)
     except OSError as error:
         raise ServerRefused(
-            f"The local server has no place in PREFECT_HOME={prefect_home}: {error.strerror}.",
+            f"The local server cannot use PREFECT_HOME={prefect_home}: {error.strerror}.",
             fix="set PREFECT_HOME to a folder that you can write, or configure a server with PREFECT_API_URL",
         ) from error
 
@@ -111,8 +111,8 @@ def _found(files: ServerFiles) -> RunningServer | None:
         return server
     if files.is_used():
         raise ServerRefused(
-            f"The local server at {server.url} is of Prefect {server.prefect_version}, "
-            f"this is {prefect.__version__}, and another run uses it.",
+            f"The local server at {server.url} has Prefect {server.prefect_version}, "
+            f"this environment has {prefect.__version__}, and another run uses that server.",
             fix="wait for that run's end, or give this environment a PREFECT_HOME of its own",
         )
     _end(server)
@@ -191,7 +191,7 @@ def _started(files: ServerFiles, process: subprocess.Popen[bytes]) -> RunningSer
     last = "\n".join(files.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
     raise ServerRefused(
         f"Prefect's server did not start: {why}. The end of {files.log}:\n{last}",
-        fix="correct what it says, or configure a server with PREFECT_API_URL",
+        fix="correct the cause in this log, or configure a server with PREFECT_API_URL",
     )
 
 
