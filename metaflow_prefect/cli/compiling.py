@@ -81,7 +81,7 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     from metaflow_prefect.runtime.progress.run_result import conclude
 
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
-    local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed())
+    local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed_options())
     result = run_now(obj, keywords, parsed(options), local=local)
     conclude(result, is_json=is_json, fix=_how_to_go_on())
 
@@ -134,7 +134,7 @@ def resume(
         show(run.summary(), text, is_json=options["is_json"])
         return
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
-    local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed())
+    local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed_options())
     result = resume_now(obj, origin_run_id, rerun, new, parsed(options), local)
     conclude(result, is_json=options["is_json"], fix=_how_to_go_on())
 

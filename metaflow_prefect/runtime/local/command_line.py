@@ -87,7 +87,9 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
                 limited,
                 keywords,
                 tags=tag,
-                local=LocalOptions(run_id_file=run_id_file, step_options=step_options.typed()),
+                local=LocalOptions(
+                    run_id_file=run_id_file, step_options=step_options.typed_options()
+                ),
             )
         conclude(result, is_json=is_json)
 

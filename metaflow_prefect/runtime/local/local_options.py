@@ -11,7 +11,7 @@ class LocalOptions:
     """Options of a run in this process.
 
     `run_id_file` is where to write the run's id. `step_options` were typed, by the names of the variables
-    that say the same (`steps.step_options.typed`).
+    that say the same (`steps.step_options.typed_options`).
     """
 
     run_id_file: str | None = None

@@ -63,7 +63,7 @@ def declarations() -> Iterator[tuple[str, dict[str, Any]]]:
     )
 
 
-def typed() -> Mapping[str, str]:
+def typed_options() -> Mapping[str, str]:
     """Return the options that the current command was given, by the names of their variables."""
     from metaflow._vendor import click
 

@@ -21,7 +21,7 @@ def typed(*words: str):
     found = []
     options = [click.Option((name,), **keywords) for name, keywords in step_options.declarations()]
     command = click.Command(
-        "run", params=options, callback=lambda: found.append(step_options.typed())
+        "run", params=options, callback=lambda: found.append(step_options.typed_options())
     )
     return CliRunner().invoke(command, list(words)), *found
 
