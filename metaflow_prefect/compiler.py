@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
-import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from metaflow_prefect import ir
@@ -18,11 +15,13 @@ from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.analysis.refused_first import silence
 from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
+from metaflow_prefect.runtime.flow import generated_file
 from metaflow_prefect.runtime.flow.parameter_values import joined, json_value
+from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import check as check_output
 from metaflow_prefect.runtime.local.output_files import write as write_output
-from metaflow_prefect.runtime.progress.run_result import Outcome
-from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.progress.run_result import RunResult
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 from metaflow_prefect.runtime.store.resume_origin import read as read_origin
 
 _LONGEST_HEADER = 1000
@@ -95,9 +94,9 @@ def run_now(
     values: Mapping[str, Any],
     request: CompileRequest,
     *,
-    run_id_file: str | None,
-    origin: Origin | None = None,
-) -> Outcome:
+    local: LocalOptions,
+    origin: ResumeOrigin | None = None,
+) -> RunResult:
     """Compile to a temporary file, run its flow in this process and return how the run ended.
 
     *values* are the parameters' values by name, as steps see them. If all parameters have one, no default is
@@ -113,7 +112,7 @@ def run_now(
         flow = analyze_for(state, Path(folder), wanted)
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
-        module = _imported(path)
+        module = generated_file.load(path)
         arguments = argument_names(flow)
         keywords: dict[str, object] = {
             arguments[parameter.name]: _carried(parameter, values[parameter.name])
@@ -124,7 +123,7 @@ def run_now(
             getattr(module, entrypoint_name(flow)),
             keywords,
             labels=() if flow.project is None else flow.project.labels,
-            run_id_file=run_id_file,
+            local=local,
             origin=origin,
         )
 
@@ -135,9 +134,8 @@ def resume_now(
     rerun: frozenset[str],
     values: Mapping[str, Any],
     request: CompileRequest,
-    *,
-    run_id_file: str | None,
-) -> Outcome:
+    local: LocalOptions,
+) -> RunResult:
     """Run the flow again, reusing what the run *origin_run_id* (default: the latest) has done.
 
     Steps in *rerun*, and all steps after them, are executed again in any case. Steps that are executed see
@@ -164,7 +162,7 @@ def resume_now(
     origin = read_origin(state.flow_datastore, run_id, _parameters(state.flow), rerun)
     origin = replace(origin, has_new_values=bool(values))
     merged = {**origin.parameters, **values}
-    return run_now(state, merged, request, run_id_file=run_id_file, origin=origin)
+    return run_now(state, merged, request, local=local, origin=origin)
 
 
 def _parameters(flow: Any) -> dict[str, str]:
@@ -185,18 +183,6 @@ def _carried(parameter: ir.Parameter, value: Any) -> Any:
     if parameter.separator is not None and isinstance(value, list):
         return joined(value, parameter.separator)
     return json_value(value) if parameter.type is ir.ParameterType.JSON else value
-
-
-def _imported(path: Path) -> ModuleType:
-    name = f"metaflow_prefect_generated_{path.stem}"
-    spec = importlib.util.spec_from_file_location(name, path)
-    assert spec is not None  # noqa: S101  a .py file always has a loader
-    assert spec.loader is not None  # noqa: S101
-    module = importlib.util.module_from_spec(spec)
-    # Prefect resolves annotations through the module of the flow function.
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 def check_generated(output: Path, state: Any, *, fix: str = "choose another name") -> None:

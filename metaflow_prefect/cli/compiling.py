@@ -28,8 +28,14 @@ from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.names import option_key
 from metaflow_prefect.runtime.local import typed_command
+from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import write as write_output
-from metaflow_prefect.runtime.steps import client_namespace, executor_option, retry_delay
+from metaflow_prefect.runtime.steps import step_options
+
+STEP_OPTIONS = tuple(
+    click.option(name, **keywords) for name, keywords in step_options.declarations()
+)
+"""The options of every command that executes steps in this process."""
 
 
 @command(
@@ -66,9 +72,7 @@ def create(
     prefect,
     RUN_ID_FILE,
     JSON,
-    click.option(executor_option.OPTION, **executor_option.option()),
-    click.option(client_namespace.OPTION, **client_namespace.option()),
-    click.option(retry_delay.OPTION, **retry_delay.option()),
+    *STEP_OPTIONS,
     *COMPILE_OPTIONS,
     cls=WithMetaflowVariables,
 )
@@ -78,8 +82,9 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     from metaflow_prefect.runtime.progress.run_result import conclude
 
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
-    outcome = run_now(obj, keywords, compile_request(options), run_id_file=run_id_file)
-    conclude(outcome, is_json=is_json, fix=_how_to_go_on())
+    local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed_options())
+    result = run_now(obj, keywords, compile_request(options), local=local)
+    conclude(result, is_json=is_json, fix=_how_to_go_on())
 
 
 @parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
@@ -98,9 +103,7 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     NAME,
     JSON,
     RUN_ID_FILE,
-    click.option(executor_option.OPTION, **executor_option.option()),
-    click.option(client_namespace.OPTION, **client_namespace.option()),
-    click.option(retry_delay.OPTION, **retry_delay.option()),
+    *STEP_OPTIONS,
     *COMPILE_OPTIONS,
     cls=ResumeCommand,
     passes=click.pass_context,
@@ -133,10 +136,9 @@ def resume(
         show(run.summary(), text, is_json=options["is_json"])
         return
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
-    outcome = resume_now(
-        obj, origin_run_id, rerun, new, compile_request(options), run_id_file=run_id_file
-    )
-    conclude(outcome, is_json=options["is_json"], fix=_how_to_go_on())
+    local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed_options())
+    result = resume_now(obj, origin_run_id, rerun, new, compile_request(options), local)
+    conclude(result, is_json=options["is_json"], fix=_how_to_go_on())
 
 
 def _how_to_go_on() -> str:

@@ -20,7 +20,7 @@ def status(_obj: Any, is_json: bool) -> None:
     from metaflow_prefect.runtime.servers.connection import prefect_home
 
     found = local_server.status(prefect_home())
-    served = found.served
+    served = found.server
     summary: dict[str, Any] = {
         "running": served is not None,
         "url": served.url if served else None,
@@ -48,12 +48,12 @@ def stop(_obj: Any, force: bool, is_json: bool) -> None:
 
 
 def _in_words(found: Any) -> str:
-    if found.served is None:
+    if found.server is None:
         return "No local server is running. The next run that needs one starts it."
     use = (
         "a run uses it"
         if found.is_used
-        else f"ends when idle for {found.served.idle_seconds:.0f} s"
+        else f"ends when idle for {found.server.idle_seconds:.0f} s"
     )
-    page = found.served.url.removesuffix("/api")
-    return f"{page} (process {found.served.pid}; {use}; log: {found.log})"
+    page = found.server.url.removesuffix("/api")
+    return f"{page} (process {found.server.pid}; {use}; log: {found.log})"

@@ -36,7 +36,11 @@ from metaflow_prefect.deploy.server.production_tokens import TokenRequest
 from metaflow_prefect.errors import Refusals, UnsupportedFlow
 from metaflow_prefect.render import render_standalone
 from metaflow_prefect.runtime.local import typed_command
-from metaflow_prefect.runtime.servers.connection import is_on_local_server, prefect_client, prefects
+from metaflow_prefect.runtime.servers.connection import (
+    is_on_local_server,
+    prefect_client,
+    prefect_command,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -154,7 +158,7 @@ def _worker(pool: str) -> tuple[str, str]:
             "Its schedules and runs wait until a worker serves the pool. "
             "The server of this machine keeps running as long as a worker uses it:"
         )
-    return waits, f"  {prefects('worker', 'start', '--pool', pool)}"
+    return waits, f"  {prefect_command('worker', 'start', '--pool', pool)}"
 
 
 def _needed(planned: DeploymentPlan) -> tuple[str, ...]:

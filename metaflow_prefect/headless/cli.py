@@ -69,7 +69,7 @@ def prints_errors(command: Callable[Parameters, Result]) -> Callable[Parameters,
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(VERSION, prog_name="prefect-headless")
 def main() -> None:
-    """A Prefect server, its workers and its database, configured by environment variables.
+    """Run a Prefect server, its workers and its database, configured by environment variables.
 
     Variables are read from the environment and from `.env` in the working directory.
     """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from metaflow_prefect.runtime.steps import executor_option
+from metaflow_prefect.runtime import variables
+from metaflow_prefect.runtime.steps import step_settings
 from tests.behaviour.cases import FLOWS, Case, cases
 from tests.behaviour.comparing import compare
 from tests.behaviour.running import Form
@@ -43,8 +44,8 @@ ENDINGS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_a_compiled_flow_does_what_the_flow_does(case: Case, tmp_path, prefect_server, request):
-    chosen = request.config.getoption("--step-executor") or executor_option.DEFAULT.value
-    environment = {**prefect_server.environment, executor_option.VARIABLE: chosen}
+    chosen = request.config.getoption("--step-executor") or step_settings.DEFAULT_EXECUTOR.value
+    environment = {**prefect_server.environment, variables.STEP_EXECUTOR: chosen}
     assert not compare(case, Form.FILE, tmp_path, environment)
 
 
@@ -55,7 +56,7 @@ def test_a_compiled_flow_does_what_the_flow_does(case: Case, tmp_path, prefect_s
 def test_a_fresh_process_for_each_step_makes_no_difference(case: Case, tmp_path, prefect_server):
     environment = {
         **prefect_server.environment,
-        executor_option.VARIABLE: executor_option.Choice.FRESH.value,
+        variables.STEP_EXECUTOR: step_settings.ExecutorKind.FRESH.value,
     }
     assert not compare(case, Form.FILE, tmp_path, environment)
 

@@ -10,13 +10,10 @@ from metaflow_prefect.deploy.plan import job_schema
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, UnsupportedFlow
-from metaflow_prefect.runtime.steps.client_namespace import VARIABLE as NAMESPACE_VARIABLE
+from metaflow_prefect.runtime import variables
 
 _IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
 """The job variable for the image, for types of work pools that do not call it `image` as Prefect's own types do."""
-
-OUTER_SERVICE_URL = "METAFLOW_PREFECT_SERVICE_URL"
-"""The address of the metadata service for clients, if containers reach it at another address."""
 
 _FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
     # A second container would execute the flow a second time while Prefect reschedules the first;
@@ -85,7 +82,7 @@ def _environment(
         # Metaflow refuses to run for a user it cannot name, which a container's root is.
         "METAFLOW_USER": "prefect",
         "METAFLOW_OWNER": context.owner,
-        "METAFLOW_PREFECT_DEPLOYMENT": full_name,
+        variables.DEPLOYMENT: full_name,
         **context.metaflow_environment,
     }
     namespace = options.namespace
@@ -93,7 +90,7 @@ def _environment(
         environment["METAFLOW_PRODUCTION_TOKEN"] = context.token
         namespace = namespace or f"production:{context.token}"
     if namespace is not None:
-        environment[NAMESPACE_VARIABLE] = namespace
+        environment[variables.NAMESPACE] = namespace
     if not context.pool.is_local:
         environment.update(_service_inside(context.metaflow_environment))
         # Installed by the stock image's entrypoint before it starts the flow run.
@@ -112,7 +109,7 @@ def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:
     )
     if inside is None or inside == outside:
         return {}
-    outer = {} if outside is None else {OUTER_SERVICE_URL: outside}
+    outer = {} if outside is None else {variables.SERVICE_URL: outside}
     return {"METAFLOW_SERVICE_URL": inside, **outer}
 
 

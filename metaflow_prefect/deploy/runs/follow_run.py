@@ -13,7 +13,7 @@ from metaflow_prefect.names import artifact_key
 from metaflow_prefect.runtime.progress.model import Progress, State
 from metaflow_prefect.runtime.progress.run_artifact import progress_of
 from metaflow_prefect.runtime.progress.run_result import RunStatus, steps
-from metaflow_prefect.runtime.progress.terminal import Screen
+from metaflow_prefect.runtime.progress.terminal import TerminalProgress
 
 
 def wait(client: Any, run: RunRecord) -> RunRecord:
@@ -50,7 +50,7 @@ class _Watch:
         self._client = client
         self.run = run
         self._progress: Progress | None = None
-        self.screen = Screen(lambda: self._progress, waiting=_waiting(run))
+        self.screen = TerminalProgress(lambda: self._progress, waiting=_waiting(run))
         self.screen.link = run.url or ""
 
     def poll(self) -> RunRecord:

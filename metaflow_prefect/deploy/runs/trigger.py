@@ -13,8 +13,8 @@ from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.errors import ParameterRefused, RunRefused
 from metaflow_prefect.names import option_key
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.local import typed_command
-from metaflow_prefect.runtime.run import deployment_inputs
 
 
 def trigger(client: Any, record: DeploymentRecord, values: Mapping[str, Any]) -> RunRecord:
@@ -49,14 +49,14 @@ def resume(
             f"{origin.run_id} is not over ({origin.state}); nothing was started.",
             fix=f"wait until it ends, or cancel it first: `{typed_command.typed('terminate', origin.run_id)}`",
         )
-    variables = {deployment_inputs.ORIGIN_RUN_ID: origin.run_id}
+    environment = {variables.ORIGIN_RUN_ID: origin.run_id}
     if step_to_rerun is not None:
-        variables[deployment_inputs.STEP_TO_RERUN] = step_to_rerun
+        environment[variables.STEP_TO_RERUN] = step_to_rerun
     new = flow_run_parameters(record.arguments, values, record.full_name)
     if new:
-        variables[deployment_inputs.HAS_NEW_VALUES] = "1"
+        environment[variables.HAS_NEW_VALUES] = "1"
     parameters = {**client.read_flow_run(origin.id).parameters, **new}
-    return _created(client, record, parameters, variables)
+    return _created(client, record, parameters, environment)
 
 
 def _require(record: DeploymentRecord, parameters: Mapping[str, Any]) -> None:
@@ -88,9 +88,9 @@ def _created(
     client: Any,
     record: DeploymentRecord,
     parameters: Mapping[str, Any],
-    variables: Mapping[str, str],
+    environment: Mapping[str, str],
 ) -> RunRecord:
-    """Create the flow run; *variables* are added to the environment of its job."""
+    """Create the flow run; *environment* is added to the environment of its job."""
     import httpx
     from prefect.exceptions import PrefectHTTPStatusError
 
@@ -98,7 +98,7 @@ def _created(
         flow_run = client.create_flow_run_from_deployment(
             record.id,
             parameters=dict(parameters),
-            job_variables={"env": dict(variables)} if variables else None,
+            job_variables={"env": dict(environment)} if environment else None,
         )
     except PrefectHTTPStatusError as error:
         if error.response.status_code != httpx.codes.CONFLICT:

@@ -12,13 +12,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metaflow_prefect.deploy.plan.job_variables import OUTER_SERVICE_URL
 from metaflow_prefect.deploy.plan.parameter_schema import Argument, arguments
 from metaflow_prefect.deploy.plan.plan import DEFAULT_NAME
 from metaflow_prefect.deploy.plan.schedules import in_words
 from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.deploy.server.production_tokens import Holder
 from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.local.typed_command import typed
 
 TAG = "metaflow"
@@ -190,7 +190,7 @@ def _metadata(environment: Mapping[str, str]) -> str | None:
     """Return `provider@address` as Metaflow's `metadata_str` writes it."""
     kind = environment.get("METAFLOW_DEFAULT_METADATA")
     names = (
-        (OUTER_SERVICE_URL, "METAFLOW_SERVICE_URL")
+        (variables.SERVICE_URL, "METAFLOW_SERVICE_URL")
         if kind == "service"
         else ("METAFLOW_DATASTORE_SYSROOT_LOCAL",)
     )

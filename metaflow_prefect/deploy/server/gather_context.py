@@ -13,8 +13,9 @@ from metaflow_prefect.deploy.plan.captured_environment import capture
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.in_flow.print_environment import values_by_step
-from metaflow_prefect.runtime.servers.connection import prefects
+from metaflow_prefect.runtime.servers.connection import prefect_command
 from metaflow_prefect.runtime.steps import working_directory
 from metaflow_prefect.runtime.store.captured_environment import (
     NOTHING_CAPTURED,
@@ -77,7 +78,7 @@ def work_pool(client: Any, name: str | None, existing: DeploymentRecord | None) 
 
 
 def _how_to_create(pool: str) -> str:
-    command = prefects("work-pool", "create", "--type", "northflank", pool)
+    command = prefect_command("work-pool", "create", "--type", "northflank", pool)
     return f"{command}    (or --type process, to run on workers' machines)"
 
 
@@ -107,7 +108,7 @@ def gather(
     local_folder = working_directory.found_from_here()
     if datastore.TYPE == "local" and pool.is_local and local_folder.parent != Path(root):
         # Its cards have to be where `python flow.py card` looks for them, as those of `run` are.
-        environment[working_directory.LOCAL_FOLDER] = str(local_folder)
+        environment[variables.LOCAL_FOLDER] = str(local_folder)
     return DeployContext(
         owner=user(),
         token=token,

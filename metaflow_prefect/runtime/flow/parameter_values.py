@@ -1,8 +1,7 @@
 """A parameter's value as a flow run carries it. Pure.
 
-Whatever Metaflow's `init` is to read must be one value of JSON or one text: a list is one text for a
-parameter with a separator; for a parameter of JSONType a text is JSON, as Metaflow itself reads it, so
-that a text which is the value itself has its quotes.
+Metaflow's `init` reads either one JSON value or one text. A list becomes one text where the parameter has a
+separator. For a parameter of JSONType Metaflow reads a text as JSON, so a string value keeps its quotes.
 """
 
 from __future__ import annotations
@@ -21,7 +20,7 @@ def json_value(value: object) -> object:
 
 
 def joined(items: Sequence[object], separator: str) -> str | None:
-    """Return the text that Metaflow splits into *items*, or None where there is none.
+    """Return the text that Metaflow splits into *items*, or None where no text does that.
 
     >>> joined(["m", 1], ","), joined([], ","), joined(["a,b"], ",")
     ('m,1', '', None)

@@ -1,4 +1,4 @@
-"""What a generated file says of the flow it was made from, and the check that it still fits."""
+"""The Metaflow flow that a generated file was compiled from, and the check that both still fit this runtime."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Program:
     `config` is the resolved configuration, in the form of Metaflow's `--local-config-file`.
     `on_success` and `on_error` name the functions of @exit_hook.
     `location` is the generated file itself. `working_directory` is where the steps work: the folder of
-    the unpacked code, for code that was brought here; None for the caller's, as under `run`.
+    the unpacked code, for a standalone file; None for the caller's, as under `run`.
     """
 
     flow: str
@@ -44,6 +44,11 @@ class Program:
     on_error: tuple[str, ...] = ()
     location: str
     working_directory: str | None = None
+
+    @property
+    def is_standalone(self) -> bool:
+        """Whether the generated file carries the flow's code."""
+        return self.working_directory is not None
 
     @property
     def flow_file(self) -> Path:
@@ -73,7 +78,7 @@ class Program:
 
     @property
     def script(self) -> str:
-        """`flow_file` as a person would type it where the steps work: what Metaflow records as the script's name."""
+        """`flow_file` as a user would type it in the steps' working directory: Metaflow records it as the script's name."""
         path = self.flow_file
         try:
             return str(path.relative_to(self.working_directory or Path.cwd()))

@@ -1,1 +1,1 @@
-"""What runs inside the flow's own processes: each module stands alone, with the standard library and Metaflow only."""
+"""Modules that run inside the flow's own processes: each imports the standard library and Metaflow only."""

@@ -1,8 +1,8 @@
-"""Let a task know what started its run, as Metaflow's Argo plugin does: as `current.trigger`.
+"""Set `current.trigger` in a task, as Metaflow's Argo plugin does: which events started the run.
 
 Metaflow has a command-line option for runs only (`--trigger`), and looks them up for every task. So
 a task of a triggered run begins with `python flow_command.py current_trigger FLOW_FILE WORD…`.
-It must stand alone: it is loaded by path, where this package may not be importable.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 VARIABLE = "METAFLOW_PREFECT_TRIGGERED_BY"
-"""A JSON list of what `metaflow.events.Trigger` is made of."""
+"""A JSON list of the dictionaries from which `metaflow.events.Trigger` is constructed."""
 
 
 def variable(triggered_by: Iterable[Mapping[str, Any]]) -> str:
     """Return the value of `VARIABLE` for what an automation has sent.
 
-    Whoever publishes an event may give it any timestamp; Metaflow sorts by it, so only numbers stay.
+    An event may have been published with any timestamp; Metaflow sorts by it, so only numbers are kept.
     """
     return json.dumps(
         [
@@ -36,7 +36,7 @@ def variable(triggered_by: Iterable[Mapping[str, Any]]) -> str:
 
 def _seconds(timestamp: object) -> int | None:
     is_number = isinstance(timestamp, (int, float)) and not isinstance(timestamp, bool)
-    return int(timestamp) if is_number else None  # type: ignore[call-overload]  # told apart on the line before
+    return int(timestamp) if is_number else None  # type: ignore[call-overload]  # checked on the line before
 
 
 def at_command_line() -> None:

@@ -1,8 +1,8 @@
-"""Start a flow's command line with a part of ours in it, which Metaflow has no option for.
+"""Start a flow's command line with additions of this package, for which Metaflow has no option.
 
-Run as `python flow_command.py PART,… FLOW_FILE WORD…`, which is `python FLOW_FILE WORD…` but for each PART, a module of
-this folder: its `at_command_line` is called when the flow's class exists and before Metaflow reads the words.
-It must stand alone, as its parts must: it is started by path, where this package may not be importable.
+Run as `python flow_command.py PART,… FLOW_FILE WORD…`. That does what `python FLOW_FILE WORD…` does, and calls
+`at_command_line` of each PART, a module of this folder, when the flow's class exists and before Metaflow reads the words.
+It imports nothing of this package, nor do the parts: it is started by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 
 
 class Part(str, Enum):
-    """The modules that take part, by name."""
+    """The additions, by the names of their modules."""
 
     ENVIRONMENT = "print_environment"
     INTERPRETERS = "make_interpreters"

@@ -1,6 +1,6 @@
 """Import a flow as `__main__`, as `python flow.py` does, and pause where its command line would begin.
 
-It stands alone: it is loaded by path, where this package may not be importable.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def run(flow_file: str, words: Sequence[str], at_command_line: Callable[[], None
 
     `at_command_line` is called when the flow's class is instantiated, before Metaflow reads the
     command line; it may still change `sys.argv`, which is *flow_file* and *words* until then.
-    Raises whatever the script raises, SystemExit as a rule.
+    What the script raises is passed on, usually SystemExit.
     """
     path = os.path.abspath(flow_file)  # noqa: PTH100  as Python does for the `__file__` of a script
     _take_the_place_of_main(path)
@@ -51,7 +51,7 @@ def _take_the_place_of_main(path: str) -> None:
 
 
 def _intercept(at_command_line: Callable[[], None]) -> None:
-    """See to it that FlowSpec pauses, without importing Metaflow before the flow does.
+    """Have FlowSpec call *at_command_line*, without importing Metaflow before the flow does.
 
     A flow may set Metaflow's variables before it imports Metaflow, whose configuration is read at import.
     """
@@ -87,7 +87,7 @@ def _patch(flowspec: Any, at_command_line: Callable[[], None]) -> None:
     flow_class = flowspec.FlowSpec
     original = flow_class.__init__
 
-    def initialise(self: Any, use_cli: bool = True) -> None:  # noqa: FBT001, FBT002  Metaflow's signature
+    def initialize(self: Any, use_cli: bool = True) -> None:  # noqa: FBT001, FBT002  Metaflow's signature
         if use_cli:
             flow_class.__init__ = original
             # Metaflow builds its command line from the flow's class when it is imported.
@@ -95,4 +95,4 @@ def _patch(flowspec: Any, at_command_line: Callable[[], None]) -> None:
                 at_command_line()
         original(self, use_cli)
 
-    flow_class.__init__ = initialise
+    flow_class.__init__ = initialize

@@ -1,6 +1,6 @@
 """Turn a fork of the server into what `python flow.py …` would have been, from its first line to its last.
 
-It stands alone: it is loaded by path, where this package may not be importable.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FLUSH_FAILED = 120
 
 
 class ImportOutput:
-    """What the flow prints while it is imported: kept, for each task's log begins with it."""
+    """What the flow prints while it is imported; it is kept, because each task's log begins with it."""
 
     def __init__(self) -> None:
         self._kept = {number: (os.dup(number), os.memfd_create("output")) for number in (1, 2)}
@@ -34,7 +34,7 @@ class ImportOutput:
             os.dup2(buffer, number)
 
     def end(self) -> None:
-        """Give the streams back."""
+        """Restore the streams."""
         sys.stdout.flush()
         sys.stderr.flush()
         for number, (original, buffer) in self._kept.items():
@@ -52,7 +52,7 @@ class ImportOutput:
 
 
 class ChildSignals:
-    """Learn of children that ended through a descriptor; put back what the flow's import has set."""
+    """Notices through a descriptor that a child has ended; can restore the signal handlers that the flow's import has set."""
 
     def __init__(self) -> None:
         self.descriptor, self._writer = os.pipe()
@@ -62,12 +62,12 @@ class ChildSignals:
         self._handler = signal.signal(signal.SIGCHLD, lambda *_: None)
 
     def clear(self) -> None:
-        """Make the descriptor silent again."""
+        """Empty the descriptor."""
         with contextlib.suppress(BlockingIOError):
             os.read(self.descriptor, 4096)
 
     def restore(self) -> None:
-        """Leave no trace in a child."""
+        """Restore the handlers, in a child."""
         signal.set_wakeup_fd(self._wakeup)
         signal.signal(signal.SIGCHLD, self._handler or signal.SIG_DFL)
         os.close(self.descriptor)
@@ -77,8 +77,8 @@ class ChildSignals:
 def begin(
     channel: socket.socket, outputs: list[int], flow_file: str, replay: Callable[[], None]
 ) -> Any:
-    """Become the command that *channel* tells of: its words, its variables, its output; return the request."""
-    # A session of its own lets the client end the task with everything it started, and nothing else.
+    """Become the command that is requested on *channel*: its words, variables and output; return the request."""
+    # In a session of its own the task can be ended with everything it started, and nothing else.
     os.setsid()
     channel.sendall(json.dumps({"pid": os.getpid()}).encode() + b"\n")
     with channel, channel.makefile("rb") as lines:
@@ -96,9 +96,9 @@ def begin(
 
 
 def _leave_our_frames_out_of_stacks() -> None:
-    """Let a printed stack (that of @timeout, of logging, of a user's own) begin where the flow's file does.
+    """Let a printed stack (by @timeout, by logging, by the user) begin where the flow's file does.
 
-    The frames cannot go: whatever is below the flow's own is needed to end the process without
+    The frames themselves have to stay: those below the flow's own end the process without
     tearing its memory down.
     """
     folder = os.path.dirname(__file__) + os.sep  # noqa: PTH120  no pathlib before the flow asks for it
@@ -122,8 +122,8 @@ def leave(ending: BaseException | None, flow_file: str) -> NoReturn:
     The memory is not torn down, which would copy every page that is shared with the server.
     """
     code = _exit_code(ending, flow_file)
-    _say_good_bye(threading._shutdown)  # type: ignore[attr-defined]  # noqa: SLF001  as Py_FinalizeEx does
-    _say_good_bye(atexit._run_exitfuncs)  # noqa: SLF001  as above
+    _call_at_exit(threading._shutdown)  # type: ignore[attr-defined]  # noqa: SLF001  as Py_FinalizeEx does
+    _call_at_exit(atexit._run_exitfuncs)  # noqa: SLF001  as above
     if not all([_is_flushed(sys.stdout), _is_flushed(sys.stderr)]):
         code = code or _FLUSH_FAILED
     _close_files()
@@ -133,7 +133,7 @@ def leave(ending: BaseException | None, flow_file: str) -> NoReturn:
     os._exit(code)
 
 
-def _say_good_bye(call: Callable[[], object]) -> None:
+def _call_at_exit(call: Callable[[], object]) -> None:
     try:
         call()
     except BaseException:  # noqa: BLE001  the interpreter prints what goes wrong here, and goes on

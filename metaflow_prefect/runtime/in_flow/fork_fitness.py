@@ -1,6 +1,6 @@
-"""What importing a flow may leave behind that forked tasks must not share; Linux only.
+"""Looks for what the import of a flow has left behind and forked tasks must not share; Linux only.
 
-It stands alone: it is loaded by path, where this package may not be importable.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ def _lasting_threads() -> int:
     """Count the threads, beside this one, that a fork would leave out of the child.
 
     Libraries that can be forked (OpenBLAS) end their threads when that happens and start them anew
-    when they are needed: those are gone after a fork.
+    when they are needed: those threads are gone after a fork.
     """
     if _threads() > 1:
         with warnings.catch_warnings():

@@ -3,14 +3,14 @@
 Run as `python fork_server.py CONTROL MODE FLOW_FILE OPTION…`, where CONTROL is the descriptor of a stream
 socket and OPTION… are Metaflow's top-level options. One thread, no state but its children.
 
-The server first says how the import went: one JSON line, `{"ready": true}` or `{"unfit": "why"}`, then
-it ends in the second case; `"too_early": true` says that it would do with METAFLOW_RUN_ID in its
+The server first reports the import in one JSON line: `{"ready": true}`, or `{"unfit": "why"}`, after which
+it ends. `"too_early": true` means that the import would succeed with METAFLOW_RUN_ID in the
 environment. Each command comes as one byte with three descriptors: a socket of its
 own, and where the child's output goes. On that socket the client writes one JSON line
 `{"words", "variables", "reads_environment"}` and reads `{"pid"}`, then `{"exit", "cpu_seconds", "peak_kb"}`.
-When the control socket closes, the server ends its children and itself: nobody is left to ask.
+When the control socket closes, the client is gone: the server ends its children and itself.
 
-It stands alone: it is started by path, where this package may not be importable.
+It imports nothing of this package: it is started by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ _WARM_FOR = {"--datastore=s3": ("metaflow.plugins.datastores.s3_storage", "boto3
 def _part(name: str) -> Any:
     """Load a module of this folder under a name that no flow uses.
 
-    As `flow_command` does: whoever is started by path has nothing to import the first module with.
+    `flow_command` has the same function: a script that is started by path cannot import it from anywhere.
     """
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")  # noqa: PTH100, PTH118, PTH120  no pathlib before the flow asks for it
     spec = importlib.util.spec_from_file_location(f"_metaflow_prefect_{name}", path)
@@ -85,11 +85,11 @@ class Server:
         self.flow_file = flow_file
         self._options = options
         self._output = child.ImportOutput()
-        self._random = randomness.Randomness()
-        self._run_id = run_id.Watch()
+        self._random = randomness.RandomGenerators()
+        self._run_id = run_id.RunIdWatch()
         self._running: dict[int, socket.socket] = {}
         self._descriptors = fitness.open_descriptors()
-        self._own_values = own_values.Watch(flow_file)
+        self._own_values = own_values.ProcessValueWatch(flow_file)
         self.is_forced = False
         self.is_serving = False
         self.is_child = False
@@ -99,7 +99,7 @@ class Server:
         flow_main.run(self.flow_file, [*self._options, "step"], self._at_command_line)
 
     def refuse(self, why: str) -> None:
-        """Tell the client why no command can be forked here, and whether it could be if the run's id were known."""
+        """Send the client the reason why no command can be forked here, and whether it could be with the run's id."""
         self._say(unfit=why, too_early=self._run_id.was_asked_for)
 
     def _at_command_line(self) -> None:
@@ -129,7 +129,7 @@ class Server:
     def _warm_up(self) -> None:
         extra = [name for option in self._options for name in _WARM_FOR.get(option, ())]
         for name in ("metaflow.cli", *_WARM, *extra):
-            # Another release of Metaflow may have it elsewhere: then each child imports it itself.
+            # In another release of Metaflow the module may not exist: then each child imports what it needs.
             with contextlib.suppress(ImportError):
                 importlib.import_module(name)
         # Metaflow asks git, in up to seven processes, for what it notes with each task; it asks once per process.
@@ -179,7 +179,7 @@ class Server:
             self._running[pid] = channel
 
     def _reap(self) -> None:
-        # By id: what the flow's import has started is not ours to reap.
+        # By id: processes that the flow's import has started are not reaped here.
         for pid in tuple(self._running):
             ended, status, usage = os.wait4(pid, os.WNOHANG)
             if ended:
@@ -204,19 +204,19 @@ class Server:
             self._reap()
         for group in groups:
             child.signal_group(group, signal.SIGKILL)
-        # Not through the flow's module: its own clean-up is for tasks, and has run in each of them.
+        # Without the exit handlers of the flow: they are for tasks, and have run in each of them.
         os._exit(0)
 
 
 def _send(channel: socket.socket, message: Mapping[str, object]) -> None:
-    # Whoever asked may have gone, and has ended the command then.
+    # The client may be gone; then it has ended the command.
     with contextlib.suppress(OSError):
         # The flow may have asked to be ended by SIGPIPE.
         channel.send(json.dumps(message).encode() + b"\n", socket.MSG_NOSIGNAL)
 
 
 def main() -> None:
-    """Serve; a child leaves as a fresh interpreter would, the server itself without a trace."""
+    """Serve; a child ends as a fresh interpreter would, the server at once."""
     server = Server(socket.socket(fileno=int(sys.argv[1])), sys.argv[3], sys.argv[4:])
     # Now: a step may work elsewhere when it ends.
     path = os.path.abspath(server.flow_file)  # noqa: PTH100  no pathlib before the flow asks for it

@@ -1,11 +1,11 @@
-"""How running steps are ended when this process was killed and could not do it itself.
+"""A small process that ends the running steps if this process is killed.
 
 A killed flow process would leave its steps behind: they would go on beside those of the run's next
-execution, and both would write. So a small process of its own is told which process groups run; it
+execution, and both would write. So the guard learns which process groups run: it
 reads from a pipe whose other end only this process holds, and kills them when the pipe ends.
 
 Run as `python guard.py`; its input is one line per change: `+GROUP`, `-GROUP`.
-It must stand alone: it is started by path, where this package may not be importable.
+It imports nothing of this package: it is started by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Guard:
             self._tell(f"+{group}\n")
 
     def forget(self, group: int) -> None:
-        """Take back `watch`: the group has ended."""
+        """Undo `watch`: the group has ended."""
         with self._lock:
             self._tell(f"-{group}\n")
 
@@ -58,7 +58,7 @@ class Guard:
     def _tell(self, line: str) -> None:
         if self._process is None or self._process.stdin is None:
             return
-        # Somebody killed it: steps run without a guard, as they would where none can be started.
+        # The guard was killed: steps run without one, as they would where none can be started.
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(line.encode())
 
@@ -72,13 +72,13 @@ def _start() -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         bufsize=0,
         cwd="/",
-        # What ends us, from a terminal or as a group, must not end it before us.
+        # A signal that ends this process or its group must not end the guard first.
         start_new_session=True,
     )
 
 
 def stand_guard(lines: Iterable[str]) -> None:
-    """Follow *lines* to their end, then kill every group that was announced and not taken back."""
+    """Follow *lines* to their end, then kill every group that was added and not removed."""
     groups: set[int] = set()
     for line in lines:
         change = groups.add if line.startswith("+") else groups.discard

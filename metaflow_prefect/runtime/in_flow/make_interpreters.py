@@ -1,11 +1,11 @@
-"""Have Metaflow make the interpreters of @conda and @pypi, in a process of its own, and say where they are.
+"""Have Metaflow create the interpreters of @conda and @pypi, in a separate process, and print where they are.
 
 Metaflow's own machinery does it, as under `run`: it makes what is not there yet, and puts itself and
 the flow's code where those interpreters find them.
 
-Run as `python flow_command.py interpreters FLOW_FILE OPTION… step-interpreters FOLDER`; fills FOLDER and prints a JSON object
-`{step: {"python": path, "variables": {name: value}}}` of the steps that have an interpreter of their own.
-It must stand alone: it is loaded by path, where this package may not be importable.
+Run as `python flow_command.py make_interpreters FLOW_FILE OPTION… step-interpreters FOLDER`; fills FOLDER and prints a JSON object
+`{step: {"python": path, "variables": {name: value}}}` with one entry for each step that does not use the run's interpreter.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import sys
 from typing import Any
 
 METAFLOW_ENVIRONMENTS = ("conda", "pypi")
-"""The values of `--environment` that give steps interpreters of their own."""
+"""The values of `--environment` under which each step has its own interpreter."""
 
 COMMAND = "step-interpreters"
 _MARK = "metaflow-prefect-interpreters:"
@@ -68,7 +68,7 @@ def _install_code(obj: Any, folder: str) -> dict[str, str]:
 
 
 def parse(output: str) -> dict[str, dict[str, Any]]:
-    """Return what was printed among whatever else the flow and Metaflow print.
+    """Return the answer from *output*, which also has what the flow and Metaflow print.
 
     Raises:
         ValueError: the output holds no answer.

@@ -1,8 +1,8 @@
-"""Let the tasks of a resumed run see the values that its parameters were given anew.
+"""Let the tasks of a resumed run see the new values of its parameters.
 
 Metaflow hands parameters on from task to task, and a task that was taken over from another run has that
-run's. So a task of such a run begins with `python flow_command.py new_values FLOW_FILE WORD…`.
-It must stand alone: it is loaded by path, where this package may not be importable.
+run's. So a task of such a run begins with `python flow_command.py new_parameter_values FLOW_FILE WORD…`.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import os
 from typing import Any
 
 VARIABLE = "METAFLOW_PREFECT_NEW_VALUES"
-"""The id of the run's `_parameters` task, whose values count; not set where nothing has a new value."""
+"""The id of the run's `_parameters` task, whose values are used; not set where no parameter has a new value."""
 
 
 def at_command_line() -> None:
-    """Have Metaflow take the parameters from the run's own, whatever the inputs of the task say."""
+    """Have Metaflow take the parameters from this run's `_parameters` task instead of the inputs of the task."""
     task_id = os.environ.get(VARIABLE)
     if not task_id:
         return
@@ -39,7 +39,7 @@ def at_command_line() -> None:
 
 
 def _replace(item: Any, own: Any, names: list[str]) -> None:
-    """Let the artifacts *names* of a task be those of another one, in memory."""
+    """Replace the artifacts *names* of the task *item* by those of the task *own*, in memory."""
     for name in names:
         if name in own:
             item._objects[name] = own._objects[name]  # noqa: SLF001  as `TaskDataStore.passdown_partial` does

@@ -1,10 +1,10 @@
-"""Read the values of @environment from the flow itself, in a process of its own.
+"""Read the values of @environment from the flow itself, in a separate process.
 
 The values stay in the user's file: neither the generated file nor the deployment holds them.
-A process of its own, because importing a flow may start threads, change the environment or fail.
+The process is separate because importing a flow may start threads, change the environment or fail.
 
-Run as `python flow_command.py environment FLOW_FILE OPTION… environment-variables`; prints one JSON object
-`{step: {name: value}}`. It must stand alone: it is loaded by path, where this package may not be importable.
+Run as `python flow_command.py print_environment FLOW_FILE OPTION… environment-variables`; prints one JSON object
+`{step: {name: value}}`. It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def values(decorators: Iterable[Any]) -> dict[str, str]:
 
 
 def parse(output: str) -> dict[str, dict[str, str]]:
-    """Return the variables that were printed among whatever else the flow prints when imported.
+    """Return the variables from *output*, which also has what the flow prints while it is imported.
 
     Raises:
         ValueError: the output holds no answer.

@@ -1,9 +1,9 @@
-"""Whether importing a flow asks for what each process has of its own: its id, random bytes, a temporary file.
+"""Notices when the import of a flow asks for a value that each process must have for itself: its id, random bytes, a temporary file.
 
 A flow names files after such values (`"/tmp/x-%d" % os.getpid()`), and forked tasks would all have the same.
-Only what the flow's own modules ask for counts, themselves or through a module of Python's that does nothing
-else: what a library asks for, it knows to ask for again in a fork.
-It stands alone: it is loaded by path, where this package may not be importable.
+Only requests of the flow's own modules count, direct ones and those through a standard module that exists for them:
+a library asks again in a fork.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _SEED_BYTES = (16,)
 
 
 def _is_numpys_seed(caller: FrameType, args: tuple[Any, ...]) -> bool:
-    """Say whether NumPy draws for a generator, which `randomness` seeds anew in each fork.
+    """Say whether NumPy draws for a generator, which `random_generators` seeds again in each fork.
 
     It does so by `secrets.randbits` from compiled code, which has no frame: the flow seems to have called.
     """
@@ -47,8 +47,8 @@ def _is_numpys_seed(caller: FrameType, args: tuple[Any, ...]) -> bool:
     )
 
 
-class Watch:
-    """Notices who asks, from now to `end`."""
+class ProcessValueWatch:
+    """Watches from now to `end`."""
 
     def __init__(self, flow_file: str) -> None:
         self._folder = os.path.dirname(os.path.abspath(flow_file)) + os.sep  # noqa: PTH100, PTH120  no pathlib before the flow asks for it
@@ -58,7 +58,7 @@ class Watch:
             setattr(place, name, self._watching(getattr(place, name), what))
 
     def end(self) -> tuple[str, ...]:
-        """Notice no more; return, in words, what was asked for."""
+        """Stop watching; return, in words, what was asked for."""
         for place, name, original in self._originals:
             setattr(place, name, original)
         return tuple(self._asked)

@@ -1,8 +1,8 @@
 """Random numbers in forked tasks: as random, or as fixed, as the flow's own import makes them.
 
 A flow that seeds a generator when it is imported gets the same numbers in every fresh process, and
-must get them in every fork; one that does not gets others in each, and must get others in each fork.
-It stands alone: it is loaded by path, where this package may not be importable.
+must get them in every fork; one that does not gets different numbers in each process, and must in each fork.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ _WORDS = 624
 """Of the Mersenne Twister's state, which is renewed as a whole."""
 
 _RENEWALS = 256
-"""How far a generator that nobody seeded is followed: some 160,000 numbers."""
+"""How far a generator that was not seeded is followed: some 160,000 numbers."""
 
 _LARGEST_SEED = 1 << 64
-"""Entropy of the operating system is of 128 bits; a seed that somebody wrote down is smaller."""
+"""The operating system's entropy has 128 bits; a seed that a person chose is smaller."""
 
 
-class Randomness:
-    """Taken before the flow is imported; `reseed` is for each child."""
+class RandomGenerators:
+    """The state of the generators before the flow is imported; `reseed` is called in each child."""
 
     def __init__(self) -> None:
         self._before = random.getstate()
         self._fresh: list[Callable[[], Any]] = []
 
     def imported(self, flow_file: str) -> tuple[str, ...]:
-        """Look at what the import left; return, in words, what forks cannot get right."""
+        """Compare with the state after the import; return, in words, what cannot be right in forks."""
         after = random.getstate()
         if not _follows(self._before, after):
-            # `random` seeds itself anew in every fork; this one has been given its numbers.
+            # `random` seeds itself again in every fork; the flow has seeded this generator.
             self._fresh.append(lambda: random.setstate(after))
         names: dict[str, None] = {}
         for module in _modules_of(os.path.dirname(os.path.realpath(flow_file))):  # noqa: PTH120  no pathlib before the flow asks for it
@@ -49,13 +49,13 @@ class Randomness:
         return tuple(f"{name} is a random.Random that every task would share" for name in names)
 
     def reseed(self) -> None:
-        """Give the generators that nobody seeded a state of their own."""
+        """Give each generator that the flow has not seeded a new state."""
         for renew in self._fresh:
             renew()
 
 
 def _follows(before: Any, after: Any) -> bool:
-    """Say whether *after* is *before* with some numbers drawn, so that nobody has seeded in between."""
+    """Say whether *after* is *before* with some numbers drawn, so that it was not seeded in between."""
     generator = random.Random()  # noqa: S311  nothing secret
     generator.setstate(before)
     for _ in range(_RENEWALS):
@@ -75,7 +75,7 @@ def _modules_of(folder: str) -> Iterator[ModuleType]:
 
 
 def _numpy_renewal(value: Any) -> Iterator[Callable[[], Any]]:
-    """Yield what gives *value*, if it is a generator of numpy's that nobody seeded, a new state."""
+    """Yield a function that gives *value* a new state, if it is a generator of numpy's that was not seeded."""
     numpy_random = sys.modules.get("numpy.random")
     if numpy_random is None:
         return

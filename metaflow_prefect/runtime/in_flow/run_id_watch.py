@@ -1,8 +1,8 @@
-"""Whether importing a flow asks for the run's id where that is not known yet.
+"""Notices when the import of a flow asks for the run's id, where that is not known yet.
 
-The server may be started before Prefect has given the run its id; the tasks are told. What is
-written down of the environment while the flow is imported (`dict(os.environ)`) lacks it then.
-It stands alone: it is loaded by path, where this package may not be importable.
+The server may be started before Prefect has given the run its id; the tasks have it. A copy of
+the environment that the flow makes while it is imported (`dict(os.environ)`) lacks it then.
+It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import os
 VARIABLE = "METAFLOW_RUN_ID"
 
 
-class Watch:
-    """Notices who looks `VARIABLE` up in `os.environ`, from now to `end`, unless it is there."""
+class RunIdWatch:
+    """Watches for look-ups of `VARIABLE` in `os.environ`, from now to `end`, unless it is there."""
 
     def __init__(self) -> None:
         self.was_asked_for = False
@@ -22,7 +22,7 @@ class Watch:
             os.environ.__class__ = self._watching()
 
     def end(self) -> None:
-        """Notice no more."""
+        """Stop watching."""
         os.environ.__class__ = self._original
 
     def _watching(self) -> type:

@@ -12,20 +12,22 @@ from typing import Any
 
 from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.names import option_key
+from metaflow_prefect.runtime import variables
+from metaflow_prefect.runtime.flow.generated_file import program_of
 from metaflow_prefect.runtime.flow.parameter_values import json_value
-from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.option_variables import of_metaflows_command
 from metaflow_prefect.runtime.local.output_files import check as check_output
 from metaflow_prefect.runtime.local.output_files import code_beside
 from metaflow_prefect.runtime.local.run import run_locally, with_workers
 from metaflow_prefect.runtime.progress.run_result import conclude
-from metaflow_prefect.runtime.steps import client_namespace, executor_option, retry_delay
-from metaflow_prefect.runtime.steps.working_directory import brought_back
+from metaflow_prefect.runtime.steps import step_options
+from metaflow_prefect.runtime.steps.working_directory import keep_written_files
 
 
 @dataclass(frozen=True, slots=True)
 class Json:
-    """Marks a parameter of Metaflow's `JSONType`."""
+    """The type of a parameter of Metaflow's `JSONType`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:
     """
     command = _command(flow, parameters)
     try:
-        # As for `prefect run`, whose place it takes.
-        command.main(prog_name=Path(sys.argv[0]).name, auto_envvar_prefix="METAFLOW_PREFECT_RUN")
+        # As for `python flow.py prefect run`, which it replaces.
+        command.main(prog_name=Path(sys.argv[0]).name, auto_envvar_prefix=variables.COMMAND_PREFIX)
     except MetaflowPrefectError as error:
         sys.stderr.write(f"{error.headline}: {error}\n")
         sys.exit(1)
@@ -80,18 +82,25 @@ def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
             check_output(Path(run_id_file), lambda: _own_files(flow))
         keywords = {p.keyword: _carried(p, values[option_key(p.name)]) for p in parameters}
         limited = with_workers(flow, max_workers)
-        with brought_back(_program(flow), Path.cwd(), _say):
-            outcome = run_locally(limited, keywords, tags=tag, run_id_file=run_id_file)
-        conclude(outcome, is_json=is_json)
+        with keep_written_files(program_of(flow), Path.cwd(), _say):
+            result = run_locally(
+                limited,
+                keywords,
+                tags=tag,
+                local=LocalOptions(
+                    run_id_file=run_id_file, step_options=step_options.typed_options()
+                ),
+            )
+        conclude(result, is_json=is_json)
 
     options = [_option(parameter) for parameter in parameters]
     taken = {name for option in options for name in option.opts}
-    # A parameter of the flow wins where it has the name of an option of ours.
+    # A parameter of the flow wins over our option of the same name.
     ours = [option for option in _own_options() if not taken.intersection(option.opts)]
-    said = of_metaflows_command("RUN", ours, options, os.environ)
+    defaults = of_metaflows_command("RUN", ours, options, os.environ)
     return click.Command(
         name=flow.name, callback=call, params=[*options, *ours], help=_summary(flow),
-        context_settings={"default_map": said},
+        context_settings={"default_map": defaults},
     )  # fmt: skip
 
 
@@ -101,13 +110,7 @@ def _carried(parameter: Parameter, value: object) -> object:
 
 def _own_files(flow: Any) -> Iterable[Path]:
     """Return the generated file and the code beside its flow."""
-    return (Path(sys.argv[0]), *code_beside(_program(flow).flow_file))
-
-
-def _program(flow: Any) -> Program:
-    """Return what the generated file says of its Metaflow program."""
-    program: Program = flow.fn.__globals__["PROGRAM"]
-    return program
+    return (Path(sys.argv[0]), *code_beside(program_of(flow).flow_file))
 
 
 def _say(text: str) -> None:
@@ -130,14 +133,12 @@ def _own_options() -> list[Any]:
             is_flag=True,
             help="Print one JSON document on standard output.",
         ),
-        click.Option((executor_option.OPTION,), **executor_option.option()),
-        click.Option((client_namespace.OPTION,), **client_namespace.option()),
-        click.Option((retry_delay.OPTION,), **retry_delay.option()),
+        *(click.Option((name,), **keywords) for name, keywords in step_options.declarations()),
     ]
 
 
 def _typed_default(parameter: Parameter) -> object:
-    """Return the default as one would type it, which is what `--help` shows."""
+    """Return the default as the user would type it, for `--help`."""
     is_text = parameter.default is None or isinstance(parameter.default, str)
     return (
         parameter.default

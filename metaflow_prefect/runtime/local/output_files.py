@@ -1,4 +1,4 @@
-"""Writing a file that somebody asked for: the whole of it or nothing, and never over the flow's own code."""
+"""Writes the file that a command was asked for: completely or not at all, and never over the flow's own code."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from pathlib import Path
 from metaflow_prefect.errors import OutputRefused
 
 _CODE = (".py", ".r", ".rds")
-"""What Metaflow packages whatever `--package-suffixes` says (`metaflow.metaflow_config.DEFAULT_PACKAGE_SUFFIXES`)."""
+"""Metaflow packages these with any `--package-suffixes` (`metaflow.metaflow_config.DEFAULT_PACKAGE_SUFFIXES`)."""
 
 
 def check(
     output: Path, code: Callable[[], Iterable[Path]], *, fix: str = "choose another name"
 ) -> None:
-    """Make sure that *output* can be written, and is none of the files of *code*, by whatever name or link.
+    """Make sure that *output* can be written, and is not one of the files of *code* under another name.
 
     Raises:
         OutputRefused: it is one of them, or its folder does not exist.
@@ -53,8 +53,8 @@ def code_beside(flow_file: Path) -> Iterable[Path]:
 
 
 def write(output: Path, text: str) -> None:
-    """Write *text* to *output*; whoever reads it finds the whole of it, or what was there before."""
-    # Through a link, as a write in place would do; and a pipe or a terminal can only be written in place.
+    """Write *text* to *output*; a reader finds all of it, or the earlier content."""
+    # A link is followed, as by a write in place; a pipe or a terminal can only be written in place.
     target = output.resolve()
     if target.exists() and not target.is_file():
         target.write_text(text, encoding="utf-8")
@@ -74,7 +74,7 @@ def write(output: Path, text: str) -> None:
 
 
 def _mode(target: Path) -> int:
-    """Return the permissions that writing in place would leave."""
+    """Return the permissions that the file would have after a write in place."""
     if target.exists():
         return target.stat().st_mode & 0o7777
     mask = os.umask(0)

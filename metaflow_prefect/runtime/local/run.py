@@ -1,4 +1,4 @@
-"""Run a generated flow in this process, shown as it goes."""
+"""Runs a generated flow in this process, and shows its progress."""
 
 from __future__ import annotations
 
@@ -13,16 +13,21 @@ from uuid import UUID
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError
-from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.flow.generated_file import program_of
+from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import write as write_output
-from metaflow_prefect.runtime.progress.current import Board
-from metaflow_prefect.runtime.progress.run_result import Outcome, status
-from metaflow_prefect.runtime.progress.terminal import Screen, is_wanted, prefects_log
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
+from metaflow_prefect.runtime.progress.run_result import RunResult, status
+from metaflow_prefect.runtime.progress.terminal import (
+    TerminalProgress,
+    is_wanted,
+    prefect_log_above,
+)
 from metaflow_prefect.runtime.run.launch_options import OPTIONS, LaunchOptions
 from metaflow_prefect.runtime.servers import local_server
 from metaflow_prefect.runtime.servers.connection import is_embedded, prefect_home, say, server
 from metaflow_prefect.runtime.steps import early_fork_server
-from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 
 _HOW_TO_SEE_IT = "to see its page, afterwards: prefect server start"
 
@@ -33,49 +38,50 @@ def run_locally(
     *,
     tags: tuple[str, ...] = (),
     labels: tuple[str, ...] = (),
-    run_id_file: str | None = None,
-    origin: Origin | None = None,
-) -> Outcome:
+    local: LocalOptions,
+    origin: ResumeOrigin | None = None,
+) -> RunResult:
     """Run *flow* to its end in this process, and return how it ended.
 
-    *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful tasks of that run are taken over instead of being executed.
+    *tags* go on the Metaflow run and on Prefect's, *labels* on Prefect's only. With *origin*, the successful
+    tasks of that run are taken over instead of being executed.
 
     Raises:
-        ServerRefused: a server is configured but does not answer, or our own does not start.
+        ServerRefused: a server is configured but does not answer, or the local server does not start.
     """
-    board = Board()
-    screen = Screen(lambda: board.progress, waiting=f"{flow.name} is about to begin")
-    beginning = _Beginning(run_id_file, screen, (*labels, *tags))
-    # All of Prefect is imported by now, and stays: the collector need not visit it again and again.
+    current = CurrentProgress()
+    terminal = TerminalProgress(lambda: current.value, waiting=f"{flow.name} is about to begin")
+    beginning = _Beginning(local.run_id_file, terminal, (*labels, *tags))
+    # Prefect is imported by now, and stays: the garbage collector need not visit it again and again.
     gc.freeze()
-    with early_fork_server.started(_program(flow)) as fork_server:
+    environment = {**os.environ, **local.step_options}
+    with early_fork_server.started(program_of(flow), environment) as fork_server:
         options = LaunchOptions(
-            tags=tags, origin=origin, on_begin=beginning.note, board=board, ahead=fork_server
+            tags=tags,
+            origin=origin,
+            on_begin=beginning.note,
+            progress=current,
+            step_options=local.step_options,
+            early_fork_server=fork_server,
         )
         token = OPTIONS.set(options)
         try:
-            with _prefect(), _watched(screen):
+            with _prefect(), _watched(terminal):
                 state = flow(**keywords, return_state=True)
         finally:
             OPTIONS.reset(token)
     # The process is about to end: Python's last collections need not visit any of it.
     gc.freeze()
-    return Outcome(
-        flow=flow.name if board.progress is None else board.progress.flow,
+    return RunResult(
+        flow=flow.name if current.value is None else current.value.flow,
         flow_run_id=str(state.state_details.flow_run_id),
         status=status(state.type.value, state.name),
         state=state.name,
         message=state.message or "",
         name=beginning.name,
         url=beginning.url,
-        progress=board.progress,
+        progress=current.value,
     )
-
-
-def _program(flow: Any) -> Program:
-    """Return what the generated file of *flow* says of its Metaflow program."""
-    program: Program = flow.fn.__globals__["PROGRAM"]
-    return program
 
 
 def with_workers(flow: Any, number: int | None) -> Any:
@@ -89,27 +95,29 @@ def with_workers(flow: Any, number: int | None) -> Any:
 
 
 @contextmanager
-def _watched(screen: Screen) -> Iterator[None]:
-    """Show the run as it goes where somebody looks; elsewhere leave Prefect's lines as they are."""
+def _watched(terminal: TerminalProgress) -> Iterator[None]:
+    """Show the run's progress in a terminal; elsewhere leave Prefect's lines as they are."""
     if not is_wanted():
         yield
         return
-    with screen.shown(), prefects_log(screen):
+    with terminal.shown(), prefect_log_above(terminal):
         yield
 
 
 class _Beginning:
-    """What is done, and what is learnt, when the flow run has begun; its name and page are None until then."""
+    """What happens when the flow run begins; its name and its address in the UI are None until then."""
 
-    def __init__(self, run_id_file: str | None, screen: Screen, tags: tuple[str, ...]) -> None:
+    def __init__(
+        self, run_id_file: str | None, terminal: TerminalProgress, tags: tuple[str, ...]
+    ) -> None:
         self.name: str | None = None
         self.url: str | None = None
         self._run_id_file = run_id_file
-        self._screen = screen
+        self._terminal = terminal
         self._tags = tags
 
     def note(self, flow: str, run_id: str) -> None:
-        """Tag the run, and tell whoever asked for it which one it is; called in the flow's own thread."""
+        """Tag the run, and note its id for the user and for later commands; called in the flow's own thread."""
         from prefect.context import FlowRunContext
 
         context = FlowRunContext.get()
@@ -117,7 +125,7 @@ class _Beginning:
             self.name = context.flow_run.name
         _tag(run_id, self._tags)
         self.url = _page(run_id)
-        self._screen.link = self.url or _HOW_TO_SEE_IT
+        self._terminal.link = self.url or _HOW_TO_SEE_IT
         if self._run_id_file is not None:
             write_output(Path(self._run_id_file), run_id)
         _remember_latest(flow, run_id)
@@ -137,7 +145,7 @@ def _tag(run_id: str, tags: tuple[str, ...]) -> None:
 
 
 def _page(run_id: str) -> str | None:
-    """Return where Prefect shows the run; None where its server ends with it."""
+    """Return the run's address in Prefect's UI; None if the server ends with the run."""
     from prefect.utilities.urls import url_for
 
     return None if is_embedded() else url_for("flow-run", obj_id=_flow_run_id(run_id))
@@ -158,13 +166,13 @@ def _remember_latest(flow: str, run_id: str) -> None:
 
 
 def begin_to_start_a_server() -> None:
-    """Have the local server start, if this run is to use one, while the caller gets ready for the run."""
+    """Start the local server in the background, if the run will use it, while the caller compiles the flow."""
     if not is_embedded() or local_server.Mode.of(os.environ) is not local_server.Mode.SHARED:
         return
     home = prefect_home()
 
     def start() -> None:
-        # What goes wrong is raised in the run itself, when it asks for the server.
+        # An error is raised in the run itself, which asks for the server again.
         with suppress(MetaflowPrefectError), local_server.using(home, os.environ, say):
             pass
 
@@ -173,10 +181,10 @@ def begin_to_start_a_server() -> None:
 
 @contextmanager
 def _prefect() -> Iterator[None]:
-    """Settings for a run that this process watches itself, and a server to run on."""
+    """Provide a server, and the settings for a run that this process watches itself."""
     from prefect.settings import PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
 
-    # The heartbeat thread rounds every sync flow up to a whole second, and nobody needs to be
-    # told that this process lives.
+    # The heartbeat thread makes every sync flow take at least a whole second, and no server needs
+    # the heartbeat of a run that ends with this process.
     with server(os.environ), temporary_settings({PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}):
         yield

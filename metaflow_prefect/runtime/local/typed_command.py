@@ -1,6 +1,6 @@
-"""How a command of this flow is typed, so that what a message tells people to do can be pasted into a shell.
+"""How a command of this flow is typed, so that users can paste the commands of messages into a shell.
 
-Words in capitals stand for what only the reader knows: `RUN`, `POOL`, `VALUE`.
+Words in capitals stand for values that only the user knows: `RUN`, `POOL`, `VALUE`.
 """
 
 from __future__ import annotations
@@ -10,13 +10,13 @@ from collections.abc import Iterable, Sequence
 from contextvars import ContextVar
 
 UNKNOWN = ("python", "FLOW.py")
-"""What is typed first where no command of a flow is executed: in a notebook, or by a generated file."""
+"""The first words where no command of a flow is executed: in a notebook, or in a generated file."""
 
 _BEGINNING: ContextVar[tuple[str, ...]] = ContextVar("metaflow_prefect_typed", default=UNKNOWN)
 
 
 def beginning(argv: Sequence[str], rest: Sequence[str]) -> tuple[str, ...]:
-    """Return what is typed before `prefect`: the flow's file and Metaflow's top-level options, which count for what follows.
+    """Return the words before `prefect`: the flow's file and Metaflow's top-level options, which also apply to other commands.
 
     *rest* are the words of *argv* from `prefect` on.
 
@@ -35,7 +35,7 @@ def begin_with(words: tuple[str, ...]) -> None:
 
 
 def typed(*words: str) -> str:
-    """Return the command `prefect` with *words*, as one types it for this flow.
+    """Return the command `prefect` with *words*, as the user types it for this flow.
 
     >>> typed("logs", "prefect-1")
     'python FLOW.py prefect logs prefect-1'
@@ -44,7 +44,7 @@ def typed(*words: str) -> str:
 
 
 def values(parameters: Iterable[str]) -> tuple[str, ...]:
-    """Return the words by which *parameters* are given.
+    """Return the words that give values to *parameters*.
 
     >>> values(["alpha", "my-int"])
     ('--alpha', 'VALUE', '--my-int', 'VALUE')

@@ -1,6 +1,6 @@
 """Where each step of a flow is drawn: rows from the first step down to the last; pure.
 
-The method is Sugiyama's: rows by the longest way from the start, a place held in every row that an
+The method is Sugiyama's: rows by the longest way from the start, a position reserved in every row that an
 edge crosses, and an order within the rows that keeps edges short.
 """
 
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from metaflow_prefect.runtime.flow.graph import Foreach, Step, Switch, targets
 
 Node = tuple[str, int]
-"""A step and its row; beside the step's own row, the place that an edge to it holds there."""
+"""A step, or an edge that crosses a row, and the row."""
 
 _SWEEPS = 4
 _STEP_WIDTH = 1.0
@@ -23,7 +23,7 @@ _EDGE_WIDTH = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Edge:
-    """From one step to another; `label` says when it is taken, or over what it fans out."""
+    """An edge between two steps; `label` says when it is taken, or over what it fans out."""
 
     source: str
     target: str
@@ -58,7 +58,7 @@ def _label(step: Step, target: str) -> str:
 
 
 def layout(steps: tuple[Step, ...]) -> Layout:
-    """Place the steps of a graph without cycles, beside those of a step to itself."""
+    """Return the layout of a graph whose only cycles are steps that lead to themselves."""
     forward = [edge for edge in edges(steps) if edge.source != edge.target]
     rows = _rows(steps, forward)
     ways = {edge: _way(edge, rows) for edge in forward}
@@ -67,7 +67,7 @@ def layout(steps: tuple[Step, ...]) -> Layout:
         by_row[rows[step.name]].append((step.name, rows[step.name]))
     above: defaultdict[tuple[str, Node], list[Node]] = defaultdict(list)
     held = {
-        # Edges to the same step share the places they hold.
+        # Edges with the same steps share their positions.
         node: None
         for way in ways.values()
         for node in way[1:-1]
@@ -122,14 +122,14 @@ def _ordered(
     return {node: x - left for node, x in across.items()}
 
 
-def _mean(neighbours: list[Node], across: Mapping[Node, float], node: Node) -> float:
-    if not neighbours:
+def _mean(neighbors: list[Node], across: Mapping[Node, float], node: Node) -> float:
+    if not neighbors:
         return across[node]
-    return sum(across[other] for other in neighbours) / len(neighbours)
+    return sum(across[other] for other in neighbors) / len(neighbors)
 
 
 def _spread(row: list[Node], rows: Mapping[str, int]) -> dict[Node, float]:
-    """Lay a row out around the middle, places held by edges taking less room than steps."""
+    """Center a row; positions of edges take less room than steps."""
     widths = [_STEP_WIDTH if node[0] in rows else _EDGE_WIDTH for node in row]
     x = -sum(widths) / 2
     placed: dict[Node, float] = {}

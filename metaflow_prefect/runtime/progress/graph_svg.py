@@ -12,8 +12,8 @@ from html import escape
 
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress.graph_layout import Edge, Layout, edges, layout
+from metaflow_prefect.runtime.progress.in_words import counts, duration
 from metaflow_prefect.runtime.progress.model import Progress, State, StepProgress
-from metaflow_prefect.runtime.progress.terminal_table import counts, duration
 
 _BOX = (168, 46)
 _PITCH = (196, 84)
@@ -22,16 +22,16 @@ _PITCH = (196, 84)
 _MARGIN = 18
 _NAME_CHARACTERS = 21
 _LABEL_CHARACTERS = 18
-_SAID_CHARACTERS = 26
+_DETAIL_CHARACTERS = 26
 
-_COLOURS = {
+_COLORS = {
     State.WAITING: ("#f8fafc", "#cbd5e1", "#64748b"),
     State.RUNNING: ("#dbeafe", "#3b82f6", "#1e3a8a"),
     State.DONE: ("#d1fae5", "#10b981", "#064e3b"),
     State.FAILED: ("#fee2e2", "#ef4444", "#7f1d1d"),
     State.SUSPENDED: ("#fef3c7", "#f59e0b", "#78350f"),
 }
-"""Of a box: its inside, its edge, its text."""
+"""Of a box, by the step's state: fill, border, text."""
 
 _STYLE = (
     "text{font-family:ui-sans-serif,system-ui,sans-serif;font-size:11px}"
@@ -51,7 +51,7 @@ def data_uri(svg: str) -> str:
 
 
 def draw(steps: tuple[Step, ...], progress: Progress, now: float) -> str:
-    """Return the graph of *steps* as SVG, each box coloured by its state in *progress*."""
+    """Return the graph of *steps* as SVG, each box colored by its state in *progress*."""
     placed = layout(steps)
     width = int((placed.width - 1) * _PITCH[0]) + _BOX[0] + 2 * _MARGIN
     height = (placed.rows - 1) * _PITCH[1] + _BOX[1] + 2 * _MARGIN
@@ -65,20 +65,20 @@ def draw(steps: tuple[Step, ...], progress: Progress, now: float) -> str:
     )
 
 
-def _centre(place: tuple[float, int]) -> tuple[float, float]:
+def _center(place: tuple[float, int]) -> tuple[float, float]:
     x, row = place
     return _MARGIN + _BOX[0] / 2 + x * _PITCH[0], _MARGIN + _BOX[1] / 2 + row * _PITCH[1]
 
 
 def _edge(edge: Edge, placed: Layout) -> tuple[str, ...]:
     if edge.source == edge.target:
-        x, y = _centre(placed.places[edge.source])
+        x, y = _center(placed.places[edge.source])
         right = x + _BOX[0] / 2
         path = f"M{right:.0f} {y - 10:.0f}c22 -6 22 26 2 20"
         # Right of the middle, where the label of the way on is.
         label = _label(edge.label, x + _BOX[0] / 3, y + _BOX[1] / 2 + 12)
         return (f'<path class="e" d="{path}" marker-end="url(#a)"/>', label)
-    points = [_centre(place) for place in placed.ways[edge]]
+    points = [_center(place) for place in placed.ways[edge]]
     half = _BOX[1] / 2
     (x0, y0), (x1, y1) = points[0], points[-1]
     points[0], points[-1] = (x0, y0 + half), (x1, y1 - half - 2)
@@ -98,23 +98,23 @@ def _label(text: str, x: float, y: float) -> str:
 
 
 def _box(step: StepProgress, place: tuple[float, int], progress: Progress, now: float) -> str:
-    x, y = (centre - size / 2 for centre, size in zip(_centre(place), _BOX, strict=True))
-    fill, stroke, ink = _COLOURS[step.shown_state(progress.state)]
+    x, y = (center - size / 2 for center, size in zip(_center(place), _BOX, strict=True))
+    fill, stroke, ink = _COLORS[step.shown_state(progress.state)]
     size = f'width="{_BOX[0]}" height="{_BOX[1]}" rx="7" fill="{fill}" stroke="{stroke}"'
     behind = (
         f'<rect x="{x + 5:.0f}" y="{y + 5:.0f}" {size} opacity=".55"/>' if step.is_foreach else ""
     )
     seconds = step.seconds(progress.ended or now)
     parts = (_tasks(step), counts(step), "" if seconds is None else duration(seconds))
-    said = " · ".join(part for part in parts if part)
-    # More than fits is set closer together, not over the edge.
+    detail = " · ".join(part for part in parts if part)
+    # Text that is too long is condensed, so that it stays in the box.
     fitted = f' textLength="{_BOX[0] - 18}" lengthAdjust="spacingAndGlyphs"'
-    squeeze = fitted if len(said) > _SAID_CHARACTERS else ""
+    squeeze = fitted if len(detail) > _DETAIL_CHARACTERS else ""
     return (
         f'{behind}<rect x="{x:.0f}" y="{y:.0f}" {size} stroke-width="1.5"/>'
         f'<text class="n" x="{x + 11:.0f}" y="{y + 19:.0f}" fill="{ink}">'
         f"{escape(_cut(step.name, _NAME_CHARACTERS))}</text>"
-        f'<text x="{x + 11:.0f}" y="{y + 35:.0f}" fill="{ink}"{squeeze}>{escape(said)}</text>'
+        f'<text x="{x + 11:.0f}" y="{y + 35:.0f}" fill="{ink}"{squeeze}>{escape(detail)}</text>'
     )
 
 

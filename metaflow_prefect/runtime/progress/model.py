@@ -34,10 +34,10 @@ class State(str, Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Event:
+class ProgressEvent:
     """One change of one task of *step*, at *moment* (seconds since the epoch).
 
-    *again* is when the task is tried again, where that has been put off.
+    *again* is when the task is tried again, if Prefect waits before that.
     """
 
     step: str
@@ -70,7 +70,7 @@ class StepProgress:
 
     @property
     def total(self) -> int:
-        """How many tasks are known; all of a foreach are from its first moment."""
+        """The number of known tasks; those of a foreach are all known when it begins."""
         return self.waiting + self.running + self.done + self.failed
 
     @property
@@ -83,7 +83,7 @@ class StepProgress:
         return State.DONE if self.done and not self.waiting else State.WAITING
 
     def shown_state(self, run: State) -> State:
-        """Return what to show of the step: in a run that is over nothing runs, whatever was begun."""
+        """Return the state to show: in a run that is over, no step is running."""
         is_idle = run is not State.RUNNING and self.state is State.RUNNING
         return State.WAITING if is_idle else self.state
 
@@ -92,10 +92,10 @@ class StepProgress:
         return None if self.began is None else max((self.ended or now) - self.began, 0.0)
 
     def pause(self, now: float) -> float | None:
-        """Return how long it is until the next of its tasks is tried again; None where none waits for that."""
+        """Return how long it is until the next of its tasks is tried again; None if no task waits for that."""
         return max(self.again[0] - now, 0.0) if self.again else None
 
-    def after(self, event: Event) -> StepProgress:
+    def after(self, event: ProgressEvent) -> StepProgress:
         """Return the step after *event*, which is one of its tasks'."""
         moment = event.moment
         match event.change:
@@ -168,7 +168,7 @@ class Progress:
         """Return how long the run took, or has been taking."""
         return max((self.ended or now) - self.began, 0.0)
 
-    def after(self, event: Event) -> Progress:
+    def after(self, event: ProgressEvent) -> Progress:
         """Return the run after *event*."""
         steps = tuple(step.after(event) if step.name == event.step else step for step in self.steps)
         return dataclasses.replace(self, steps=steps)
@@ -179,7 +179,7 @@ class Progress:
 
 
 def begin(flow: str, run_id: str, steps: Iterable[Step], moment: float) -> Progress:
-    """Return the progress of a run of which nothing has happened yet."""
+    """Return the progress of a run that has just begun."""
     listed = tuple(steps)
     widened = {step.then.step for step in listed if isinstance(step.then, Foreach)}
     return Progress(
@@ -193,7 +193,7 @@ def begin(flow: str, run_id: str, steps: Iterable[Step], moment: float) -> Progr
 
 
 def dumps(progress: Progress) -> str:
-    """Return *progress* as JSON, by which a run tells those who watch it from elsewhere."""
+    """Return *progress* as JSON, for commands that follow the run from another process."""
     return json.dumps(dataclasses.asdict(progress), separators=(",", ":"))
 
 

@@ -1,7 +1,7 @@
-"""What Prefect logs of a failed step, made fit to be read: once, and without its own frames and ours.
+"""Shortens what Prefect logs about a failed step: once, and without the frames of Prefect and this package.
 
 Prefect logs an exception where it catches it, in the task run and in the flow run, with its traceback and
-again as text of the state. The traceback of a `StepFailed` ends in our runtime and says nothing: the
+again as text of the state. The traceback of a `StepFailed` ends in this runtime and does not help: the
 user's own is in the lines of the step and in the message.
 """
 
@@ -18,8 +18,8 @@ _AT_ONCE = "immediately"
 _FINISHED = "Finished in state "
 
 
-class Told(str, Enum):
-    """What a line of Prefect's tells of a failed step."""
+class FailureLine(str, Enum):
+    """What a line of Prefect's log reports about a failed step."""
 
     RETRIED = "retried"
     PUT_OFF = "put off"
@@ -35,18 +35,18 @@ def install() -> None:
         get_logger(name).addFilter(shorten)
 
 
-def told_by(record: logging.LogRecord) -> Told | None:
-    """Return what the line tells of a failed step, or None; `shorten` has seen it."""
+def failure_line(record: logging.LogRecord) -> FailureLine | None:
+    """Return what the line reports about a failed step, or None; `shorten` must have seen it."""
     return getattr(record, _MARK, None)
 
 
 def shorten(record: logging.LogRecord) -> bool:
-    """Keep every line; one about a failed step without tracebacks, and with its text once."""
+    """Let every line pass; remove tracebacks and repeated text from one about a failed step."""
     failure = _failure(record)
     if failure is not None:
-        setattr(record, _MARK, _told(record))
+        setattr(record, _MARK, _kind(record))
         record.exc_info = record.exc_text = None
-        # The flow run's log has none of the task's own lines, which stand right above in the task's.
+        # The task run's log has the step's own lines right above; the flow run's has not.
         is_whole = record.name.endswith("flow_runs")
         text = _Text(str(failure) if is_whole else failure.first_line)
         record.msg, record.args = _counted(str(record.msg), _args(record), failure)
@@ -54,15 +54,15 @@ def shorten(record: logging.LogRecord) -> bool:
         # Some of Prefect's lines have it in the message itself.
         record.msg = str(record.msg).replace(repr(failure), repr(text))
     elif str(record.msg).startswith(_FINISHED) and StepFailed.__name__ in str(record.msg):
-        setattr(record, _MARK, Told.ENDED)
+        setattr(record, _MARK, FailureLine.ENDED)
         record.msg = f"{_FINISHED}Failed()"
     return True
 
 
-def _told(record: logging.LogRecord) -> Told:
+def _kind(record: logging.LogRecord) -> FailureLine:
     if _RETRY not in str(record.msg):
-        return Told.FAILED
-    return Told.RETRIED if record.getMessage().endswith(_AT_ONCE) else Told.PUT_OFF
+        return FailureLine.FAILED
+    return FailureLine.RETRIED if record.getMessage().endswith(_AT_ONCE) else FailureLine.PUT_OFF
 
 
 def _failure(record: logging.LogRecord) -> StepFailed | None:
@@ -89,7 +89,7 @@ def _counted(
 
 
 class _Text:
-    """Shown as it is, also by `%r`."""
+    """A text without quotes, also under `%r`."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -1,6 +1,6 @@
-"""What Prefect's page shows of a whole run: its graph as it stands, and a table of its steps; pure.
+"""The artifact of a whole run in Prefect's UI: its graph with the state of each step, and a table of the steps; pure.
 
-The Markdown ends with the same facts as a comment, which no page shows: those who follow a run from a
+The Markdown ends with the same facts in a comment, which the UI does not show: commands that follow a run from a
 terminal read them there (`progress_of`).
 """
 
@@ -11,8 +11,8 @@ from collections.abc import Mapping
 
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress import graph_svg
+from metaflow_prefect.runtime.progress.in_words import counts, duration
 from metaflow_prefect.runtime.progress.model import Progress, StepProgress, dumps, loads
-from metaflow_prefect.runtime.progress.terminal_table import counts, duration
 
 _BEFORE, _AFTER = "<!-- progress ", " -->"
 
@@ -34,7 +34,7 @@ def chart(steps: tuple[Step, ...], docs: Mapping[str, str], progress: Progress, 
 
 
 def progress_of(markdown: str) -> Progress | None:
-    """Return the progress that `chart` has hidden in *markdown*, or None if there is none."""
+    """Return the progress that `chart` put into the comment of *markdown*, or None without one."""
     _, found, rest = markdown.rpartition(_BEFORE)
     return loads(rest.partition(_AFTER)[0]) if found else None
 
@@ -45,7 +45,7 @@ def percent(step: StepProgress) -> float:
 
 
 def _failure(text: str) -> str:
-    """Return the first error as a block; of a longer fence than any that its text may hold."""
+    """Return the first error as a code block, with a longer fence than any in its text."""
     if not text:
         return ""
     fence = "`" * (max((len(run) for run in re.findall("`+", text)), default=0) + 3)

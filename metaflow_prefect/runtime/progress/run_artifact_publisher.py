@@ -1,4 +1,4 @@
-"""Posts a run's progress to Prefect while it goes on, from a thread of its own: tasks never wait for it."""
+"""Posts a run's progress to Prefect while it runs, in a separate thread, so that tasks never wait for it."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from uuid import UUID
 
 from metaflow_prefect.names import artifact_key
 from metaflow_prefect.runtime.flow.graph import Step
-from metaflow_prefect.runtime.progress.current import Board
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
 from metaflow_prefect.runtime.progress.model import Progress, StepProgress
 from metaflow_prefect.runtime.progress.run_artifact import chart, percent
 
 _EVERY_SECONDS = 5.0
 _WIDE = 20
-"""From this many tasks on a foreach gets a progress bar of its own."""
+"""A foreach with at least this many tasks gets a progress bar."""
 
 _LAST_POST_SECONDS = 10.0
-"""What the end of a run waits for its last picture, at most."""
+"""The longest time that the end of a run waits for the last post."""
 
 
 class Publisher:
@@ -29,20 +29,20 @@ class Publisher:
 
     def __init__(
         self,
-        board: Board,
+        current: CurrentProgress,
         steps: tuple[Step, ...],
         flow_run_id: UUID,
         say: Callable[[str], None],
         *,
         is_continued: bool,
     ) -> None:
-        """Prepare for a run whose board has begun; *say* is told where to look, and once if Prefect refuses a post.
+        """Prepare for a run whose progress has begun; *say* logs where the artifact is, and the first refusal by Prefect.
 
-        An execution that continues an earlier one goes on with its artifacts.
+        An execution that continues an earlier one updates its artifacts.
         """
         self._say = say
         self._is_continued = is_continued
-        self._board = board
+        self._current = current
         self._steps = steps
         self._docs = {step.name: _first_line(step.task) for step in steps}
         self._flow_run_id = flow_run_id
@@ -57,7 +57,7 @@ class Publisher:
 
     @contextmanager
     def publishing(self) -> Iterator[None]:
-        """Post while the block runs, and how it has ended."""
+        """Post while the block runs, and once more when it has ended."""
         self._thread.start()
         try:
             yield
@@ -76,13 +76,13 @@ class Publisher:
         try:
             self._post()
         except Exception as error:  # noqa: BLE001  a thread's boundary; what people see never decides what a run does
-            # The next one may be accepted: a server is away for a while when it is updated.
+            # The next one may be accepted: a server that is being updated does not answer for a while.
             if not self._has_complained:
                 self._has_complained = True
                 self._say(f"The run's progress could not be posted to Prefect: {error}")
 
     def _post(self) -> None:
-        progress = self._board.progress
+        progress = self._current.value
         if progress is None or self._posted.get("") == progress:
             return
         if self._is_continued:
@@ -112,7 +112,7 @@ class Publisher:
         body = {"description": description, "data": data}
         with get_client(sync_client=True) as client:
             if key in self._ids:
-                # Not `update_artifact`: it sends an event that holds the whole picture each time.
+                # Not `update_artifact`: it sends an event with the whole image each time.
                 client.request(
                     "PATCH", "/artifacts/{id}", path_params={"id": self._ids[key]}, json=body
                 )

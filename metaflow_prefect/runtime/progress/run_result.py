@@ -1,4 +1,4 @@
-"""What became of a run, in Metaflow's words for its status and as JSON for scripts; pure but for `conclude`."""
+"""How a run ended, with Metaflow's words for its status and as JSON for scripts; pure except `conclude`."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PREFECTS_WORDS = f"Flow run encountered an exception: {StepFailed.__name__}: "
 
 
 class RunStatus(str, Enum):
-    """What a run is doing, in the words of Metaflow's own deployers."""
+    """The status of a run, in the words of Metaflow's own deployers."""
 
     PENDING = "PENDING"
     RUNNING = "RUNNING"
@@ -35,7 +35,7 @@ class RunStatus(str, Enum):
 def status(state_type: str, state_name: str) -> RunStatus:
     """Return the status for Prefect's state.
 
-    A suspended run counts as running, as under Argo: it is neither over nor yet to begin.
+    A suspended run counts as running, as under Argo: it has begun, and is not over.
 
     >>> status("RUNNING", "Retrying").value, status("FAILED", "TimedOut").value
     ('RUNNING', 'TIMED_OUT')
@@ -62,8 +62,8 @@ def status(state_type: str, state_name: str) -> RunStatus:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """How a run of this process has ended.
+class RunResult:
+    """How a run in this process ended.
 
     `name`, `url` and `progress` are missing where the run failed before its first step; `url` also
     where the server ends with the run. `state` is Prefect's name of the last state.
@@ -79,7 +79,7 @@ class Outcome:
     progress: Progress | None = None
 
     def summary(self) -> dict[str, Any]:
-        """Return what scripts get: the keys of a deployment's run (`trigger --json`), and the steps."""
+        """Return the JSON for scripts: the keys of a deployment's run (`trigger --json`), and the steps."""
         progress = self.progress
         return {
             "run": f"{self.flow}/{names.run_id(self.flow_run_id)}",
@@ -114,20 +114,20 @@ def steps(progress: Progress | None) -> list[dict[str, Any]]:
     ]
 
 
-def conclude(outcome: Outcome, *, is_json: bool, fix: str = "") -> None:
-    """Say how the run has ended; exits with code 1 if it did not succeed.
+def conclude(result: RunResult, *, is_json: bool, fix: str = "") -> None:
+    """Print how the run ended; exit with code 1 if it did not succeed.
 
-    JSON goes to standard output, words to standard error. A run that succeeded needs no words; with one
+    JSON goes to standard output, text to standard error. For a run that succeeded there is no text; for one
     that failed *fix* says what to do.
     """
     if is_json:
-        sys.stdout.write(json.dumps(outcome.summary(), indent=2) + "\n")
+        sys.stdout.write(json.dumps(result.summary(), indent=2) + "\n")
         sys.stdout.flush()
-    if outcome.status is RunStatus.SUCCEEDED:
+    if result.status is RunStatus.SUCCEEDED:
         return
-    ending = "failed" if outcome.status.is_over else f"is {outcome.state.lower()}"
-    why = outcome.message.removeprefix(_PREFECTS_WORDS)
-    sys.stderr.write(f"{outcome.flow} {ending}: {why}\n" + (f"Fix: {fix}\n" if fix else ""))
+    ending = "failed" if result.status.is_over else f"is {result.state.lower()}"
+    why = result.message.removeprefix(_PREFECTS_WORDS)
+    sys.stderr.write(f"{result.flow} {ending}: {why}\n" + (f"Fix: {fix}\n" if fix else ""))
     sys.exit(1)
 
 

@@ -1,4 +1,4 @@
-"""Showing a run's progress in a terminal while it goes on, its log lines scrolling above."""
+"""Shows a run's progress at the bottom of a terminal, while log lines scroll above it."""
 
 from __future__ import annotations
 
@@ -17,19 +17,19 @@ from rich.live import Live
 from rich.text import Text
 
 from metaflow_prefect.runtime.progress.model import Progress
-from metaflow_prefect.runtime.progress.prefect_log_filter import Told, told_by
-from metaflow_prefect.runtime.progress.terminal_table import View, picture, signs
+from metaflow_prefect.runtime.progress.prefect_log_filter import FailureLine, failure_line
+from metaflow_prefect.runtime.progress.terminal_table import View, progress_table, signs
 
 _REFRESHES_PER_SECOND = 4
 _OF_A_FAILED_STEP = {
-    Told.RETRIED: "failed; it is tried again",
-    # Our own line says when.
-    Told.PUT_OFF: "",
-    Told.FAILED: "failed",
-    Told.ENDED: "",
+    FailureLine.RETRIED: "failed; it is tried again",
+    # A line of the engine says when.
+    FailureLine.PUT_OFF: "",
+    FailureLine.FAILED: "failed",
+    FailureLine.ENDED: "",
 }
 _OTHER_LINES = 5
-"""Rows of the terminal that are not steps: the head, the link, what is left out, and one line of log."""
+"""Rows of the terminal that are not steps: the head, the link, two lines about steps left out, and one line of log."""
 
 
 def is_wanted() -> bool:
@@ -41,15 +41,15 @@ def is_wanted() -> bool:
     )
 
 
-class Screen:
-    """The picture at the bottom of a terminal, and the lines above it."""
+class TerminalProgress:
+    """The progress at the bottom of a terminal, and the log lines above it."""
 
     def __init__(self, progress: Callable[[], Progress | None], *, waiting: str) -> None:
-        """Show what *progress* returns; *waiting* in its place where that is None."""
+        """Show what *progress* returns, or *waiting* if that is None."""
         self.link = ""
         self.waiting = waiting
         self._progress = progress
-        # Not sys.stderr itself: that one is redirected to here while the picture is shown.
+        # Not sys.stderr itself: it is redirected to this console while the progress is shown.
         self._console = Console(stderr=True, highlight=False, emoji=False, markup=False)
         self._signs = signs(self._console.encoding)
         self._is_last = False
@@ -61,16 +61,16 @@ class Screen:
         )
 
     def line(self, where: str, text: str, moment: float, *, is_warning: bool = False) -> None:
-        """Print a line of log above the picture."""
+        """Print a log line above the progress."""
         clock = datetime.fromtimestamp(moment).astimezone().strftime("%H:%M:%S")
         shown = Text.assemble((clock, "dim"), " ", (f"{where} " if where else "", "cyan"))
-        # What a step prints may carry its own colours.
+        # What a step prints may have colors.
         shown.append_text(Text.from_ansi(text, style="yellow" if is_warning else ""))
         self._console.print(shown, soft_wrap=True)
 
     @contextmanager
     def shown(self) -> Iterator[None]:
-        """Show the picture until the block ends, then leave its last state."""
+        """Show the progress until the block ends, then leave its last state."""
         with self._live:
             try:
                 yield
@@ -82,22 +82,22 @@ class Screen:
         if progress is None:
             return Text(f"{self._signs.waiting} {self.waiting}", style="dim")
         room = 1000 if self._is_last else max(self._console.height - _OTHER_LINES, 3)
-        return picture(
+        return progress_table(
             progress, View(now=time.time(), room=room, link=self.link, signs=self._signs)
         )
 
 
 @contextmanager
-def prefects_log(screen: Screen) -> Iterator[None]:
-    """Let what Prefect prints in this process appear above the picture instead of through it."""
+def prefect_log_above(terminal: TerminalProgress) -> Iterator[None]:
+    """Print Prefect's log lines of this process above the progress, so that they do not break it."""
     from prefect.logging.configuration import setup_logging
     from prefect.logging.handlers import PrefectConsoleHandler
 
-    # Prefect does it when the flow begins, which would bring its handlers back.
+    # Now, because Prefect does it when the flow begins, and would add its handlers again.
     setup_logging()
     logger = logging.getLogger()
     replaced = [item for item in logger.handlers if isinstance(item, PrefectConsoleHandler)]
-    ours = Above(screen)
+    ours = LogAboveProgress(terminal)
     for handler in replaced:
         logger.removeHandler(handler)
     if replaced:
@@ -110,24 +110,24 @@ def prefects_log(screen: Screen) -> Iterator[None]:
             logger.addHandler(handler)
 
 
-class Above(logging.Handler):
-    """Prints the lines of steps, and Prefect's own from warnings on: the rest the picture shows."""
+class LogAboveProgress(logging.Handler):
+    """Prints the lines of steps, and Prefect's own from warnings on; the progress shows the rest."""
 
-    def __init__(self, screen: Screen) -> None:
+    def __init__(self, terminal: TerminalProgress) -> None:
         super().__init__()
-        self._screen = screen
+        self._terminal = terminal
 
     def emit(self, record: logging.LogRecord) -> None:
         """Print one record."""
-        told = told_by(record)
+        told = failure_line(record)
         is_warning = told is not None or record.levelno >= logging.WARNING
         if not is_warning and _is_prefects(record):
             return
         try:
-            # Its own lines are above, and what became of it is in the picture and at the end.
+            # The step's own lines are above; the progress and the end of the run show the result.
             text = self.format(record) if told is None else _OF_A_FAILED_STEP[told]
             if text and (told is None or _where(record)):
-                self._screen.line(_where(record), text, record.created, is_warning=is_warning)
+                self._terminal.line(_where(record), text, record.created, is_warning=is_warning)
         except Exception:  # noqa: BLE001  as every logging.Handler: a line never ends the program
             self.handleError(record)
 
@@ -137,7 +137,7 @@ def _where(record: Any) -> str:
 
 
 def _is_prefects(record: logging.LogRecord) -> bool:
-    """Say whether Prefect's own code has written the line, not a step or our runtime."""
+    """Say whether Prefect's own code wrote the line, and not a step or this runtime."""
     import prefect
 
     root = Path(prefect.__file__).parent

@@ -1,4 +1,4 @@
-"""A run's progress as a picture for a terminal of 80 columns or more; pure."""
+"""A run's progress as a table for a terminal of 80 columns or more; pure."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from metaflow_prefect.runtime.progress.in_words import counts, duration
 from metaflow_prefect.runtime.progress.model import Progress, State, StepProgress
 
 _STYLES = {
@@ -25,7 +26,7 @@ _NAME_COLUMNS = 24
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """One character per state, in what the terminal can show."""
+    """One character per state, in the terminal's encoding."""
 
     waiting: str
     running: str
@@ -53,9 +54,9 @@ def signs(encoding: str) -> Signs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class View:
-    """What a picture depends on beside the progress. `room` is the number of steps that may be shown.
+    """What the table depends on beside the progress. `room` is the number of steps that may be shown.
 
-    `link` is the run's page, or how to see it.
+    `link` is the address of the run in Prefect's UI, or how to see the run.
     """
 
     now: float
@@ -64,8 +65,8 @@ class View:
     signs: Signs = UNICODE
 
 
-def picture(progress: Progress, view: View) -> RenderableType:
-    """Return one line per step, with a bar for each foreach; what does not fit is summed up in a line."""
+def progress_table(progress: Progress, view: View) -> RenderableType:
+    """Return one line per step, with a bar for each foreach; summarize in a line the steps that do not fit."""
     table = Table.grid(padding=(0, 1))
     table.add_column(width=1)
     table.add_column(max_width=_NAME_COLUMNS, no_wrap=True, overflow="ellipsis")
@@ -91,7 +92,7 @@ def window(
 ) -> tuple[tuple[StepProgress, ...], tuple[StepProgress, ...], int]:
     """Return the steps left out before, those shown, and how many are left out after.
 
-    Steps that are going on or have failed come first; then those nearest to them.
+    Steps that are running or have failed are preferred, then those nearest to them.
 
     >>> steps = tuple(StepProgress(name=n, done=n in "ab", running=int(n == "c")) for n in "abcdef")
     >>> _, shown, after = window(steps, 3)
@@ -107,35 +108,6 @@ def window(
     first = min(max(first, 0), len(steps) - room)
     last = first + room
     return steps[:first], steps[first:last], len(steps) - last
-
-
-def duration(seconds: float) -> str:
-    """Return a duration as people read it.
-
-    >>> duration(7.44), duration(75), duration(3 * 3600 + 62)
-    ('7.4s', '1m 15s', '3h 01m')
-    """
-    if seconds < 60:  # noqa: PLR2004  seconds of a minute
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(int(seconds), 60)
-    if minutes < 60:  # noqa: PLR2004  minutes of an hour
-        return f"{minutes}m {rest:02d}s"
-    return f"{minutes // 60}h {minutes % 60:02d}m"
-
-
-def counts(step: StepProgress) -> str:
-    """Return what there is to say of a step's tasks beside how many are done."""
-    said = [
-        f"{number} {word}"
-        for number, word in (
-            (step.running, "running"),
-            (step.failed, "failed"),
-            (step.retried, "retried"),
-            (step.reused, "reused"),
-        )
-        if number
-    ]
-    return ", ".join(said)
 
 
 def _head(progress: Progress, view: View) -> Text:

@@ -1,4 +1,4 @@
-"""Posts artifacts to Prefect from a thread of its own: tasks never wait for it."""
+"""Posts artifacts to Prefect in a separate thread, so that tasks never wait for it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 _LAST_POSTS_SECONDS = 30.0
-"""What the end of a run waits for artifacts that are still to be posted, at most."""
+"""The longest time that the end of a run waits for artifacts that are still to be posted."""
 
 _END = None
 
@@ -17,8 +17,8 @@ MakeArtifact = Callable[[], Mapping[str, object]]
 """Makes the body of Prefect's `POST /artifacts/`; called in the posting thread, so that it may read files."""
 
 
-class Poster:
-    """A queue of artifacts, posted in order; *complain* is told once if Prefect refuses one."""
+class ArtifactQueue:
+    """A queue of artifacts, posted in order; *complain* is called once, when Prefect refuses one."""
 
     def __init__(self, complain: Callable[[str], None]) -> None:
         self._complain = complain
@@ -31,7 +31,7 @@ class Poster:
         )
 
     def post(self, make: MakeArtifact) -> None:
-        """Post soon what *make* returns then; returns at once."""
+        """Queue *make*, which is called when its turn comes; return at once."""
         self._waiting.put(make)
 
     @contextmanager

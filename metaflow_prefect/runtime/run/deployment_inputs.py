@@ -1,4 +1,4 @@
-"""What a run of a deployment is told by whoever asked for it: by a schedule, by events, by `resume`."""
+"""What a run of a deployment gets from its cause: from a schedule, from events, from `resume`."""
 
 from __future__ import annotations
 
@@ -8,31 +8,19 @@ from dataclasses import replace
 from typing import Any
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
-from metaflow_prefect.runtime.in_flow import current_trigger, new_parameter_values
+from metaflow_prefect.runtime.in_flow import current_trigger
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
 from metaflow_prefect.runtime.store import resume_origin
 from metaflow_prefect.runtime.store.captured_environment import (
     NOTHING_CAPTURED,
     CapturedEnvironment,
 )
-from metaflow_prefect.runtime.store.captured_environment import read as read_kept
+from metaflow_prefect.runtime.store.captured_environment import read as read_captured
 from metaflow_prefect.runtime.store.datastore import RunDatastore
-from metaflow_prefect.runtime.store.resume_origin import Origin
-
-SCHEDULED_TIME = "METAFLOW_PREFECT_SCHEDULED_TIME"
-"""In the environment of a scheduled run's steps: when it was due, in ISO 8601 with its offset from UTC."""
-
-ORIGIN_RUN_ID = "METAFLOW_PREFECT_ORIGIN_RUN_ID"
-"""In the environment of a run: the Metaflow run whose successful tasks it takes over."""
-
-STEP_TO_RERUN = "METAFLOW_PREFECT_STEP_TO_RERUN"
-"""In the environment of a run with an origin: the step that is executed again although it succeeded."""
-
-
-HAS_NEW_VALUES = "METAFLOW_PREFECT_HAS_NEW_VALUES"
-"""In the environment of a run with an origin, where a parameter has another value than it had there."""
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 
 
 def completed(
@@ -42,49 +30,51 @@ def completed(
     flow_run: Any,
     triggered_by: Iterable[Mapping[str, Any]],
 ) -> LaunchOptions:
-    """Return *options* with what the flow run itself and its environment say.
+    """Return *options* with what the flow run itself and this process's environment say.
 
     Raises:
-        InitFailed: there is no run to take tasks from.
+        InitFailed: the run to take tasks from does not exist.
     """
-    found = options.origin or _origin(program, os.environ)
+    environment = {**os.environ, **options.step_options}
+    found = options.origin or _origin(program, environment)
     return replace(
         options,
+        environment=environment,
         origin=found,
-        kept=_kept(steps, flow_run.deployment_id),
+        captured=_captured(steps, flow_run.deployment_id),
         variables={**schedule(flow_run), **_trigger(triggered_by), **_new_values(found)},
     )
 
 
-def _kept(steps: Iterable[Step], deployment_id: object) -> CapturedEnvironment:
+def _captured(steps: Iterable[Step], deployment_id: object) -> CapturedEnvironment:
     """Return what @environment took from the deploying environment; asks only where a step has it."""
     if deployment_id is None or not any(step.environment for step in steps):
         return NOTHING_CAPTURED
-    return read_kept(deployment_id)
+    return read_captured(deployment_id)
 
 
 def schedule(flow_run: Any) -> dict[str, str]:
-    """Return the moment a schedule has set; the one it had at first, should the run begin again later."""
+    """Return the moment that a schedule has set; it stays the same if the run begins again later."""
     if not flow_run.auto_scheduled or flow_run.expected_start_time is None:
         return {}
-    return {SCHEDULED_TIME: flow_run.expected_start_time.isoformat()}
+    return {variables.SCHEDULED_TIME: flow_run.expected_start_time.isoformat()}
 
 
 def _trigger(triggered_by: Iterable[Mapping[str, Any]]) -> dict[str, str]:
     found = list(triggered_by)
-    return {current_trigger.VARIABLE: current_trigger.variable(found)} if found else {}
+    return {variables.TRIGGERED_BY: current_trigger.variable(found)} if found else {}
 
 
-def _new_values(found: Origin | None) -> dict[str, str]:
+def _new_values(found: ResumeOrigin | None) -> dict[str, str]:
     has_some = found is not None and found.has_new_values
-    return {new_parameter_values.VARIABLE: PARAMETERS_TASK_ID} if has_some else {}
+    return {variables.NEW_VALUES: PARAMETERS_TASK_ID} if has_some else {}
 
 
-def _origin(program: Program, environment: Mapping[str, str]) -> Origin | None:
-    run_id = environment.get(ORIGIN_RUN_ID)
+def _origin(program: Program, environment: Mapping[str, str]) -> ResumeOrigin | None:
+    run_id = environment.get(variables.ORIGIN_RUN_ID)
     if not run_id:
         return None
-    step = environment.get(STEP_TO_RERUN)
-    datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
+    step = environment.get(variables.STEP_TO_RERUN)
+    datastore = RunDatastore.of(program, run_id)
     found = resume_origin.read(datastore.of_flow(), run_id, {}, frozenset({step} if step else ()))
-    return replace(found, has_new_values=bool(environment.get(HAS_NEW_VALUES)))
+    return replace(found, has_new_values=bool(environment.get(variables.HAS_NEW_VALUES)))

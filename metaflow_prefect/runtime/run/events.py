@@ -1,4 +1,4 @@
-"""Events: what a deployed run tells others, and what a user publishes."""
+"""Events: those that a deployed run emits, and those that a user publishes."""
 
 from __future__ import annotations
 
@@ -9,13 +9,12 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Any
 
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.servers.connection import prefect_client
 
 END = "end"
-"""The last step's name in events, whatever its name in the flow: those who wait don't know it."""
-
-_DEPLOYED = "METAFLOW_PREFECT_DEPLOYMENT"
+"""The name of the last step in events, so that flows that wait for it need not know its name in the flow."""
 
 
 class Event:
@@ -63,7 +62,7 @@ class Event:
             },
         )
         # By HTTP and not by Prefect's background thread: it is sent when this returns, and a
-        # server that refuses it says so here.
+        # refusal is raised here.
         with prefect_client() as client:
             client.request("POST", "/events", json=[event.model_dump(mode="json")])
         return str(event_id)
@@ -75,11 +74,11 @@ class Event:
 
 def is_deployed() -> bool:
     """Say whether this process belongs to a run of a deployment."""
-    return _DEPLOYED in os.environ
+    return variables.DEPLOYMENT in os.environ
 
 
 def step_finished(program: Program, task_path: str, *, is_last: bool) -> None:
-    """Tell others that a task succeeded, as Metaflow's Argo plugin does; only in deployed runs.
+    """Emit an event for a task that succeeded, as Metaflow's Argo plugin does; only in deployed runs.
 
     *task_path* is `run/step/task`. The last step is announced as `end` too.
     """

@@ -1,7 +1,7 @@
-"""@exit_hook as hooks of a Prefect flow: its functions run when a flow run has ended, however it did.
+"""@exit_hook as hooks of a Prefect flow: its functions run when a flow run has ended, whatever the result.
 
-Prefect knows best what an ending is. A run that is suspended or moved to another machine has none;
-one whose process was killed has one, seen by the process that started it.
+Prefect decides whether a run has ended. A run that is suspended or moved to another machine has not;
+one whose process was killed has: the process that started it sees that.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def exit_hooks(program: Program) -> dict[str, list[_Hook]]:
 
 
 def _hook(program: Program, *, is_successful: bool) -> _Hook:
-    def exit_hook(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001  Prefect passes them by name
+    def exit_hook(flow: Any, flow_run: Any, state: Any) -> None:  # noqa: ARG001  Prefect passes it by name
         from prefect.logging.loggers import flow_run_logger
 
         logger = flow_run_logger(flow_run, flow)
@@ -51,7 +51,7 @@ def _hook(program: Program, *, is_successful: bool) -> _Hook:
 def _begun_with(program: Program, flow: Any, flow_run: Any) -> Program | None:
     """Return the program that the run began with, or None if Metaflow knows no such run."""
     run_id = names.run_id(flow_run.id)
-    if not RunDatastore(program.flow, run_id, program.datastore, program.datastore_root).begun():
+    if not RunDatastore.of(program, run_id).begun():
         return None
     context = SimpleNamespace(flow=flow, flow_run=flow_run)
     first, _ = pinned_code.of_run(context, run_id, program, (), lambda _text: None)
@@ -59,9 +59,9 @@ def _begun_with(program: Program, flow: Any, flow_run: Any) -> Program | None:
 
 
 def _run(program: Program, flow_run: Any, logger: Any, *, is_successful: bool) -> None:
-    """Run the functions as Metaflow's runtime does; a failing one is logged as an error, never raised."""
+    """Run the functions as Metaflow's runtime does; log a failure as an error, and never raise it."""
     run_id = names.run_id(flow_run.id)
-    working_directory.prepare(program, os.environ)
+    working_directory.link_local_folder(program, os.environ)
     for function in program.on_success if is_successful else program.on_error:
         words = [sys.executable, "-m", _SCRIPT, str(program.flow_file), function]
         ended = subprocess.run(
@@ -82,10 +82,10 @@ def _run(program: Program, flow_run: Any, logger: Any, *, is_successful: bool) -
 
 
 def _environment(program: Program, flow_run: Any) -> Mapping[str, str]:
-    """Return what the steps of the run have, too: the flow's file is imported for its functions.
+    """Return the environment of the run's steps, because the flow's file is imported for its functions.
 
-    Metaflow imports it as a module. Only Python's search path can tell it of the modules beside the flow,
-    which `python flow.py` finds by itself.
+    Metaflow imports it as a module. The modules beside the flow, which `python flow.py` finds by itself,
+    must be on Python's search path.
     """
     taken = (
         captured_environment.read(flow_run.deployment_id)

@@ -1,4 +1,4 @@
-"""What the person who starts a run, and its deployment, add to what the generated file says."""
+"""What the user who starts a run, and its deployment, add to what the generated file says."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from metaflow_prefect.runtime.in_flow import current_trigger, new_parameter_values
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.in_flow.flow_command import Part
-from metaflow_prefect.runtime.progress.current import Board
-from metaflow_prefect.runtime.steps.fork_server import ForkServer
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
+from metaflow_prefect.runtime.steps.fork_server_client import ForkServer
 from metaflow_prefect.runtime.store.captured_environment import (
     NOTHING_CAPTURED,
     CapturedEnvironment,
 )
-from metaflow_prefect.runtime.store.resume_origin import Origin
+from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,25 +22,28 @@ class LaunchOptions:
     """What is added to what the generated file says.
 
     `on_begin` is called with the flow's name and the run's id before Metaflow begins the run;
-    `board` is told how the run goes. `variables` go into the environment of every command. `kept`
-    is what @environment took from the deploying environment. `ahead` is a fork server that was
-    started for the run before it had an id; whoever started it ends it.
+    `progress` is kept up to date while the run goes on. `step_options` were typed, by the names of the variables
+    that say the same. `environment` is what the run's commands inherit, with the step options in it, and `variables`
+    are added to that. `captured` is what @environment took from the deploying environment. `early_fork_server`
+    was started for the run before it had an id; what started it ends it.
     """
 
     tags: tuple[str, ...] = ()
-    origin: Origin | None = None
+    origin: ResumeOrigin | None = None
     on_begin: Callable[[str, str], None] | None = None
-    board: Board = field(default_factory=Board)
+    progress: CurrentProgress = field(default_factory=CurrentProgress)
+    step_options: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] = field(default_factory=dict)
-    kept: CapturedEnvironment = NOTHING_CAPTURED
-    ahead: ForkServer | None = None
+    captured: CapturedEnvironment = NOTHING_CAPTURED
+    early_fork_server: ForkServer | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:
         """What each task begins with: what started the run, and which values its parameters have now."""
         by_variable = {
-            current_trigger.VARIABLE: Part.TRIGGER,
-            new_parameter_values.VARIABLE: Part.NEW_VALUES,
+            variables.TRIGGERED_BY: Part.TRIGGER,
+            variables.NEW_VALUES: Part.NEW_VALUES,
         }
         return tuple(part for name, part in by_variable.items() if name in self.variables)
 

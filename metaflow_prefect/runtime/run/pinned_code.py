@@ -1,19 +1,20 @@
-"""The code with which a run of a deployment began: it goes on with that, whatever has been deployed since.
+"""The code with which a run of a deployment began: the run keeps it, also when new code is deployed.
 
-A flow run that is executed again (suspended, evicted, its container lost) is given the code of its
+A flow run that is executed again (suspended, evicted, its container lost) gets the code of its
 deployment as it is then. So each run leaves its generated file, which carries the flow's code, in the
 datastore, where files with the same content are one.
 """
 
 from __future__ import annotations
 
-import importlib.util
+import inspect
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from metaflow_prefect.runtime.flow import generated_file
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.store.datastore import RunDatastore
@@ -26,7 +27,7 @@ def of_run(
     steps: tuple[Step, ...],
     say: Callable[[str], None],
 ) -> tuple[Program, tuple[Step, ...]]:
-    """Return the program and the steps of the code that the run began with; begin with these if it is new.
+    """Return the program and the steps of the code that the run began with; pin these if the run is new.
 
     *context* is that of Prefect's flow run. Only runs of deployments of standalone files can be
     executed again with other code.
@@ -34,11 +35,10 @@ def of_run(
     Raises:
         StaleGeneratedFile: that code was made for another runtime.
     """
-    names = context.flow.fn.__globals__
-    if context.flow_run.deployment_id is None or "UNPACKED" not in names:
+    if context.flow_run.deployment_id is None or not program.is_standalone:
         return program, steps
-    datastore = RunDatastore(program.flow, run_id, program.datastore, program.datastore_root)
-    file = Path(names["__file__"])
+    datastore = RunDatastore.of(program, run_id)
+    file = Path(inspect.getfile(context.flow.fn))
     present, pointer = file.read_bytes(), f"code/{run_id}"
     key = datastore.read(pointer)
     if key is None:
@@ -49,18 +49,13 @@ def of_run(
     if first == present:
         return program, steps
     say("The flow was deployed again since this run began: it goes on with the code it began with.")
-    module = _loaded(first, file.name)
+    module = _load(first, file.name)
     return module.PROGRAM, module.STEPS
 
 
-def _loaded(content: bytes, name: str) -> ModuleType:
+def _load(content: bytes, name: str) -> ModuleType:
     """Import a generated file, which unpacks what it carries."""
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
         path = Path(folder) / name
         path.write_bytes(content)
-        spec = importlib.util.spec_from_file_location("metaflow_prefect_first_code", path)
-        assert spec is not None  # noqa: S101  a .py file always has a loader
-        assert spec.loader is not None  # noqa: S101
-        module = importlib.util.module_from_spec(spec)
-        spec.loader.exec_module(module)
-    return module
+        return generated_file.load(path)

@@ -1,4 +1,4 @@
-"""Suspension: whether somebody wants this flow run to stop after the tasks that are running now."""
+"""Suspension: whether this flow run was suspended, and must stop after the tasks that are running now."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ _EVERY_SECONDS = 5.0
 
 
 class Suspension:
-    """Asks the server, now and then, whether the flow run was suspended.
+    """Asks the server every few seconds whether the flow run was suspended.
 
-    Prefect's engine does not look by itself: it goes on with a flow run that was suspended from
-    outside, and only refuses to begin it anew.
+    Prefect's engine does not ask: it goes on with a flow run that was suspended from
+    outside, and only refuses to begin it again.
     """
 
     def __init__(self, flow_run: Any) -> None:

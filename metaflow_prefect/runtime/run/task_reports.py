@@ -1,4 +1,4 @@
-"""What people see of a run in Prefect beside its state: log lines and an artifact per task."""
+"""What a run writes about its tasks: log lines, entries in Metaflow's metadata, and an artifact per task in Prefect."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from metaflow_prefect.names import artifact_key
-from metaflow_prefect.runtime.flow.dispatcher import Place
-from metaflow_prefect.runtime.in_flow import current_trigger
-from metaflow_prefect.runtime.run.artifact_queue import Poster
+from metaflow_prefect.runtime import variables
+from metaflow_prefect.runtime.flow.dispatcher import TaskPlace
+from metaflow_prefect.runtime.run.artifact_queue import ArtifactQueue
+from metaflow_prefect.runtime.run.task_state import TaskState
 from metaflow_prefect.runtime.store.cards import Card
 from metaflow_prefect.runtime.store.datastore import Artifact, TaskRecord
 
@@ -20,11 +21,13 @@ if TYPE_CHECKING:
     from metaflow_prefect.runtime.run.session import Session
 
 MAX_TASKS_SHOWN = 50
-"""Tasks of one foreach that post an artifact of their own."""
+"""The number of tasks of one foreach that post an artifact."""
+
+_NARROW = "\N{NO-BREAK SPACE}"
 
 
 def run_begins(flow: str, run_id: str, resumes: bool) -> None:  # noqa: FBT001  a fact, not a mode
-    """Say in the flow run's log which Metaflow run this is."""
+    """Log in the flow run which Metaflow run this is."""
     from prefect.logging import get_run_logger
 
     verb = "continues" if resumes else "begins"
@@ -40,7 +43,7 @@ def flow_log() -> Callable[[str], None]:
 
 
 class Reporter:
-    """Tells of the tasks of one run, in Metaflow's metadata and on Prefect's page; shared by their threads."""
+    """Reports the tasks of one run, in Metaflow's metadata and in Prefect; shared by their threads."""
 
     def __init__(self, session: Session, flow_run: Any) -> None:
         self._session = session
@@ -51,43 +54,43 @@ class Reporter:
         }
         if flow_run.deployment_id is not None:
             self._facts["prefect-deployment-id"] = str(flow_run.deployment_id)
-            # Workers hand it to their jobs; the flow run does not have it.
+            # Workers pass it to their jobs; the flow run does not have it.
             if name := os.environ.get("PREFECT__DEPLOYMENT_NAME"):
                 self._facts["prefect-deployment-name"] = name
-        self._poster = Poster(flow_log())
+        self._artifacts = ArtifactQueue(flow_log())
 
     def reporting(self) -> AbstractContextManager[None]:
-        """Report while the block runs."""
-        return self._poster.posting()
+        """Post artifacts while the block runs."""
+        return self._artifacts.posting()
 
-    def identify(self, label: str, task_run_id: UUID, logger: Any) -> None:
+    def identify(self, task: TaskState, task_run_id: UUID, logger: Any) -> None:
         """Note in Metaflow's metadata which Prefect runs and deployment the task belongs to."""
         session, facts = self._session, {**self._facts, "prefect-task-run-id": str(task_run_id)}
-        triggers = session.environment.get(current_trigger.VARIABLE)
-        if triggers and not session.launches[label].parents:
+        triggers = session.environment.get(variables.TRIGGERED_BY)
+        if triggers and not task.launch.parents:
             # As Metaflow's Argo plugin notes it, with the first task.
             facts["execution-triggers"] = triggers
         try:
-            session.metadata.note(
-                session.launches[label].place, session.numbers.get(label, 0), facts
-            )
+            session.metadata.note(task.launch.place, task.number or 0, facts)
         except Exception as error:  # noqa: BLE001  a note about a run must never decide what the run does
-            logger.warning("The metadata of %s could not be written: %s", label, error)
+            logger.warning("The metadata of %s could not be written: %s", task.label, error)
 
-    def task_is_done(self, label: str, task_run_id: UUID, record: TaskRecord) -> None:
+    def task_is_done(self, task: TaskState, task_run_id: UUID, record: TaskRecord) -> None:
         """Post the artifact that shows what the task has stored and how to fetch it.
 
-        Not for every task of a wide foreach: Prefect's page gets slow with thousands of artifacts, and
+        Not for every task of a wide foreach: thousands of artifacts would slow Prefect's UI down, and
         the first ones show what the others are like.
         """
-        place = self._session.launches[label].place
+        place = task.launch.place
         if not place.indices or place.indices[-1] < MAX_TASKS_SHOWN:
-            self._poster.post(lambda: self._artifact(place, task_run_id, record))
+            self._artifacts.post(lambda: self._artifact(place, task_run_id, record))
 
-    def _artifact(self, place: Place, task_run_id: UUID, record: TaskRecord) -> dict[str, object]:
+    def _artifact(
+        self, place: TaskPlace, task_run_id: UUID, record: TaskRecord
+    ) -> dict[str, object]:
         session, flow = self._session, self._session.context.program.flow
         cards = session.datastore.cards.of(place.step, place.task_id)
-        pathspec = f"{flow}/{record.outcome.path}"
+        pathspec = f"{flow}/{record.report.path}"
         return {
             "key": artifact_key(flow, place.step),
             "type": "markdown",
@@ -110,7 +113,7 @@ def markdown(
 ) -> str:
     """Return a table of *artifacts* with the line of Python that fetches each, and where the cards are.
 
-    No values: whoever may open the page need not be allowed to see the data.
+    No values: not every user of Prefect's UI may see the data.
     """
     head = f"### `{pathspec}`\n\n"
     if not artifacts:
@@ -138,11 +141,8 @@ def _cards(pathspec: str, cards: tuple[Card, ...], command: str) -> str:
     )
 
 
-_NARROW = "\N{NO-BREAK SPACE}"
-
-
 def _size(size: int) -> str:
-    """Return a size in bytes as people read it."""
+    """Return a size in bytes in the unit that people use."""
     value = float(size)
     for unit in ("B", "kB", "MB"):
         if value < 1000:  # noqa: PLR2004  SI prefixes

@@ -1,1 +1,1 @@
-"""Which Prefect server a run uses, and the one that this machine starts for itself."""
+"""Which Prefect server a run uses, and the local server that is started where none is configured."""

@@ -1,4 +1,4 @@
-"""Which Prefect server this process talks to, and one wording for every way in which that fails."""
+"""Which Prefect server this process uses, and one message for every way in which that fails."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.errors import ServerRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.servers import local_server
 from metaflow_prefect.server_settings import SERVER_SETTINGS, cors_setting, make_database_private
 
@@ -21,20 +22,22 @@ _LOCAL: ContextVar[str | None] = ContextVar("metaflow_prefect_local_server", def
 """The address of the local server, once it was used."""
 
 _EMBEDDED_STARTUP_SECONDS = 90
+
 _CONNECT_SECONDS = 5.0
-"""For one attempt to connect; an address that swallows everything would else hold a command for many minutes."""
+"""For one attempt to connect; an address that drops packets would otherwise block a command for many minutes."""
+
 _PROBE_RETRIES = 2
 _QUOTED_CHARACTERS = 500
 
 
 @contextmanager
 def prefect_client(environment: Mapping[str, str] | None = None) -> Iterator[Any]:
-    """Connect to the server that a command or a call is to use; see `server`.
+    """Connect to the server that a command or a call uses; see `server`.
 
     *environment* overrides this process's settings of the server's address and credentials.
 
     Raises:
-        ServerRefused: the server does not answer, is not one of Prefect's, or refuses us.
+        ServerRefused: the server does not answer, is not a Prefect server, or refuses the request.
     """
     import httpx
     from prefect import settings
@@ -62,7 +65,7 @@ def prefect_client(environment: Mapping[str, str] | None = None) -> Iterator[Any
 def server(environment: Mapping[str, str]) -> Iterator[None]:
     """Have Prefect's clients use the configured server or, where none is, the local server of this machine.
 
-    The local server is started if it does not run, and does not end before this does.
+    The local server is started if it does not run, and does not end before this context.
 
     Raises:
         ServerRefused: the server does not answer, is not one of Prefect's, or does not start.
@@ -75,7 +78,7 @@ def server(environment: Mapping[str, str]) -> Iterator[None]:
         if not is_embedded():
             _require_server()
         elif local_server.Mode.of(environment) is local_server.Mode.EMBEDDED:
-            # It has no page of its own, and its port is not known before it starts.
+            # It has no UI, and its port is not known before it starts.
             private = SERVER_SETTINGS | cors_setting("http://localhost")
             stack.callback(make_database_private, prefect_home())
             for name, value in private.items():
@@ -99,8 +102,8 @@ def is_embedded() -> bool:
     return get_current_settings().api.url is None
 
 
-def prefects(*words: str) -> str:
-    """Return the command of Prefect's own program with *words*, as one types it for the server that was used last."""
+def prefect_command(*words: str) -> str:
+    """Return the command `prefect` with *words*, as the user types it for the server that was used last."""
     address = _LOCAL.get()
     given = "" if address is None else f"PREFECT_API_URL={address} "
     return f"{given}{shlex.join(('prefect', *words))}"
@@ -119,7 +122,7 @@ def prefect_home() -> Path:
 
 
 def say(text: str) -> None:
-    """Tell whoever waits; standard output is for the answer."""
+    """Print a line for the user to standard error; standard output is for results."""
     sys.stderr.write(f"{text}\n")
 
 
@@ -141,13 +144,13 @@ def _client() -> Any:
         if is_embedded():
             raise ServerRefused(
                 f"Prefect's embedded server did not start: {error}",
-                fix=f"repeat the command, or unset {local_server.MODE_VARIABLE}: the server is shared then",
+                fix=f"repeat the command, or unset {variables.LOCAL_SERVER}: the server is shared then",
             ) from error
         raise _unreachable(error) from error
 
 
 def _require_server() -> None:
-    """Make sure that a Prefect server answers at the configured address, and that it is one we can talk to."""
+    """Make sure that a Prefect server of the same major version answers at the configured address."""
     import httpx
     import prefect
     from prefect import settings
@@ -172,13 +175,13 @@ def _require_server() -> None:
         raise _no_prefect()
     if answer.partition(".")[0] != prefect.__version__.partition(".")[0]:
         raise ServerRefused(
-            f"The Prefect server at {_address()} is of release {answer}, this is {prefect.__version__}.",
+            f"The Prefect server at {_address()} has release {answer}, this environment has {prefect.__version__}.",
             fix="use a server of the same major version: upgrade it, or correct PREFECT_API_URL",
         )
 
 
 def _require_json(response: Any) -> None:
-    """Refuse an answer that no Prefect API gives: a login page, or another program's."""
+    """Refuse an answer that is not from a Prefect API: a login page, or another program's."""
     import httpx
 
     if not response.is_success or response.status_code == httpx.codes.NO_CONTENT:
@@ -203,9 +206,9 @@ def _unreachable(error: Exception) -> ServerRefused:
         if os.environ.get("PREFECT_API_URL")
         else "`prefect config unset PREFECT_API_URL`"
     )
-    fix = f"start one with `prefect server start`, correct PREFECT_API_URL, or {how}: a server of this machine's own is used then"
+    fix = f"start one with `prefect server start`, correct PREFECT_API_URL, or {how}: commands then use a local server"
     if "CERTIFICATE_VERIFY_FAILED" in str(error):
-        fix = "name the file of the authority that has signed its certificate in PREFECT_API_SSL_CERT_FILE"
+        fix = "set PREFECT_API_SSL_CERT_FILE to the certificate of the authority that signed the server's"
     return ServerRefused(
         f"No Prefect server answers at PREFECT_API_URL={_address()} ({type(error).__name__}: {error}).",
         fix=fix,
@@ -218,18 +221,18 @@ def _refusal(error: Any) -> ServerRefused:
     status = error.response.status_code
     if status in (httpx.codes.UNAUTHORIZED, httpx.codes.FORBIDDEN):
         return ServerRefused(
-            f"The Prefect server at {_address()} refuses us ({status}).",
+            f"The Prefect server at {_address()} refuses the request ({status}).",
             fix="set PREFECT_API_AUTH_STRING (or PREFECT_API_KEY for Prefect Cloud)",
         )
     return ServerRefused(
         f"The Prefect server at {_address()} answered {status}: "
         f"{error.response.text[:_QUOTED_CHARACTERS]}",
-        fix="correct what it complains about, or see the server's log",
+        fix="correct what the answer names, or see the server's log",
     )
 
 
 def _address() -> str:
-    """Return the configured address, without the password that it may have."""
+    """Return the configured address without a password in it."""
     import httpx
     from prefect.settings import get_current_settings
 

@@ -1,4 +1,4 @@
-"""The Prefect server of a machine where none is configured: started on demand, shared, ended when idle."""
+"""The Prefect server of a machine where none is configured: it starts on demand, is shared, and ends when idle."""
 
 from __future__ import annotations
 
@@ -15,15 +15,14 @@ from pathlib import Path
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime.servers.local_server_files import (
-    MODE_VARIABLE,
     Mode,
-    Place,
-    Served,
+    RunningServer,
+    ServerFiles,
     idle_seconds,
 )
 from metaflow_prefect.server_settings import SERVER_SETTINGS
 
-__all__ = ["MODE_VARIABLE", "Mode", "Status", "status", "stop", "using"]
+__all__ = ["Mode", "Status", "status", "stop", "using"]
 
 _STARTUP_SECONDS = 120.0
 _ENDING_SECONDS = 15.0
@@ -34,9 +33,9 @@ _LOG_LINES = 15
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Status:
-    """The local server as it is now; `served` is None where there is none."""
+    """The local server as it is now; `server` is None where there is none."""
 
-    served: Served | None
+    server: RunningServer | None
     is_used: bool
     log: Path
 
@@ -45,117 +44,119 @@ class Status:
 def using(
     prefect_home: Path, environment: Mapping[str, str], say: Callable[[str], None]
 ) -> Iterator[str]:
-    """Yield the API's address of the local server, which is started if there is none, and keep it alive.
+    """Yield the address of the local server's API, and keep the server alive; start it if there is none.
 
-    *say* is told of a start, which takes seconds.
+    *say* prints a line about a start, which takes seconds.
 
     Raises:
-        ServerRefused: it does not start, or one of another release of Prefect is in use.
+        ServerRefused: it does not start, or a run uses one of another release of Prefect.
         SettingRefused: see `idle_seconds`.
     """
-    place = _place(prefect_home)
+    files = _files(prefect_home)
     with contextlib.ExitStack() as stack:
-        with place.starting():
-            served = _found(place) or _start(place, environment, say)
-            stack.enter_context(place.using())
-        yield served.url
+        with files.starting():
+            server = _found(files) or _start(files, environment, say)
+            stack.enter_context(files.using())
+        yield server.url
 
 
 def status(prefect_home: Path) -> Status:
-    """Return what there is to say of the local server."""
-    place = _place(prefect_home)
-    served = place.read()
-    is_there = served is not None and _answers(served)
-    return Status(served=served if is_there else None, is_used=place.is_used(), log=place.log)
+    """Return the state of the local server."""
+    files = _files(prefect_home)
+    server = files.read()
+    is_there = server is not None and _answers(server)
+    return Status(server=server if is_there else None, is_used=files.is_used(), log=files.log)
 
 
-def stop(prefect_home: Path, *, even_if_used: bool = False) -> Served | None:
-    """End the local server; return which it was, None where there is none.
+def stop(prefect_home: Path, *, even_if_used: bool = False) -> RunningServer | None:
+    """End the local server and return it; None if there is none.
 
     Raises:
         ServerRefused: a run uses it, unless *even_if_used*.
     """
-    place = _place(prefect_home)
-    with place.starting():
-        served = place.read()
-        if served is None or not _answers(served):
-            place.clear()
+    files = _files(prefect_home)
+    with files.starting():
+        server = files.read()
+        if server is None or not _answers(server):
+            files.clear()
             return None
-        if place.is_used() and not even_if_used:
+        if files.is_used() and not even_if_used:
             raise ServerRefused(
-                f"A run uses the local server at {served.url}.",
+                f"A run uses the local server at {server.url}.",
                 fix="wait for its end, or stop the server with --force: the run will fail",
             )
-        _end(served)
-        place.clear()
-        return served
+        _end(server)
+        files.clear()
+        return server
 
 
-def _place(prefect_home: Path) -> Place:
+def _files(prefect_home: Path) -> ServerFiles:
     try:
-        return Place.below(prefect_home)
+        return ServerFiles.below(prefect_home)
     except OSError as error:
         raise ServerRefused(
-            f"The local server has no place in PREFECT_HOME={prefect_home}: {error.strerror}.",
+            f"The local server cannot use PREFECT_HOME={prefect_home}: {error.strerror}.",
             fix="set PREFECT_HOME to a folder that you can write, or configure a server with PREFECT_API_URL",
         ) from error
 
 
-def _found(place: Place) -> Served | None:
-    """Return the recorded server if it answers and is of our release of Prefect."""
+def _found(files: ServerFiles) -> RunningServer | None:
+    """Return the recorded server if it answers and has this environment's release of Prefect."""
     import prefect
 
-    served = place.read()
-    if served is None or not _answers(served):
+    server = files.read()
+    if server is None or not _answers(server):
         return None
-    if served.prefect_version == prefect.__version__:
-        return served
-    if place.is_used():
+    if server.prefect_version == prefect.__version__:
+        return server
+    if files.is_used():
         raise ServerRefused(
-            f"The local server at {served.url} is of Prefect {served.prefect_version}, "
-            f"this is {prefect.__version__}, and another run uses it.",
+            f"The local server at {server.url} has Prefect {server.prefect_version}, "
+            f"this environment has {prefect.__version__}, and another run uses that server.",
             fix="wait for that run's end, or give this environment a PREFECT_HOME of its own",
         )
-    _end(served)
+    _end(server)
     return None
 
 
-def _answers(served: Served) -> bool:
-    """Say whether the server is there; one that has much to do is given time, since nothing may take its place."""
+def _answers(server: RunningServer) -> bool:
+    """Say whether the server is there; a busy one gets time, because no other may take its place."""
     deadline = time.monotonic() + _STARTUP_SECONDS
-    while (is_well := _is_well(served)) is None and time.monotonic() < deadline:
+    while (is_well := _is_well(server)) is None and time.monotonic() < deadline:
         pass
     return bool(is_well)
 
 
-def _is_well(served: Served) -> bool | None:
-    """Ask the server; None if it took the question and has not answered in time."""
+def _is_well(server: RunningServer) -> bool | None:
+    """Ask the server for its health; None if it accepted the request and did not answer in time."""
     import httpx
 
     try:
-        return httpx.get(f"{served.url}/health", timeout=_ANSWER_SECONDS).is_success
+        return httpx.get(f"{server.url}/health", timeout=_ANSWER_SECONDS).is_success
     except httpx.TimeoutException:
         return None
     except httpx.HTTPError:
         return False
 
 
-def _start(place: Place, environment: Mapping[str, str], say: Callable[[str], None]) -> Served:
-    place.clear()
+def _start(
+    files: ServerFiles, environment: Mapping[str, str], say: Callable[[str], None]
+) -> RunningServer:
+    files.clear()
     idle = idle_seconds(environment)
     say(
         "No PREFECT_API_URL is set: starting a Prefect server on this machine. "
         f"The next run uses it too; it ends when idle for {idle:.0f} s."
     )
     package = str(Path(__file__).resolve().parents[3])
-    with place.log.open("wb") as log:
-        place.log.chmod(0o600)
+    with files.log.open("wb") as log:
+        files.log.chmod(0o600)
         process = subprocess.Popen(
             [
                 sys.executable,
                 "-m",
                 f"{__package__}.local_server_process",
-                str(place.folder),
+                str(files.folder),
                 str(idle),
             ],
             env={
@@ -165,48 +166,48 @@ def _start(place: Place, environment: Mapping[str, str], say: Callable[[str], No
                     filter(None, (package, environment.get("PYTHONPATH")))
                 ),
             },
-            cwd=place.folder,
+            cwd=files.folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
-            # It outlives us, and Ctrl-C is for us.
+            # It outlives this process, and Ctrl-C is not for it.
             start_new_session=True,
         )
-    return _started(place, process)
+    return _started(files, process)
 
 
-def _started(place: Place, process: subprocess.Popen[bytes]) -> Served:
+def _started(files: ServerFiles, process: subprocess.Popen[bytes]) -> RunningServer:
     deadline = time.monotonic() + _STARTUP_SECONDS
     while process.poll() is None and time.monotonic() < deadline:
-        served = place.read()
-        if served is not None and served.pid == process.pid:
-            return served
+        server = files.read()
+        if server is not None and server.pid == process.pid:
+            return server
         time.sleep(_POLL_SECONDS)
     code = process.poll()
     if code is None:
         process.kill()
         process.wait()
     why = f"it ended with exit code {code}" if code is not None else "it took too long"
-    last = "\n".join(place.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
+    last = "\n".join(files.log.read_text(errors="replace").splitlines()[-_LOG_LINES:])
     raise ServerRefused(
-        f"Prefect's server did not start: {why}. The end of {place.log}:\n{last}",
-        fix="correct what it says, or configure a server with PREFECT_API_URL",
+        f"Prefect's server did not start: {why}. The end of {files.log}:\n{last}",
+        fix="correct the cause in this log, or configure a server with PREFECT_API_URL",
     )
 
 
-def _end(served: Served) -> None:
-    """End the server's process: politely, then for good."""
+def _end(server: RunningServer) -> None:
+    """End the server's process, with SIGTERM first and then with SIGKILL."""
     deadline = time.monotonic() + _ENDING_SECONDS
     with contextlib.suppress(ProcessLookupError):
-        os.kill(served.pid, signal.SIGTERM)
+        os.kill(server.pid, signal.SIGTERM)
         while time.monotonic() < deadline:
-            os.kill(served.pid, 0)
-            _reap(served.pid)
+            os.kill(server.pid, 0)
+            _reap(server.pid)
             time.sleep(_POLL_SECONDS)
-        os.kill(served.pid, signal.SIGKILL)
+        os.kill(server.pid, signal.SIGKILL)
 
 
 def _reap(pid: int) -> None:
-    """Let go of it where it is a child of ours: a zombie would look alive."""
+    """Reap the server if it is a child of this process: a zombie would look alive."""
     with contextlib.suppress(ChildProcessError):
         os.waitpid(pid, os.WNOHANG)

@@ -1,12 +1,12 @@
-"""Where the local server is recorded, and the locks by which its users and its own process agree.
+"""The files of the local server: its record, its log, and the locks that its users and its process hold.
 
 Below `$PREFECT_HOME/metaflow-prefect`, so that a server belongs to one Prefect database:
 
 * `server.json`: where it listens, while it serves;
-* `starting.lock`: held by whoever starts, stops or ends it;
-* `users.lock`: held, shared, by each run that uses it; the server may end when nobody holds it.
+* `starting.lock`: held by the process that starts, stops or ends the server;
+* `users.lock`: held, shared, by each run that uses the server, which may end when the lock is free.
 
-The system lets go of a lock when its holder dies, so no state can be left behind that is wrong.
+The system releases a lock when its holder dies, so a dead process cannot leave a wrong state.
 """
 
 from __future__ import annotations
@@ -21,10 +21,8 @@ from enum import Enum
 from pathlib import Path
 
 from metaflow_prefect.errors import SettingRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.server_settings import make_database_private
-
-MODE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER"
-IDLE_VARIABLE = "METAFLOW_PREFECT_LOCAL_SERVER_IDLE_SECONDS"
 
 _IDLE_SECONDS = 600
 _PRIVATE_FOLDER = 0o700
@@ -43,60 +41,60 @@ class Mode(str, Enum):
 
     @classmethod
     def of(cls, environment: Mapping[str, str]) -> Mode:
-        """Return what *environment* says, or else `SHARED`.
+        """Return the mode that *environment* names, or else `SHARED`.
 
         Raises:
-            SettingRefused: that is none of the modes.
+            SettingRefused: there is no such mode.
         """
-        value = environment.get(MODE_VARIABLE) or cls.SHARED.value
+        value = environment.get(variables.LOCAL_SERVER) or cls.SHARED.value
         try:
             return cls(value)
         except ValueError:
             raise SettingRefused(
                 f"There is no local server mode {value!r}.",
-                fix=f"set {MODE_VARIABLE} to one of {', '.join(cls)}",
+                fix=f"set {variables.LOCAL_SERVER} to one of {', '.join(cls)}",
             ) from None
 
 
 def idle_seconds(environment: Mapping[str, str]) -> float:
-    """Return how long a server that nobody uses goes on, in seconds.
+    """Return how long an unused server stays, in seconds.
 
     Raises:
         SettingRefused: the variable is not a positive number.
     """
-    value = environment.get(IDLE_VARIABLE) or str(_IDLE_SECONDS)
+    value = environment.get(variables.LOCAL_SERVER_IDLE_SECONDS) or str(_IDLE_SECONDS)
     try:
         seconds = float(value)
     except ValueError:
         seconds = 0.0
     if seconds <= 0:
         raise SettingRefused(
-            f"{IDLE_VARIABLE}={value!r} is not a number of seconds.",
+            f"{variables.LOCAL_SERVER_IDLE_SECONDS}={value!r} is not a number of seconds.",
             fix=f"set it to a number above 0, or unset it for {_IDLE_SECONDS}",
         )
     return seconds
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Served:
+class RunningServer:
     """A server that answers: its process, its address, and what it was started with."""
 
     pid: int
     url: str
-    """Of the API, as PREFECT_API_URL wants it."""
+    """The API's address, for PREFECT_API_URL."""
     prefect_version: str
     idle_seconds: float
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """The folder of one local server."""
+class ServerFiles:
+    """The folder of one local server, with its files."""
 
     folder: Path
 
     @classmethod
-    def below(cls, prefect_home: Path) -> Place:
-        """Return the place that belongs to a PREFECT_HOME; make it, for its owner only."""
+    def below(cls, prefect_home: Path) -> ServerFiles:
+        """Return the files that belong to a PREFECT_HOME; create their folder, for its owner only."""
         make_database_private(prefect_home)
         folder = prefect_home / "metaflow-prefect"
         folder.mkdir(exist_ok=True, mode=_PRIVATE_FOLDER)
@@ -111,38 +109,38 @@ class Place:
     def _record(self) -> Path:
         return self.folder / "server.json"
 
-    def read(self) -> Served | None:
+    def read(self) -> RunningServer | None:
         """Return the recorded server; it may be gone."""
         try:
-            return Served(**json.loads(self._record.read_text(encoding="utf-8")))
+            return RunningServer(**json.loads(self._record.read_text(encoding="utf-8")))
         except (FileNotFoundError, ValueError, TypeError):
-            return None  # never written, or by another release of ours
+            return None  # never written, or by another release of this package
 
-    def write(self, served: Served) -> None:
-        """Record a server that has begun to answer."""
+    def write(self, server: RunningServer) -> None:
+        """Record a server that answers."""
         new = self._record.with_suffix(".new")
-        new.write_text(json.dumps(asdict(served)), encoding="utf-8")
+        new.write_text(json.dumps(asdict(server)), encoding="utf-8")
         new.replace(self._record)
 
     def clear(self) -> None:
-        """Forget the server."""
+        """Remove the record."""
         self._record.unlink(missing_ok=True)
 
     @contextmanager
     def starting(self) -> Iterator[None]:
-        """Be the only one who starts, stops or ends the server; waits for its turn."""
+        """Hold the lock for starting, stopping and ending the server; wait for it first."""
         with self._held("starting.lock", fcntl.LOCK_EX):
             yield
 
     @contextmanager
     def using(self) -> Iterator[None]:
-        """Be one of its users."""
+        """Hold the lock of a run that uses the server."""
         with self._held("users.lock", fcntl.LOCK_SH):
             yield
 
     @contextmanager
     def ending(self) -> Iterator[bool]:
-        """Say whether nobody uses or starts the server; nobody can begin to while this lasts."""
+        """Yield whether no process uses or starts the server; none can begin to while the block runs."""
         try:
             with (
                 self._held("starting.lock", fcntl.LOCK_EX | fcntl.LOCK_NB),

@@ -1,4 +1,4 @@
-"""The local server's process: Prefect's own API server and page, until nobody needs them any more.
+"""The local server's process: Prefect's own API server and UI, until they have been idle for long enough.
 
 Run as `python -m metaflow_prefect.runtime.servers.local_server_process FOLDER IDLE_SECONDS`.
 """
@@ -16,19 +16,19 @@ from typing import Any
 from sqlalchemy import Engine
 
 from metaflow_prefect.browser_guard import guarded, trust
-from metaflow_prefect.runtime.servers.local_server_files import Place, Served
+from metaflow_prefect.runtime.servers.local_server_files import RunningServer, ServerFiles
 from metaflow_prefect.server_settings import cors_setting
 from metaflow_prefect.sqlite_transactions import let_transactions_wait
 
 HOST = "127.0.0.1"
 NAMES = (HOST, "localhost")
 
-_LOOK_SECONDS = 1.0
+_POLL_SECONDS = 1.0
 _GRACE_SECONDS = 5
 
 
 class Activity:
-    """Passes everything on to Prefect's application, and knows when it was last asked for something."""
+    """Passes every request on to Prefect's application, and notes when the last one ended."""
 
     def __init__(self, application: Any) -> None:
         self._application = application
@@ -36,7 +36,7 @@ class Activity:
         self._last = time.monotonic()
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Serve one request, or one WebSocket for as long as it lasts (a page in a browser has one)."""
+        """Serve one request, or one WebSocket for as long as it lasts (the UI in a browser has one)."""
         counts = scope["type"] != "lifespan"
         self._open += counts
         try:
@@ -46,26 +46,26 @@ class Activity:
             self._last = time.monotonic()
 
     def idle_seconds(self) -> float:
-        """Return how long nothing was asked for."""
+        """Return how long there has been no request."""
         return 0.0 if self._open else time.monotonic() - self._last
 
 
 def main() -> None:
     """Serve until idle, or until told to end by SIGTERM."""
-    place, idle_seconds = Place(Path(sys.argv[1])), float(sys.argv[2])
+    files, idle_seconds = ServerFiles(Path(sys.argv[1])), float(sys.argv[2])
     listener = socket.create_server((HOST, 0))
     port = listener.getsockname()[1]
-    # Before Prefect reads its settings: its page is told where the API is.
+    # Before Prefect reads its settings: its UI gets the API's address from them.
     os.environ["PREFECT_SERVER_API_HOST"] = HOST
     os.environ["PREFECT_SERVER_API_PORT"] = str(port)
     for name, origins in cors_setting(*(f"http://{name}:{port}" for name in NAMES)).items():
         os.environ.setdefault(name, origins)
-    # Prefect makes its database readable for all.
+    # Prefect would make its database readable for all users.
     os.umask(0o077)
-    asyncio.run(_serve(place, listener, idle_seconds))
+    asyncio.run(_serve(files, listener, idle_seconds))
 
 
-async def _serve(place: Place, listener: socket.socket, idle_seconds: float) -> None:
+async def _serve(files: ServerFiles, listener: socket.socket, idle_seconds: float) -> None:
     import prefect
     import uvicorn
     from prefect.server.api.server import create_app
@@ -79,42 +79,44 @@ async def _serve(place: Place, listener: socket.socket, idle_seconds: float) -> 
         )
     )
     port = listener.getsockname()[1]
-    served = Served(
+    served = RunningServer(
         pid=os.getpid(),
         url=f"http://{HOST}:{port}/api",
         prefect_version=prefect.__version__,
         idle_seconds=idle_seconds,
     )
-    watching = asyncio.create_task(_watch(place, server, activity, served))
+    watching = asyncio.create_task(_watch(files, server, activity, served))
     try:
         await server.serve(sockets=[listener])
     finally:
         watching.cancel()
-        if place.read() == served:
-            place.clear()
+        if files.read() == served:
+            files.clear()
 
 
-async def _watch(place: Place, server: Any, activity: Activity, served: Served) -> None:
+async def _watch(
+    files: ServerFiles, server: Any, activity: Activity, served: RunningServer
+) -> None:
     """Record the server when it answers; end it when it has been idle for long enough."""
     try:
-        while not server.started:  # noqa: ASYNC110  uvicorn tells it by this attribute only
-            await asyncio.sleep(_LOOK_SECONDS / 20)
-        place.write(served)
-        while not _may_end(place, activity, served):  # noqa: ASYNC110  locks of the system: nobody sets an event
-            await asyncio.sleep(min(_LOOK_SECONDS, served.idle_seconds / 2))
+        while not server.started:  # noqa: ASYNC110  uvicorn has only this attribute, and no event
+            await asyncio.sleep(_POLL_SECONDS / 20)
+        files.write(served)
+        while not _may_end(files, activity, served):  # noqa: ASYNC110  a lock of the system has no event
+            await asyncio.sleep(min(_POLL_SECONDS, served.idle_seconds / 2))
     finally:
-        # Whatever ends the watch: a server that nobody watches would stay for ever.
+        # However the watch ends: without it the server would never end.
         server.should_exit = True
 
 
-def _may_end(place: Place, activity: Activity, served: Served) -> bool:
-    if not place.folder.exists():
-        return True  # removed with its PREFECT_HOME: nobody can find the server any more
+def _may_end(files: ServerFiles, activity: Activity, served: RunningServer) -> bool:
+    if not files.folder.exists():
+        return True  # removed with its PREFECT_HOME: no run can find the server any more
     if activity.idle_seconds() < served.idle_seconds:
         return False
-    with place.ending() as is_unused:
+    with files.ending() as is_unused:
         if is_unused:
-            place.clear()
+            files.clear()
         return is_unused
 
 

@@ -1,1 +1,1 @@
-"""How one command of Metaflow's is executed: its words, its process, its output."""
+"""How one Metaflow command is executed: its words, its process, its output."""

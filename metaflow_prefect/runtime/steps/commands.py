@@ -1,11 +1,13 @@
-"""The command lines by which Metaflow begins a run and executes one task; pure."""
+"""The command lines by which Metaflow begins a run and executes one task."""
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
 from metaflow_prefect.runtime.flow.dispatcher import Launch
@@ -14,6 +16,7 @@ from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.in_flow import make_interpreters as interpreters
 from metaflow_prefect.runtime.in_flow import print_environment as environment_part
 from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
+from metaflow_prefect.runtime.steps import working_directory
 from metaflow_prefect.runtime.steps.executor import Command
 
 
@@ -21,8 +24,8 @@ from metaflow_prefect.runtime.steps.executor import Command
 class RunContext:
     """What every command of one run shares. `python` is the interpreter, `datastore_root` Metaflow's root.
 
-    `namespace` is what the client sees inside the steps: all runs if empty, Metaflow's default if None.
-    `parts` are what Metaflow has no option for and each task of the run begins with (`flow_command`).
+    `namespace` is that of the client inside the steps: all runs if empty, Metaflow's default if None.
+    `parts` are additions to the command line of each task, for which Metaflow has no option (`flow_command`).
     """
 
     program: Program
@@ -36,12 +39,32 @@ class RunContext:
     namespace: str | None = None
     parts: tuple[Part, ...] = ()
 
+    @classmethod
+    def of(cls, program: Program, run_id: str, root: str) -> RunContext:
+        """Return the context of a run of *program* by this process's interpreter; *root* is its datastore's."""
+        return cls(
+            program=program,
+            python=sys.executable,
+            flow_file=program.script,
+            run_id=run_id,
+            # Steps may work in another folder than this process; the root of an object store is an address.
+            datastore_root=str(Path(root).absolute()) if program.datastore == "local" else root,
+        )
+
+
+def run_environment(
+    program: Program, inherited: Mapping[str, str], *, run_id: str
+) -> dict[str, str]:
+    """Return the environment of every command of a run of *program* by this process's interpreter."""
+    there = working_directory.environment(program, inherited)
+    return environment(there, python=sys.executable, run_id=run_id)
+
 
 def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
     """Return the environment of every command of a run.
 
-    `python` comes first on the path: Metaflow starts @parallel's workers and cards by that name, and
-    nobody need have activated the virtual environment.
+    The folder of `python` comes first on the path: Metaflow starts @parallel's workers and cards by that name, also
+    where the virtual environment was not activated.
     """
     folder = os.path.dirname(python)  # noqa: PTH120  a link must stay one: it is the virtual environment
     folders = [folder, *inherited.get("PATH", os.defpath).split(os.pathsep)]

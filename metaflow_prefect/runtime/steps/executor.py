@@ -1,4 +1,4 @@
-"""How one attempt of one task is executed: the interface that every executor keeps."""
+"""The interface of every executor: how one command is executed."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ class Stream(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Command:
-    """A process to run: its words, its whole environment, what people call it, and how long it may take.
+    """A process to run: its words, its whole environment, its name in messages, and how long it may take.
 
-    It works in `folder`, or where this process does if that is None.
+    Its working directory is `folder`, or that of this process if None.
 
-    The words define what is to happen: an executor that starts no such process must leave the same
-    behind as the process would.
+    The words define the result: an executor that starts no such process must have the same
+    effect as the process.
     """
 
     words: Sequence[str]
@@ -32,7 +32,8 @@ class Command:
     limit_seconds: float | None = None
 
 
-OnLine = Callable[[Stream, bytes], None]
+OnLine = Callable[[Stream, bytes], object]
+"""Is called with each line; what it returns is not used."""
 
 
 class StepExecutor(Protocol):
@@ -42,7 +43,7 @@ class StepExecutor(Protocol):
         """Execute *command* to its end and return its exit code, negative for a signal.
 
         `on_line` is called in the calling thread, once per line, with the line's end if it has one.
-        A command that exceeds its limit is told so on its error stream and ended.
+        A command that exceeds its limit gets a line about that on its error stream, and is ended.
         If the call is interrupted by an exception, the command's whole process group is ended first.
         """
         ...

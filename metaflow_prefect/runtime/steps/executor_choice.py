@@ -1,4 +1,4 @@
-"""Which executor executes a command: a fork server where that is the same, a fresh process elsewhere."""
+"""Which executor executes a command: a fork server where the result is the same, a fresh process elsewhere."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from collections.abc import Callable
 
 from metaflow_prefect.runtime.in_flow import make_interpreters
 from metaflow_prefect.runtime.steps.executor import Command, OnLine, StepExecutor
-from metaflow_prefect.runtime.steps.executor_option import Choice
-from metaflow_prefect.runtime.steps.fork_server import ForkServer, ServerLost, Warm
+from metaflow_prefect.runtime.steps.fork_server_client import ForkKey, ForkServer, ServerLost
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
+from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 
 _MAX_SERVERS = 4
-"""Each holds the flow's import in memory; more environments than this get fresh processes."""
+"""Each holds the imported flow in memory; further environments get fresh processes."""
 
 _EVERY_STEP = "every step"
 
 
 def executor(
-    choice: Choice,
-    warm: Warm,
+    kind: ExecutorKind,
+    key: ForkKey,
     metaflow_environment: str,
     say: Callable[[str], None],
-    ahead: ForkServer | None = None,
+    early: ForkServer | None = None,
 ) -> StepExecutor:
-    """Return the executor for the flow of *warm*; if it forks, its server starts now.
+    """Return the executor for the flow of *key*; if it forks, its server starts now.
 
-    *say* is told, once for each reason, which steps get fresh processes and why. *ahead* is a
-    server that has been started already, which is used if it is the same.
+    *say* writes a line for people: once for each reason, which steps get fresh processes and why. *early* is a
+    server that has been started already; it is used if its key is the same.
     """
-    if choice is Choice.FRESH:
+    if kind is ExecutorKind.FRESH:
         return FreshProcess()
     refusal = why_never(sys.platform, metaflow_environment)
     if refusal is not None:
         say(_because(_EVERY_STEP, refusal))
         return FreshProcess()
-    is_same = ahead is not None and ahead.warm == warm.before_the_run()
-    return WhereSafe(choice, warm, say, ahead if is_same else None)
+    is_same = early is not None and early.key == key.without_run_id()
+    return ForkingExecutor(kind, key, say, early if is_same else None)
 
 
 def why_never(platform: str, metaflow_environment: str) -> str | None:
-    """Return why no step of the flow can be forked here, in words, or None if they can be.
+    """Return why no step of the flow can be forked here, in words, or None if steps can be forked.
 
     >>> why_never("darwin", "local")
     'forking is only safe on Linux'
@@ -56,30 +56,30 @@ def why_never(platform: str, metaflow_environment: str) -> str | None:
     return None
 
 
-class WhereSafe:
+class ForkingExecutor:
     """Forks from a server that has imported the flow in the command's environment, if that is safe."""
 
     def __init__(
         self,
-        choice: Choice,
-        warm: Warm,
+        kind: ExecutorKind,
+        key: ForkKey,
         say: Callable[[str], None],
-        ahead: ForkServer | None = None,
+        early: ForkServer | None = None,
     ) -> None:
-        self._choice = choice
-        self._warm = warm
+        self._kind = kind
+        self._key = key
         self._say = say
         self._fresh = FreshProcess()
         self._lock = threading.Lock()
         self._said: set[str] = set()
         self._seen: set[frozenset[tuple[str, str]]] = set()
         self._is_stopped = False
-        self._servers = [ahead or ForkServer(warm, choice.value)]
+        self._servers = [early or ForkServer(key, kind.value)]
 
     def run(self, command: Command, on_line: OnLine) -> int:
         """Execute *command* (see `StepExecutor.run`)."""
         server = self._server_for(command)
-        if server is not None and server.came_too_early():
+        if server is not None and server.needs_run_id():
             server = self._in_place_of(server)
         if server is not None and (why := server.unfit()) is not None:
             self._explain(_EVERY_STEP, why)
@@ -95,7 +95,7 @@ class WhereSafe:
         with self._lock:
             self._is_stopped = True
             executors: tuple[StepExecutor, ...] = (*self._servers, self._fresh)
-        # All at once: each gives its tasks a moment to end.
+        # At the same time: each gives its tasks a moment to end.
         threads = [threading.Thread(target=executor.stop) for executor in executors]
         for thread in threads:
             thread.start()
@@ -103,32 +103,32 @@ class WhereSafe:
             thread.join()
 
     def _server_for(self, command: Command) -> ForkServer | None:
-        """Return the server for *command*'s environment; start one where that pays off."""
+        """Return the server for *command*'s environment; start one if more commands will use it."""
         with self._lock:
             for server in self._servers:
-                if server.warm.request(command) is not None:
+                if server.key.request(command) is not None:
                     return server
-            warm = self._warm.in_environment(command.environment)
-            if self._is_stopped or warm.request(command) is None:
+            key = self._key.in_environment(command.environment)
+            if self._is_stopped or key.request(command) is None:
                 return None
             if self._is_worth_it(command) and len(self._servers) < _MAX_SERVERS:
-                self._servers.append(ForkServer(warm, self._choice.value))
+                self._servers.append(ForkServer(key, self._kind.value))
                 return self._servers[-1]
         self._explain(command.name, "its @environment must be there when the flow is imported")
         return None
 
     def _in_place_of(self, early: ForkServer) -> ForkServer:
-        """Return a server of the run, whose id is known now, for one whose flow asked for it in vain."""
+        """Replace *early*, whose flow asked for the run's id, by a server that has it."""
         with self._lock:
             if early in self._servers and not self._is_stopped:
                 place = self._servers.index(early)
-                self._servers[place] = ForkServer(self._warm, self._choice.value)
+                self._servers[place] = ForkServer(self._key, self._kind.value)
             return self._servers[0]
 
     def _is_worth_it(self, command: Command) -> bool:
-        """Say whether an environment comes back: one task alone is no cheaper with a server."""
-        key = frozenset(command.environment.items() - self._warm.environment.items())
-        comes_back = key in self._seen or self._choice is Choice.FORK
+        """Say whether an environment was seen before: a server does not pay for a single task."""
+        key = frozenset(command.environment.items() - self._key.environment.items())
+        comes_back = key in self._seen or self._kind is ExecutorKind.FORK
         self._seen.add(key)
         return comes_back
 

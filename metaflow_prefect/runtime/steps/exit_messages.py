@@ -1,4 +1,4 @@
-"""How a failed task ended, in Metaflow's words and in ours."""
+"""Messages about how a failed task ended."""
 
 from __future__ import annotations
 
@@ -7,34 +7,33 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
+_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line \d+')
+_TRACEBACK = "Traceback (most recent call last):"
+_LINES = 12
 
-def metaflows_last_line(code: int) -> str:
+
+def metaflow_last_line(code: int) -> str:
     """Return the line that Metaflow's own runtime adds to the log of a failed task."""
     if code == -signal.SIGSEGV:
         return "Task failed with a segmentation fault."
     return "Task failed."
 
 
-def in_words(code: int) -> str:
-    """Say how a failed task ended, for people."""
+def describe(code: int) -> str:
+    """Return how a failed task ended, for people."""
     if code == -signal.SIGSEGV:
         return "Task failed with a segmentation fault."
     if code == 0:
-        return "Task ended with exit code 0 before its result was stored: it is taken for failed."
+        return "Task ended with exit code 0 before its result was stored: it counts as failed."
     if code < 0:
         return f"Task failed: its process was ended by {_signal(-code)}. That is a failure of the system, not of its code."
     return "Task failed."
 
 
-_FRAME = re.compile(r'\s*File "(?P<file>[^"]+)", line \d+')
-_TRACEBACK = "Traceback (most recent call last):"
-_LINES = 12
-
-
 def last_lines(lines: Sequence[str], metaflow: Path) -> tuple[str, ...]:
-    """Return the end of an error output, of a traceback from the user's own code on.
+    """Return the end of an error output; a traceback begins at the user's own code.
 
-    The frames that lead there are those of Metaflow's command line, in the folder *metaflow*: they are
+    The frames above it are those of Metaflow's command line, in the folder *metaflow*: they are
     the same for each failure of any step.
     """
     begins = max((n + 1 for n, line in enumerate(lines) if line.strip() == _TRACEBACK), default=0)
@@ -44,7 +43,7 @@ def last_lines(lines: Sequence[str], metaflow: Path) -> tuple[str, ...]:
 
 
 def _signal(number: int) -> str:
-    """Name a signal and the usual reason for it."""
+    """Return a signal's name and the usual reason for it."""
     try:
         name = signal.Signals(number).name
     except ValueError:

@@ -12,7 +12,7 @@ from metaflow_prefect.runtime.steps.processes import RunningGroups, end_group, p
 
 
 class FreshProcess:
-    """One new interpreter per attempt, in a process group of its own."""
+    """One new interpreter per command, in a process group of its own."""
 
     def __init__(self) -> None:
         self._groups = RunningGroups()
@@ -40,10 +40,10 @@ class FreshProcess:
 class _Started:
     """A `RunningProcess` that this process has started itself."""
 
-    news = None
+    wakeup = None
 
     def __init__(self, command: Command) -> None:
-        # A session of its own lets us end the task with everything it started, and nothing else.
+        # In a session of its own the task can be ended with everything it started, and nothing else.
         self._process = subprocess.Popen(
             list(command.words),
             env=dict(command.environment),

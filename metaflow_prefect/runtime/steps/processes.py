@@ -1,4 +1,4 @@
-"""Running processes: their output line by line, and how they are ended with everything they started."""
+"""Running processes: reads their output line by line, and ends them with everything they started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metaflow_prefect.runtime.in_flow.guard import Guard
 from metaflow_prefect.runtime.steps.executor import OnLine, Stream
 
 POLL_SECONDS = 0.1
-"""Bounds how late we notice a time-out or a cancellation, which Prefect raises in the polling thread."""
+"""The longest delay until a time limit or a cancellation, which Prefect raises in the polling thread, is noticed."""
 
 _GRACE_SECONDS = 5.0
 """Between SIGTERM and SIGKILL: what Metaflow's runtime gives its tasks (`NativeRuntime._killall`)."""
@@ -27,8 +27,8 @@ _CHUNK = 65536
 class RunningProcess(Protocol):
     """A process that leads a group of its own.
 
-    `outputs` are the descriptors its output is read from. `news`, if there is one, becomes readable
-    when there is something for `poll` to find out.
+    `outputs` are the descriptors its output is read from. `wakeup`, if there is one, becomes readable
+    when `poll` may have a new answer.
     """
 
     @property
@@ -38,12 +38,12 @@ class RunningProcess(Protocol):
 
     @property
     def outputs(self) -> Mapping[Stream, int]:
-        """Where its output arrives."""
+        """The descriptors from which its output is read."""
         ...
 
     @property
-    def news(self) -> int | None:
-        """A descriptor that tells of its end, if there is one."""
+    def wakeup(self) -> int | None:
+        """A descriptor that becomes readable when the process has ended, if there is one."""
         ...
 
     def poll(self) -> int | None:
@@ -56,10 +56,10 @@ class RunningProcess(Protocol):
 
 
 def pump(process: RunningProcess, on_line: OnLine, limit_seconds: float | None = None) -> int:
-    """Hand on the lines of both streams until the process itself has ended; return its exit code.
+    """Pass on the lines of both streams until the process itself has ended; return its exit code.
 
     A child that outlives the process keeps the pipes open, so their end is not waited for.
-    A process that is still there after *limit_seconds* is ended, and said to be.
+    A process that still runs after *limit_seconds* is ended, with a line about that on its error stream.
     """
     is_late = _limit(limit_seconds)
     readers = [_Lines(fd, stream, on_line) for stream, fd in process.outputs.items()]
@@ -67,30 +67,30 @@ def pump(process: RunningProcess, on_line: OnLine, limit_seconds: float | None =
         for reader in readers:
             selector.register(reader.fd, selectors.EVENT_READ, reader)
         is_open = len(readers)
-        if process.news is not None:
-            selector.register(process.news, selectors.EVENT_READ, None)
+        if process.wakeup is not None:
+            selector.register(process.wakeup, selectors.EVENT_READ, None)
         while (code := process.poll()) is None:
             if is_late():
-                said = f"Ended: still running after {limit_seconds:.0f} s.\n"
-                on_line(Stream.STDERR, said.encode())
+                text = f"Ended: still running after {limit_seconds:.0f} s.\n"
+                on_line(Stream.STDERR, text.encode())
                 end_group(process)
             elif not is_open:
                 process.wait(POLL_SECONDS)
             else:
-                is_open -= _read_what_is_there(selector)
+                is_open -= _read_available(selector)
     for reader in readers:
         reader.drain()
     return code
 
 
 def _limit(seconds: float | None) -> Callable[[], bool]:
-    """Return a question: are *seconds* over?"""
+    """Return a function that says whether *seconds* have passed."""
     end = math.inf if seconds is None else time.monotonic() + seconds
     return lambda: time.monotonic() > end
 
 
-def _read_what_is_there(selector: selectors.BaseSelector) -> int:
-    """Wait a moment for output and hand it on; return how many streams have ended."""
+def _read_available(selector: selectors.BaseSelector) -> int:
+    """Wait a moment for output and pass it on; return how many streams have ended."""
     ended = 0
     for key, _ in selector.select(POLL_SECONDS):
         if key.data is not None and not key.data.read():
@@ -100,7 +100,7 @@ def _read_what_is_there(selector: selectors.BaseSelector) -> int:
 
 
 class _Lines:
-    """Cuts what arrives on one pipe into lines."""
+    """Splits the bytes of one pipe into lines."""
 
     def __init__(self, fd: int, stream: Stream, on_line: OnLine) -> None:
         self.fd = fd
@@ -110,7 +110,7 @@ class _Lines:
         self._rest: list[bytes] = []
 
     def read(self) -> bool:
-        """Read what is there; return False at the end of the stream."""
+        """Read the available bytes; return False at the end of the stream."""
         try:
             data = os.read(self.fd, _CHUNK)
         except BlockingIOError:
@@ -119,7 +119,7 @@ class _Lines:
         return bool(data)
 
     def drain(self) -> None:
-        """Read until the stream ends or runs dry, and hand on a last line without an end."""
+        """Read until the stream ends or has no more bytes, and pass on a last line without an end."""
         with contextlib.suppress(OSError):
             while data := os.read(self.fd, _CHUNK):
                 self._cut(data)
@@ -151,7 +151,7 @@ class RunningGroups:
         self.is_stopped = False
 
     def add(self, group: int) -> bool:
-        """Note that *group* runs; return False where it is to be ended instead, as all the others were."""
+        """Add a running group; return False if all groups were ended, and the caller must end this one."""
         with self._lock:
             if not self.is_stopped:
                 self._guard.watch(group)
@@ -159,14 +159,14 @@ class RunningGroups:
             return not self.is_stopped
 
     def discard(self, group: int) -> None:
-        """Note that *group* has ended."""
+        """Remove a group that has ended."""
         with self._changed:
             self._running.discard(group)
             self._guard.forget(group)
             self._changed.notify_all()
 
     def stop(self) -> None:
-        """End every group: politely, then for good. Their own threads reap them."""
+        """End every group, with SIGTERM first and then with SIGKILL. Their own threads reap them."""
         with self._changed:
             self.is_stopped = True
             for group in self._running:
@@ -178,13 +178,13 @@ class RunningGroups:
 
 
 def end_group(process: RunningProcess) -> None:
-    """End *process* with everything it started: politely, then for good."""
+    """End *process* with everything it started, with SIGTERM first and then with SIGKILL."""
     try:
         if process.poll() is None:
             signal_group(process.pid, signal.SIGTERM)
             process.wait(_GRACE_SECONDS)
     finally:
-        # Also after a polite end: what the task started must not outlive it.
+        # Also after SIGTERM was enough: what the task started must not outlive it.
         signal_group(process.pid, signal.SIGKILL)
         process.wait(_GRACE_SECONDS)
 

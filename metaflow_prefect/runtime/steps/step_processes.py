@@ -1,4 +1,4 @@
-"""What the process of each step has of its own, asked of the flow: values of @environment, interpreters of @conda."""
+"""What differs between the processes of the steps, read from the flow: values of @environment, interpreters of @conda."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from metaflow_prefect.runtime.in_flow import make_interpreters, print_environmen
 from metaflow_prefect.runtime.steps import commands
 from metaflow_prefect.runtime.steps.executor import StepExecutor, Stream
 
-_SAID = 2000
-"""Characters of what the flow printed that are quoted when it does not answer."""
+_QUOTED_CHARACTERS = 2000
+"""Of the flow's output, in the message when it does not answer."""
 
 _Answer = TypeVar("_Answer")
 
@@ -30,7 +30,7 @@ class StepProcess:
 
 @dataclass(slots=True)
 class StepProcesses:
-    """Asks in the background, while Metaflow begins the run; an answer is waited for when it is needed."""
+    """Asks the flow in the background, while Metaflow begins the run; waits for an answer when it is needed."""
 
     context: commands.RunContext
     executor: StepExecutor
@@ -40,7 +40,7 @@ class StepProcesses:
     _folder: str | None = field(default=None, init=False)
 
     def ask(self, *, has_variables: bool) -> None:
-        """Begin to ask for what the flow's steps have: *has_variables* says whether any has @environment."""
+        """Begin to ask; *has_variables* says whether any step has @environment."""
         if has_variables:
             self._variables = _in_background(self._read_variables)
         if self.context.program.environment in make_interpreters.METAFLOW_ENVIRONMENTS:
@@ -57,7 +57,7 @@ class StepProcesses:
             self._interpreters.result()
 
     def of(self, step: str) -> StepProcess:
-        """Return what the process of *step* has of its own.
+        """Return the interpreter and the variables of *step*.
 
         Raises:
             InitFailed: the flow did not answer.
@@ -69,7 +69,7 @@ class StepProcesses:
         )
 
     def dispose(self) -> None:
-        """Remove the copy of the code that is there for the interpreters."""
+        """Remove the copy of the code that was made for the interpreters."""
         if self._folder is not None:
             shutil.rmtree(self._folder, ignore_errors=True)
 
@@ -84,7 +84,7 @@ class StepProcesses:
         )
 
     def _make_interpreters(self) -> Mapping[str, Mapping[str, Any]]:
-        assert self._folder is not None  # noqa: S101  `ask` has made it
+        assert self._folder is not None  # noqa: S101  `ask` has created it
         kind = self.context.program.environment
         return self._asked(
             commands.make_interpreters(self.context, self._folder),
@@ -111,7 +111,7 @@ class StepProcesses:
         try:
             return parse(output)
         except ValueError:
-            said = (errors or output)[-_SAID:]
+            said = (errors or output)[-_QUOTED_CHARACTERS:]
             raise InitFailed(f"{problem} {self.context.flow_file}:\n{said}", fix=fix) from None
 
 

@@ -14,7 +14,7 @@ _TAIL_LINES = 40
 
 
 class TaskLog:
-    """Collects lines, stamps them for `Task.stdout` and `Task.stderr`, and remembers the last ones."""
+    """Collects lines, stamps them for `Task.stdout` and `Task.stderr`, and keeps the last ones for messages."""
 
     def __init__(self) -> None:
         self._lines: dict[Stream, list[bytes]] = {stream: [] for stream in Stream}
@@ -24,7 +24,7 @@ class TaskLog:
     def add(self, stream: Stream, line: bytes) -> str:
         """Keep *line* and return it as text without its end.
 
-        A line that the task has stamped itself was stored by the task already: it is shown, not kept.
+        A line with a stamp was stored by the task itself: it is shown, and not kept again.
         """
         from metaflow.mflog import RUNTIME_LOG_SOURCE, mflog
 

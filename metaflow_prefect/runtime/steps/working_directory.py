@@ -1,7 +1,7 @@
-"""Where the steps of a run work if its code was unpacked, and how they find what Metaflow keeps on this machine.
+"""The working directory of the steps where the code was unpacked, and how they find Metaflow's local folder from there.
 
 Metaflow looks for its local folder, `.metaflow`, from the working directory upward: for cards, for local metadata, for
-its configuration. So the folder of the unpacked code, which is removed after the run, has a link to the one that lasts.
+its configuration. So the folder of the unpacked code, which is removed after the run, gets a link to the permanent one.
 """
 
 from __future__ import annotations
@@ -13,34 +13,30 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.program import Program
 
-LOCAL_FOLDER = "METAFLOW_PREFECT_LOCAL_FOLDER"
-"""In the environment of a deployment's run on the machine that deployed: where Metaflow's commands find cards there."""
-
-_DEPLOYMENT = "METAFLOW_PREFECT_DEPLOYMENT"
-
 _RELATIVE = ("METAFLOW_DATASTORE_SYSROOT_LOCAL", "METAFLOW_HOME")
-"""Variables of Metaflow that may name a folder relative to where the command was given."""
+"""Variables of Metaflow whose folder may be relative to the working directory of the command."""
 
 
-def prepare(program: Program, environ: Mapping[str, str]) -> Path | None:
+def link_local_folder(program: Program, environ: Mapping[str, str]) -> Path | None:
     """Link Metaflow's local folder into the folder of the unpacked code, and return it.
 
-    None where the steps work where this process does, or nothing of the run is kept locally.
+    None if this process and the steps share a working directory, or nothing of the run is kept locally.
     """
     if program.working_directory is None or "local" not in (program.datastore, program.metadata):
         return None
     folder = _local_folder(environ)
     folder.mkdir(parents=True, exist_ok=True)
-    # A run that goes on in this process finds its link again.
+    # An earlier execution of the run in this process may have made the link.
     with suppress(FileExistsError):
         (Path(program.working_directory) / folder.name).symlink_to(folder)
     return folder
 
 
 def environment(program: Program, environ: Mapping[str, str]) -> dict[str, str]:
-    """Return *environ* as the run's commands need it where they work."""
+    """Return *environ* as the run's commands need it in their working directory."""
     if program.working_directory is None:
         return dict(environ)
     absolute = {
@@ -52,10 +48,10 @@ def environment(program: Program, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 @contextmanager
-def brought_back(program: Program, here: Path, say: Callable[[str], None]) -> Iterator[None]:
-    """Bring what steps write where they work into a new folder in *here*: the folder of the unpacked code is removed.
+def keep_written_files(program: Program, here: Path, say: Callable[[str], None]) -> Iterator[None]:
+    """Move the files that steps write in their working directory, which is removed, to a new folder in *here*.
 
-    Not over files of the person who runs the flow: what a step means by a name is not known.
+    It never overwrites a file of the user: which one a step means by a relative name is not known.
     """
     if program.working_directory is None:
         yield
@@ -68,7 +64,7 @@ def brought_back(program: Program, here: Path, say: Callable[[str], None]) -> It
         yield
     finally:
         if not local_was_there:
-            # It is made for cards and local metadata (`prepare`); where a run has none, nothing is left behind.
+            # `link_local_folder` made it for cards and local metadata; if the run has none, it is empty.
             with suppress(OSError):
                 local.rmdir()
         written = [path for path, when in _files(code).items() if before.get(path) != when]
@@ -81,7 +77,7 @@ def brought_back(program: Program, here: Path, say: Callable[[str], None]) -> It
 
 
 def _files(folder: Path) -> dict[Path, int]:
-    """Return the files below *folder* with the time of their last change; not what Python keeps for itself."""
+    """Return the files below *folder* with the time of their last change; without Python's caches."""
     return {
         path.relative_to(folder): path.stat().st_mtime_ns
         for path in folder.rglob("*")
@@ -90,17 +86,17 @@ def _files(folder: Path) -> dict[Path, int]:
 
 
 def _local_folder(environ: Mapping[str, str]) -> Path:
-    """Return the folder that whoever looks for the run's cards has.
+    """Return the local folder in which commands look for the run's cards.
 
     For a run of a deployment that is the one beside its datastore, unless the folder in which it was
     deployed has another and is still there.
     """
     from metaflow.metaflow_config import DATASTORE_LOCAL_DIR, DATASTORE_SYSROOT_LOCAL
 
-    given = environ.get(LOCAL_FOLDER)
+    given = environ.get(variables.LOCAL_FOLDER)
     if given and os.access(Path(given).parent, os.W_OK):
         return Path(given)
-    if _DEPLOYMENT in environ and DATASTORE_SYSROOT_LOCAL:
+    if variables.DEPLOYMENT in environ and DATASTORE_SYSROOT_LOCAL:
         return Path(DATASTORE_SYSROOT_LOCAL, DATASTORE_LOCAL_DIR).absolute()
     return found_from_here()
 

@@ -1,4 +1,4 @@
-"""The cards of a task: which steps make some, and where Metaflow keeps them."""
+"""The cards of a task: which steps have a @card, and where Metaflow keeps the cards."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Card:
 
 
 class Cards:
-    """Finds cards; asks the datastore for those steps only that have a @card."""
+    """Finds the cards of tasks; asks the datastore only about steps that have a @card."""
 
     def __init__(
         self,
@@ -54,8 +54,8 @@ class Cards:
         from metaflow.plugins.cards.card_datastore import CardDatastore
         from metaflow.plugins.cards.exception import CardNotPresentException
 
-        # Cards have a root of their own, beside that of the datastore.
-        kind = self._store()._storage_impl  # noqa: SLF001  it has no other name for that
+        # The root of cards is not that of the datastore.
+        kind = self._store()._storage_impl  # noqa: SLF001  there is no public name for it
         root = self._local_root(kind.TYPE) or CardDatastore.get_storage_root(kind.TYPE)
         store = FlowDataStore(self._flow, storage_impl=type(kind), ds_root=root)
         cards = CardDatastore(store, pathspec=f"{self._flow}/{self._run_id}/{step}/{task_id}")

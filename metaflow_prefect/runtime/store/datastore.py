@@ -1,7 +1,7 @@
-"""Metaflow's datastore as the runtime needs it: what a task reported, and the logs it leaves behind.
+"""Metaflow's datastore as the runtime needs it: what a task reported, its logs, and how its process ended.
 
 The runtime reads results from the datastore instead of adding a decorator to the flow, so that a
-step runs under us with exactly the decorators it has under Metaflow.
+step has exactly the decorators that it has under Metaflow's own `run`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,12 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
-from metaflow_prefect.runtime.flow.dispatcher import Outcome, Place
+from metaflow_prefect.runtime.flow.dispatcher import TaskPlace, TaskReport
+from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.store.cards import Cards
 
 _RUNTIME = "runtime"
-"""How a task's process ended, in the datastore: written by whoever runs the flow."""
+"""The name in the datastore for how a task's process ended; the runtime that runs the flow writes it."""
 
 _INTERNAL = frozenset({"name", "input"})
 
@@ -35,13 +36,13 @@ class Artifact:
 class TaskRecord:
     """What a finished attempt left in the datastore."""
 
-    outcome: Outcome
+    report: TaskReport
     artifacts: tuple[Artifact, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Unnoted:
-    """A task that is done although its flow's process did not live to see it.
+class UnregisteredTask:
+    """A task that is done, whose end was not recorded because the flow's process was killed.
 
     `artifacts` maps each name to its content's hash and its encoding.
     """
@@ -74,6 +75,11 @@ class RunDatastore:
         self.cards = Cards(flow, run_id, self.of_flow, local_folder)
         self.root: str = root or self._storage.get_datastore_root_from_config(_silent)
 
+    @classmethod
+    def of(cls, program: Program, run_id: str, local_folder: Path | None = None) -> RunDatastore:
+        """Return the part of *program*'s datastore that belongs to the run *run_id*."""
+        return cls(program.flow, run_id, program.datastore, program.datastore_root, local_folder)
+
     def begun(self) -> bool:
         """Say whether `init` has completed for this run, in this process or in an earlier one."""
         return self._done_attempt("_parameters", PARAMETERS_TASK_ID) is not None
@@ -82,35 +88,35 @@ class RunDatastore:
         """Return the pathspec of the task that holds the parameters."""
         return f"{self.run_id}/_parameters/{PARAMETERS_TASK_ID}"
 
-    def path(self, place: Place) -> str:
+    def path(self, place: TaskPlace) -> str:
         """Return the pathspec of the task at *place*, without the flow's name, as Metaflow's inputs are written."""
         return f"{self.run_id}/{place.step}/{place.task_id}"
 
-    def record(self, place: Place, attempt: int | None = None) -> TaskRecord | None:
+    def record(self, place: TaskPlace, attempt: int | None = None) -> TaskRecord | None:
         """Return what *attempt* (default: the last one) left, or None if it did not succeed."""
         task = self._done_attempt(place.step, place.task_id, attempt)
         if task is None or not task.get("_task_ok", default=False):
             return None
         steps, _ = task.get("_transition", default=None) or ((), None)
-        outcome = Outcome(
+        report = TaskReport(
             path=self.path(place),
             next=tuple(steps),
             num_splits=task.get("_foreach_num_splits", default=None),
             gang=tuple(task.get("_control_mapper_tasks", default=None) or ()),
         )
-        return TaskRecord(outcome=outcome, artifacts=_artifacts(task))
+        return TaskRecord(report=report, artifacts=_artifacts(task))
 
-    def attempts(self, place: Place) -> int:
+    def attempts(self, place: TaskPlace) -> int:
         """Return how many attempts of the task were finished, successfully or not."""
         done = 0
         while self._done_attempt(place.step, place.task_id, done) is not None:
             done += 1
         return done
 
-    def unnoted(self, place: Place) -> Unnoted | None:
-        """Return the task at *place* if it is done, but nobody was there to note how its process ended.
+    def unregistered(self, place: TaskPlace) -> UnregisteredTask | None:
+        """Return the task at *place* if it is done, but the end of its process was not recorded.
 
-        Metaflow marks a task as done before it registers what it has made: a kill may come between.
+        Metaflow marks a task as done before it registers its artifacts: a kill may come between.
         """
         task = self._done_attempt(place.step, place.task_id)
         if task is None or task.has_metadata(_RUNTIME):
@@ -120,21 +126,21 @@ class RunDatastore:
             name: (sha, str(about["info"][name]["encoding"]))
             for name, sha in about["objects"].items()
         }
-        return Unnoted(attempt=int(task.attempt), artifacts=artifacts)
+        return UnregisteredTask(attempt=int(task.attempt), artifacts=artifacts)
 
-    def save_logs(self, place: Place, attempt: int, logs: Mapping[str, bytes]) -> None:
+    def save_logs(self, place: TaskPlace, attempt: int, logs: Mapping[str, bytes]) -> None:
         """Keep the output of an attempt where `Task.stdout` and `Task.stderr` look for it."""
         from metaflow.mflog import RUNTIME_LOG_SOURCE
 
         self._write(place, attempt).save_logs(RUNTIME_LOG_SOURCE, dict(logs))
 
-    def save_exit(self, place: Place, attempt: int, return_code: int) -> None:
+    def save_exit(self, place: TaskPlace, attempt: int, return_code: int) -> None:
         """Keep how the process of an attempt ended, in the words of Metaflow's own runtime."""
         ended = {"return_code": return_code, "killed": False, "success": return_code == 0}
         self._write(place, attempt).save_metadata({_RUNTIME: ended})
 
     def write(self, name: str, content: bytes) -> None:
-        """Store a file of our own beside the runs of the flow, in place of an earlier one."""
+        """Store a file of this package beside the runs of the flow; replace an earlier one."""
         storage, path = self._file(name)
         storage.save_bytes(iter([(path, io.BytesIO(content))]), overwrite=True, len_hint=1)
 
@@ -157,7 +163,7 @@ class RunDatastore:
 
         return FlowDataStore(self.flow, storage_impl=self._storage, ds_root=self.root)
 
-    def _write(self, place: Place, attempt: int) -> Any:
+    def _write(self, place: TaskPlace, attempt: int) -> Any:
         return self.of_flow().get_task_datastore(
             self.run_id, place.step, place.task_id, attempt=attempt, mode="w"
         )
@@ -188,4 +194,4 @@ def _type(about: Mapping[str, Any]) -> str:
 
 
 def _silent(*_: object, **__: object) -> None:
-    """Stand in for Metaflow's echo: a root that it finds is not news."""
+    """Replace Metaflow's echo, which would print the root that it finds."""

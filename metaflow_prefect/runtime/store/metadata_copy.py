@@ -1,7 +1,7 @@
-"""A run's local metadata, kept in the datastore too: it survives its container and can be fetched anywhere.
+"""A copy of a run's local metadata in the datastore: it survives the container and can be fetched anywhere.
 
 Metaflow's metadata provider `local` writes files where a task runs. In a container they would be
-gone with it, and nobody's client would find the run.
+lost with it, and no client would find the run.
 """
 
 from __future__ import annotations
@@ -32,18 +32,18 @@ class MetadataCopy:
         self._lock = threading.Lock()
 
     def keep(self) -> None:
-        """Store what is there now."""
+        """Store the metadata as it is now."""
         with self._lock:
             self._kept = time.monotonic()
             self._datastore.write(self._name, self._packed())
 
     def keep_now_and_then(self) -> None:
-        """Store what is there if that was last done a while ago; does not wait for another thread that does."""
+        """Store the metadata if that was last done a while ago; does not wait for another thread that does."""
         if time.monotonic() - self._kept > _EVERY_SECONDS and not self._lock.locked():
             self.keep()
 
     def fetch(self) -> bool:
-        """Bring what is stored to this machine's files; False if there is nothing."""
+        """Write the stored metadata to this machine's files; return False if there is none."""
         packed = self._datastore.read(self._name)
         if packed is None:
             return False
@@ -80,4 +80,4 @@ def _root() -> Path:
 
 
 def _silent(*_: object, **__: object) -> None:
-    """Stand in for Metaflow's echo."""
+    """Replace Metaflow's echo."""

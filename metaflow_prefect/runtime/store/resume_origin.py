@@ -1,6 +1,6 @@
 """The run that a resumed run continues: which of its tasks succeeded, and with which parameters it ran.
 
-It may have been made by Metaflow itself or by us: tasks are matched by their place in the graph
+Metaflow itself or this package may have run it: tasks are matched by their place in the graph
 (step, foreach indices, turn of a recursive switch), never by their ids.
 """
 
@@ -20,8 +20,8 @@ _Place = tuple[str, tuple[int, ...], int]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Origin:
-    """What can be taken over from an earlier run.
+class ResumeOrigin:
+    """An earlier run whose tasks can be taken over.
 
     `tasks` maps the place of each successful task to its pathspec `run/step/task`;
     `parameters` are the values of the earlier run by parameter name; `rerun` names steps that are
@@ -41,13 +41,13 @@ class Origin:
 
 def read(
     flow_datastore: Any, run_id: str, variables: Mapping[str, str], rerun: frozenset[str]
-) -> Origin:
+) -> ResumeOrigin:
     """Read the run *run_id* from Metaflow's datastore.
 
     *variables* maps the flow's attributes to the names of the parameters they hold.
 
     Raises:
-        InitFailed: there is no such run, or it has not even stored its parameters.
+        InitFailed: there is no such run, or it ended before it stored its parameters.
     """
     from metaflow.datastore import TaskDataStoreSet
 
@@ -62,7 +62,7 @@ def read(
         step = task.pathspec.split("/")[1]
         if step == "_parameters":
             parameters = {
-                name: _sendable(task[variable])
+                name: _plain(task[variable])
                 for variable, name in variables.items()
                 if variable in task
             }
@@ -73,13 +73,13 @@ def read(
     if parameters is None:
         raise InitFailed(
             f"There is no run {run_id!r} to resume in {flow_datastore.datastore_root}.",
-            fix=_those_there_are(flow_datastore.flow_name),
+            fix=_name_a_run(flow_datastore.flow_name),
         )
-    return Origin(run_id=run_id, tasks=tasks, parameters=parameters, rerun=rerun)
+    return ResumeOrigin(run_id=run_id, tasks=tasks, parameters=parameters, rerun=rerun)
 
 
-def _those_there_are(flow_name: str) -> str:
-    """Name the latest runs that Metaflow's client knows."""
+def _name_a_run(flow_name: str) -> str:
+    """Return a fix that names the latest runs that Metaflow's client knows."""
     from metaflow import Flow
     from metaflow.exception import MetaflowException
 
@@ -90,9 +90,9 @@ def _those_there_are(flow_name: str) -> str:
         latest = ""  # none has been recorded yet, or the metadata service does not answer
     if not latest:
         return f"name one with --origin-run-id; no run of {flow_name} is recorded here"
-    return f"name one with --origin-run-id; the latest that there are: {latest}"
+    return f"name one with --origin-run-id; the latest are: {latest}"
 
 
-def _sendable(value: Any) -> object:
+def _plain(value: Any) -> object:
     descriptor = getattr(value, "descriptor", None)
     return value if descriptor is None else json.dumps(descriptor)

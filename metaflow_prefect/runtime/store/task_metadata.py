@@ -1,11 +1,11 @@
-"""Metaflow's metadata provider as the runtime needs it: facts about a task, noted beside those of Metaflow."""
+"""Metaflow's metadata provider as the runtime needs it: entries about a task, beside those of Metaflow itself."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import SimpleNamespace
 
-from metaflow_prefect.runtime.flow.dispatcher import Place
+from metaflow_prefect.runtime.flow.dispatcher import TaskPlace
 
 
 class TaskMetadata:
@@ -24,12 +24,12 @@ class TaskMetadata:
 
     def complete(
         self,
-        place: Place,
+        place: TaskPlace,
         attempt: int,
         artifacts: Mapping[str, tuple[str, str]],
         root: tuple[str, str],
     ) -> None:
-        """Register what a task that was killed right after its data was stored has not registered itself.
+        """Register the artifacts of a task that was killed after it had stored them and before it registered them.
 
         *artifacts* are hash and encoding by name, *root* the datastore's type and its root.
         """
@@ -56,7 +56,7 @@ class TaskMetadata:
             ],
         )
 
-    def note(self, place: Place, attempt: int, facts: Mapping[str, str]) -> None:
+    def note(self, place: TaskPlace, attempt: int, facts: Mapping[str, str]) -> None:
         """Note *facts* about an attempt of the task at *place*, as Metaflow's decorators do."""
         from metaflow.metadata_provider import MetaDatum
 

@@ -95,21 +95,21 @@ def wait_until_gone(pid):
 
 def test_a_second_run_uses_the_server_that_the_first_has_started(home):
     first = flow(home, "run")[1]
-    server = local_server.status(home).served
+    server = local_server.status(home).server
     out, second = flow(home, "run", "--json")
 
     assert json.loads(out)["status"] == "SUCCEEDED"
     assert {step["state"] for step in json.loads(out)["steps"]} == {"done"}
     assert "starting a Prefect server" in first
     assert "starting a Prefect server" not in second
-    assert local_server.status(home).served == server
+    assert local_server.status(home).server == server
     runs = httpx.post(f"{server.url}/flow_runs/filter", json={}).json()
     assert [run["state_type"] for run in runs] == ["COMPLETED", "COMPLETED"]
 
 
 def test_commands_and_calls_use_the_server_that_the_runs_use(home):
     run = json.loads(flow(home, "run", "--json")[0])["run"]
-    server = local_server.status(home).served
+    server = local_server.status(home).server
     pool = {"name": "a pool", "type": "process"}
     httpx.post(f"{server.url}/work_pools/", json=pool).raise_for_status()
     answered = [
@@ -133,7 +133,7 @@ def test_commands_and_calls_use_the_server_that_the_runs_use(home):
     assert called.startswith("[<")
     # A worker must use that very server.
     assert f"PREFECT_API_URL={server.url} prefect worker start --pool 'a pool'" in answered[-1][0]
-    assert local_server.status(home).served == server
+    assert local_server.status(home).server == server
 
 
 def test_a_command_starts_the_server_where_none_runs(home):
@@ -141,7 +141,7 @@ def test_a_command_starts_the_server_where_none_runs(home):
     said = flow(home, "list-deployments")[1]
 
     assert "starting a Prefect server" in said
-    assert local_server.status(home).served is not None
+    assert local_server.status(home).server is not None
 
 
 def test_its_page_is_told_where_the_api_is(home):
@@ -226,10 +226,10 @@ def test_runs_that_begin_at_the_same_time_start_one_server(home):
 
 def test_a_killed_server_is_replaced(home):
     with using(home):
-        killed = local_server.status(home).served
+        killed = local_server.status(home).server
     os.kill(killed.pid, signal.SIGKILL)
     wait_until_gone(killed.pid)
-    assert local_server.status(home).served is None
+    assert local_server.status(home).server is None
 
     with using(home) as url:
         assert httpx.get(f"{url}/health").is_success
@@ -238,18 +238,18 @@ def test_a_killed_server_is_replaced(home):
 
 def test_it_ends_when_idle_but_never_while_a_run_uses_it(home):
     with using(home, METAFLOW_PREFECT_LOCAL_SERVER_IDLE_SECONDS="1") as url:
-        server = local_server.status(home).served
+        server = local_server.status(home).server
         time.sleep(4)  # a run may be silent for longer than that
         assert httpx.get(f"{url}/health").is_success
 
     wait_until_gone(server.pid)
-    assert local_server.status(home).served is None
+    assert local_server.status(home).server is None
 
 
 def test_it_ends_when_its_prefect_home_is_removed(home, tmp_path):
     shutil.copytree(home, tmp_path / "home")  # with a database, which takes seconds to make
     with using(tmp_path / "home"):
-        server = local_server.status(tmp_path / "home").served
+        server = local_server.status(tmp_path / "home").server
         shutil.rmtree(tmp_path / "home")
 
         wait_until_gone(server.pid)

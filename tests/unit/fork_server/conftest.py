@@ -14,7 +14,7 @@ import pytest
 
 from metaflow_prefect.runtime.steps import commands
 from metaflow_prefect.runtime.steps.executor import Command, StepExecutor, Stream
-from metaflow_prefect.runtime.steps.fork_server import ForkServer, Warm
+from metaflow_prefect.runtime.steps.fork_server_client import ForkKey, ForkServer
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 
 FLOW = """
@@ -75,8 +75,8 @@ class Probe:
         ]  # fmt: skip
 
     @property
-    def warm(self) -> Warm:
-        return Warm(
+    def key(self) -> ForkKey:
+        return ForkKey(
             python=sys.executable,
             flow_file=self.flow_file,
             options=self.options,
@@ -84,7 +84,7 @@ class Probe:
         )
 
     def server(self, mode: str = "auto") -> ForkServer:
-        self.servers.append(ForkServer(self.warm, mode))
+        self.servers.append(ForkServer(self.key, mode))
         return self.servers[-1]
 
     def command(self, *words: str, **variables: str) -> Command:

@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from metaflow_prefect.runtime.steps.executor import Stream
-from metaflow_prefect.runtime.steps.fork_server import ServerLost
+from metaflow_prefect.runtime.steps.fork_server_client import ServerLost
 
 pytestmark = pytest.mark.slow
 
@@ -109,12 +109,12 @@ def test_a_child_that_outlives_the_task_does_not_hold_it_up(both):
 
 
 def test_only_commands_of_the_flow_in_its_environment_are_taken(both):
-    warm, flow = both.flow.warm, both.flow
+    key, flow = both.flow.key, both.flow
 
-    assert warm.request(flow.step()) is not None
-    assert warm.request(flow.init(METAFLOW_INIT_X="1")) is not None
-    assert warm.request(flow.step(OTHER="1")) is None
-    assert warm.in_environment({"HOME": "/elsewhere"}).request(flow.step()) is None
+    assert key.request(flow.step()) is not None
+    assert key.request(flow.init(METAFLOW_INIT_X="1")) is not None
+    assert key.request(flow.step(OTHER="1")) is None
+    assert key.in_environment({"HOME": "/elsewhere"}).request(flow.step()) is None
     for words in (
         ["python", flow.flow_file],
         [sys.executable, "other.py"],
@@ -122,7 +122,7 @@ def test_only_commands_of_the_flow_in_its_environment_are_taken(both):
     ):
         command = flow.command()
         changed = type(command)(words=words, environment=command.environment)
-        assert warm.request(changed) is None
+        assert key.request(changed) is None
         with pytest.raises(ServerLost):
             both.server.run(changed, lambda *_: None)
 
@@ -192,10 +192,10 @@ def test_when_our_process_is_killed_the_server_ends_its_tasks_and_itself(long_ta
     script = f"""
 import os, sys
 from metaflow_prefect.runtime.steps.executor import Command
-from metaflow_prefect.runtime.steps.fork_server import ForkServer, Warm
+from metaflow_prefect.runtime.steps.fork_server_client import ForkServer, ForkKey
 environment = dict(os.environ)
-warm = Warm(python=sys.executable, flow_file={flow.flow_file!r}, options={flow.options!r}, environment=environment)
-server = ForkServer(warm, "auto")
+key = ForkKey(python=sys.executable, flow_file={flow.flow_file!r}, options={flow.options!r}, environment=environment)
+server = ForkServer(key, "auto")
 for words in ({flow.init().words[2:]!r}, {flow.step().words[2:]!r}):
     server.run(Command(words=[sys.executable, {flow.flow_file!r}, *words], environment=environment), print)
 """

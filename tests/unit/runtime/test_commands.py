@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from metaflow.util import compress_list, decompress_list
 
-from metaflow_prefect.runtime.flow.dispatcher import Frame, Launch, Place
+from metaflow_prefect.runtime.flow.dispatcher import Frame, Launch, TaskPlace
 from metaflow_prefect.runtime.flow.graph import Next, Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.steps.commands import (
@@ -37,7 +37,7 @@ RUN = RunContext(
     program=PROGRAM, python="python", flow_file="f.py", run_id="prefect-1",
     datastore_root="s3://bucket/x", tags=("a", "b"),
 )  # fmt: skip
-LAUNCH = Launch(Place("work", (Frame(3, 5),)), ("prefect-1/start/t",), split_index=3)
+LAUNCH = Launch(TaskPlace("work", (Frame(3, 5),)), ("prefect-1/start/t",), split_index=3)
 
 
 def attempt(number: int, *, retries: int = 0, error_retries: int = 0) -> Attempt:
@@ -72,7 +72,7 @@ def test_the_retries_of_catch_are_not_retries_of_user_code():
 
 
 def test_only_a_foreach_task_has_a_split_index():
-    plain = replace(attempt(0), launch=Launch(Place("work"), ("prefect-1/start/t",)))
+    plain = replace(attempt(0), launch=Launch(TaskPlace("work"), ("prefect-1/start/t",)))
 
     assert "--split-index=3" in step(RUN, attempt(0))
     assert not any(word.startswith("--split-index") for word in step(RUN, plain))
@@ -91,7 +91,7 @@ def test_parameters_travel_in_metaflows_own_variables():
 
 def test_the_inputs_of_a_huge_join_fit_into_one_argument():
     frames = [(Frame(7, 9), Frame(index, 100_000)) for index in range(100_000)]
-    paths = [f"{RUN.run_id}-{'0' * 36}/work/{Place('work', one).task_id}" for one in frames]
+    paths = [f"{RUN.run_id}-{'0' * 36}/work/{TaskPlace('work', one).task_id}" for one in frames]
 
     words = step(RUN, replace(attempt(0), input_paths=compress_list(paths)))
 

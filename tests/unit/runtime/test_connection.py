@@ -24,12 +24,12 @@ VERSION = f'"{prefect.__version__}"'
 DROPPED = (0, "")
 
 ANSWERS = {
-    "it wants a password": ((401, "{}"), "refuses us (401)", "PREFECT_API_AUTH_STRING"),
-    "it forbids": ((403, "{}"), "refuses us (403)", "PREFECT_API_AUTH_STRING"),
+    "it wants a password": ((401, "{}"), "refuses the request (401)", "PREFECT_API_AUTH_STRING"),
+    "it forbids": ((403, "{}"), "refuses the request (403)", "PREFECT_API_AUTH_STRING"),
     "a page for people": ((200, "<html>Sign in</html>"), "is not a Prefect API", "ends in /api"),
     "another program's API": ((200, '{"version": 1}'), "is not a Prefect API", "ends in /api"),
     "no such page": ((404, "{}"), "is not a Prefect API", "ends in /api"),
-    "another major version": ((200, '"2.20.3"'), "is of release 2.20.3", "same major version"),
+    "another major version": ((200, '"2.20.3"'), "has release 2.20.3", "same major version"),
     "it is broken": ((500, "no disk"), "answered 500: no disk", "server's log"),
     "it drops the connection": (DROPPED, "No Prefect server answers", "prefect server start"),
 }
@@ -150,7 +150,7 @@ def test_the_password_of_an_address_is_not_shown():
     ("answer", "told"),
     [
         ((200, "<html>Sign in</html>"), "is not a Prefect API"),
-        ((401, "{}"), "refuses us (401)"),
+        ((401, "{}"), "refuses the request (401)"),
         (DROPPED, "connection to the Prefect server broke"),
     ],
 )
@@ -165,4 +165,4 @@ def test_publishing_an_event_is_refused_in_the_same_words():
     with answering((200, VERSION), (403, "{}")) as url:
         error = refusal(url, lambda _: Event("fresh").publish())
 
-    assert "refuses us (403)" in error.problem
+    assert "refuses the request (403)" in error.problem

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import pytest
 
 from metaflow_prefect.errors import UnexpectedTransition
-from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch, Outcome
+from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch, TaskReport
 from metaflow_prefect.runtime.flow.graph import (
     End,
     Foreach,
@@ -48,10 +48,10 @@ class Walk:
 
     def finish(self, label: str, *following: str, splits: int | None = None, gang=()) -> list[str]:
         place = self.waiting.pop(label).place
-        outcome = Outcome(
+        report = TaskReport(
             path=f"run/{place.step}/{place.task_id}", next=following, num_splits=splits, gang=gang
         )
-        return self._take(self.dispatcher.finished(place, outcome))
+        return self._take(self.dispatcher.finished(place, report))
 
     def inputs(self, label: str) -> list[str]:
         return [path.removeprefix("run/") for path in self.waiting[label].inputs]

@@ -13,8 +13,8 @@ from rich.console import Console
 
 from metaflow_prefect.runtime.flow.graph import End, Foreach, Next, Split, Step, Switch
 from metaflow_prefect.runtime.progress import graph_layout, graph_svg, model, terminal_table
-from metaflow_prefect.runtime.progress.current import Board
-from metaflow_prefect.runtime.progress.model import Change, Event, State, StepProgress
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
+from metaflow_prefect.runtime.progress.model import Change, ProgressEvent, State, StepProgress
 from metaflow_prefect.runtime.progress.run_artifact import chart, progress_of
 
 
@@ -41,7 +41,7 @@ def run(*events: tuple[str, Change, float]) -> model.Progress:
     """Return the progress of a run that began at 0 after *events*."""
     now = model.begin("DemoFlow", "prefect-1", STEPS, 0.0)
     for step, change, moment in events:
-        now = now.after(Event(step=step, change=change, moment=moment))
+        now = now.after(ProgressEvent(step=step, change=change, moment=moment))
     return now
 
 
@@ -51,13 +51,13 @@ def test_a_step_says_when_its_next_task_is_tried_again():
         (Change.QUEUED, 0, None), (Change.QUEUED, 0, None), (Change.STARTED, 1, None), (Change.STARTED, 1, None),
         (Change.RETRYING, 10, 130), (Change.RETRYING, 5, 125), (Change.STARTED, 125, None),
     ):  # fmt: skip
-        now = now.after(Event(step="train", change=change, moment=moment, again=again))
+        now = now.after(ProgressEvent(step="train", change=change, moment=moment, again=again))
 
     (waiting,) = (item for item in now.steps if item.name == "train")
     assert waiting.pause(127.5) == 2.5
     assert model.loads(model.dumps(now)) == now
     console = Console(width=80, record=True, file=io.StringIO())
-    console.print(terminal_table.picture(now, terminal_table.View(now=127.5)))
+    console.print(terminal_table.progress_table(now, terminal_table.View(now=127.5)))
     assert "1 running, 2 retried, again in 3.0s" in console.export_text()
 
 
@@ -161,7 +161,7 @@ def shown(of: model.Progress, *, columns: int = 80, encoding: str = "utf-8", **v
     signs = terminal_table.signs(encoding)
     with console.capture() as captured:
         console.print(
-            terminal_table.picture(of, terminal_table.View(now=10.0, signs=signs, **view))
+            terminal_table.progress_table(of, terminal_table.View(now=10.0, signs=signs, **view))
         )
     return captured.get()
 
@@ -188,7 +188,7 @@ def test_a_terminal_with_colours_shows_the_same_text(request):
     view = terminal_table.View(
         now=10.0, link="http://127.0.0.1:4200/runs/flow-run/6bb95314-3394-4e6a"
     )
-    console.print(terminal_table.picture(a_run_that_goes_well(), view))
+    console.print(terminal_table.progress_table(a_run_that_goes_well(), view))
     text = console.export_text(clear=False)
 
     # With colours the part of a bar that is to come is drawn too.
@@ -266,13 +266,13 @@ def test_the_chart_of_a_failed_run_has_its_first_error_in_a_block_that_the_error
 
 
 def test_a_board_knows_nothing_before_the_run_and_all_of_it_after():
-    board = Board()
-    board.tell("start", Change.QUEUED)
-    assert board.progress is None
+    current = CurrentProgress()
+    current.record("start", Change.QUEUED)
+    assert current.value is None
 
-    board.begin("DemoFlow", "prefect-1", STEPS)
-    board.tell("start", Change.QUEUED)
-    board.finish(State.DONE)
+    current.begin("DemoFlow", "prefect-1", STEPS)
+    current.record("start", Change.QUEUED)
+    current.finish(State.DONE)
 
-    assert board.progress is not None
-    assert (board.progress.state, step(board.progress, "start").waiting) == (State.DONE, 1)
+    assert current.value is not None
+    assert (current.value.state, step(current.value, "start").waiting) == (State.DONE, 1)

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.steps import working_directory
 
-DEPLOYED = {"METAFLOW_PREFECT_DEPLOYMENT": "F/default"}
+DEPLOYED = {variables.DEPLOYMENT: "F/default"}
 
 
 @pytest.fixture
@@ -34,7 +35,7 @@ def home(tmp_path, monkeypatch) -> Path:
 def test_a_step_that_works_where_its_caller_does_needs_nothing(program, tmp_path):
     here = replace(program, working_directory=None)
 
-    assert working_directory.prepare(here, {}) is None
+    assert working_directory.link_local_folder(here, {}) is None
     assert not list((tmp_path / "code").iterdir())
 
 
@@ -45,38 +46,38 @@ def test_by_hand_it_is_the_folder_that_metaflow_finds_where_the_command_is_given
     (tmp_path / "project/below").mkdir()
     monkeypatch.chdir(tmp_path / "project/below")
 
-    folder = working_directory.prepare(program, {})
+    folder = working_directory.link_local_folder(program, {})
 
     assert folder == tmp_path / "project/.metaflow"
     assert (tmp_path / "code/.metaflow").resolve() == folder
 
 
 def test_a_deployed_run_uses_the_folder_beside_its_datastore(program, home):
-    assert working_directory.prepare(program, DEPLOYED) == home
+    assert working_directory.link_local_folder(program, DEPLOYED) == home
 
 
 def test_a_deployed_run_uses_the_folder_it_was_told(program, tmp_path):
-    told = {**DEPLOYED, working_directory.LOCAL_FOLDER: str(tmp_path / ".metaflow")}
+    told = {**DEPLOYED, variables.LOCAL_FOLDER: str(tmp_path / ".metaflow")}
 
-    assert working_directory.prepare(program, told) == tmp_path / ".metaflow"
+    assert working_directory.link_local_folder(program, told) == tmp_path / ".metaflow"
 
 
 def test_a_folder_that_was_moved_away_is_not_made_again(program, tmp_path, home):
-    told = {**DEPLOYED, working_directory.LOCAL_FOLDER: str(tmp_path / "gone/.metaflow")}
+    told = {**DEPLOYED, variables.LOCAL_FOLDER: str(tmp_path / "gone/.metaflow")}
 
-    assert working_directory.prepare(program, told) == home
+    assert working_directory.link_local_folder(program, told) == home
     assert not (tmp_path / "gone").exists()
 
 
 def test_a_run_that_goes_on_finds_its_link_again(program, home):
-    assert working_directory.prepare(program, DEPLOYED) == home
-    assert working_directory.prepare(program, DEPLOYED) == home
+    assert working_directory.link_local_folder(program, DEPLOYED) == home
+    assert working_directory.link_local_folder(program, DEPLOYED) == home
 
 
 def test_nothing_is_linked_where_nothing_of_the_run_is_local(program, tmp_path):
     remote = replace(program, datastore="s3", metadata="service")
 
-    assert working_directory.prepare(remote, {}) is None
+    assert working_directory.link_local_folder(remote, {}) is None
     assert not list((tmp_path / "code").iterdir())
 
 
@@ -101,7 +102,7 @@ def test_what_steps_write_beside_their_code_is_brought_back_and_said(program, tm
         (code / name).write_text("before")
         os.utime(code / name, ns=(0, 0))
 
-    with working_directory.brought_back(program, here, said.append):
+    with working_directory.keep_written_files(program, here, said.append):
         (code / "changed.txt").write_text("after")
         (code / "deep").mkdir()
         (code / "deep/new.txt").write_text("new")
@@ -117,7 +118,7 @@ def test_what_steps_write_beside_their_code_is_brought_back_and_said(program, tm
 def test_nothing_is_brought_back_where_nothing_was_written(program, tmp_path):
     (tmp_path / "here").mkdir()
 
-    with working_directory.brought_back(program, tmp_path / "here", pytest.fail):
+    with working_directory.keep_written_files(program, tmp_path / "here", pytest.fail):
         pass
 
     assert not list((tmp_path / "here").iterdir())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaflow_prefect.runtime.run.artifact_queue import Poster
+from metaflow_prefect.runtime.run.artifact_queue import ArtifactQueue
 
 
 @pytest.mark.slow
@@ -13,16 +13,17 @@ def test_everything_is_posted_by_the_end_and_a_refusal_is_said_once(prefect_serv
     from prefect.settings import PREFECT_API_URL, temporary_settings
 
     said: list[str] = []
-    good = [{"key": f"poster-{number}", "type": "markdown", "data": "x"} for number in range(5)]
+    good = [{"key": f"queue-{number}", "type": "markdown", "data": "x"} for number in range(5)]
     refused = {"key": "Not A Key", "type": "markdown", "data": "x"}
     with temporary_settings({PREFECT_API_URL: prefect_server.url}):
-        poster = Poster(said.append)
-        with poster.posting():
+        artifacts = ArtifactQueue(said.append)
+        with artifacts.posting():
             for artifact in [*good[:3], refused, refused, *good[3:]]:
-                poster.post(lambda artifact=artifact: artifact)
+                artifacts.post(lambda artifact=artifact: artifact)
 
     found = httpx.post(
-        f"{prefect_server.url}/artifacts/filter", json={"artifacts": {"key": {"like_": "poster-"}}}
+        f"{prefect_server.url}/artifacts/filter",
+        json={"artifacts": {"key": {"like_": "queue-"}}},
     ).json()
     posted = {artifact["key"] for artifact in found}
     assert {artifact["key"] for artifact in good} <= posted

@@ -29,7 +29,7 @@ def shown(
     record.task_run_name = task
     prefect_log_filter.shorten(record)
     paper = Paper()
-    terminal.Above(paper).emit(record)
+    terminal.LogAboveProgress(paper).emit(record)
     return paper.lines
 
 

@@ -1,4 +1,4 @@
-"""A fork server that is started before the run has an id does what one does that is told it from the start."""
+"""A fork server that starts before the run has an id does the same as one that has the id from the start."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import pytest
 
 from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.in_flow import run_id_watch
-from metaflow_prefect.runtime.steps.executor_choice import WhereSafe, executor
-from metaflow_prefect.runtime.steps.executor_option import Choice
-from metaflow_prefect.runtime.steps.fork_server import ForkServer
+from metaflow_prefect.runtime.steps.executor_choice import ForkingExecutor, executor
+from metaflow_prefect.runtime.steps.fork_server_client import ForkServer
+from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 
 SAYS = (
     "import json, os; print(json.dumps([AT_IMPORT, os.environ['METAFLOW_RUN_ID'], os.getppid()]))"
@@ -19,14 +19,14 @@ SAYS = (
 
 @pytest.fixture
 def chosen():
-    """The executor of a flow for which a server was started ahead, and that server."""
-    started: list[ForkServer | WhereSafe] = []
+    """The executor of a flow for which a server was started early, and that server."""
+    started: list[ForkServer | ForkingExecutor] = []
 
     def make(flow, *, environment=None):
-        warm = flow.warm if environment is None else flow.warm.in_environment(environment)
-        early = ForkServer(warm.before_the_run(), "auto")
-        made = executor(Choice.AUTO, flow.warm, "local", pytest.fail, early)
-        assert isinstance(made, WhereSafe)
+        key = flow.key if environment is None else flow.key.in_environment(environment)
+        early = ForkServer(key.without_run_id(), "auto")
+        made = executor(ExecutorKind.AUTO, flow.key, "local", pytest.fail, early)
+        assert isinstance(made, ForkingExecutor)
         started.extend((made, early))
         return made, early
 
@@ -71,14 +71,14 @@ def test_one_with_another_environment_is_not_used(probe, chosen):
 
 def test_only_a_missing_run_is_watched_for_and_only_until_the_end(monkeypatch):
     monkeypatch.setenv(RUN_ID_VARIABLE, "7")
-    known = run_id_watch.Watch()
+    known = run_id_watch.RunIdWatch()
     assert os.environ[RUN_ID_VARIABLE] == "7"
     known.end()
     assert not known.was_asked_for
 
     monkeypatch.delenv(RUN_ID_VARIABLE)
     before = type(os.environ)
-    unknown = run_id_watch.Watch()
+    unknown = run_id_watch.RunIdWatch()
     assert os.environ.get("PATH") == os.environ["PATH"]
     assert not unknown.was_asked_for
     assert RUN_ID_VARIABLE not in os.environ

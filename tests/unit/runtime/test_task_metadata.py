@@ -7,7 +7,7 @@ import json
 import pytest
 from metaflow.plugins.datastores.local_storage import LocalStorage
 
-from metaflow_prefect.runtime.flow.dispatcher import Place
+from metaflow_prefect.runtime.flow.dispatcher import TaskPlace
 from metaflow_prefect.runtime.store.task_metadata import TaskMetadata
 
 ARTIFACTS = {name: (f"hash-of-{name}", "pickle-v4") for name in ("a", "b", "c")}
@@ -26,7 +26,7 @@ def test_what_a_kill_left_out_is_registered(registered, tmp_path, monkeypatch):
         (task / f"0_artifact_{name}.json").write_text(json.dumps(entry))
 
     metadata = TaskMetadata("OneFlow", "prefect-1", "local")
-    metadata.complete(Place("start"), 0, ARTIFACTS, ("local", str(tmp_path)))
+    metadata.complete(TaskPlace("start"), 0, ARTIFACTS, ("local", str(tmp_path)))
 
     found = [json.loads(file.read_text()) for file in sorted(task.glob("0_artifact_*.json"))]
     assert {entry["name"]: entry["sha"] for entry in found} == {

@@ -10,8 +10,8 @@ from metaflow._vendor import click
 from metaflow_prefect.cli.options import JSON, WithParameters
 from metaflow_prefect.runtime.flow.graph import End, Foreach, Next, Step
 from metaflow_prefect.runtime.progress import model, run_result
-from metaflow_prefect.runtime.progress.model import Change, Event, State
-from metaflow_prefect.runtime.progress.run_result import Outcome, RunStatus
+from metaflow_prefect.runtime.progress.model import Change, ProgressEvent, State
+from metaflow_prefect.runtime.progress.run_result import RunResult, RunStatus
 
 
 class Task:
@@ -29,8 +29,8 @@ STEPS = (
 )
 
 
-def ended(status: RunStatus = RunStatus.SUCCEEDED, **more) -> Outcome:
-    return Outcome(
+def ended(status: RunStatus = RunStatus.SUCCEEDED, **more) -> RunResult:
+    return RunResult(
         flow="DemoFlow", flow_run_id="0192", status=status, state="Completed", message="", **more
     )
 
@@ -47,7 +47,7 @@ def a_failed_run() -> model.Progress:
         ("train", Change.STARTED, 3),
         ("train", Change.FAILED, 5),
     ):
-        now = now.after(Event(step=name, change=change, moment=moment))
+        now = now.after(ProgressEvent(step=name, change=change, moment=moment))
     return now.finished(State.FAILED, 6.0)
 
 
@@ -88,7 +88,7 @@ def test_json_goes_to_standard_output_and_words_to_standard_error(capsys):
     ],
 )
 def test_a_run_that_did_not_succeed_ends_the_command_with_1(capsys, status, state, words):
-    unhappy = Outcome(flow="DemoFlow", flow_run_id="1", status=status, state=state, message="why")
+    unhappy = RunResult(flow="DemoFlow", flow_run_id="1", status=status, state=state, message="why")
 
     with pytest.raises(SystemExit) as exit_:
         run_result.conclude(unhappy, is_json=False, fix="resume it")

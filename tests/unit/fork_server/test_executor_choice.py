@@ -8,28 +8,29 @@ from dataclasses import replace
 import pytest
 
 from metaflow_prefect.errors import SettingRefused
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
 from metaflow_prefect.runtime.in_flow.print_environment import COMMAND, parse
-from metaflow_prefect.runtime.steps import commands, executor_option
+from metaflow_prefect.runtime.steps import commands, step_settings
 from metaflow_prefect.runtime.steps.executor import Command
-from metaflow_prefect.runtime.steps.executor_choice import WhereSafe, executor, why_never
-from metaflow_prefect.runtime.steps.executor_option import Choice
+from metaflow_prefect.runtime.steps.executor_choice import ForkingExecutor, executor, why_never
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
+from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 
 PARENT = "import os; print(os.getppid())"
 
 
 @pytest.mark.parametrize(
     ("environment", "expected"),
-    [({}, executor_option.DEFAULT), ({executor_option.VARIABLE: ""}, executor_option.DEFAULT), ({executor_option.VARIABLE: "fork"}, Choice.FORK)],
+    [({}, step_settings.DEFAULT_EXECUTOR), ({variables.STEP_EXECUTOR: ""}, step_settings.DEFAULT_EXECUTOR), ({variables.STEP_EXECUTOR: "fork"}, ExecutorKind.FORK)],
 )  # fmt: skip
 def test_the_environment_chooses(environment, expected):
-    assert Choice.of(environment) is expected
+    assert ExecutorKind.of(environment) is expected
 
 
 def test_an_unknown_choice_is_refused_with_the_known_ones():
     with pytest.raises(SettingRefused, match="one of auto, fork, fresh"):
-        Choice.of({executor_option.VARIABLE: "warm"})
+        ExecutorKind.of({variables.STEP_EXECUTOR: "warm"})
 
 
 def test_nothing_is_forked_where_it_cannot_be_the_same():
@@ -42,7 +43,7 @@ def test_nothing_is_forked_where_it_cannot_be_the_same():
 
 def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
     said: list[str] = []
-    chosen = executor(Choice.AUTO, probe().warm, "conda", said.append)
+    chosen = executor(ExecutorKind.AUTO, probe().key, "conda", said.append)
 
     assert isinstance(chosen, FreshProcess)
     assert said == [
@@ -53,7 +54,7 @@ def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
 def test_whoever_asks_for_fresh_processes_gets_no_reasons(probe):
     said: list[str] = []
 
-    assert isinstance(executor(Choice.FRESH, probe().warm, "local", said.append), FreshProcess)
+    assert isinstance(executor(ExecutorKind.FRESH, probe().key, "local", said.append), FreshProcess)
     assert said == []
 
 
@@ -66,13 +67,13 @@ def test_python_means_the_interpreter_of_the_run():
 
 
 @pytest.fixture
-def where_safe():
+def forking():
     """Executors as the session makes them, with what they said; stopped at the end."""
-    made: list[WhereSafe] = []
+    made: list[ForkingExecutor] = []
 
-    def make(flow, mode: Choice = Choice.AUTO) -> tuple[WhereSafe, list[str]]:
+    def make(flow, mode: ExecutorKind = ExecutorKind.AUTO) -> tuple[ForkingExecutor, list[str]]:
         said: list[str] = []
-        made.append(WhereSafe(mode, flow.warm, said.append))
+        made.append(ForkingExecutor(mode, flow.key, said.append))
         return made[-1], said
 
     yield make
@@ -81,9 +82,9 @@ def where_safe():
 
 
 @pytest.mark.slow
-def test_steps_are_forked_without_a_word(probe, where_safe):
+def test_steps_are_forked_without_a_message(probe, forking):
     flow = probe(PARENT)
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     first, second = (flow.start(chosen, task=task).value for task in ("t1", "t2"))
 
     assert first == second
@@ -91,7 +92,7 @@ def test_steps_are_forked_without_a_word(probe, where_safe):
 
 
 @pytest.mark.slow
-def test_an_import_that_forks_must_not_share_is_said_once_for_every_step(probe, where_safe):
+def test_an_import_that_forks_must_not_share_is_said_once_for_every_step(probe, forking):
     flow = probe(
         PARENT,
         module="import threading; threading.Timer(60, print).start() if 'init' not in __import__('sys').argv else 0",
@@ -103,7 +104,7 @@ def test_an_import_that_forks_must_not_share_is_said_once_for_every_step(probe, 
             "Thread(target=__import__('time').sleep, args=(60,), name='timer', daemon=True).start()",
         )
     )
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     parents = {flow.start(chosen, task=task).value for task in ("t1", "t2")}
 
     assert parents == {__import__("os").getpid()}
@@ -113,9 +114,9 @@ def test_an_import_that_forks_must_not_share_is_said_once_for_every_step(probe, 
 
 
 @pytest.mark.slow
-def test_a_flow_that_cannot_be_imported_shows_its_own_error(probe, where_safe):
+def test_a_flow_that_cannot_be_imported_shows_its_own_error(probe, forking):
     flow = probe(module="import no_such_module")
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     result = flow.do(chosen, flow.init())
 
     assert result == flow.do(FreshProcess(), flow.init())
@@ -124,13 +125,13 @@ def test_a_flow_that_cannot_be_imported_shows_its_own_error(probe, where_safe):
 
 
 @pytest.mark.slow
-def test_variables_of_a_step_are_there_when_the_flow_is_imported(probe, where_safe):
+def test_variables_of_a_step_are_there_when_the_flow_is_imported(probe, forking):
     """The first task with an environment gets a fresh process, further ones a server of that environment."""
     flow = probe(
         "import json, os; print(json.dumps([AT_IMPORT, os.environ.get('PLACE'), os.getppid()]))",
         module="import os; AT_IMPORT = os.environ.get('PLACE')",
     )
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
     flow.start(chosen)
     values = [
         flow.do(chosen, flow.step("start", task=f"t{n}", PLACE="here")).value for n in range(3)
@@ -145,9 +146,9 @@ def test_variables_of_a_step_are_there_when_the_flow_is_imported(probe, where_sa
 
 
 @pytest.mark.slow
-def test_whoever_insists_on_forks_gets_a_server_per_environment_at_once(probe, where_safe):
+def test_the_choice_of_forks_gives_each_environment_a_server_at_once(probe, forking):
     flow = probe(PARENT)
-    chosen, said = where_safe(flow, Choice.FORK)
+    chosen, said = forking(flow, ExecutorKind.FORK)
     flow.start(chosen)
     parents = {
         flow.do(chosen, flow.step("start", task=f"t{n}", PLACE="here")).value for n in range(2)
@@ -158,7 +159,7 @@ def test_whoever_insists_on_forks_gets_a_server_per_environment_at_once(probe, w
 
 
 @pytest.mark.slow
-def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
+def test_the_values_of_environment_come_from_the_same_server(probe, forking):
     flow = probe(PARENT, more="from metaflow import environment")
     path = flow.folder / "probe_flow.py"
     path.write_text(
@@ -166,32 +167,32 @@ def test_the_values_of_environment_come_from_the_same_server(probe, where_safe):
             "    @step\n    def start", "    @environment(vars={'A': 1})\n    @step\n    def start"
         )
     )
-    chosen, said = where_safe(flow)
-    flows = [flow.warm.python, flow.flow_file, *flow.options]
+    chosen, said = forking(flow)
+    flows = [flow.key.python, flow.flow_file, *flow.options]
     words = [*with_parts([Part.ENVIRONMENT], flows), COMMAND]
     command = Command(words=words, environment=flow.environment)
 
-    assert flow.warm.request(command) is not None
+    assert flow.key.request(command) is not None
     forked, fresh = flow.do(chosen, command), flow.do(FreshProcess(), command)
     assert parse(forked.out) == parse(fresh.out) == {"start": {"A": "1"}, "end": {}}
     assert said == []
 
 
 @pytest.mark.slow
-def test_what_is_no_command_of_the_flow_gets_a_fresh_process(probe, where_safe):
+def test_a_command_that_is_not_of_the_flow_gets_a_fresh_process(probe, forking):
     flow = probe()
-    chosen, _ = where_safe(flow)
-    other = replace(flow.command(), words=[flow.warm.python, "-c", "print('other')"], name="other")
+    chosen, _ = forking(flow)
+    other = replace(flow.command(), words=[flow.key.python, "-c", "print('other')"], name="other")
 
     assert flow.do(chosen, other).out == "other\n"
 
 
 @pytest.mark.slow
-def test_when_the_server_is_lost_the_next_steps_get_fresh_processes(probe, where_safe):
+def test_when_the_server_is_lost_the_next_steps_get_fresh_processes(probe, forking):
     flow = probe(
         "import os, signal; os.kill(os.getppid(), signal.SIGKILL) if os.environ.get('ONCE') != os.environ['HOME'] and not os.path.exists('/nowhere') and not os.path.exists(__file__ + '.once') and not open(__file__ + '.once', 'w').close() else print('done')"
     )
-    chosen, said = where_safe(flow)
+    chosen, said = forking(flow)
 
     assert flow.start(chosen, task="t1").code == -signal.SIGKILL
     assert flow.start(chosen, task="t2").out == "done\n"

@@ -12,7 +12,7 @@ import pytest
 
 from metaflow_prefect.runtime.flow.graph import End, Step
 from metaflow_prefect.runtime.progress import run_artifact_publisher
-from metaflow_prefect.runtime.progress.current import Board
+from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
 from metaflow_prefect.runtime.progress.model import Change, State
 from metaflow_prefect.runtime.progress.run_artifact import progress_of
 
@@ -88,16 +88,16 @@ def test_a_refused_post_is_said_once_and_the_next_one_has_the_runs_end(api, monk
     monkeypatch.setattr(run_artifact_publisher, "_EVERY_SECONDS", 0.05)
     api.refusals = 3
     said: list[str] = []
-    board = Board()
-    board.begin("DemoFlow", "prefect-1", STEPS)
+    current = CurrentProgress()
+    current.begin("DemoFlow", "prefect-1", STEPS)
     publishing = run_artifact_publisher.Publisher(
-        board, STEPS, uuid.uuid4(), said.append, is_continued=False
+        current, STEPS, uuid.uuid4(), said.append, is_continued=False
     )
 
     with publishing.publishing():
         assert api.refused.wait(60), said
-        board.tell("start", Change.QUEUED)
-        board.finish(State.FAILED, "why")
+        current.record("start", Change.QUEUED)
+        current.finish(State.FAILED, "why")
         while api.refusals:
             api.refused.clear()
             assert api.refused.wait(60)

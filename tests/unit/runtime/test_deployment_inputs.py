@@ -8,10 +8,11 @@ from uuid import uuid4
 
 from prefect.client.schemas.objects import FlowRun
 
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.in_flow import current_trigger
 from metaflow_prefect.runtime.in_flow.flow_command import Part
-from metaflow_prefect.runtime.run.deployment_inputs import SCHEDULED_TIME, completed
+from metaflow_prefect.runtime.run.deployment_inputs import completed
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
 
 PROGRAM = Program(
@@ -31,7 +32,7 @@ def test_a_scheduled_run_is_told_when_it_was_due_and_no_other():
         for is_scheduled in (True, False)
     )
 
-    assert scheduled.variables == {SCHEDULED_TIME: "2026-03-29T01:30:00+00:00"}
+    assert scheduled.variables == {variables.SCHEDULED_TIME: "2026-03-29T01:30:00+00:00"}
     assert triggered.variables == {}
     assert scheduled.parts == ()
 
@@ -40,7 +41,7 @@ def test_a_triggered_run_is_told_the_events():
     options = completed(LaunchOptions(), PROGRAM, (), flow_run(auto_scheduled=False), [EVENT])
 
     assert options.parts == (Part.TRIGGER,)
-    assert json.loads(options.variables[current_trigger.VARIABLE]) == [EVENT]
+    assert json.loads(options.variables[variables.TRIGGERED_BY]) == [EVENT]
 
 
 def test_a_timestamp_that_metaflow_could_not_sort_is_left_out():

@@ -1,4 +1,4 @@
-"""The client of one fork server: starts it, asks it for commands from many threads, ends it."""
+"""The client of one fork server: starts it, sends it commands from many threads, ends it."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from typing import Any
 
 from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.in_flow import flow_command
+from metaflow_prefect.runtime.steps import commands
 from metaflow_prefect.runtime.steps.executor import Command, OnLine, Stream
 from metaflow_prefect.runtime.steps.processes import (
     POLL_SECONDS,
@@ -38,8 +39,8 @@ class ServerLost(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Warm:
-    """What a server has imported: the flow, by which interpreter, with which options and environment, where."""
+class ForkKey:
+    """What a fork server has imported: by which interpreter, which flow, with which options and environment, and where."""
 
     python: str
     flow_file: str
@@ -48,28 +49,28 @@ class Warm:
     folder: str | None = None
 
     @classmethod
-    def of(cls, command: Command) -> Warm:
-        """Return what a server for *command* has: interpreter, flow, top-level options."""
-        python, flow_file, *options = command.words
+    def of(cls, run: commands.RunContext, environment: Mapping[str, str]) -> ForkKey:
+        """Return the key of a server for the commands of *run* in *environment*."""
+        python, flow_file, *options = commands.top_level(run)
         return cls(
             python=python,
             flow_file=flow_file,
             options=tuple(options),
-            environment=command.environment,
-            folder=command.folder,
+            environment=environment,
+            folder=run.program.working_directory,
         )
 
-    def before_the_run(self) -> Warm:
-        """Return the same before the run has an id."""
+    def without_run_id(self) -> ForkKey:
+        """Return the same key without the run's id, for a server that is started before the run has one."""
         known = {name: it for name, it in self.environment.items() if name != RUN_ID_VARIABLE}
         return self.in_environment(known)
 
-    def in_environment(self, environment: Mapping[str, str]) -> Warm:
-        """Return the same with another environment."""
+    def in_environment(self, environment: Mapping[str, str]) -> ForkKey:
+        """Return the same key with another environment."""
         return replace(self, environment=environment)
 
     def request(self, command: Command) -> Mapping[str, Any] | None:
-        """Return *command* in the server's terms, or None where only a process of its own can do it."""
+        """Return the request for *command*, or None where only a fresh process can execute it."""
         late = _later_variables(self.environment, command.environment)
         python, script, *words = command.words
         if late is None or python != self.python or command.folder != self.folder:
@@ -81,7 +82,7 @@ class Warm:
         parts = {flow_command.Part(word) for word in words[0].split(",")}
         if flow_command.Part.INTERPRETERS in parts:
             return None
-        # What else there is the server has done before it is ready.
+        # The server has applied the other parts before it is ready.
         reads_environment = flow_command.Part.ENVIRONMENT in parts
         return {"words": words[2:], "variables": late, "reads_environment": reads_environment}
 
@@ -89,9 +90,9 @@ class Warm:
 def _later_variables(
     before: Mapping[str, str], wanted: Mapping[str, str]
 ) -> Mapping[str, str] | None:
-    """Return what *wanted* adds to *before*, or None where the flow's import could tell the difference.
+    """Return what *wanted* adds to *before*, or None where the flow's import could depend on it.
 
-    A server that was started before the run had an id has noticed if the import asked for it.
+    A server that was started before the run had an id reports whether the import asked for it.
     """
     if not before.keys() <= wanted.keys():
         return None
@@ -103,10 +104,10 @@ def _later_variables(
 
 
 class ForkServer:
-    """One server process and what it runs. *mode* "fork" overlooks what the import has left behind."""
+    """One server process and the commands it runs. With *mode* "fork" it ignores what the import has left behind."""
 
-    def __init__(self, warm: Warm, mode: str) -> None:
-        self.warm = warm
+    def __init__(self, key: ForkKey, mode: str) -> None:
+        self.key = key
         self._groups = RunningGroups()
         self._sending = threading.Lock()
         self._booting = threading.Lock()
@@ -114,18 +115,18 @@ class ForkServer:
         self._control, theirs = socket.socketpair()
         with theirs:
             self._process = subprocess.Popen(
-                [warm.python, _SERVER, str(theirs.fileno()), mode, warm.flow_file, *warm.options],
-                env=dict(warm.environment),
-                cwd=warm.folder,
+                [key.python, _SERVER, str(theirs.fileno()), mode, key.flow_file, *key.options],
+                env=dict(key.environment),
+                cwd=key.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=[theirs.fileno()],
-                # Ctrl-C is for us: we end the server when our tasks have ended.
+                # Ctrl-C is for this process: it ends the server when its tasks have ended.
                 start_new_session=True,
             )
 
-    def came_too_early(self) -> bool:
-        """Wait for the import; say whether it asked for the run's id, which was not known yet."""
+    def needs_run_id(self) -> bool:
+        """Wait for the import; say whether it asked for the run's id, which was not known when the server started."""
         self.unfit()
         return bool((self._answer or {}).get("too_early"))
 
@@ -162,7 +163,7 @@ class ForkServer:
         Raises:
             ServerLost: the server is unfit or gone, or this is not a command for it.
         """
-        request = self.warm.request(command)
+        request = self.key.request(command)
         if self._groups.is_stopped:
             return -signal.SIGTERM
         if request is None or self.unfit() is not None:
@@ -189,22 +190,22 @@ class ForkServer:
         try:
             self._process.wait(POLL_SECONDS * 50)
         except subprocess.TimeoutExpired:
-            # It still imports the flow, and does not listen.
+            # It still imports the flow, and does not read from the socket.
             signal_group(self._process.pid, signal.SIGKILL)
             self._process.wait()
-        with self._booting:  # whoever waits for the import learns of its end from the socket
+        with self._booting:  # a thread that waits for the import notices the end on the socket
             self._control.close()
 
 
 class _Forked:
-    """A `RunningProcess` that is a child of the server's; the server tells of its end."""
+    """A `RunningProcess` that is a child of the server, which reports its end."""
 
     def __init__(self) -> None:
         self._channel, self._theirs = socket.socketpair()
         readers, writers = zip(os.pipe(), os.pipe(), strict=True)
         self._writers: tuple[int, ...] = writers
         self.outputs: Mapping[Stream, int] = dict(zip(Stream, readers, strict=True))
-        self.news = self._channel.fileno()
+        self.wakeup = self._channel.fileno()
         self.pid = 0
         self._rest = b""
         self._code: int | None = None
@@ -213,26 +214,26 @@ class _Forked:
         """Have the server fork, and wait until the child leads its group.
 
         Raises:
-            ServerLost: there is no child.
+            ServerLost: the server has forked no child.
         """
         try:
             ask((self._theirs.fileno(), *self._writers))
         except OSError as error:
             raise ServerLost(f"the fork server is gone ({error})") from error
         finally:
-            # Now they are the server's, and the end of the streams is the end of the task.
-            self._let_go()
-        with contextlib.suppress(BrokenPipeError):  # the child has died: its end is the news
+            # The server has them now: the streams end when the task ends.
+            self._close_inherited()
+        with contextlib.suppress(BrokenPipeError):  # the child has died: `poll` finds that out
             self._channel.sendall(json.dumps(request).encode() + b"\n")
         self._channel.settimeout(0)
         while not self.pid and self.poll() is None:
             select.select([self._channel], [], [], POLL_SECONDS)
 
     def poll(self) -> int | None:
-        """Read what the server says; return the exit code when it has said it.
+        """Read the server's messages; return the exit code when it has come.
 
         Raises:
-            ServerLost: it says that there is no child, or it has gone before there was one.
+            ServerLost: the server could not fork, or ended before it did.
         """
         try:
             while self._code is None:
@@ -253,7 +254,7 @@ class _Forked:
         self._code = message.get("exit")
 
     def _orphaned(self) -> None:
-        """Follow the server: a task whose end nobody can tell is ended, and taken for killed."""
+        """End the task, whose end the server can no longer report; it counts as killed."""
         if not self.pid:
             raise ServerLost("the fork server is gone")
         signal_group(self.pid, signal.SIGKILL)
@@ -267,18 +268,18 @@ class _Forked:
         return self._code
 
     def end(self) -> None:
-        """End the task if it runs, and let go of everything."""
+        """End the task if it runs, and close everything."""
         with contextlib.suppress(ServerLost, OSError):
             while not self.pid and self.poll() is None:
                 select.select([self._channel], [], [])
             if self.poll() is None:
                 end_group(self)
-        self._let_go()
+        self._close_inherited()
         self._channel.close()
         for reader in self.outputs.values():
             os.close(reader)
 
-    def _let_go(self) -> None:
+    def _close_inherited(self) -> None:
         self._theirs.close()
         for writer in self._writers:
             os.close(writer)

@@ -1,0 +1,204 @@
+"""The loop between the dispatcher and Prefect's task runner: submits the tasks that may run, and processes their ends."""
+
+from __future__ import annotations
+
+import queue
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from metaflow_prefect.errors import StepFailed
+from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch
+from metaflow_prefect.runtime.flow.graph import Step
+from metaflow_prefect.runtime.progress.in_words import duration
+from metaflow_prefect.runtime.progress.model import Change
+from metaflow_prefect.runtime.run.session import Session
+from metaflow_prefect.runtime.run.suspension import Suspension
+from metaflow_prefect.runtime.run.task_state import TaskState
+
+_MAX_EDGES = 50
+"""Edges drawn into one task run: Prefect's graph query grows with their square behind a wide join."""
+
+_FAILURE_GRACE_SECONDS = 5.0
+"""What running tasks get to finish when another one failed (`NativeRuntime._killall`)."""
+
+_REMINDER_SECONDS = 30.0
+"""How long a run that waits for an attempt to begin stays silent; then twice as long, and so on."""
+
+
+class Scheduler:
+    """Owns the state of every task of one execution; lives in the flow's own thread."""
+
+    def __init__(
+        self, session: Session, steps: tuple[Step, ...], workers: int, suspension: Suspension
+    ) -> None:
+        self._session = session
+        self._progress = session.options.progress
+        self._workers = workers
+        self._suspension = suspension
+        self._dispatcher = Dispatcher(steps)
+        limit = session.settings.retry_delay_limit
+        self._prefect_tasks = {
+            step.name: _prefect_task(step, limit, self._may_be_retried) for step in steps
+        }
+        self._tasks: dict[str, TaskState] = {}
+        self._ready: deque[Launch] = deque()
+        self._running: set[str] = set()
+        self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._failed: list[TaskState] = []
+
+    @property
+    def task_runs(self) -> int:
+        """How many task runs were submitted."""
+        return len(self._tasks)
+
+    def retry_delay(self, step: str) -> float:
+        """Return how long Prefect waits, in seconds, before it tries a task of *step* again."""
+        seconds: float = self._prefect_tasks[step].retry_delay_seconds
+        return seconds
+
+    def task(self, label: str) -> TaskState:
+        """Return the state of a submitted task."""
+        return self._tasks[label]
+
+    def run(self) -> None:
+        """Run until no task is left.
+
+        Raises:
+            Pause: the flow run was suspended, and the tasks that were running are done.
+            StepFailed: a task failed for good; the others were given a moment, then ended.
+        """
+        self._queue([self._dispatcher.begin(self._session.datastore.parameters_path())])
+        while self._ready or self._running:
+            suspended = self._suspension.state() if self._ready else None
+            if suspended is not None:
+                self._stop_for_now(suspended)
+            self._submit_what_fits()
+            self._settle(self._next_finished())
+            if self._failed:
+                self._wind_down()
+        if not self._dispatcher.is_complete:
+            message = "The flow stopped before its last step: a join did not get all of its inputs."
+            raise StepFailed(
+                message, fix="see in the run's graph which branch has not reached the join"
+            )
+
+    def _stop_for_now(self, state: Any) -> None:
+        """Let running tasks finish and leave the rest to a later execution of this flow run.
+
+        Raises:
+            Pause: always, unless one of those tasks fails.
+        """
+        from prefect.exceptions import Pause
+
+        while self._running:
+            self._settle(self._finished.get())
+        if not self._failed:
+            raise Pause(state=state)
+        self._wind_down()
+
+    def _next_finished(self) -> str:
+        """Wait for the next task that ends; log now and then which retry the run waits for, if nothing else runs."""
+        patience = _REMINDER_SECONDS
+        while (label := self._finished_within(patience)) is None:
+            if self._log_the_next_retry():
+                patience *= 2
+        return label
+
+    def _finished_within(self, seconds: float) -> str | None:
+        try:
+            return self._finished.get(timeout=seconds)
+        except queue.Empty:
+            return None
+
+    def _log_the_next_retry(self) -> bool:
+        """Log which task is tried again next, unless a task runs; return whether a line was written."""
+        progress = self._progress.value
+        steps = () if progress is None else progress.steps
+        now = time.time()
+        pauses = [(seconds, step.name) for step in steps if (seconds := step.pause(now))]
+        if not pauses or any(step.running for step in steps):
+            return False
+        seconds, name = min(pauses)
+        self._session.say(f"{name} is tried again in {duration(seconds)}.")
+        return True
+
+    def _submit_what_fits(self) -> None:
+        while self._ready and len(self._running) < self._workers:
+            launch = self._ready.popleft()
+            parents = [self._tasks[parent.label] for parent in launch.parents]
+            task = TaskState(launch, are_inputs_cloned=all(parent.is_cloned for parent in parents))
+            # The task's thread looks it up as soon as it runs.
+            self._tasks[task.label] = task
+            # The parents are all done: this only draws the edges of Prefect's graph.
+            edges = [parent.future for parent in parents[:_MAX_EDGES]]
+            prefect_task = self._prefect_tasks[launch.place.step]
+            task.future = prefect_task.submit(task.label, wait_for=edges or None)
+            self._running.add(task.label)
+            task.future.add_done_callback(lambda _, label=task.label: self._finished.put(label))
+
+    def _settle(self, label: str) -> None:
+        """Process the end of a task, and queue the tasks that may run because of it."""
+        self._running.remove(label)
+        task = self._tasks[label]
+        place = task.launch.place
+        # Dropped here: with thousands of tasks the lists of artifacts would fill the memory.
+        record, task.record = task.record, None
+        # Already done; without it the future would ask the server for its state.
+        task.future.wait()
+        if record is None or not task.future.state.is_completed():
+            self._failed.append(task)
+            self._progress.record(place.step, Change.FAILED)
+            if task.error is None:
+                reason = task.future.state.message or task.future.state.name
+                task.error = StepFailed(f"Step {place.step} failed ({label}): {reason}")
+            return
+        self._progress.record(place.step, Change.REUSED if task.is_reused else Change.DONE)
+        self._queue(self._dispatcher.finished(place, record.report))
+
+    def _queue(self, launches: list[Launch]) -> None:
+        for launch in launches:
+            self._progress.record(launch.place.step, Change.QUEUED)
+        self._ready.extend(launches)
+
+    def _wind_down(self) -> None:
+        """Let running tasks finish for a moment, end the rest, and fail.
+
+        Raises:
+            StepFailed: always, the first failure.
+        """
+        deadline = time.monotonic() + _FAILURE_GRACE_SECONDS
+        self._ready.clear()
+        while self._running:
+            try:
+                self._settle(self._finished.get(timeout=max(deadline - time.monotonic(), 0.01)))
+            except queue.Empty:
+                for label in self._running:
+                    self._tasks[label].is_final = True
+                self._session.close()
+                self._settle(self._finished.get())
+            self._ready.clear()
+        first = self._failed[0].error
+        assert first is not None  # noqa: S101  `_settle` gives every failed task one
+        # Without the task's own traceback, which Prefect has logged where it happened.
+        raise first.with_traceback(None)
+
+    def _may_be_retried(self, label: str) -> bool:
+        return not self._tasks[label].is_final
+
+
+def _prefect_task(step: Step, delay_limit: float, may_be_retried: Callable[[str], bool]) -> Any:
+    from prefect.cache_policies import NO_CACHE
+
+    task: Any = step.task.with_options(  # type: ignore[attr-defined]  # the protocol names only what is read
+        task_run_name="{label}",
+        # Metaflow's datastore is the result store; Prefect would only hash and keep the label.
+        cache_policy=NO_CACHE,
+        persist_result=False,
+        retry_condition_fn=lambda _task, run, _state: may_be_retried(run.name),
+    )
+    # Prefect cannot end a process, only warn of that for every task; the session enforces the limit.
+    task.timeout_seconds = None
+    task.retry_delay_seconds = min(task.retry_delay_seconds or 0, delay_limit)
+    return task
