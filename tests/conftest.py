@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.prefect_server import Server, running_server
+from tests.support import prefect_tables
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -91,9 +92,19 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def tables(clean_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with Prefect's tables, which one of pytest's processes makes for all."""
+    folder = tmp_path_factory.getbasetemp()
+    is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
+    return prefect_tables.make((folder.parent if is_one_of_many else folder) / "prefect-tables")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> Iterator[Server]:
     """One real Prefect server for all tests of a session."""
-    with running_server(tmp_path_factory.mktemp("server")) as server:
+    home = tmp_path_factory.mktemp("server")
+    prefect_tables.place(tables, home)
+    with running_server(home) as server:
         yield server
 
 

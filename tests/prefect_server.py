@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from metaflow_prefect.headless.settings.database_address import SQLITE_PLUGIN
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -28,13 +28,6 @@ class Server:
 
 class ServerDidNotStart(RuntimeError):
     """The server ended, or was not healthy in time; the message has the end of its log."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, chosen by the system."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _page_settings(home: Path, url: str) -> dict[str, str]:
