@@ -108,9 +108,6 @@ def prefect_server(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> It
         yield server
 
 
-_used_golden: set[Path] = set()
-
-
 @pytest.fixture
 def golden(request: pytest.FixtureRequest) -> Callable[[str | Path, str], None]:
     """Compare a text with an expected file: below tests/golden, or an absolute path.
@@ -120,7 +117,6 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str | Path, str], None]:
 
     def compare(path: str | Path, text: str) -> None:
         expected = GOLDEN / path
-        _used_golden.add(expected)
         if request.config.getoption("--update-golden"):
             expected.parent.mkdir(parents=True, exist_ok=True)
             expected.write_text(text, encoding="utf-8")
@@ -130,8 +126,3 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str | Path, str], None]:
         assert text == expected.read_text(encoding="utf-8")
 
     return compare
-
-
-def used_golden() -> set[Path]:
-    """The expected files that this session has compared with."""
-    return _used_golden
