@@ -20,28 +20,67 @@ _FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "AWS_")
 _LONGEST_FAST_TEST_SECONDS = 60
 """A test that starts no server and takes longer waits for something that cannot come."""
 
-_APART = ("tests/behaviour/", "tests/fuzz/")
-"""Their tests share nothing but the session's server: each may go to whichever process is free."""
+_TOGETHER = (
+    ("tests/stack/worker/test_life_of_a_run.py", "tests/stack/worker/test_container_faults.py"),
+    ("tests/stack/deployments/",),
+    ("tests/stack/headless/test_sqlite_stack.py", "tests/stack/headless/test_foreground.py", "tests/stack/headless/test_seed_document.py"),
+    ("tests/stack/worker/",),
+    ("tests/stack/headless/test_postgres.py",),
+    ("tests/stack/headless/",),
+    ("tests/behaviour/test_deployed.py",),
+    ("tests/stack/local_server/",),
+)  # fmt: skip
+"""Tests that share servers and workers, each group for one process; the longest first, that none ends alone.
 
-_DEPLOYED = "tests/behaviour/test_deployed.py"
-"""Its tests share an emulator and workers as well, and run several flows at a time by themselves."""
+What is not named here stays together by file.
+"""
+
+_APART = (
+    "tests/docs/test_readme.py",
+    "tests/docs/test_demos.py",
+    "tests/behaviour/test_same_as_metaflow.py",
+    "tests/behaviour/test_deploy_time_defaults.py",
+    "tests/behaviour/test_interpreters.py",
+    "tests/fuzz/",
+)
+"""Their tests share nothing but the session's server: each goes to whichever process is free."""
+
+_SHORT = ("tests/behaviour/test_same_as_metaflow.py", "tests/fuzz/")
+"""Seconds each, and many: last, since they keep every process busy until the end."""
+
+
+def _group(nodeid: str) -> str:
+    """Return what names the tests that run in the same process as the test *nodeid*."""
+    for group in _TOGETHER:
+        if nodeid.startswith(group):
+            return group[0]
+    return nodeid if nodeid.startswith(_APART) else nodeid.partition("::")[0]
+
+
+def _rank(nodeid: str) -> int:
+    """Return when a test begins: a long group, a test of minutes, most files, the many short tests."""
+    firsts = [group[0] for group in _TOGETHER]
+    if (group := _group(nodeid)) in firsts:
+        return firsts.index(group)
+    return len(firsts) + (2 if nodeid.startswith(_SHORT) else not nodeid.startswith(_APART))
 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let a file's tests share what it has started, but spread the longest files over all processes."""
+    """Let tests share what they have started; the groups begin in the order of the items."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            is_apart = nodeid.startswith(_APART) and not nodeid.startswith(_DEPLOYED)
-            return nodeid if is_apart else nodeid.partition("::")[0]
+            return _group(nodeid)
 
-    return ByFile(config, log)
+    config.option.loadscopereorder = False
+    return ByGroup(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give up early on tests that start no server; the others have the time of pyproject.toml."""
+    """Let the longest begin first. Give up early on tests that start no server; the others have the time of pyproject.toml."""
+    items.sort(key=lambda item: _rank(item.nodeid))
     for item in items:
         if not any(item.iter_markers("slow")) and not any(item.iter_markers("timeout")):
             item.add_marker(pytest.mark.timeout(_LONGEST_FAST_TEST_SECONDS))

@@ -54,7 +54,7 @@ def worker(place) -> Iterator[None]:
     with (place.folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "worker", "start", "--pool", "pool"],
-            cwd=place.folder, env=place.environment, stdout=log, stderr=subprocess.STDOUT,
+            cwd=place.folder, env={**place.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}, stdout=log, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
         yield
