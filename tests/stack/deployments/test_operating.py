@@ -6,10 +6,11 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -23,13 +24,8 @@ def done(place, *words, **variables):
 
 
 def until(happened, what):
-    """Return the first truthy answer of *happened*."""
-    for _ in range(400):
-        answer = happened()
-        if answer:
-            return answer
-        time.sleep(0.5)
-    return pytest.fail(f"waited in vain until {what}")
+    """Return the first true answer of *happened*."""
+    return wait_until(happened, what, seconds=200, every=0.5)
 
 
 @pytest.fixture(scope="module")

@@ -22,7 +22,7 @@ FAULTS = {
 }
 
 
-def test_containers_lost_before_the_flow_begins_are_replaced_and_those_that_never_come_are_given_up(
+def test_containers_lost_before_the_flow_are_replaced_those_that_never_come_given_up(
     served, prefect, emulator, conftest, tmp_path
 ):
     with ExitStack() as stack:
@@ -58,7 +58,7 @@ def test_containers_lost_before_the_flow_begins_are_replaced_and_those_that_neve
     )
 
 
-def test_a_container_that_ignores_being_cancelled_is_torn_down_when_prefects_patience_ends(
+def test_a_container_that_ignores_being_cancelled_is_deleted_after_prefects_timeout(
     served, prefect, conftest
 ):
     # It has begun, so it ought to cancel itself; it knows nothing of Prefect, so it does not.
@@ -80,7 +80,7 @@ def test_a_container_that_ignores_being_cancelled_is_torn_down_when_prefects_pat
     )
 
 
-def test_a_run_that_was_only_initiated_is_seen_through_by_the_search_for_unwatched_ones(
+def test_a_run_that_was_only_initiated_is_found_by_the_search_for_unwatched_runs(
     pool, prefect, conftest, tmp_path, monkeypatch
 ):
     for name, value in pool.environment.items():

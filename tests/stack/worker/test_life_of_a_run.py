@@ -224,7 +224,7 @@ def test_a_container_that_does_not_begin_in_time_is_given_up(served, prefect):
     assert "pending_timeout_seconds (4 s)" in ended["state"]["message"]
 
 
-def test_a_container_that_ends_before_the_flow_begins_is_started_again_as_often_as_asked(
+def test_a_container_that_ends_before_the_flow_begins_is_restarted_as_often_as_asked(
     served, prefect
 ):
     deployment = served.deploy(
@@ -272,7 +272,7 @@ def test_a_suspended_flow_run_gives_its_container_up_and_gets_another_when_resum
     assert marker.read_text() == "xx"
 
 
-def test_a_run_that_hits_its_deadline_is_crashed_with_that_reason_and_not_executed_again(
+def test_a_run_that_hits_its_deadline_crashes_with_that_reason_and_is_not_rerun(
     served, prefect, tmp_path
 ):
     marker = tmp_path / "marker"

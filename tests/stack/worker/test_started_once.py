@@ -29,7 +29,7 @@ def asleep(worker):
         os.kill(worker.process.pid, signal.SIGCONT)
 
 
-def test_a_start_that_arrives_after_another_worker_has_started_the_flow_run_executes_nothing(
+def test_a_start_that_arrives_after_another_workers_start_executes_nothing(
     pool, prefect, emulator, conftest, tmp_path
 ):
     """In a lasting job; where each flow run has its own, the late request finds no job (test_start.py)."""
@@ -74,7 +74,7 @@ def held(name):
 
 
 @pytest.mark.parametrize("name", ["Pending", "Submitting", "InfrastructurePending"])
-def test_a_request_that_arrives_after_the_end_starts_nothing_and_leaves_the_final_state(
+def test_a_request_after_the_end_starts_nothing_and_leaves_the_final_state(
     light, prefect, conftest, tmp_path, name
 ):
     """Of a worker that is dead by then if it had taken the flow run, so that only others can put things right."""
@@ -108,7 +108,7 @@ def test_a_request_that_arrives_after_the_end_starts_nothing_and_leaves_the_fina
     assert marker.read_text() == "x"
 
 
-def test_a_run_whose_job_was_deleted_is_crashed_with_that_reason_and_not_taken_over_again(
+def test_a_run_whose_job_was_deleted_crashes_with_that_reason_and_is_not_adopted(
     light, prefect, conftest, tmp_path
 ):
     emulator, pool = light
