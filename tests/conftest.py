@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.prefect_server import Server, running_server
-from tests.support import prefect_tables
+from tests.support import prefect_tables, scheduling
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -20,50 +20,6 @@ _FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "AWS_")
 _LONGEST_FAST_TEST_SECONDS = 60
 """A test that starts no server and takes longer waits for something that cannot come."""
 
-_TOGETHER = (
-    ("tests/stack/worker/test_life_of_a_run.py", "tests/stack/worker/test_container_faults.py"),
-    ("tests/stack/deployments/",),
-    ("tests/stack/headless/test_sqlite_stack.py", "tests/stack/headless/test_foreground.py", "tests/stack/headless/test_seed_document.py"),
-    ("tests/stack/worker/",),
-    ("tests/stack/headless/test_postgres.py",),
-    ("tests/stack/headless/",),
-    ("tests/behaviour/test_deployed.py",),
-    ("tests/stack/local_server/",),
-)  # fmt: skip
-"""Tests that share servers and workers, each group for one process; the longest first, that none ends alone.
-
-What is not named here stays together by file.
-"""
-
-_APART = (
-    "tests/docs/test_readme.py",
-    "tests/docs/test_demos.py",
-    "tests/behaviour/test_same_as_metaflow.py",
-    "tests/behaviour/test_deploy_time_defaults.py",
-    "tests/behaviour/test_interpreters.py",
-    "tests/fuzz/",
-)
-"""Their tests share nothing but the session's server: each goes to whichever process is free."""
-
-_SHORT = ("tests/behaviour/test_same_as_metaflow.py", "tests/fuzz/")
-"""Seconds each, and many: last, since they keep every process busy until the end."""
-
-
-def _group(nodeid: str) -> str:
-    """Return what names the tests that run in the same process as the test *nodeid*."""
-    for group in _TOGETHER:
-        if nodeid.startswith(group):
-            return group[0]
-    return nodeid if nodeid.startswith(_APART) else nodeid.partition("::")[0]
-
-
-def _rank(nodeid: str) -> int:
-    """Return when a test begins: a long group, a test of minutes, most files, the many short tests."""
-    firsts = [group[0] for group in _TOGETHER]
-    if (group := _group(nodeid)) in firsts:
-        return firsts.index(group)
-    return len(firsts) + (2 if nodeid.startswith(_SHORT) else not nodeid.startswith(_APART))
-
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
@@ -72,7 +28,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
     class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            return _group(nodeid)
+            return scheduling.group(nodeid)
 
     config.option.loadscopereorder = False
     return ByGroup(config, log)
@@ -80,7 +36,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Let the longest begin first. Give up early on tests that start no server; the others have the time of pyproject.toml."""
-    items.sort(key=lambda item: _rank(item.nodeid))
+    items.sort(key=lambda item: scheduling.rank(item.nodeid))
     for item in items:
         if not any(item.iter_markers("slow")) and not any(item.iter_markers("timeout")):
             item.add_marker(pytest.mark.timeout(_LONGEST_FAST_TEST_SECONDS))
