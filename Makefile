@@ -25,13 +25,13 @@ demo: $(READY) ## run examples/digits_flow.py through Prefect, with nothing to s
 demo-northflank: $(READY) ## the same flow deployed to a (emulated) Northflank: server, emulator, worker
 	$(BIN)/python -m examples.demo_northflank
 
-# A slow test waits for servers half of its time: four processes keep two cores busy (tests/conftest.py says which
-# tests stay together, and which begin first).
+# A slow test starts interpreters and servers, and waits for them: three processes keep two cores busy, and more would
+# only make each test slower (tests/support/scheduling.py says which tests stay together, and which begin first).
 test: $(READY) ## all tests
-	$(PYTEST) --numprocesses 4
+	$(PYTEST) --numprocesses 3
 
 slow: $(READY) ## the tests that start servers, workers or whole flows
-	$(PYTEST) -m "slow" --numprocesses 4
+	$(PYTEST) -m "slow" --numprocesses 3
 
 check: format lint types layers fast ## format, lint, types, layers, fast tests
 

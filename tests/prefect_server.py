@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from metaflow_prefect.headless.settings.database_address import SQLITE_PLUGIN
+from tests.support import quick_start
 from tests.support.ports import free_port
 
 
@@ -46,6 +47,7 @@ def running_server(home: Path, *, with_page: bool = False) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}/api"
     environment = {
         **os.environ,
+        **quick_start.ENVIRONMENT,
         "PREFECT_HOME": str(home),
         # As the servers that we start: many runs write at once (ADR 0013).
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db?plugin={SQLITE_PLUGIN}",

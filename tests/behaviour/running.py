@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from tests.behaviour.cases import Case
+from tests.support import quick_start
 
 PATIENCE_SECONDS = 240
 
@@ -99,6 +100,7 @@ def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     """
     return {
         **os.environ,
+        **quick_start.ENVIRONMENT,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(root),
         "PYTHONUNBUFFERED": "1",
