@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast unit golden docs screenshots soak bench test-pythons clean
+.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs screenshots soak bench test-pythons clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -25,10 +25,13 @@ demo: $(READY) ## run examples/digits_flow.py through Prefect, with nothing to s
 demo-northflank: $(READY) ## the same flow deployed to a (emulated) Northflank: server, emulator, worker
 	$(BIN)/python -m examples.demo_northflank
 
-# Most of a slow test is waiting for servers: three files at a time keep two cores busy (see tests/conftest.py
-# for which tests stay together).
+# A slow test starts interpreters and servers, and waits for them: three processes keep two cores busy, and more would
+# only make each test slower (tests/support/scheduling.py says which tests stay together, and which begin first).
 test: $(READY) ## all tests
 	$(PYTEST) --numprocesses 3
+
+slow: $(READY) ## the tests that start servers, workers or whole flows
+	$(PYTEST) -m "slow" --numprocesses 3
 
 check: format lint types layers fast ## format, lint, types, layers, fast tests
 
@@ -46,10 +49,10 @@ layers: $(READY)
 	$(BIN)/lint-imports
 
 fast: $(READY) ## the tests that start no server
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow" --numprocesses 2
 
 unit: $(READY)
-	$(PYTEST) tests/unit -m "not slow"
+	$(PYTEST) tests/unit -m "not slow" --numprocesses 2
 
 golden: $(READY) ## rewrite the expected files of tests/golden, then show what changed
 	$(PYTEST) tests/unit tests/golden tests/packaging tests/docs -m "golden" --update-golden

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.prefect_server import Server, running_server
+from tests.support import prefect_tables, scheduling
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -19,28 +20,23 @@ _FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "AWS_")
 _LONGEST_FAST_TEST_SECONDS = 60
 """A test that starts no server and takes longer waits for something that cannot come."""
 
-_APART = ("tests/behaviour/", "tests/fuzz/")
-"""Their tests share nothing but the session's server: each may go to whichever process is free."""
-
-_DEPLOYED = "tests/behaviour/test_deployed.py"
-"""Its tests share an emulator and workers as well, and run several flows at a time by themselves."""
-
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """Let a file's tests share what it has started, but spread the longest files over all processes."""
+    """Let tests share what they have started; the groups begin in the order of the items."""
     from xdist.scheduler import LoadScopeScheduling
 
-    class ByFile(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
+    class ByGroup(LoadScopeScheduling):  # type: ignore[misc]  # xdist has no types
         def _split_scope(self, nodeid: str) -> str:
-            is_apart = nodeid.startswith(_APART) and not nodeid.startswith(_DEPLOYED)
-            return nodeid if is_apart else nodeid.partition("::")[0]
+            return scheduling.group(nodeid)
 
-    return ByFile(config, log)
+    config.option.loadscopereorder = False
+    return ByGroup(config, log)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Give up early on tests that start no server; the others have the time of pyproject.toml."""
+    """Let the longest begin first. Give up early on tests that start no server; the others have the time of pyproject.toml."""
+    items.sort(key=lambda item: scheduling.rank(item.nodeid))
     for item in items:
         if not any(item.iter_markers("slow")) and not any(item.iter_markers("timeout")):
             item.add_marker(pytest.mark.timeout(_LONGEST_FAST_TEST_SECONDS))
@@ -91,13 +87,20 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
 
 
 @pytest.fixture(scope="session")
-def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def tables(clean_environment: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with Prefect's tables, which one of pytest's processes makes for all."""
+    folder = tmp_path_factory.getbasetemp()
+    is_one_of_many = "PYTEST_XDIST_WORKER" in os.environ
+    return prefect_tables.make((folder.parent if is_one_of_many else folder) / "prefect-tables")
+
+
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> Iterator[Server]:
     """One real Prefect server for all tests of a session."""
-    with running_server(tmp_path_factory.mktemp("server")) as server:
+    home = tmp_path_factory.mktemp("server")
+    prefect_tables.place(tables, home)
+    with running_server(home) as server:
         yield server
-
-
-_used_golden: set[Path] = set()
 
 
 @pytest.fixture
@@ -109,7 +112,6 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str | Path, str], None]:
 
     def compare(path: str | Path, text: str) -> None:
         expected = GOLDEN / path
-        _used_golden.add(expected)
         if request.config.getoption("--update-golden"):
             expected.parent.mkdir(parents=True, exist_ok=True)
             expected.write_text(text, encoding="utf-8")
@@ -119,8 +121,3 @@ def golden(request: pytest.FixtureRequest) -> Callable[[str | Path, str], None]:
         assert text == expected.read_text(encoding="utf-8")
 
     return compare
-
-
-def used_golden() -> set[Path]:
-    """The expected files that this session has compared with."""
-    return _used_golden

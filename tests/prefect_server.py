@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,6 +15,8 @@ from pathlib import Path
 import httpx
 
 from metaflow_prefect.headless.settings.database_address import SQLITE_PLUGIN
+from tests.support import quick_start
+from tests.support.ports import free_port
 
 
 @dataclass(frozen=True)
@@ -28,13 +29,6 @@ class Server:
 
 class ServerDidNotStart(RuntimeError):
     """The server ended, or was not healthy in time; the message has the end of its log."""
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on, chosen by the system."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def _page_settings(home: Path, url: str) -> dict[str, str]:
@@ -53,6 +47,7 @@ def running_server(home: Path, *, with_page: bool = False) -> Iterator[Server]:
     url = f"http://127.0.0.1:{port}/api"
     environment = {
         **os.environ,
+        **quick_start.ENVIRONMENT,
         "PREFECT_HOME": str(home),
         # As the servers that we start: many runs write at once (ADR 0013).
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db?plugin={SQLITE_PLUGIN}",

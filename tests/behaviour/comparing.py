@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.behaviour import deploying, snapshot
 from tests.behaviour.cases import FLOWS, Case
 from tests.behaviour.deploying import Stage
-from tests.behaviour.running import Ended, Form, start
+from tests.behaviour.running import Ended, Form, NotStarted, Started, start
 from tests.behaviour.snapshot import RunSnapshot
 
 _HOOKS_SECONDS = 60
@@ -24,11 +24,24 @@ OTHERWISE: Mapping[str, tuple[str, ...]] = {
 """What differs by design where a flow is deployed."""
 
 
-def compare(case: Case, form: Form, root: Path, extra: Mapping[str, str]) -> list[str]:
-    """Run *case* twice below *root* and return what differs; nothing is what we want."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Way:
+    """A way to run a flow through us; `environment` is what its processes get besides."""
+
+    name: str
+    form: Form
+    environment: Mapping[str, str]
+
+
+def compare(case: Case, root: Path, *ways: Way) -> list[str]:
+    """Run *case* under Metaflow and in each way, below *root*; return what differs: nothing is what we want."""
     case = placed(case, root, "flows")
-    theirs, ours = _run_both(case, form, root, extra)
-    return _found(case, root, ours, theirs)
+    theirs, *ours = _run_all(case, root, ways)
+    return [
+        f"{way.name}: {line}"
+        for way, ended in zip(ways, ours, strict=True)
+        for line in _found(case, root, ended, theirs)
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -120,14 +133,15 @@ def _found(
     return found
 
 
-def _run_both(case: Case, form: Form, root: Path, extra: Mapping[str, str]) -> tuple[Ended, Ended]:
-    """Run *case* under Metaflow and in *form* at the same time; leave no process behind."""
+def _run_all(case: Case, root: Path, ways: Iterable[Way]) -> list[Ended]:
+    """Run *case* under Metaflow and in all *ways* at the same time; leave no process behind."""
     with ExitStack() as processes:
-        native = start(case, Form.METAFLOW, root)
-        processes.callback(native.end)
-        other = start(case, form, root, extra)
-        processes.callback(other.end)
-        return native.wait(), other.wait()
+        started: list[Started | NotStarted] = [start(case, Form.METAFLOW, root)]
+        processes.callback(started[0].end)
+        for way in ways:
+            started.append(start(case, way.form, root, way.environment, name=f"-{way.name}"))
+            processes.callback(started[-1].end)
+        return [run.wait() for run in started]
 
 
 def _of_processes(ours: Ended, theirs: Ended) -> list[str]:

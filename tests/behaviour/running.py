@@ -12,6 +12,7 @@ from enum import Enum
 from pathlib import Path
 
 from tests.behaviour.cases import Case
+from tests.support import quick_start
 
 PATIENCE_SECONDS = 240
 
@@ -74,8 +75,8 @@ class NotStarted:
         """Do nothing: the compiler is over."""
 
 
-def command(case: Case, form: Form, root: Path) -> tuple[list[str], list[str] | None]:
-    """Return the command that runs *case*, and before it the command that compiles it, if any."""
+def command(case: Case, form: Form, out: Path) -> tuple[list[str], list[str] | None]:
+    """Return the command that runs *case*, and before it the command that compiles it to *out*, if any."""
     flow = [sys.executable, str(case.file), "--no-pylint", *case.options]
     added = [word for tag in case.tags for word in ("--tag", tag)]
     added += [word for spec in case.decospecs for word in ("--with", spec)]
@@ -85,7 +86,6 @@ def command(case: Case, form: Form, root: Path) -> tuple[list[str], list[str] | 
         case Form.DIRECT:
             return [*flow, "prefect", "run", *added, *case.arguments], None
         case Form.FILE:
-            out = root / f"{case.name}_compiled.py"
             run = [sys.executable, str(out), *case.arguments]
             return run, [*flow, "prefect", "create", str(out), *added]
         case Form.PROCESS | Form.NORTHFLANK:
@@ -100,6 +100,7 @@ def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str,
     """
     return {
         **os.environ,
+        **quick_start.ENVIRONMENT,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(root),
         "PYTHONUNBUFFERED": "1",
@@ -108,18 +109,18 @@ def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str,
 
 
 def start(
-    case: Case, form: Form, root: Path, extra: Mapping[str, str] | None = None
+    case: Case, form: Form, root: Path, extra: Mapping[str, str] | None = None, *, name: str = ""
 ) -> Started | NotStarted:
     """Compile *case* if its form asks for it, then start it; the caller waits for it and ends it.
 
-    It works in the flow's folder if that is below *root*, else in *root*: cards look for their datastore
-    from the working directory upward.
+    Several runs of one form need a *name* each. A run works in the flow's folder if that is below *root*, else in
+    *root*: cards look for their datastore from the working directory upward.
     """
     here = case.folder if root in case.folder.parents else root
     env = {**environment(root, extra), **case.variables}
-    run, compile_ = command(case, form, root)
-    log = root / f"{case.name}.{form.name}.log"
-    run_id_file = root / f"{case.name}.{form.name}.run-id"
+    run, compile_ = command(case, form, root / f"{case.name}{name}_compiled.py")
+    log = root / f"{case.name}.{form.name}{name}.log"
+    run_id_file = root / f"{case.name}.{form.name}{name}.run-id"
     with log.open("w") as output:
         if compile_ is not None:
             code = subprocess.run(

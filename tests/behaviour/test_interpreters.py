@@ -13,7 +13,7 @@ import pytest
 
 from tests.behaviour import micromamba
 from tests.behaviour.cases import FLOWS, Case
-from tests.behaviour.comparing import compare
+from tests.behaviour.comparing import Way, compare
 from tests.behaviour.running import Form, environment
 
 CASE = Case(name="conda_environment", folder=FLOWS / "support", options=("--environment=conda",))
@@ -26,7 +26,8 @@ def test_a_step_has_the_interpreter_and_the_packages_it_asks_for(
     for name, value in micromamba.install(tmp_path).items():
         monkeypatch.setenv(name, value)
 
-    assert not compare(CASE, Form.FILE, tmp_path, prefect_server.environment)
+    way = Way(name="compiled", form=Form.FILE, environment=prefect_server.environment)
+    assert not compare(CASE, tmp_path, way)
 
 
 @pytest.mark.slow

@@ -7,7 +7,7 @@ import pytest
 from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.steps import step_settings
 from tests.behaviour.cases import FLOWS, Case, cases
-from tests.behaviour.comparing import compare
+from tests.behaviour.comparing import Way, compare
 from tests.behaviour.running import Form
 
 # `prefect run` shares all but its first lines with the compiled file: a handful that is affected by them.
@@ -43,30 +43,31 @@ ENDINGS = {
 
 @pytest.mark.slow
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
-def test_a_compiled_flow_does_what_the_flow_does(case: Case, tmp_path, prefect_server, request):
+def test_a_flow_does_through_us_what_it_does_under_metaflow(
+    case: Case, tmp_path, prefect_server, request
+):
+    """One run of Metaflow's is compared with all of ours: compiled, and in the ways that could differ."""
+    ours = prefect_server.environment
     chosen = request.config.getoption("--step-executor") or step_settings.DEFAULT_EXECUTOR.value
-    environment = {**prefect_server.environment, variables.STEP_EXECUTOR: chosen}
-    assert not compare(case, Form.FILE, tmp_path, environment)
+    ways = [
+        Way(
+            name="compiled",
+            form=Form.FILE,
+            environment={**ours, variables.STEP_EXECUTOR: chosen},
+        )
+    ]
+    if case.name in ENDINGS:
+        fresh = {**ours, variables.STEP_EXECUTOR: step_settings.ExecutorKind.FRESH.value}
+        ways.append(Way(name="fresh", form=Form.FILE, environment=fresh))
+    if case.name in DIRECT:
+        ways.append(Way(name="direct", form=Form.DIRECT, environment=ours))
+
+    assert not compare(case, tmp_path, *ways)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "case", [case for case in cases() if case.name in ENDINGS], ids=lambda case: case.name
-)
-def test_a_fresh_process_for_each_step_makes_no_difference(case: Case, tmp_path, prefect_server):
-    environment = {
-        **prefect_server.environment,
-        variables.STEP_EXECUTOR: step_settings.ExecutorKind.FRESH.value,
-    }
-    assert not compare(case, Form.FILE, tmp_path, environment)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    "case", [case for case in cases() if case.name in DIRECT], ids=lambda case: case.name
-)
-def test_prefect_run_does_what_run_does(case: Case, tmp_path, prefect_server):
-    assert not compare(case, Form.DIRECT, tmp_path, prefect_server.environment)
+@pytest.mark.parametrize("names", [DIRECT, ENDINGS], ids=["DIRECT", "ENDINGS"])
+def test_what_is_run_in_several_ways_are_flows(names):
+    assert names <= {case.name for case in cases()}
 
 
 def test_there_are_at_least_sixty_flows():

@@ -21,6 +21,7 @@ import httpx
 import pytest
 
 from tests.prefect_server import Server, running_server
+from tests.support import prefect_tables
 
 ROOT = Path(__file__).parent.parent.parent
 SCREENSHOTS = ROOT / "docs" / "screenshots"
@@ -69,9 +70,10 @@ class Site:
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+def site(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> Iterator[Site]:
     """The digits flow: run once, once with a setting that fails, and deployed; and a flow of every shape."""
     home = tmp_path_factory.mktemp("page")
+    prefect_tables.place(tables, home)
     with running_server(home, with_page=True) as server:
         flow = ROOT / "examples" / "digits_flow.py"
         environment = {

@@ -31,7 +31,7 @@ def test_the_graph_of_a_run_has_the_edges_of_the_flow(site):
     }
 
 
-def test_split_switch_foreach_and_join_have_their_edges_and_the_arm_not_taken_has_none(site):
+def test_split_switch_foreach_and_join_have_edges_and_the_arm_not_taken_has_none(site):
     assert site.edges(site.shapes) == {
         ("start", "left"),
         ("start", "choose"),

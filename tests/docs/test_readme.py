@@ -15,7 +15,6 @@ import os
 import re
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -28,6 +27,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from metaflow_prefect.runtime.servers import local_server
+from tests.support.ports import free_port
 
 ROOT = Path(__file__).parent.parent.parent
 README = ROOT / "README.md"
@@ -197,12 +197,6 @@ def execute(blocks: list[Block], reader: Reader) -> None:
                 reader.type(block)
 
 
-def free_port() -> str:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
-
-
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_the_commands_of_the_readme_and_of_the_pages_it_leads_to_work(prefect_server, tmp_path):
@@ -214,7 +208,7 @@ def test_the_commands_of_the_readme_and_of_the_pages_it_leads_to_work(prefect_se
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path),
     }
     # The readme shows the ports people will have; here they may be taken.
-    ports = {"4200": str(urlsplit(prefect_server.url).port), "8765": free_port()}
+    ports = {"4200": str(urlsplit(prefect_server.url).port), "8765": str(free_port())}
     for page in (README, HOW_TO / "run.md", HOW_TO / "scripts.md", HOW_TO / "northflank.md"):
         folder = tmp_path / page.stem
         folder.mkdir()
@@ -233,7 +227,7 @@ def test_the_commands_of_the_tutorial_work(tmp_path):
         "PREFECT_HEADLESS_CACHE": str(tmp_path / "stack"),
     }
     blocks = command_blocks((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
-    with reading(tmp_path, environment, {"4200": free_port()}) as reader:
+    with reading(tmp_path, environment, {"4200": str(free_port())}) as reader:
         try:
             execute(blocks, reader)
         finally:

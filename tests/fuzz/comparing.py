@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tests.behaviour.cases import Case
-from tests.behaviour.comparing import compare
+from tests.behaviour.comparing import Way, compare
 from tests.behaviour.running import Form
 from tests.fuzz.source import source
 
@@ -15,4 +15,4 @@ def compare_seed(seed: int, root: Path, extra: Mapping[str, str]) -> list[str]:
     """Write flow *seed* into *root*, run it twice there, and return what differs."""
     case = Case(name=f"fuzz_{seed}", folder=root)
     case.file.write_text(source(seed))
-    return compare(case, Form.FILE, root, extra)
+    return compare(case, root, Way(name="compiled", form=Form.FILE, environment=extra))

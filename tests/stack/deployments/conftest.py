@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import quick_start
+
 FLOWS = Path(__file__).parent / "flows"
 
 
@@ -38,6 +40,7 @@ def place(prefect_server, tmp_path_factory) -> Place:
     shutil.copytree(FLOWS, folder, dirs_exist_ok=True)
     environment = {
         **os.environ,
+        **quick_start.ENVIRONMENT,
         **prefect_server.environment,
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(folder),
         "METAFLOW_HOME": str(folder / "home"),
@@ -54,7 +57,7 @@ def worker(place) -> Iterator[None]:
     with (place.folder / "worker.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "worker", "start", "--pool", "pool"],
-            cwd=place.folder, env=place.environment, stdout=log, stderr=subprocess.STDOUT,
+            cwd=place.folder, env={**place.environment, "PREFECT_WORKER_QUERY_SECONDS": "1"}, stdout=log, stderr=subprocess.STDOUT,
             start_new_session=True,
         )  # fmt: skip
         yield

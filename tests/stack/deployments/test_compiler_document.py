@@ -34,9 +34,7 @@ def artifacts(place, flow_run_id):
     return answer.raise_for_status().json()
 
 
-def test_a_created_file_runs_with_its_parameters_and_shows_how_to_fetch_each_artifact(
-    place, create
-):
+def test_a_created_file_runs_with_its_parameters_and_shows_how_to_fetch_artifacts(place, create):
     run_id_file = place.folder / "documented-run-id"
     done = place.command(
         str(create()), "--message", "hello", "--count", "2", "--run-id-file", str(run_id_file)
@@ -96,7 +94,7 @@ def test_a_created_file_remembers_metadata_service_and_datastore(create, before,
     assert (program.metadata, program.datastore) == ("service", "s3")
 
 
-def test_a_deployment_of_a_project_has_the_name_given_and_the_project_before_the_flow(place):
+def test_a_deployment_of_a_project_has_its_name_with_the_project_before_the_flow(place):
     done = place.command(
         SOURCE, *("--production", "prefect", "deploy", "--name", "prod", "--work-pool", "idle"),
         *("--with=retry", "--with=resources:cpu=4,memory=8000", "--generate-new-token", "--json"),

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.waiting import wait_until
+
 pytestmark = pytest.mark.slow
 
 
@@ -20,12 +22,12 @@ def _done(place, *words):
 
 def _waited_for(found, count):
     """Wait until as many runs as that have ended, and return them."""
-    for _ in range(150):
-        over = [run for run in found() if not run.is_running]
-        if len(over) >= count:
-            return over
-        time.sleep(2)
-    return pytest.fail(f"fewer than {count} runs ended")
+
+    def over():
+        ended = [run for run in found() if not run.is_running]
+        return len(ended) >= count and ended
+
+    return wait_until(over, f"{count} runs have ended", seconds=300, every=1)
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +36,7 @@ def timely(place, worker):
     _done(place, "timely_flow.py", "prefect", "deploy", "--work-pool", "pool")
 
 
-def test_a_run_takes_every_type_of_value_and_its_end_starts_the_flow_that_waits_for_it(
+def test_a_run_takes_every_type_of_value_and_its_end_starts_the_flow_waiting_for_it(
     place, worker, timely, environment, monkeypatch, tmp_path
 ):
     from metaflow import DeployedFlow, Deployer
@@ -79,7 +81,7 @@ def test_a_run_takes_every_type_of_value_and_its_end_starts_the_flow_that_waits_
     assert not [item for item in DeployedFlow.list_prefect() if item.flow_name == "AfterFlow"]
 
 
-def test_a_run_that_is_yet_to_begin_has_no_metaflow_run_and_a_missing_parameter_is_named(
+def test_a_run_yet_to_begin_has_no_metaflow_run_and_a_missing_parameter_is_named(
     place, environment, tmp_path
 ):
     from metaflow import DeployedFlow

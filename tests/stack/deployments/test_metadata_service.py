@@ -21,7 +21,7 @@ def service(environment):
     default_metadata()
 
 
-def test_a_deployed_run_and_one_that_resumes_it_are_in_the_service_with_all_of_their_tasks(
+def test_a_deployed_run_and_its_resumed_run_are_in_the_service_with_all_their_tasks(
     place, worker, service
 ):
     from metaflow import DeployedFlow, metadata

@@ -6,10 +6,12 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import httpx
 import pytest
+
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -23,13 +25,15 @@ def done(place, *words, **variables):
 
 
 def until(happened, what):
-    """Return the first truthy answer of *happened*."""
-    for _ in range(400):
-        answer = happened()
-        if answer:
-            return answer
-        time.sleep(0.5)
-    return pytest.fail(f"waited in vain until {what}")
+    """Return the first true answer of *happened*."""
+    return wait_until(happened, what, seconds=200, every=0.5)
+
+
+def until_over(place, run_id):
+    """Wait until the run is over, by asking the server: the command `status` takes two seconds of CPU."""
+    url = f"{place.environment['PREFECT_API_URL']}/flow_runs/{run_id.removeprefix('prefect-')}"
+    over = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
+    until(lambda: httpx.get(url, timeout=60).json()["state_type"] in over, f"{run_id} is over")
 
 
 @pytest.fixture(scope="module")
@@ -86,10 +90,9 @@ def test_a_run_is_suspended_goes_on_and_keeps_its_code_while_others_deploy(place
     until((place.folder / "gate.begun").exists, "the run has begun")
     second = json.loads(done(place, *_FLOW, "trigger", "--gate", str(gate), "--json"))
     # While the first one runs: a suspended run leaves its place to others.
-    until(
-        lambda: status(place, second["run"].partition("/")[2]) == "ABORTED",
-        "the limit has cancelled the second run",
-    )
+    cancelled = second["run"].partition("/")[2]
+    until_over(place, cancelled)
+    assert status(place, cancelled) == "ABORTED", "the limit has cancelled the second run"
     flow_file = place.folder / _FLOW[0]
     flow_file.write_text(flow_file.read_text().replace('version = "1"', 'version = "2"'))
     done(place, *steady)
@@ -131,7 +134,7 @@ def test_a_run_that_fails_is_reported_and_resumed_as_a_run_of_the_deployment(pla
         done(place, *_FLOW, "resume", "--deployed", "--origin-run-id", origin, "--json")
     )
     resumed_id = resumed["run"].partition("/")[2]
-    until(lambda: status(place, resumed_id) not in {"PENDING", "RUNNING"}, "the resumed run ended")
+    until_over(place, resumed_id)
     log = [
         json.loads(line) for line in done(place, *_FLOW, "logs", resumed_id, "--json").splitlines()
     ]

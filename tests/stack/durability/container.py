@@ -6,11 +6,12 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from enum import Enum
 from pathlib import Path
+
+from tests.support.waiting import wait_until
 
 FLOW = Path(__file__).parent / "counting_flow.py"
 TASKS = 1 + 26 + 1 + 3 + 1
@@ -111,15 +112,11 @@ class Container:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
         process.wait()
-        wait_until(lambda: not self.steps(), "the steps of a dead flow process have ended")
-
-
-def wait_until(holds: Callable[[], object], what: str) -> None:
-    """Wait until *holds*; fail after a generous time, saying *what* did not come true."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while not holds():
-        assert time.monotonic() < end, f"not in {PATIENCE_SECONDS} s: {what}"
-        time.sleep(0.05)
+        wait_until(
+            lambda: not self.steps(),
+            "the steps of a dead flow process have ended",
+            seconds=PATIENCE_SECONDS,
+        )
 
 
 def children(pid: int) -> list[int]:

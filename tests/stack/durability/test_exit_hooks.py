@@ -15,8 +15,9 @@ from prefect.client.schemas.objects import StateType
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Cancelling
 
-from tests.stack.durability.container import Container, children, wait_until
+from tests.stack.durability.container import Container, children
 from tests.stack.durability.kills import pool
+from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
 
@@ -68,7 +69,7 @@ def test_the_hook_for_errors_runs_once_with_the_run(deployed, prefect_server, en
     run = UUID(deployed.run_id.removeprefix("prefect-"))
     process = deployed.start()
     try:
-        wait_until(log.exists, "the flow waits")
+        wait_until(log.exists, "the flow waits", seconds=300)
         with temporary_settings({PREFECT_API_URL: prefect_server.url}):
             end(process, run)
             process.wait(120)

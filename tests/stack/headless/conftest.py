@@ -7,11 +7,9 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +18,10 @@ from urllib.parse import quote
 
 import httpx
 import pytest
+
+from tests.support import prefect_tables
+from tests.support.ports import free_port
+from tests.support.waiting import wait_until
 
 TIMEOUT_SECONDS = 120
 UP_SECONDS = "240"
@@ -113,12 +115,8 @@ class Stack:
 
 
 def eventually(question: Callable[[], Any], *, what: str, seconds: float = TIMEOUT_SECONDS) -> Any:
-    """Ask until the answer is true, and return it."""
-    deadline = time.monotonic() + seconds
-    while not (answer := question()):
-        assert time.monotonic() < deadline, f"not {what} after {seconds} s"
-        time.sleep(0.3)
-    return answer
+    """Ask until the answer is true, and return it; a question is often a command, a second of CPU."""
+    return wait_until(question, what, seconds=seconds, every=0.5)
 
 
 @pytest.fixture(scope="session")
@@ -127,12 +125,16 @@ def eventually_() -> Callable[..., Any]:
 
 
 @pytest.fixture(scope="session")
-def new_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Stack]]:
-    """Stacks that are not started yet; each is ended after the last test."""
+def new_stack(
+    tmp_path_factory: pytest.TempPathFactory, tables: Path
+) -> Iterator[Callable[..., Stack]]:
+    """Stacks that are not started yet, with an empty home or Prefect's tables in it; each is ended after the last test."""
     made: list[Stack] = []
 
-    def make(**environ: str) -> Stack:
+    def make(*, has_tables: bool = False, **environ: str) -> Stack:
         stack = Stack(home=tmp_path_factory.mktemp("stack") / "home", environ=environ)
+        if has_tables:
+            prefect_tables.place(tables, stack.home)
         made.append(stack)
         return stack
 
@@ -287,9 +289,3 @@ def managed(new_stack: Callable[..., Stack]) -> Iterator[Stack]:
     yield made
     made.down()
     shutil.rmtree(folder)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

@@ -19,6 +19,7 @@ HERE = Path(__file__).parent
 def emulated(new_stack):
     """The real token in the environment must not be used beside the emulator."""
     stack = new_stack(
+        has_tables=True,
         PREFECT_HEADLESS_EMULATOR="1",
         PREFECT_WORKER_POOL_TYPE="northflank",
         PREFECT_WORKER_POOL_NAME="nf",

@@ -14,6 +14,7 @@ from metaflow_prefect.headless.database import cluster
 from metaflow_prefect.headless.files.layout import Layout, prepare, write_private
 from metaflow_prefect.headless.settings.reading import read_settings
 from metaflow_prefect.headless.settings.sources import Sources
+from tests.support import prefect_tables
 
 pytestmark = pytest.mark.slow
 
@@ -181,9 +182,10 @@ def test_a_server_that_does_not_answer_is_an_error_where_falling_back_is_forbidd
     assert "does not answer" in done.stderr
 
 
-def test_pg_variables_fall_back_to_sqlite_with_a_warning_nobody_can_miss(by_url):
+def test_pg_variables_fall_back_to_sqlite_with_a_warning(by_url, tables):
     """In the home of a stack that had its PostgreSQL until now: nothing of that is copied."""
     by_url.down()
+    prefect_tables.place(tables, by_url.home)
     done = by_url.up(
         "--no-worker",
         PREFECT_DATABASE_URL="",

@@ -15,6 +15,8 @@ import httpx
 import pytest
 import websockets
 
+from tests.support.ports import free_port
+
 pytestmark = pytest.mark.slow
 
 EXAMPLE = (
@@ -24,15 +26,14 @@ EXAMPLE = (
 
 @pytest.fixture(scope="module")
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture(scope="module")
 def public(new_stack, port):
     """A stack on all interfaces, below /prefect, whose users come through `port` with TLS."""
     stack = new_stack(
+        has_tables=True,
         PREFECT_SERVER_HOST="0.0.0.0",  # noqa: S104  what is tested
         PREFECT_UI_API_URL=f"https://127.0.0.1:{port}/prefect/api",
         PREFECT_SERVER_UI_SERVE_BASE="/prefect",

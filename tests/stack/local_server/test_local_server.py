@@ -22,6 +22,8 @@ from websockets.sync.client import connect
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime.servers import local_server
+from tests.support import prefect_tables
+from tests.support.processes import wait_until_gone
 
 pytestmark = pytest.mark.slow
 
@@ -30,9 +32,10 @@ PATIENCE_SECONDS = 240
 
 
 @pytest.fixture(scope="module")
-def home(tmp_path_factory):
+def home(tmp_path_factory, tables):
     """A PREFECT_HOME whose server is ended when the module is done."""
     home = tmp_path_factory.mktemp("prefect-home")
+    prefect_tables.place(tables, home)
     yield home
     local_server.stop(home, even_if_used=True)
 
@@ -73,24 +76,6 @@ def in_python(home, *lines):
 
 def using(home, **more):
     return local_server.using(home, environment(home, **more), lambda _: None)
-
-
-def is_alive(pid):
-    with contextlib.suppress(ChildProcessError):
-        # It is a child of this process where these tests have started it.
-        os.waitpid(pid, os.WNOHANG)
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
-
-
-def wait_until_gone(pid):
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    while is_alive(pid):
-        assert time.monotonic() < deadline, f"process {pid} is still there"
-        time.sleep(0.2)
 
 
 def test_a_second_run_uses_the_server_that_the_first_has_started(home):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -12,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID, uuid4
 
 import httpx
@@ -23,7 +22,10 @@ from northflank_emulator.settings import Settings
 from prefect_northflank import NorthflankWorker
 
 from tests.stack.worker.soak import light_images
+from tests.support import prefect_tables, waiting
+from tests.support.ports import free_port
 
+T = TypeVar("T")
 BIN = Path(sys.executable).parent
 PATIENCE = float(os.environ.get("TEST_PATIENCE_SECONDS", "180"))
 AUTH = "flows:S3cret"
@@ -89,21 +91,9 @@ def dies(marker: str = "") -> None:
 '''
 
 
-def wait_until(happened: Callable[[], Any], what: str, *, patience: float = PATIENCE) -> Any:
-    """Return the first truthy answer of *happened*."""
-    deadline = time.monotonic() + patience
-    while time.monotonic() < deadline:
-        answer = happened()
-        if answer:
-            return answer
-        time.sleep(0.25)
-    raise AssertionError(f"waited {patience:.0f} s in vain until {what}")
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def wait_until(happened: Callable[[], T], what: str, *, patience: float = PATIENCE) -> T:
+    """Return the first true answer of *happened*."""
+    return waiting.wait_until(happened, what, seconds=patience, every=0.25)
 
 
 @dataclass(frozen=True)
@@ -307,8 +297,10 @@ def prefect_server(home: Path, *, database: str | None = None) -> Iterator[Prefe
 
 
 @pytest.fixture(scope="session")
-def prefect(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prefect]:
-    with prefect_server(tmp_path_factory.mktemp("prefect")) as server:
+def prefect(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> Iterator[Prefect]:
+    home = tmp_path_factory.mktemp("prefect")
+    prefect_tables.place(tables, home)
+    with prefect_server(home) as server:
         yield server
 
 

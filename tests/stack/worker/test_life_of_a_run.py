@@ -166,8 +166,9 @@ def test_lasting_jobs_keep_a_history_per_deployment(served, prefect, conftest):
 
 
 def test_a_lasting_job_gives_way_to_another_one_when_nothing_of_it_runs(
-    pool, prefect, conftest, tmp_path
+    light, prefect, conftest, tmp_path
 ):
+    _, pool = light
     quick = {"PREFECT_NORTHFLANK_TIDY_SECONDS": "1", "PREFECT_NORTHFLANK_ADOPT_SECONDS": "1"}
     deployment = pool.deploy("hello", cleanup_job=False)
 
@@ -175,8 +176,9 @@ def test_a_lasting_job_gives_way_to_another_one_when_nothing_of_it_runs(
         return {job for job in pool.northflank.jobs() if job.startswith("hello-test-")}
 
     others = lasting()
+    soon = {"seconds": 0, "marker": str(tmp_path / "soon")}
     with pool.worker("one", **quick):
-        first = job_of(prefect.wait_for(prefect.trigger(deployment)))
+        first = job_of(prefect.wait_for(prefect.trigger(deployment, **soon)))
     prefect.post(f"/deployments/{deployment}", {"description": "changed"}, method="PATCH")
     with pool.worker("two", **quick) as worker:
         marker = tmp_path / "marker"
@@ -187,7 +189,7 @@ def test_a_lasting_job_gives_way_to_another_one_when_nothing_of_it_runs(
         variables = prefect.post(f"/deployments/{deployment}", method="GET")["job_variables"]
         other = {"job_variables": variables | {"deployment_grace_period_seconds": 30}}
         prefect.post(f"/deployments/{deployment}", other, method="PATCH")
-        second = job_of(prefect.wait_for(prefect.trigger(deployment)))
+        second = job_of(prefect.wait_for(prefect.trigger(deployment, **soon)))
         assert lasting() - others == {first, second}
 
         assert prefect.wait_for(slow)["state_type"] == "COMPLETED"

@@ -15,6 +15,8 @@ import pytest
 from northflank_emulator.cli import main
 from northflank_emulator.state.store import StateRefused, Store
 
+from tests.support.processes import is_alive
+
 pytestmark = pytest.mark.slow
 TOKEN = "test-token"
 JOBS = "/v1/projects/demo/jobs"
@@ -76,14 +78,6 @@ def command() -> Iterator[Callable[..., Command]]:
             it.end(signal.SIGKILL)
 
 
-def gone(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-        return "Z" in Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except (ProcessLookupError, FileNotFoundError):
-        return True
-
-
 def test_the_first_line_is_the_base_url(command):
     it = command()
 
@@ -103,7 +97,7 @@ def test_whatever_ends_the_emulator_ends_its_containers(command, until, number):
 
     assert code == (0 if number is not signal.SIGKILL else -signal.SIGKILL)
     for pid in pids:
-        until(lambda pid=pid: gone(pid), bool)
+        until(lambda pid=pid: not is_alive(pid), bool)
 
 
 def test_state_outlives_a_kill_and_lost_runs_are_failed(command, until, tmp_path):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ import pytest
 
 from metaflow_prefect.runtime.steps.executor import Stream
 from metaflow_prefect.runtime.steps.fork_server_client import ServerLost
+from tests.support.processes import is_alive
 
 pytestmark = pytest.mark.slow
 
@@ -27,13 +27,6 @@ part.write_text(f'{{os.getpid()}} {{child.pid}} {{os.getppid()}}')
 part.rename({path!r})
 time.sleep(600)
 """
-
-
-def is_alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-    return False
 
 
 def until(condition) -> bool:

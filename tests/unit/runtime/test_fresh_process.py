@@ -13,6 +13,7 @@ import pytest
 
 from metaflow_prefect.runtime.steps.executor import Command, Stream
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
+from tests.support.processes import is_alive
 
 
 def python(code: str, *words: str) -> Command:
@@ -28,11 +29,6 @@ class Output:
 
     def of(self, stream: Stream) -> bytes:
         return b"".join(line for kind, line in self.lines if kind is stream)
-
-
-def is_alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
 
 
 def wait_for(path: Path) -> str:

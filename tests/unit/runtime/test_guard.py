@@ -7,11 +7,11 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from metaflow_prefect.runtime.in_flow.guard import Guard
+from tests.support.processes import wait_until_gone
 
 TASK = """
 import os, subprocess, sys, time
@@ -32,19 +32,6 @@ def show(stream, line):
 task = Command(words=[sys.executable, "-c", {TASK!r}], environment=dict(os.environ))
 FreshProcess().run(task, show)
 """
-
-
-def is_alive(pid: int) -> bool:
-    stat = Path(f"/proc/{pid}/stat")
-    return stat.exists() and stat.read_text().rsplit(")", 1)[1].split()[0] != "Z"
-
-
-def wait_until_gone(*pids: int) -> None:
-    for _ in range(600):
-        if not any(map(is_alive, pids)):
-            return
-        time.sleep(0.05)
-    pytest.fail(f"still alive: {[pid for pid in pids if is_alive(pid)]}")
 
 
 @pytest.fixture
