@@ -14,6 +14,7 @@ from prefect_northflank.api.answers import Project
 from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.retry import Patience
 from prefect_northflank.records.flow_runs import PrefectLedger
+from prefect_northflank.start.plan_list import PlanList
 from prefect_northflank.start.secret_groups import SecretGroups
 from prefect_northflank.start.start_once import Starter
 from prefect_northflank.watch.intervals import Tempo
@@ -30,6 +31,7 @@ class Account:
     client: NorthflankClient
     starter: Starter
     secrets: SecretGroups
+    plans: PlanList
 
 
 class Connections:
@@ -54,6 +56,7 @@ class Connections:
                 client=client,
                 starter=Starter(at_once),
                 secrets=SecretGroups(at_once),
+                plans=PlanList(at_once),
             )
         account = self._accounts[access]
         account.client.renewed_by(access)

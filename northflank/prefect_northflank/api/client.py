@@ -25,10 +25,11 @@ from prefect_northflank.api.answers import (
     LogLine,
     Project,
     items,
-    plan_ids,
+    plans_of,
     whole,
 )
 from prefect_northflank.api.budget import Purpose, RateBudget, named_wait
+from prefect_northflank.api.plans import Plan
 from prefect_northflank.api.retry import LOOK, ONLY_IF_NOT_DONE, REPEATABLE, RetryPolicy
 from prefect_northflank.errors import (
     ApiError,
@@ -239,9 +240,9 @@ class NorthflankClient:
         found = await self._call("GET", project.path, read=whole, purpose=purpose)
         return str(found.get("name", project.id))
 
-    async def plans(self) -> Sequence[str]:
-        """List the ids of the deployment plans."""
-        return await self._call("GET", "/v1/plans", read=plan_ids)
+    async def plans(self) -> Sequence[Plan]:
+        """List the deployment plans."""
+        return await self._call("GET", "/v1/plans", read=plans_of)
 
     # -- transport -----------------------------------------------------------------------------------------
 

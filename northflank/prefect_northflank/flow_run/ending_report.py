@@ -12,6 +12,7 @@ from prefect.states import Cancelled, Crashed
 
 from prefect_northflank.api.answers import Container, LogLine
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.plans import PUBLISHED
 from prefect_northflank.errors import NorthflankError, NotFound
 from prefect_northflank.job.configuration import NorthflankJobConfiguration
 from prefect_northflank.job.variables import DEFAULT_IMAGE
@@ -94,7 +95,7 @@ async def find_out(case: Case, client: NorthflankClient) -> Findings:
         containers=containers,
         lines=lines,
         deadline_seconds=_deadline(case),
-        plan=wanted.billing_deployment_plan,
+        plan=wanted.plan_by(PUBLISHED),
         image=wanted.deployment_external_image_path or DEFAULT_IMAGE,
     )
     if case.ending.fate is Fate.PENDING_TOO_LONG:

@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
 from prefect_northflank.accounts import Account, Connections, Log
+from prefect_northflank.api.plans import Needs
 from prefect_northflank.api.retry import Patience
 from prefect_northflank.errors import (
     LongOver,
@@ -114,7 +115,7 @@ class Submitter:
         account = self._connections.account(configuration.access())
         project = configuration.project(account.access)
         patience = self._connections.patience(log.warning)
-        request = await self._request(configuration, account, claim, patience)
+        request = await self._request(configuration, account, claim, patience, log)
         intent = InfrastructurePid(project=project, job=request.name)
         await self._ledger.write_pid(flow_run.id, str(intent))
         await patience.through(lambda: self._forestall(account, before))
@@ -144,9 +145,20 @@ class Submitter:
         account: Account,
         claim: Claim,
         patience: Patience,
+        log: Log,
     ) -> JobRequest:
         """Return what to ask Northflank for; puts the secret group first if its value is new."""
         project = configuration.project(account.access)
+        if (needs := configuration.needs) != Needs():
+            configuration.take_plan(await account.plans.now())
+            log.info(
+                "Plan %s is the cheapest that has %s%s.",
+                configuration.billing_deployment_plan,
+                needs,
+                f"; no plan has fewer than its {configuration.billing_gpu_count} GPUs"
+                if needs.gpus and needs.gpus != configuration.billing_gpu_count
+                else "",
+            )
         env = configuration.environment(account.access)
         tag = await patience.through(
             lambda: account.secrets.tag_for(

@@ -11,6 +11,7 @@ from typing import cast
 from uuid import UUID
 
 from prefect_northflank.api.answers import Json, JsonObject
+from prefect_northflank.api.plans import PUBLISHED
 from prefect_northflank.errors import ConfigurationError, Refusals
 from prefect_northflank.job import names, rules
 from prefect_northflank.job.variables import DEFAULT_IMAGE, DockerConfigType, NorthflankVariables
@@ -185,7 +186,7 @@ def _body(
             "infrastructure": {"architecture": architecture.value} if architecture else None,
             "billing": _present(
                 {
-                    "deploymentPlan": variables.billing_deployment_plan,
+                    "deploymentPlan": variables.plan_by(PUBLISHED),
                     "buildPlan": variables.billing_build_plan,
                     "gpu": _gpu(variables),
                 }

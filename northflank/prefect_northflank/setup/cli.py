@@ -14,9 +14,9 @@ from prefect.client.orchestration import get_client
 
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.answers import Project
+from prefect_northflank.api.plans import DEFAULT_PLAN
 from prefect_northflank.errors import ConfigurationError, NorthflankError
 from prefect_northflank.job.token_block import Northflank
-from prefect_northflank.job.variables import DEFAULT_PLAN
 from prefect_northflank.setup.provision import Plan, create_block, create_pool, create_secret_group
 from prefect_northflank.start.preconditions import Check, Wanted, checks
 
@@ -163,7 +163,11 @@ def _parser() -> argparse.ArgumentParser:
             help="address of the API (default: NORTHFLANK_API_BASE_URL, else Northflank's own)",
         )
         add("--team", help="team of the project (default: NORTHFLANK_TEAM_ID)")
-        add("--plan", default=DEFAULT_PLAN, help="default plan of the pool (default: %(default)s)")
+        add(
+            "--plan",
+            default=DEFAULT_PLAN,
+            help="plan of the containers (default: %(default)s, or the plan that a flow's @resources ask for)",
+        )
         add(
             "--prefect-api-url",
             help="address of the Prefect API as containers reach it (default: PREFECT_API_URL)",
