@@ -5,14 +5,14 @@ from __future__ import annotations
 import importlib.util
 import sys
 import tempfile
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import Request, analyze
+from metaflow_prefect.analysis import Analysis, CompileRequest, examine
 from metaflow_prefect.analysis.code import GENERATED_MARK, code_files, own_paths
 from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.analysis.refused_first import silence
@@ -27,16 +27,6 @@ from metaflow_prefect.runtime.store.resume_origin import read as read_origin
 
 _LONGEST_HEADER = 1000
 """Bytes within which the first line of a generated file ends, whatever the flow is called."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CompileOptions:
-    """What a compiling command was asked for beside the flow itself."""
-
-    tags: tuple[str, ...] = ()
-    decospecs: tuple[str, ...] = ()
-    max_workers: int = ir.DEFAULT_MAX_WORKERS
-    workflow_timeout_seconds: int | None = None
 
 
 def check_schedule(schedule: ir.Schedule) -> None:
@@ -58,7 +48,7 @@ def check_schedule(schedule: ir.Schedule) -> None:
 def write(
     state: Any,
     output: Path,
-    options: CompileOptions,
+    request: CompileRequest,
     *,
     is_standalone: bool,
     may_overwrite: bool,
@@ -71,46 +61,39 @@ def write(
         UnsupportedFlow: the flow uses what cannot work on Prefect.
     """
     _check_output(output, state, may_overwrite=may_overwrite)
-    flow = analyse_for(state, output.parent, options)
+    flow = analyze_for(state, output.parent, replace(request, check_schedule=check_schedule))
     text = render_standalone(flow, code_files(state)) if is_standalone else render(flow)
     write_output(output, text)
     return flow
 
 
-def analyse_for(
-    state: Any,
-    directory: Path,
-    options: CompileOptions,
-    check_schedule: Callable[[ir.Schedule], None] = check_schedule,
-    *,
-    are_defaults_wanted: bool = True,
-) -> ir.Flow:
-    """Return the IR of the flow for a generated file in *directory*; without defaults where none is wanted.
+def analyze_for(state: Any, directory: Path, request: CompileRequest) -> ir.Flow:
+    """Return the IR of the flow for a generated file in *directory*.
 
     Raises:
         UnsupportedFlow: the flow uses what cannot work on Prefect.
         MetaflowException: the packages of @conda or @pypi cannot be had.
     """
-    _attach(state, options.decospecs)
-    request = Request(
-        output_directory=directory,
-        tags=options.tags,
-        datastore_root=_chosen_datastore_root(),
-        max_workers=options.max_workers,
-        workflow_timeout_seconds=options.workflow_timeout_seconds,
-        are_defaults_wanted=are_defaults_wanted,
-        check_schedule=check_schedule,
-    )
-    flow = analyze(state, request)
+    analysis = examine_for(state, directory, request)
+    analysis.check()
     # Last: it takes minutes where they are not there yet.
     make_interpreters(state)
-    return flow
+    return analysis.flow
+
+
+def examine_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:
+    """Return the IR of the flow for a generated file in *directory*, and what is wrong with the flow."""
+    _attach(state, request.decospecs)
+    completed = replace(
+        request, output_directory=directory, datastore_root=_chosen_datastore_root()
+    )
+    return examine(state, completed)
 
 
 def run_now(
     state: Any,
     values: Mapping[str, Any],
-    options: CompileOptions,
+    request: CompileRequest,
     *,
     run_id_file: str | None,
     origin: Origin | None = None,
@@ -125,10 +108,9 @@ def run_now(
     begin_to_start_a_server()
     is_complete = values.keys() >= set(_parameters(state.flow).values())
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
-        # Whoever runs a flow now, need not care for its schedule: Metaflow does not either.
-        flow = analyse_for(
-            state, Path(folder), options, lambda _: None, are_defaults_wanted=not is_complete
-        )
+        # The schedule is not checked: it has no effect on a run that starts now, nor has it under Metaflow.
+        wanted = replace(request, are_defaults_wanted=not is_complete)
+        flow = analyze_for(state, Path(folder), wanted)
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
         module = _imported(path)
@@ -152,7 +134,7 @@ def resume_now(
     origin_run_id: str | None,
     rerun: frozenset[str],
     values: Mapping[str, Any],
-    options: CompileOptions,
+    request: CompileRequest,
     *,
     run_id_file: str | None,
 ) -> Outcome:
@@ -182,7 +164,7 @@ def resume_now(
     origin = read_origin(state.flow_datastore, run_id, _parameters(state.flow), rerun)
     origin = replace(origin, has_new_values=bool(values))
     merged = {**origin.parameters, **values}
-    return run_now(state, merged, options, run_id_file=run_id_file, origin=origin)
+    return run_now(state, merged, request, run_id_file=run_id_file, origin=origin)
 
 
 def _parameters(flow: Any) -> dict[str, str]:

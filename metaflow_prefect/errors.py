@@ -11,12 +11,15 @@ MetaflowPrefectError
 ├── UnexpectedTransition   a step went where the graph does not lead
 ├── ServerRefused          no Prefect server answers, or it says no
 ├── DeploymentRefused      the deployment cannot work as asked; nothing was created
-├── Unauthorized           the deployment is somebody else's
+│   └── SeveralRefusals    the deployment cannot work as asked, for more than one reason
+├── Unauthorized           the deployment belongs to another user
 └── RunRefused             there is no such run, or it cannot do what was asked now
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -51,6 +54,7 @@ class UnsupportedFlow(MetaflowPrefectError):
     headline = "Flow can't run on Prefect"
 
     def __init__(self, flow: str, findings: tuple[Finding, ...]) -> None:
+        self.flow = flow
         self.findings = findings
         listed = "\n".join(str(finding) for finding in findings)
         count = f"{len(findings)} feature{'s' if len(findings) > 1 else ''}"
@@ -122,13 +126,61 @@ class DeploymentRefused(MetaflowPrefectError):
     headline = "Deployment refused"
 
 
+class SeveralRefusals(DeploymentRefused):
+    """A deployment is refused for more than one reason; carries them all."""
+
+    def __init__(self, errors: tuple[MetaflowPrefectError, ...]) -> None:
+        self.errors = errors
+        listed = "\n".join(str(error).replace("\nFix: ", "\n  Fix: ") for error in errors)
+        super().__init__(f"There are {len(errors)} reasons against this deployment:\n{listed}")
+
+
 class Unauthorized(MetaflowPrefectError):
-    """The deployment is somebody else's, and its production token was not shown."""
+    """The deployment belongs to another user, and its production token was not given."""
 
     headline = "Incorrect production token"
 
 
 class RunRefused(MetaflowPrefectError):
-    """There is no such run, or it is in no state to do what was asked."""
+    """There is no such run, or its state does not allow what was asked."""
 
     headline = "Run refused"
+
+
+class Refusals:
+    """Gathers the reasons against a deployment, so that its author reads all of them at once."""
+
+    def __init__(self) -> None:
+        self._findings: dict[str, list[Finding]] = {}
+        self._errors: list[MetaflowPrefectError] = []
+
+    @contextmanager
+    def gather(self) -> Iterator[None]:
+        """Remember a refusal that the block raises, and go on behind the block."""
+        try:
+            yield
+        except SeveralRefusals as several:
+            for error in several.errors:
+                self.add(error)
+        except (UnsupportedFlow, ParameterRefused, DeploymentRefused, Unauthorized) as error:
+            self.add(error)
+
+    def add(self, error: MetaflowPrefectError) -> None:
+        """Remember *error*."""
+        if isinstance(error, UnsupportedFlow):
+            self._findings.setdefault(error.flow, []).extend(error.findings)
+        else:
+            self._errors.append(error)
+
+    def raise_all(self) -> None:
+        """Raise what was gathered as one error; nothing if there is nothing.
+
+        Raises:
+            MetaflowPrefectError: the only refusal as it was, or all of them as `SeveralRefusals`.
+        """
+        of_flow = (UnsupportedFlow(flow, tuple(found)) for flow, found in self._findings.items())
+        errors = (*of_flow, *self._errors)
+        if len(errors) > 1:
+            raise SeveralRefusals(errors)
+        if errors:
+            raise errors[0]

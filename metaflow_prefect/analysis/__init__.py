@@ -12,24 +12,25 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import decorators, events, graph, interpreters, parameters, support
-from metaflow_prefect.errors import UnsupportedFlow
+from metaflow_prefect.errors import Finding, UnsupportedFlow
 
-__all__ = ["Request", "analyze"]
+__all__ = ["Analysis", "CompileRequest", "analyze", "examine"]
 
 _DEFAULT_SIDECARS = {"event-logger": "nullSidecarLogger", "monitor": "nullSidecarMonitor"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """What the compiler was asked beside the flow.
+class CompileRequest:
+    """What a compiling command was asked for beside the flow itself.
 
-    `datastore_root` is the one the user named on the command line, if any. `are_defaults_wanted` is False for a
-    run whose parameters all have their values. `check_schedule` raises a `ValueError` for one that Prefect does
-    not know.
+    `decospecs` are those of `--with`. The command line of Metaflow completes the rest: `datastore_root` is the one
+    that the user named, if any. `are_defaults_wanted` is False for a run whose parameters all have their values.
+    `check_schedule` raises a `ValueError` for a schedule that Prefect does not know.
     """
 
-    output_directory: Path
+    output_directory: Path = Path()
     tags: tuple[str, ...] = ()
+    decospecs: tuple[str, ...] = ()
     datastore_root: str | None = None
     max_workers: int = ir.DEFAULT_MAX_WORKERS
     workflow_timeout_seconds: int | None = None
@@ -37,15 +38,43 @@ class Request:
     check_schedule: Callable[[ir.Schedule], None] = lambda _: None
 
 
-def analyze(state: Any, request: Request) -> ir.Flow:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Analysis:
+    """A flow as plain values, and what of it cannot work on Prefect: where there are findings, parts are missing.
+
+    `are_parameters_complete` says whether `flow` has all parameters.
+    """
+
+    flow: ir.Flow
+    findings: tuple[Finding, ...]
+    are_parameters_complete: bool
+
+    def check(self) -> None:
+        """Refuse the flow if anything was found.
+
+        Raises:
+            UnsupportedFlow: something in it cannot work on Prefect; names everything at once.
+        """
+        if self.findings:
+            raise UnsupportedFlow(self.flow.name, self.findings)
+
+
+def analyze(state: Any, request: CompileRequest) -> ir.Flow:
     """Return the flow of Metaflow's command line *state* as plain values.
 
     Raises:
         UnsupportedFlow: something in it cannot work on Prefect; names everything at once.
     """
+    analysis = examine(state, request)
+    analysis.check()
+    return analysis.flow
+
+
+def examine(state: Any, request: CompileRequest) -> Analysis:
+    """Return the flow of Metaflow's command line *state* as plain values, and what is wrong with it."""
     from metaflow import current
 
-    flow_decorators = _flow_decorators(state.flow)
+    flow_decorators = decorators.flow_decorators(state.flow)
     found_parameters, bad_parameters = parameters.parameters(
         state.flow, are_defaults_wanted=request.are_defaults_wanted
     )
@@ -59,9 +88,7 @@ def analyze(state: Any, request: Request) -> ir.Flow:
         *bad_schedule,
         *bad_triggers,
     )
-    if findings:
-        raise UnsupportedFlow(state.flow.name, findings)
-    return ir.Flow(
+    flow = ir.Flow(
         name=state.flow.name,
         doc=state.graph.doc,
         steps=tuple(_step(node) for node in graph.nodes(state.graph)),
@@ -85,6 +112,7 @@ def analyze(state: Any, request: Request) -> ir.Flow:
         max_workers=request.max_workers,
         workflow_timeout_seconds=request.workflow_timeout_seconds,
     )
+    return Analysis(flow=flow, findings=findings, are_parameters_complete=not bad_parameters)
 
 
 def _step(node: Any) -> ir.Step:
@@ -105,12 +133,6 @@ def _step(node: Any) -> ir.Step:
         environment=decorators.environment_names(node.decorators),
         resources=decorators.resources(node.decorators),
     )
-
-
-def _flow_decorators(flow: Any) -> tuple[Any, ...]:
-    from metaflow.decorators import flow_decorators
-
-    return tuple(flow_decorators(flow))
 
 
 def _exit_hooks(flow_decorators: tuple[Any, ...]) -> ir.ExitHooks:

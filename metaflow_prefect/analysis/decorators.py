@@ -8,6 +8,7 @@ from typing import Any
 
 from metaflow_prefect.errors import Finding
 from metaflow_prefect.ir import Project, Resource, Schedule
+from metaflow_prefect.runtime.in_flow import print_environment
 
 _SECONDS_PER_MINUTE = 60
 
@@ -47,13 +48,7 @@ def timeout_seconds(decorators: Iterable[Any]) -> int | None:
 
 def environment_names(decorators: Iterable[Any]) -> tuple[str, ...]:
     """Return the names of @environment's variables; their values stay where they are."""
-    names = {
-        str(name)
-        for decorator in decorators
-        if decorator.name == "environment"
-        for name in decorator.attributes["vars"]
-    }
-    return tuple(sorted(names))
+    return tuple(sorted(print_environment.values(decorators)))
 
 
 def resources(decorators: Iterable[Any]) -> tuple[Resource, ...]:
@@ -125,6 +120,13 @@ def _days_from_zero(field: str) -> str:
     days, slash, step = field.partition("/")
     shifted = "".join(str(int(char) - 1) if char in "1234567" else char for char in days)
     return shifted + slash + step
+
+
+def flow_decorators(flow: Any) -> tuple[Any, ...]:
+    """Return the decorators of the flow itself."""
+    from metaflow import decorators
+
+    return tuple(decorators.flow_decorators(flow))
 
 
 def project(flow_decorators: Iterable[Any], current: Any) -> Project | None:

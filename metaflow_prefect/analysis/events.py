@@ -33,13 +33,13 @@ def triggers(
     for decorator in waiting:
         decorator.format_deploytime_value()
         options.update(decorator.options or {})
-        found = (
+        found = tuple(
             _published(decorator.triggers, parameters)
             if decorator.name == "trigger"
             else _finished(decorator.triggers, current)
         )
-        for item in found:
-            (events if isinstance(item, Trigger) else findings).append(item)  # type: ignore[arg-type]  # told apart on this line
+        events.extend(item for item in found if isinstance(item, Trigger))
+        findings.extend(item for item in found if isinstance(item, Finding))
     findings.extend(_bad_options(options))
     if findings:
         return None, tuple(findings)

@@ -1,4 +1,4 @@
-"""The options of `create`, `run` and `resume`: what needs no deployment."""
+"""The commands `create`, `run` and `resume`, which need no deployment."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 from metaflow import parameters
 from metaflow._vendor import click
 
+from metaflow_prefect.cli.connected import deployment_of
 from metaflow_prefect.cli.group import command, prefect
 from metaflow_prefect.cli.options import (
     COMPILE_OPTIONS,
@@ -18,9 +19,9 @@ from metaflow_prefect.cli.options import (
     LikeMetaflows,
     Resuming,
     carried,
+    compile_request,
     given,
     named,
-    parsed,
     show,
 )
 from metaflow_prefect.deploy.runs.runs import RunRecord
@@ -33,12 +34,11 @@ from metaflow_prefect.runtime.steps import client_namespace, executor_option, re
 
 @command(
     prefect,
-    "Write the flow as a Prefect flow file.",
     click.argument("output", type=click.Path(dir_okay=False)),
     click.option(
         "--standalone",
         is_flag=True,
-        help="Append the runtime and the flow's code: the one file then needs only Prefect and Metaflow.",
+        help="Append the runtime and the flow's code, so that the file needs only Prefect and Metaflow.",
     ),
     click.option(
         "--force", is_flag=True, help="Overwrite a file that was generated from another flow."
@@ -49,10 +49,12 @@ from metaflow_prefect.runtime.steps import client_namespace, executor_option, re
 def create(
     obj: Any, output: str, standalone: bool, force: bool, is_json: bool, **options: Any
 ) -> None:
-    """Compile to a file."""
+    """Write the flow as a Prefect flow file."""
     from metaflow_prefect.compiler import write
 
-    flow = write(obj, Path(output), parsed(options), is_standalone=standalone, may_overwrite=force)
+    flow = write(
+        obj, Path(output), compile_request(options), is_standalone=standalone, may_overwrite=force
+    )
     required = [parameter.name for parameter in flow.parameters if parameter.required]
     command = shlex.join(("python", output, *typed_command.values(required)))
     text = f"{flow.name} is compiled to {output}. Run it with:\n    {command}"
@@ -62,7 +64,6 @@ def create(
 @parameters.add_custom_parameters(deploy_mode=True)  # type: ignore[untyped-decorator]
 @command(
     prefect,
-    "Compile the flow and run it in this process.",
     RUN_ID_FILE,
     JSON,
     click.option(executor_option.OPTION, **executor_option.option()),
@@ -72,29 +73,27 @@ def create(
     cls=LikeMetaflows,
 )
 def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> None:
-    """Compile to a temporary file and call its flow."""
+    """Compile the flow and run it in this process."""
     from metaflow_prefect.compiler import run_now
     from metaflow_prefect.runtime.progress.run_result import conclude
 
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
-    outcome = run_now(obj, keywords, parsed(options), run_id_file=run_id_file)
+    outcome = run_now(obj, keywords, compile_request(options), run_id_file=run_id_file)
     conclude(outcome, is_json=is_json, fix=_how_to_go_on())
 
 
 @parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
 @command(
     prefect,
-    "Run again what an earlier run did not finish, and take over what it did. Parameters keep the values "
-    "of that run; one that is given has the new value in the steps that are executed again.",
     click.argument("step-to-rerun", required=False),
     click.option(
-        "--origin-run-id", help="The run to resume; the latest of this machine if not given."
+        "--origin-run-id", help="The run to resume. Default: the latest run on this machine."
     ),
     click.option(
         "--deployed",
         is_flag=True,
-        help="Resume a run of the deployment as a new run of it, on its work pool. What is deployed is executed: "
-        "the options for compiling and --step-executor say nothing then.",
+        help="Resume a run of the deployment as a new run of it, on its work pool, with the code that is deployed. "
+        "The options for compiling and --step-executor have no effect then.",
     ),
     NAME,
     JSON,
@@ -103,7 +102,6 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     click.option(client_namespace.OPTION, **client_namespace.option()),
     click.option(retry_delay.OPTION, **retry_delay.option()),
     *COMPILE_OPTIONS,
-    short="Go on where an earlier run has failed.",
     cls=Resuming,
     passes=click.pass_context,
 )
@@ -114,7 +112,11 @@ def resume(
     run_id_file: str | None,
     **options: Any,
 ) -> None:
-    """Run with the tasks of another run, made by Metaflow or by us."""
+    """Resume an earlier run where it failed.
+
+    What that run has finished is not executed again; it may be a run of Metaflow's own. Parameters keep the values
+    of that run; a new value that you give applies to the steps that are executed again.
+    """
     from metaflow_prefect.compiler import resume_now
     from metaflow_prefect.runtime.progress.run_result import conclude
 
@@ -131,14 +133,16 @@ def resume(
         show(run.summary(), text, is_json=options["is_json"])
         return
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
-    outcome = resume_now(obj, origin_run_id, rerun, new, parsed(options), run_id_file=run_id_file)
+    outcome = resume_now(
+        obj, origin_run_id, rerun, new, compile_request(options), run_id_file=run_id_file
+    )
     conclude(outcome, is_json=options["is_json"], fix=_how_to_go_on())
 
 
 def _how_to_go_on() -> str:
     command = typed_command.typed("resume")
     return (
-        f"correct what it says, then `{command}` goes on from there; what is done is not done again"
+        f"correct the cause, then `{command}` continues from there; finished tasks are not repeated"
     )
 
 
@@ -150,9 +154,6 @@ def _resumed_on_its_pool(
     values: dict[str, Any],
 ) -> RunRecord:
     from metaflow_prefect.deploy.runs import trigger
-    from metaflow_prefect.deploy.server import deployment_record
-    from metaflow_prefect.deploy.server.deployment_name import target
-    from metaflow_prefect.runtime.servers.connection import prefect_client
 
     if origin_run_id is None:
         raise RunRefused(
@@ -164,9 +165,8 @@ def _resumed_on_its_pool(
             f"The flow has no step {step_to_rerun!r}; nothing was started.",
             fix=f"use one of: {', '.join(node.name for node in obj.graph)}",
         )
-    with prefect_client() as client:
-        deployment = deployment_record.read(client, target(obj, name).full_name)
-        return trigger.resume(client, deployment, origin_run_id, step_to_rerun, values)
+    with deployment_of(obj, name) as on:
+        return trigger.resume(on.client, on.deployment, origin_run_id, step_to_rerun, values)
 
 
 def _parameter_keys(flow: Any) -> dict[str, str]:

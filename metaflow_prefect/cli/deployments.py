@@ -1,4 +1,4 @@
-"""The options of the commands on deployments: `deploy`, `list-deployments`, `schedule`, `delete`, `get-token`."""
+"""The commands on deployments: `deploy`, `list-deployments`, `schedule`, `delete`, `get-token`."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 
 from metaflow._vendor import click
 
+from metaflow_prefect.cli.connected import deployment_of
 from metaflow_prefect.cli.group import command, prefect, schedule
 from metaflow_prefect.cli.options import (
     ATTRIBUTE_FILE,
@@ -15,14 +16,14 @@ from metaflow_prefect.cli.options import (
     COMPILE_OPTIONS,
     JSON,
     NAME,
+    compile_request,
     output_file,
-    parsed,
     positive,
     show,
 )
 from metaflow_prefect.deploy.plan import options as deploy_options
 from metaflow_prefect.deploy.plan import schedules
-from metaflow_prefect.deploy.plan.options import Collision, DeployOptions, Notification, Outcome
+from metaflow_prefect.deploy.plan.options import Collision, DeployOptions, Notification, NotifyOn
 from metaflow_prefect.deploy.server.production_tokens import TokenRequest
 from metaflow_prefect.runtime.local.output_files import write as write_output
 
@@ -30,22 +31,22 @@ _DEPLOY_OPTIONS = (
     NAME,
     click.option(
         "--work-pool",
-        help="The work pool whose workers run it. If not given: that of the existing deployment, "
-        "Prefect's default pool, or the only pool there is.",
+        help="The work pool whose workers run it. Default: the pool of the existing deployment, "
+        "Prefect's default pool, or the server's only pool.",
     ),
     click.option("--work-queue", help="The queue of the work pool."),
     click.option(
         "--workflow-priority", type=int, callback=positive,
-        help="Runs from queues of a lower number go first, as Prefect counts. Without --work-queue "
-        "the queue is priority-N; it is created if it is missing.",
+        help="The priority of the work queue; runs from queues with a lower number go first. Without "
+        "--work-queue the queue is priority-N, created if it is missing.",
     ),
     click.option(
         "--schedule", "schedules", multiple=True, metavar="CRON",
-        help="One more schedule beside @schedule: '0 3 * * *', or 'CRON_TZ=Europe/Berlin 0 3 * * *'.",
+        help="A schedule in addition to @schedule: '0 3 * * *', or 'CRON_TZ=Europe/Berlin 0 3 * * *'.",
     ),
     click.option(
         "--paused/--not-paused", "is_paused", default=None,
-        help="Put its schedules to sleep, or wake them. If not given, a deployment stays as it is.",
+        help="Pause its schedules, or resume them. Default: an existing deployment stays as it is.",
     ),
     click.option(
         "--concurrency-limit", type=int, callback=positive,
@@ -54,20 +55,20 @@ _DEPLOY_OPTIONS = (
     click.option(
         "--collision", type=click.Choice([item.value for item in Collision]),
         default=Collision.ENQUEUE.value, show_default=True,
-        help="What becomes of a run beyond --concurrency-limit.",
+        help="What happens to a run beyond --concurrency-limit.",
     ),
     click.option("--image", help="The container image of its runs."),
     click.option(
         "--job-variable", "job_variables", multiple=True, metavar="NAME=VALUE",
-        help="Override a variable of the work pool's jobs; env.NAME=VALUE sets an environment variable.",
+        help="Override a job variable of the work pool; env.NAME=VALUE sets an environment variable.",
     ),
     click.option(
         "--param-default", "param_defaults", multiple=True, metavar="NAME=VALUE",
-        help="The value of a parameter where a run is given none.",
+        help="The default value of a parameter.",
     ),
     click.option(
         "--namespace", "user_namespace",
-        help="The namespace that its steps see, instead of the production token's.",
+        help="The namespace of its steps, instead of the production token's.",
     ),
     AUTHORIZE,
     click.option("--new-token", "given_token", help="Use this production token from now on."),
@@ -76,11 +77,11 @@ _DEPLOY_OPTIONS = (
     ),
     click.option(
         "--notify-on-error", multiple=True, metavar="TYPE/NAME",
-        help="Tell of runs that fail through this notification block of Prefect's.",
+        help="Notify this Prefect block when a run fails.",
     ),
     click.option(
         "--notify-on-success", multiple=True, metavar="TYPE/NAME",
-        help="Tell of runs that succeed through this notification block of Prefect's.",
+        help="Notify this Prefect block when a run succeeds.",
     ),
     click.option("--dry-run", is_flag=True, help="Show what would be deployed; change nothing."),
     click.option(
@@ -94,16 +95,15 @@ _DEPLOY_OPTIONS = (
 
 @command(
     prefect,
-    "Register the flow as a deployment, or bring it up to date.",
     *_DEPLOY_OPTIONS,
     *COMPILE_OPTIONS,
 )
 def deploy(obj: Any, **options: Any) -> None:
-    """Plan, then show, write or apply."""
+    """Register the flow as a deployment, or update its deployment."""
     from metaflow_prefect.deploy import deploying
     from metaflow_prefect.deploy.plan import summary
 
-    wanted, compiling, is_json = _wanted(options), parsed(options), options["is_json"]
+    wanted, compiling, is_json = _wanted(options), compile_request(options), options["is_json"]
     request = TokenRequest(
         authorize=options["authorize"],
         given=options["given_token"],
@@ -114,8 +114,8 @@ def deploy(obj: Any, **options: Any) -> None:
         show(summary.summary(planned), summary.text(planned), is_json=is_json)
         return
     if options["prefect_yaml"] is not None:
-        prepared = deploying.prepare(obj, wanted, compiling, request)
-        text = deploying.write_yaml(obj, wanted, prepared, Path(options["prefect_yaml"]))
+        output = Path(options["prefect_yaml"])
+        text = deploying.write_yaml(obj, wanted, compiling, request, output)
         show({"file": options["prefect_yaml"]}, text, is_json=is_json)
         return
     prepared, deployed = deploying.deploy(obj, wanted, compiling, request)
@@ -135,12 +135,13 @@ def deploy(obj: Any, **options: Any) -> None:
 
 @command(
     prefect,
-    "List the flow's deployments.",
-    click.option("--all", "is_all", is_flag=True, help="Those of all flows of Metaflow."),
+    click.option(
+        "--all", "is_all", is_flag=True, help="List the deployments of all Metaflow flows."
+    ),
     JSON,
 )
 def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
-    """One line each."""
+    """List the flow's deployments."""
     from metaflow_prefect.deploy.server import deployment_record
     from metaflow_prefect.runtime.servers.connection import prefect_client
 
@@ -154,51 +155,41 @@ def list_deployments(obj: Any, is_all: bool, is_json: bool) -> None:
     show([item.summary() for item in found], "\n".join(lines) or "none", is_json=is_json)
 
 
-@command(
-    prefect, "Remove the deployment, its schedules and its automations.", NAME, AUTHORIZE, JSON
-)
+@command(prefect, NAME, AUTHORIZE, JSON)
 def delete(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
-    """Runs that are under way go on."""
+    """Remove the deployment, its schedules and its automations."""
     from metaflow_prefect.deploy import authorized
-    from metaflow_prefect.deploy.server.deployment_name import target
-    from metaflow_prefect.runtime.servers.connection import prefect_client
 
-    found = target(obj, name)
-    with prefect_client() as client:
-        authorized.delete(client, found.full_name, authorized.Authority.of(found, authorize))
-    text = f"{found.full_name} is deleted. Runs that are under way go on."
-    show({"deleted": found.full_name}, text, is_json=is_json)
+    with deployment_of(obj, name) as on:
+        authorized.delete(on.client, on.deployment, on.authority(authorize))
+    full_name = on.name.full_name
+    text = f"{full_name} is deleted. Its active runs continue."
+    show({"deleted": full_name}, text, is_json=is_json)
 
 
-@command(prefect, "Print the production token of the deployment.", NAME, AUTHORIZE, JSON)
+@command(prefect, NAME, AUTHORIZE, JSON)
 def get_token(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
-    """Only to its owner, and to those who have it already."""
-    from metaflow_prefect.deploy import authorized
-    from metaflow_prefect.deploy.server import deployment_record
-    from metaflow_prefect.deploy.server.deployment_name import target
-    from metaflow_prefect.runtime.servers.connection import prefect_client
-
-    found = target(obj, name)
-    with prefect_client() as client:
-        deployment = deployment_record.read(client, found.full_name)
-    authorized.Authority.of(found, authorize).check(deployment)
-    show({"production_token": deployment.token}, deployment.token or "none", is_json=is_json)
+    """Print the production token of the deployment."""
+    with deployment_of(obj, name) as on:
+        on.authority(authorize).check(on.deployment)
+    token = on.deployment.token
+    show({"production_token": token}, token or "none", is_json=is_json)
 
 
-@command(schedule, "Put the deployment's schedules to sleep.", NAME, AUTHORIZE, JSON, name="pause")
+@command(schedule, NAME, AUTHORIZE, JSON, name="pause")
 def pause_schedule(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
-    """It can still be triggered."""
+    """Pause the deployment's schedules."""
     _set_paused(obj, name, authorize, is_paused=True, is_json=is_json)
 
 
-@command(schedule, "Wake the deployment's schedules.", NAME, AUTHORIZE, JSON, name="resume")
+@command(schedule, NAME, AUTHORIZE, JSON, name="resume")
 def resume_schedule(obj: Any, name: str | None, authorize: str | None, is_json: bool) -> None:
-    """Runs that were missed are not made up for."""
+    """Resume the deployment's schedules."""
     _set_paused(obj, name, authorize, is_paused=False, is_json=is_json)
 
 
 def write_attributes(file: str | None, data: dict[str, Any]) -> None:
-    """Tell Metaflow's Deployer what was made, where it asked for it (`DeployerImpl._create`)."""
+    """Write what was created to the file in which Metaflow's Deployer expects it (`DeployerImpl._create`)."""
     if file is not None:
         write_output(Path(file), json.dumps(data))
 
@@ -207,20 +198,18 @@ def _set_paused(
     obj: Any, name: str | None, authorize: str | None, *, is_paused: bool, is_json: bool
 ) -> None:
     from metaflow_prefect.deploy import authorized
-    from metaflow_prefect.deploy.server.deployment_name import target
-    from metaflow_prefect.runtime.servers.connection import prefect_client
 
-    found = target(obj, name)
-    authority = authorized.Authority.of(found, authorize)
-    with prefect_client() as client:
-        authorized.set_paused(client, found.full_name, authority, is_paused=is_paused)
-    text = f"The schedules of {found.full_name} are {'asleep' if is_paused else 'awake'}."
-    show({"deployment": found.full_name, "paused": is_paused}, text, is_json=is_json)
+    with deployment_of(obj, name) as on:
+        authority = on.authority(authorize)
+        authorized.set_paused(on.client, on.deployment, authority, is_paused=is_paused)
+    full_name = on.name.full_name
+    text = f"The schedules of {full_name} are {'paused' if is_paused else 'active'}."
+    show({"deployment": full_name, "paused": is_paused}, text, is_json=is_json)
 
 
 def _wanted(options: dict[str, Any]) -> DeployOptions:
-    notifications = [(Outcome.ERROR, block) for block in options["notify_on_error"]]
-    notifications += [(Outcome.SUCCESS, block) for block in options["notify_on_success"]]
+    notifications = [(NotifyOn.ERROR, block) for block in options["notify_on_error"]]
+    notifications += [(NotifyOn.SUCCESS, block) for block in options["notify_on_success"]]
     return DeployOptions(
         work_pool=options["work_pool"],
         work_queue=options["work_queue"],
@@ -233,8 +222,6 @@ def _wanted(options: dict[str, Any]) -> DeployOptions:
         namespace=options["user_namespace"],
         job_variables=deploy_options.job_variables(options["job_variables"]),
         parameter_defaults=deploy_options.parameter_defaults(options["param_defaults"]),
-        notifications=tuple(
-            Notification(outcome=outcome, block=block) for outcome, block in notifications
-        ),
+        notifications=tuple(Notification(on=on, block=block) for on, block in notifications),
         schedules=tuple(map(schedules.parse, options["schedules"])),
     )

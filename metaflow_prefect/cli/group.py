@@ -1,8 +1,9 @@
-"""The command groups, and how errors appear; the commands register themselves here."""
+"""The command groups, how commands register with them, and how errors appear."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -17,47 +18,49 @@ _Command = TypeVar("_Command", bound=Callable[..., None])
 
 @click.group()  # type: ignore[untyped-decorator]
 def cli() -> None:
-    """Hold the one command group that Metaflow looks for."""
+    """Contain the command group that Metaflow looks for."""
 
 
-@cli.group(cls=Overview, help="Compile the flow to Prefect, run it, deploy it.")  # type: ignore[untyped-decorator]
+@cli.group(cls=Overview)  # type: ignore[untyped-decorator]
 @click.pass_context  # type: ignore[untyped-decorator]
 def prefect(context: Any) -> None:
-    """Check the flow as `run` does before anything else."""
+    """Compile the flow to Prefect, run it, deploy it."""
     typed_command.begin_with(as_typed(context))
     obj = context.obj
+    # As Metaflow's `run` does before anything else.
     obj.check(obj.graph, obj.flow, obj.environment, pylint=obj.pylint)
 
 
-@prefect.group(cls=Suggesting, help="Put the deployment's schedules to sleep, or wake them.")  # type: ignore[untyped-decorator]
+@prefect.group(cls=Suggesting)  # type: ignore[untyped-decorator]
 def schedule() -> None:
-    """Hold `pause` and `resume`."""
+    """Pause the deployment's schedules, or resume them."""
 
 
-@prefect.group(cls=Suggesting, help="Look at the server of runs on this machine, or stop it.")  # type: ignore[untyped-decorator]
+@prefect.group(cls=Suggesting)  # type: ignore[untyped-decorator]
 def server() -> None:
-    """Hold `status` and `stop`."""
+    """Look at the local server of this machine's runs, or stop it."""
 
 
 def command(
     group: Any,
-    summary: str,
     *options: Callable[[Any], Any],
     name: str | None = None,
-    short: str | None = None,
     cls: type = click.Command,
     passes: Callable[[Any], Any] = click.pass_obj,
 ) -> Callable[[Callable[..., None]], Any]:
     """Register a function as a command of *group* with *options*, in their order in its help.
 
-    *short* stands for *summary* in the list of the commands. The function is given Metaflow's command line by *passes*; its errors appear as Metaflow's do.
+    The function's docstring is its help; the first paragraph describes it in the list of commands. *passes* gives
+    it Metaflow's command line. Our errors appear as Metaflow's do.
     """
 
     def register(function: Callable[..., None]) -> Any:
-        wrapped: Any = passes(says_what_is_wrong(function))
+        text = inspect.cleandoc(function.__doc__ or "")
+        short = " ".join(text.partition("\n\n")[0].split())
+        wrapped: Any = passes(reports_errors(function))
         for option in reversed(options):
             wrapped = option(wrapped)
-        return group.command(name, cls=cls, help=summary, short_help=short)(wrapped)
+        return group.command(name, cls=cls, help=text, short_help=short)(wrapped)
 
     return register
 
@@ -79,7 +82,7 @@ class Refused(click.ClickException):  # type: ignore[misc]  # Metaflow's click h
         click.echo(lines, err=True, file=file)
 
 
-def says_what_is_wrong(command: _Command) -> _Command:
+def reports_errors(command: _Command) -> _Command:
     """Let our errors appear as Metaflow's do."""
 
     @functools.wraps(command)
@@ -98,7 +101,7 @@ def says_what_is_wrong(command: _Command) -> _Command:
 
 
 def _refused_by_prefect(error: ValueError) -> SettingRefused | None:
-    """Return in our words that Prefect can't read its own settings, which it does when it is imported; no value is shown."""
+    """Return a refusal if Prefect could not read its own settings, which it does when it is imported; no value is shown."""
     from pydantic import ValidationError
 
     if not isinstance(error, ValidationError) or not error.title.endswith("Settings"):

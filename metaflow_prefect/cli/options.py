@@ -10,9 +10,9 @@ from typing import Any
 
 from metaflow._vendor import click
 
+from metaflow_prefect.analysis import CompileRequest
 from metaflow_prefect.analysis.code import own_paths
-from metaflow_prefect.cli.group import says_what_is_wrong
-from metaflow_prefect.compiler import CompileOptions
+from metaflow_prefect.cli.group import reports_errors
 from metaflow_prefect.runtime.flow.parameter_values import json_value
 from metaflow_prefect.runtime.local.option_variables import of_metaflows_command
 from metaflow_prefect.runtime.local.output_files import check as check_output
@@ -178,7 +178,7 @@ def output_file(context: Any, _parameter: Any, value: str | None) -> str | None:
     return value
 
 
-@says_what_is_wrong
+@reports_errors
 def _check_output(obj: Any, value: str | None) -> None:
     if value is not None:
         check_output(Path(value), lambda: own_paths(obj))
@@ -211,9 +211,9 @@ COMPILE_OPTIONS = (
 """The options of every command that compiles."""
 
 
-def parsed(options: dict[str, Any]) -> CompileOptions:
+def compile_request(options: dict[str, Any]) -> CompileRequest:
     """Return what `COMPILE_OPTIONS` were given."""
-    return CompileOptions(
+    return CompileRequest(
         tags=tuple(options["tags"]),
         decospecs=tuple(options["decospecs"]),
         max_workers=options["max_workers"],

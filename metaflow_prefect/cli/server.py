@@ -1,4 +1,4 @@
-"""The options of `server status` and `server stop`: the local server of runs on this machine."""
+"""The commands `server status` and `server stop`, about the local server of runs on this machine."""
 
 from __future__ import annotations
 
@@ -10,9 +10,12 @@ from metaflow_prefect.cli.group import command, server
 from metaflow_prefect.cli.options import JSON, show
 
 
-@command(server, "Say whether a local server runs, where, and whether a run uses it.", JSON)
+@command(server, JSON)
 def status(_obj: Any, is_json: bool) -> None:
-    """Exits with 0 in any case: no server is how it is between runs."""
+    """Tell whether a local server runs, where, and whether a run uses it.
+
+    The exit code is 0 in any case: between runs there is no server.
+    """
     from metaflow_prefect.runtime.servers import local_server
     from metaflow_prefect.runtime.servers.connection import prefect_home
 
@@ -30,24 +33,23 @@ def status(_obj: Any, is_json: bool) -> None:
 
 @command(
     server,
-    "Stop the local server; its runs stay in Prefect's database.",
-    click.option("--force", is_flag=True, help="Even if a run uses it; that run fails."),
+    click.option("--force", is_flag=True, help="Stop it even if a run uses it; that run fails."),
     JSON,
 )
 def stop(_obj: Any, force: bool, is_json: bool) -> None:
-    """Stopping what does not run is no error."""
+    """Stop the local server; its runs stay in Prefect's database."""
     from metaflow_prefect.runtime.servers import local_server
     from metaflow_prefect.runtime.servers.connection import prefect_home
 
     served = local_server.stop(prefect_home(), even_if_used=force)
-    text = f"Stopped the server at {served.url}." if served else "No local server runs."
+    text = f"Stopped the server at {served.url}." if served else "No local server is running."
     summary = {"stopped": served is not None, "url": served.url if served else None}
     show(summary, text, is_json=is_json)
 
 
 def _in_words(found: Any) -> str:
     if found.served is None:
-        return "No local server runs. The next run that needs one starts it."
+        return "No local server is running. The next run that needs one starts it."
     use = (
         "a run uses it"
         if found.is_used

@@ -1,4 +1,4 @@
-"""What `deploy` does: analyse, authorise, plan, then show the plan, write it or carry it out."""
+"""What `deploy` does: analyze, authorize, plan, then show the plan, write it or carry it out."""
 
 from __future__ import annotations
 
@@ -10,21 +10,30 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import files
+from metaflow_prefect.analysis import Analysis, CompileRequest, files
 from metaflow_prefect.analysis.code import code_files
-from metaflow_prefect.compiler import CompileOptions, analyse_for
+from metaflow_prefect.analysis.files import IncludedFile
+from metaflow_prefect.analysis.interpreters import make as make_interpreters
+from metaflow_prefect.compiler import check_schedule, examine_for
 from metaflow_prefect.deploy import prefect_yaml
-from metaflow_prefect.deploy.plan import summary
-from metaflow_prefect.deploy.plan.job_variables import Site
+from metaflow_prefect.deploy.plan import job_variables, summary
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext
 from metaflow_prefect.deploy.plan.options import DeployOptions
-from metaflow_prefect.deploy.plan.plan import DeploymentPlan, plan
+from metaflow_prefect.deploy.plan.plan import (
+    DeploymentPlan,
+    check_parameters,
+    concurrency,
+    plan,
+    with_new_defaults,
+    work_queue,
+)
 from metaflow_prefect.deploy.server import apply, code_storage, deployment_record, production_tokens
 from metaflow_prefect.deploy.server.apply import Deployed
-from metaflow_prefect.deploy.server.deploying_machine import gather, user
-from metaflow_prefect.deploy.server.deployment_name import Target, of_flow
+from metaflow_prefect.deploy.server.deployment_name import DeploymentName, of_flow
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
+from metaflow_prefect.deploy.server.gather_context import gather, user, work_pool
 from metaflow_prefect.deploy.server.production_tokens import TokenRequest
-from metaflow_prefect.errors import UnsupportedFlow
+from metaflow_prefect.errors import Refusals, UnsupportedFlow
 from metaflow_prefect.render import render_standalone
 from metaflow_prefect.runtime.local import typed_command
 from metaflow_prefect.runtime.servers.connection import is_on_local_server, prefect_client, prefects
@@ -32,25 +41,28 @@ from metaflow_prefect.runtime.servers.connection import is_on_local_server, pref
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """A plan that is ready to be carried out, and what it was made from; `package` is for `Run.code`."""
+    """A plan that is ready to be carried out, and what it was made from; `package` is for `Run.code`.
 
-    flow: ir.Flow
-    target: Target
+    `included` are the files of IncludeFile parameters, which the plan has by their paths until they are stored.
+    """
+
+    name: DeploymentName
     plan: DeploymentPlan
     generated: str
     package: bytes | None
-    site: Site
+    included: tuple[IncludedFile, ...]
+    context: DeployContext
     existing: DeploymentRecord | None
 
     @property
     def token(self) -> str:
         """The production token of the deployment."""
-        assert self.site.token is not None  # noqa: S101  whoever deploys has one
-        return self.site.token
+        assert self.context.token is not None  # noqa: S101  every deployment has one
+        return self.context.token
 
 
 def deploy(
-    state: Any, wanted: DeployOptions, options: CompileOptions, request: TokenRequest
+    state: Any, wanted: DeployOptions, request: CompileRequest, token: TokenRequest
 ) -> tuple[Prepared, Deployed]:
     """Plan and apply the deployment of the flow of *state*.
 
@@ -58,46 +70,54 @@ def deploy(
         MetaflowPrefectError: something was refused; the server is as it was.
     """
     with prefect_client() as client:
-        prepared = _stored(state, wanted, _prepare(client, state, wanted, options, request))
-        deployed = apply.apply(client, prepared.plan, prepared.existing)
-    production_tokens.remember(prepared.target.token_prefix, prepared.token)
+        prepared = _prepare(client, state, wanted, request, token, Refusals())
+        planned = _stored(state, prepared)
+        deployed = apply.apply(client, planned, prepared.existing)
+    production_tokens.remember(prepared.name.token_prefix, prepared.token)
     return prepared, deployed
 
 
 def prepare(
-    state: Any, wanted: DeployOptions, options: CompileOptions, request: TokenRequest
+    state: Any, wanted: DeployOptions, request: CompileRequest, token: TokenRequest
 ) -> Prepared:
     """Plan the deployment of the flow of *state*; only reads.
-
-    The files of IncludeFile are still paths then, and nothing is in the datastore: see `write_yaml`.
 
     Raises:
         MetaflowPrefectError: `deploy` would be refused.
     """
     with prefect_client() as client:
-        return _prepare(client, state, wanted, options, request)
+        return _prepare(client, state, wanted, request, token, Refusals())
 
 
-def write_yaml(state: Any, wanted: DeployOptions, prepared: Prepared, output: Path) -> str:
+def write_yaml(
+    state: Any, wanted: DeployOptions, request: CompileRequest, token: TokenRequest, output: Path
+) -> str:
     """Write the plan as a `prefect.yaml` and return what to tell the user.
 
     What its runs need in the datastore is stored there.
 
     Raises:
-        OutputRefused: it cannot be written there.
-        DeploymentRefused: a `prefect.yaml` cannot say it.
+        MetaflowPrefectError: `deploy` would be refused, a `prefect.yaml` has no place for an option, or the file
+            cannot be written there.
     """
+    refusals = Refusals()
+    with refusals.gather():
+        prefect_yaml.check_options(wanted)
+    with prefect_client() as client:
+        # A block of a notification that is refused anyway need not exist.
+        wanted = replace(wanted, notifications=())
+        prepared = _prepare(client, state, wanted, request, token, refusals)
     prefect_yaml.check(prepared.plan, output, state)
-    prepared = _stored(state, wanted, prepared)
-    flow_file = prefect_yaml.write(prepared.plan, prepared.generated, output)
+    planned = _stored(state, prepared)
+    flow_file = prefect_yaml.write(planned, prepared.generated, output)
     lines = [
-        f"{prepared.plan.full_name} is written to {output} and {flow_file.name} beside it. Deploy it with:",
+        f"{planned.full_name} is written to {output} and {flow_file.name} beside it. Deploy it with:",
         f"    prefect --no-prompt deploy --all --prefect-file {shlex.quote(output.name)}    (in {output.parent.resolve()})",
     ]
-    if prepared.plan.kept.names:
+    if planned.captured.names:
         lines.append(
-            "@environment takes values from this environment, which are in neither file. "
-            f"Give its runs these variables: {', '.join(prepared.plan.kept.names)}"
+            "@environment takes values from this environment, which neither file contains. "
+            f"Set these variables for its runs: {', '.join(planned.captured.names)}"
         )
     return "\n".join(lines)
 
@@ -106,7 +126,7 @@ def report(prepared: Prepared, deployed: Deployed) -> str:
     """Say what was deployed and how to go on."""
     planned = prepared.plan
     facts = [
-        ("work pool", f"{planned.work_pool} ({prepared.site.pool_type})"),
+        ("work pool", str(prepared.context.pool)),
         *(("schedule", line) for line in summary.schedule_lines(planned)),
         *(("starts on", event.event) for event in _events(planned.triggers)),
         ("namespace", f"production:{prepared.token}"),
@@ -119,7 +139,7 @@ def report(prepared: Prepared, deployed: Deployed) -> str:
             *(f"  {name:<9}  {value}" for name, value in facts),
             "",
             "Start a run of it, and watch it:",
-            f"  {typed_command.typed('trigger', *_needed(planned), *deployment_record.words(planned.full_name), '--wait')}",
+            f"  {typed_command.typed('trigger', *_needed(planned), *deployment_record.name_option(planned.full_name), '--wait')}",
             "",
             *_worker(planned.work_pool),
         )
@@ -128,11 +148,11 @@ def report(prepared: Prepared, deployed: Deployed) -> str:
 
 def _worker(pool: str) -> tuple[str, str]:
     """Say how the pool is served."""
-    waits = "Its runs wait until a worker serves the pool; where none does yet:"
+    waits = "Its runs wait until a worker serves the pool. If none does yet, start one:"
     if is_on_local_server():
         waits = (
             "Its schedules and runs wait until a worker serves the pool. "
-            "The server of this machine goes on as long as one uses it:"
+            "The server of this machine keeps running as long as a worker uses it:"
         )
     return waits, f"  {prefects('worker', 'start', '--pool', pool)}"
 
@@ -151,45 +171,86 @@ def _prepare(
     client: Any,
     state: Any,
     wanted: DeployOptions,
-    options: CompileOptions,
-    request: TokenRequest,
+    request: CompileRequest,
+    token_request: TokenRequest,
+    refusals: Refusals,
 ) -> Prepared:
-    flow = _reachable(analyse_for(state, Path(state.entrypoint[-1]).parent, options))
-    target = of_flow(flow.name, wanted.name, flow.project)
-    existing = deployment_record.find(client, target.full_name)
-    holder = None if existing is None else existing.holder
-    shown = production_tokens.cached(target.token_prefix)
-    production_tokens.check(
-        holder, user(), request.authorize, shown, deployment_record.words(target.full_name)
-    )
-    token = production_tokens.choose(
-        holder, request, target.token_prefix, is_project=target.is_project
-    )
-    site = gather(state, apply.pool(client, wanted.work_pool, existing), token)
-    findings = files.missing(files.included(state.flow, wanted.parameter_defaults))
-    if findings:
-        raise UnsupportedFlow(flow.name, findings)
+    """Plan the deployment, or refuse it for all reasons at once, those in *refusals* included."""
+    folder = Path(state.entrypoint[-1]).parent
+    analysis = examine_for(state, folder, replace(request, check_schedule=check_schedule))
+    flow = _with_absolute_root(analysis.flow)
+    included = files.included(state.flow, wanted.parameter_defaults)
     code = code_files(state)
+    _check_flow(analysis, included, wanted, refusals)
+    name = context = existing = None
+    with refusals.gather():
+        name = of_flow(flow.name, wanted.name, flow.project)
+        existing = deployment_record.find(client, name.full_name)
+    if name is not None:
+        token = None
+        with refusals.gather():
+            token = _token(name, existing, token_request)
+        with refusals.gather():
+            pool = work_pool(client, wanted.work_pool, existing)
+            job_variables.check(flow, wanted, pool, refusals)
+            apply.check(client, pool.name, work_queue(wanted), wanted.notifications, refusals)
+            context = gather(state, pool, token, code)
+    refusals.raise_all()
+    assert name is not None  # noqa: S101  or it was refused
+    assert context is not None  # noqa: S101  or its pool was refused
+    # Last: it takes minutes where they are not there yet.
+    make_interpreters(state)
     generated = render_standalone(flow, code)
     package = _package(state, flow.name, code)
     if package is not None:
         variables = code_storage.code_variables(state.flow_datastore, package)
-        site = replace(site, metaflow_environment={**site.metaflow_environment, **variables})
-    planned = plan(flow, generated, wanted, site)
-    apply.check_schedules(planned)
+        of_metaflow = {**context.metaflow_environment, **variables}
+        context = replace(context, metaflow_environment=of_metaflow)
     return Prepared(
-        flow=flow,
-        target=target,
-        plan=planned,
+        name=name,
+        plan=plan(flow, generated, wanted, context),
         generated=generated,
         package=package,
-        site=site,
+        included=included,
+        context=context,
         existing=existing,
     )
 
 
-def _reachable(flow: ir.Flow) -> ir.Flow:
-    """Return *flow* with a local datastore's root as it is called from wherever its runs are."""
+def _check_flow(
+    analysis: Analysis,
+    included: tuple[IncludedFile, ...],
+    wanted: DeployOptions,
+    refusals: Refusals,
+) -> None:
+    """Gather what no work pool could do."""
+    with refusals.gather():
+        analysis.check()
+    missing = files.missing(included)
+    if missing:
+        refusals.add(UnsupportedFlow(analysis.flow.name, missing))
+    # Of a parameter that was refused itself, more would be misleading.
+    if analysis.are_parameters_complete:
+        with refusals.gather():
+            check_parameters(analysis.flow, wanted)
+    with refusals.gather():
+        concurrency(wanted)
+    for schedule in wanted.schedules:
+        with refusals.gather():
+            apply.known_schedule(schedule)
+
+
+def _token(name: DeploymentName, existing: DeploymentRecord | None, request: TokenRequest) -> str:
+    """Return the production token, where the user may deploy."""
+    holder = None if existing is None else existing.holder
+    option = deployment_record.name_option(name.full_name)
+    cached = production_tokens.cached(name.token_prefix)
+    production_tokens.check(holder, user(), request.authorize, cached, option)
+    return production_tokens.choose(holder, request, name.token_prefix, is_project=name.is_project)
+
+
+def _with_absolute_root(flow: ir.Flow) -> ir.Flow:
+    """Return *flow* with the absolute path of a local datastore's root: runs start in other folders."""
     root = flow.backends.datastore_root
     if root is None or flow.backends.datastore != "local":
         return flow
@@ -197,17 +258,15 @@ def _reachable(flow: ir.Flow) -> ir.Flow:
     return replace(flow, backends=replace(flow.backends, datastore_root=absolute))
 
 
-def _stored(state: Any, wanted: DeployOptions, prepared: Prepared) -> Prepared:
-    """Store what the runs need, and plan again with where the files of IncludeFile are."""
-    datastore = state.flow_datastore
+def _stored(state: Any, prepared: Prepared) -> DeploymentPlan:
+    """Store what the runs need, and return the plan with where the files of IncludeFile are."""
     contents = (prepared.package, prepared.plan.code.stored)
-    code_storage.keep(datastore, [content for content in contents if content is not None])
-    included = files.included(state.flow, wanted.parameter_defaults)
-    if not included:
-        return prepared
-    defaults = code_storage.keep_files(datastore, included)
-    wanted = replace(wanted, parameter_defaults={**wanted.parameter_defaults, **defaults})
-    return replace(prepared, plan=plan(prepared.flow, prepared.generated, wanted, prepared.site))
+    found = [content for content in contents if content is not None]
+    code_storage.keep(state.flow_datastore, found)
+    if not prepared.included:
+        return prepared.plan
+    defaults = code_storage.keep_files(state.flow_datastore, prepared.included)
+    return with_new_defaults(prepared.plan, defaults)
 
 
 def _package(state: Any, flow: str, files_of_code: Mapping[str, bytes]) -> bytes | None:

@@ -9,6 +9,7 @@ from typing import Any
 from metaflow_prefect.analysis.code import own_paths
 from metaflow_prefect.compiler import check_generated
 from metaflow_prefect.deploy.plan import automations
+from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.plan.plan import DeploymentPlan
 from metaflow_prefect.errors import DeploymentRefused, OutputRefused
 from metaflow_prefect.runtime.local.output_files import check as check_output
@@ -66,18 +67,25 @@ def document(planned: DeploymentPlan) -> dict[str, Any]:
     return {"name": planned.flow_name, "deployments": [plain]}
 
 
+def check_options(options: DeployOptions) -> None:
+    """Refuse options that a `prefect.yaml` has no place for.
+
+    Raises:
+        DeploymentRefused: there is one.
+    """
+    if options.notifications:
+        raise DeploymentRefused(
+            "A prefect.yaml has no place for --notify-on-error and --notify-on-success; nothing was written.",
+            fix="leave them out, and create the notifications in Prefect",
+        )
+
+
 def check(planned: DeploymentPlan, output: Path, state: Any) -> None:
     """Make sure that the plan can be written to *output*.
 
     Raises:
-        OutputRefused: the folder does not exist, or a file of these names is there that we have not written.
-        DeploymentRefused: the plan has what a `prefect.yaml` cannot say.
+        OutputRefused: the folder does not exist, or has a file of one of these names that no `deploy` has written.
     """
-    if planned.notifications:
-        raise DeploymentRefused(
-            "A prefect.yaml has no place for --notify-on-error and --notify-on-success; nothing was written.",
-            fix="leave them out, and make the notifications in Prefect",
-        )
     check_output(output, lambda: own_paths(state), fix=_ELSEWHERE)
     if output.is_file() and not _is_ours(output):
         raise OutputRefused(

@@ -1,4 +1,4 @@
-"""What Metaflow's Deployer API returns: a deployment, and a run of it. They speak to the server directly."""
+"""What Metaflow's Deployer API returns: a deployment, and a run of it. Both talk to the server directly."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from metaflow_prefect.deploy import authorized
 from metaflow_prefect.deploy.runs import fetch_metadata, run_logs, runs, trigger
 from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.deploy.server import deployment_record
-from metaflow_prefect.deploy.server.deploying_machine import user
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
+from metaflow_prefect.deploy.server.gather_context import user
 from metaflow_prefect.runtime.progress.run_result import RunStatus
 from metaflow_prefect.runtime.servers.connection import prefect_client
 
@@ -26,7 +26,7 @@ __all__ = ["PrefectDeployedFlow", "PrefectTriggeredRun"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FoundDeployment:
-    """Stands where Metaflow expects a deployer, for a deployment that was found and not made here."""
+    """The deployer that Metaflow expects, of a deployment that was found on the server."""
 
     TYPE: ClassVar[str] = "prefect"
 
@@ -45,9 +45,9 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
     def run(self) -> Any | None:
         """Metaflow's `Run`, or None before its first task has started.
 
-        What a container wrote to its own files is fetched first. Metaflow's client (2.19) looks up the run
-        where the deployment keeps its metadata, but steps, tasks and data where this process keeps its own:
-        where these differ, call `metaflow.metadata(deployed.metadata)` first.
+        Metadata that a container wrote to its own files is fetched first. Metaflow's client (2.19) looks up the
+        run where the deployment keeps its metadata, but its steps, tasks and data where this process keeps its
+        own: where these differ, call `metaflow.metadata(deployed.metadata)` first.
         """
         from metaflow import Run
         from metaflow.exception import MetaflowNotFound
@@ -67,12 +67,12 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
 
     @property
     def status(self) -> str:
-        """PENDING, RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; the server's word for it."""
+        """PENDING, RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED, according to the server."""
         return self._record().status.value
 
     @property
     def is_running(self) -> bool:
-        """Whether the run is yet to begin, or not over."""
+        """Whether the run is not over yet; a run that has not begun counts."""
         return not self._record().status.is_over
 
     @property
@@ -81,10 +81,10 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
         return self._record().url
 
     def wait_for_completion(self, check_interval: int = 5, timeout: int | None = None) -> None:
-        """Return when the run is over; both arguments are in seconds.
+        """Wait until the run is over; both arguments are in seconds.
 
         Raises:
-            TimeoutError: it was not in time.
+            TimeoutError: it did not end in time.
         """
         deadline = None if timeout is None else time.monotonic() + timeout
         while self.is_running:
@@ -119,7 +119,7 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
         with self._client() as client:
             run = self._record()
             deployment = deployment_record.of_run(client, run.flow_name, run.deployment_id)
-        # What a deployment that was deleted knew of its datastore is gone: the run may be here all the same.
+        # A deleted deployment no longer tells where its datastore is; the run may be here all the same.
         is_here = (
             deployment is None
             or not fetch_metadata.is_elsewhere(deployment)
@@ -135,9 +135,9 @@ class PrefectTriggeredRun(TriggeredRun):  # type: ignore[misc]  # Metaflow has n
     def _change(self, change: Any, authorize: str | None) -> bool:
         authority = authorized.Authority(user=user(), authorize=authorize)
         with self._client() as client:
-            authorized.change_run(
-                client, self.deployer.name, self.pathspec.split("/")[1], authority, change
-            )
+            deployment = deployment_record.read(client, self.deployer.name)
+            run_id = self.pathspec.split("/")[1]
+            authorized.change_run(client, deployment, run_id, authority, change)
         return True
 
     def _client(self) -> Any:
@@ -228,7 +228,7 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
         """Yield the runs, the latest first; only those in one of *states*, if any is given.
 
         Raises:
-            ValueError: one of them is no state of a run.
+            ValueError: one of them is not a state of a run.
         """
         wanted = frozenset(RunStatus(state) for state in states or ())
         with self._client() as client:
@@ -239,15 +239,16 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
     def delete(self, authorize: str | None = None) -> bool:
         """Remove the deployment, its schedules and its automations; True, or an error."""
         with self._client() as client:
-            authorized.delete(client, self.name, self._authority(authorize))
+            deployment = deployment_record.read(client, self.name)
+            authorized.delete(client, deployment, self._authority(authorize))
         return True
 
     def pause_schedule(self, authorize: str | None = None) -> bool:
-        """Put its schedules to sleep; True, or an error."""
+        """Pause its schedules; True, or an error."""
         return self._set_paused(authorize, is_paused=True)
 
     def resume_schedule(self, authorize: str | None = None) -> bool:
-        """Wake its schedules; True, or an error."""
+        """Resume its schedules; True, or an error."""
         return self._set_paused(authorize, is_paused=False)
 
     @classmethod
@@ -263,8 +264,9 @@ class PrefectDeployedFlow(DeployedFlow):  # type: ignore[misc]  # Metaflow has n
 
     def _set_paused(self, authorize: str | None, *, is_paused: bool) -> bool:
         with self._client() as client:
+            deployment = deployment_record.read(client, self.name)
             authority = self._authority(authorize)
-            authorized.set_paused(client, self.name, authority, is_paused=is_paused)
+            authorized.set_paused(client, deployment, authority, is_paused=is_paused)
         return True
 
     def _run(self, run: RunRecord) -> PrefectTriggeredRun:

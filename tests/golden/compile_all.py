@@ -17,19 +17,18 @@ from metaflow import FlowSpec, parameters, tuple_util
 from metaflow._vendor import click
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import Request, analyze
-from metaflow_prefect.deploy.plan.job_variables import Site
+from metaflow_prefect.analysis import CompileRequest, analyze
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.plan.plan import plan
 from metaflow_prefect.deploy.plan.summary import summary
 from metaflow_prefect.errors import UnsupportedFlow
 from metaflow_prefect.render import render
 
-SITE = Site(
+CONTEXT = DeployContext(
     owner="tester",
     token=None,
-    pool="nf",
-    pool_type="process",
+    pool=WorkPool(name="nf", type="process"),
     metaflow_environment={"METAFLOW_DEFAULT_DATASTORE": "local"},
     requirements=("metaflow",),
 )
@@ -64,12 +63,12 @@ def write(flow, flow_file: Path, out: Path) -> None:
     @click.pass_obj
     def golden(obj) -> None:
         try:
-            compiled = analyze(obj, Request(output_directory=flow_file.parent))
+            compiled = analyze(obj, CompileRequest(output_directory=flow_file.parent))
         except UnsupportedFlow as refused:
             (out / "refused.txt").write_text(f"{refused}\n")
             return
         text = render(compiled)
-        planned = summary(plan(compiled, text, DeployOptions(), SITE))
+        planned = summary(plan(compiled, text, DeployOptions(), CONTEXT))
         # Its bytes follow from flow.py, which is compared as a whole.
         del planned["payload_bytes"]
         (out / "ir.json").write_text(ir.to_json(compiled))

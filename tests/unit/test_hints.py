@@ -11,7 +11,7 @@ from metaflow._vendor import click
 from metaflow._vendor.click.testing import CliRunner
 
 import metaflow_prefect
-from metaflow_prefect.cli.group import Refused, prefect, says_what_is_wrong
+from metaflow_prefect.cli.group import Refused, prefect, reports_errors
 from metaflow_prefect.deploy.server import deployment_record
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.local import typed_command
@@ -106,7 +106,7 @@ def test_a_hint_begins_as_the_command_was_typed_and_is_quoted(argv, rest, printe
     ],
 )
 def test_a_deployment_is_named_by_the_option_that_finds_it(full_name, words):
-    assert deployment_record.words(full_name) == words
+    assert deployment_record.name_option(full_name) == words
 
 
 def test_errors_are_shown_with_their_asterisks():
@@ -128,7 +128,7 @@ def test_a_setting_that_prefect_cannot_read_is_named_without_its_value(monkeypat
     monkeypatch.setenv("PREFECT_API_REQUEST_TIMEOUT", "s3cr3t")
 
     @click.command()
-    @says_what_is_wrong
+    @reports_errors
     def command():
         Settings()
 

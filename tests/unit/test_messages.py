@@ -1,7 +1,7 @@
-"""Every message that we can raise, as its receiver reads it: where, what, why, what to do.
+"""Every message of the public error classes, as its reader sees it: where, what, why, what to do.
 
-The messages are found in the source: each call of an error class of ours and whatever else is raised with
-a text, the values that only a run knows in braces. `make golden` rewrites the list; read its diff as the person who gets it.
+The messages are found in the source: each call of a class of one of the `errors` modules, the values that only a
+run knows in braces. `make golden` rewrites the list; read its diff as the person who gets the message.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ NOTHING_TO_DO = {
     "StepFailed": "the user's own error is in the message: what to do is theirs to know",
     "SettingsRefused": "each of its problems names the variable and what it may be",
     "UnsupportedFlow": "each of its findings has a remedy",
+    "SeveralRefusals": "each of its errors has a fix",
 }
 """Errors that need no `fix`, and why."""
 
@@ -69,21 +70,14 @@ def messages() -> Iterator[Message]:
             for node in ast.walk(tree):
                 if isinstance(node, ast.Call) and _name(node.func) in ERRORS:
                     yield _message(module, _name(node.func), node, names)
-                elif isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
-                    if _name(node.exc.func) not in ERRORS:
-                        yield _message(module, _name(node.exc.func), node.exc, names)
-                elif isinstance(node, ast.ClassDef) and _is_error(node):
+                elif isinstance(node, ast.ClassDef) and node.name in ERRORS:
                     yield from _of_class(module, node, names)
-
-
-def _is_error(defined: ast.ClassDef) -> bool:
-    return defined.name in ERRORS or defined.name.endswith("Error")
 
 
 def _of_class(
     module: str, error: ast.ClassDef, names: list[tuple[int, str, ast.expr]]
 ) -> Iterator[Message]:
-    """Yield what a class says by itself, whoever raises it."""
+    """Yield the text that a class adds by itself, wherever it is raised."""
     for node in ast.walk(error):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "super().__init__":
             found = _message(module, error.name, node, names)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.plan.options import Notification, Outcome
+from metaflow_prefect.deploy.plan.options import Notification, NotifyOn
 from metaflow_prefect.deploy.plan.plan import DeploymentPlan
 from metaflow_prefect.render import TRIGGERED_BY
 
@@ -33,8 +33,8 @@ _IS_JSON_TO_READ = "v is string and not (v | trim).startswith('\"')"
 A text that holds a text remains JSON, which the run's beginning reads."""
 
 _ENDS = {
-    Outcome.ERROR: ("prefect.flow-run.Failed", "prefect.flow-run.TimedOut", "prefect.flow-run.Crashed"),
-    Outcome.SUCCESS: ("prefect.flow-run.Completed",),
+    NotifyOn.ERROR: ("prefect.flow-run.Failed", "prefect.flow-run.TimedOut", "prefect.flow-run.Crashed"),
+    NotifyOn.SUCCESS: ("prefect.flow-run.Completed",),
 }  # fmt: skip
 
 
@@ -164,14 +164,12 @@ def _notification(
     blocks: Mapping[str, str],
 ) -> dict[str, Any]:
     return {
-        "name": name(
-            planned.full_name, f"tell {notification.block} of {notification.outcome.value}"
-        ),
+        "name": name(planned.full_name, f"tell {notification.block} of {notification.on.value}"),
         "description": "Made by metaflow-prefect-northflank from --notify-on-error or --notify-on-success.",
         "trigger": {
             "type": "event",
             "posture": "Reactive",
-            "expect": list(_ENDS[notification.outcome]),
+            "expect": list(_ENDS[notification.on]),
             "match": {"prefect.resource.id": "prefect.flow-run.*"},
             "match_related": {
                 "prefect.resource.id": owner(deployment_id),

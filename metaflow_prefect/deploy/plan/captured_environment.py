@@ -1,42 +1,22 @@
-"""Which values of @environment come from the environment of whoever deploys; pure.
+"""Which values of @environment come from the environment in which the flow is deployed; pure.
 
-`@environment(vars={"TOKEN": os.environ["TOKEN"]})` means the value of that moment: where the run will
-be, the variable is another one or missing, and without it the flow cannot even be imported.
+`@environment(vars={"TOKEN": os.environ["TOKEN"]})` means the value of that moment: where the run
+executes, the variable is different or missing, and without it the flow cannot even be imported.
 """
 
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+
+from metaflow_prefect.runtime.store.captured_environment import CapturedEnvironment
 
 _Variables = Mapping[str, str]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Taken:
-    """What has to be kept secret for the runs: never to be shown, only `names` may be.
-
-    `variables` are those of the deploying environment, `steps` the values of @environment made from them.
-    """
-
-    variables: _Variables = field(default_factory=dict, repr=False)
-    steps: Mapping[str, _Variables] = field(default_factory=dict, repr=False)
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the variables of the deploying environment."""
-        return tuple(sorted(self.variables))
-
-    def as_secret(self) -> str:
-        """Return it as the text that `runtime.kept` reads."""
-        steps = {step: dict(values) for step, values in self.steps.items()}
-        return json.dumps({"variables": dict(self.variables), "steps": steps})
-
-
-def taken(code: Iterable[bytes], steps: Mapping[str, _Variables], environment: _Variables) -> Taken:
+def capture(
+    code: Iterable[bytes], steps: Mapping[str, _Variables], environment: _Variables
+) -> CapturedEnvironment:
     """Find the variables of *environment* that *code* names and whose values are in *steps*' values.
 
     A name that the code puts together from pieces is not found.
@@ -57,29 +37,15 @@ def taken(code: Iterable[bytes], steps: Mapping[str, _Variables], environment: _
         }
         for step, values in steps.items()
     }
-    return Taken(
+    return CapturedEnvironment(
         variables=variables, steps={step: values for step, values in made_from.items() if values}
     )
-
-
-def values_of_environment(graph: Iterable[Any]) -> dict[str, dict[str, str]]:
-    """Return the values of @environment in Metaflow's *graph*, by step."""
-    found = {
-        node.name: {
-            str(name): str(value)
-            for decorator in node.decorators
-            if decorator.name == "environment"
-            for name, value in decorator.attributes["vars"].items()
-        }
-        for node in graph
-    }
-    return {step: values for step, values in found.items() if values}
 
 
 def _texts(source: bytes) -> Iterable[str]:
     try:
         tree = ast.parse(source)
-    except (SyntaxError, ValueError):  # no Python: a data file of the package
+    except (SyntaxError, ValueError):  # a data file of the package, not Python
         return
     for node in ast.walk(tree):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):

@@ -1,4 +1,4 @@
-"""What somebody who deploys may ask for, and how the `NAME=VALUE` options are read; pure."""
+"""What `deploy` may be asked for, and how its `NAME=VALUE` options are read; pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.errors import DeploymentRefused, ParameterRefused
+from metaflow_prefect.errors import DeploymentRefused, ParameterRefused, Refusals
 from metaflow_prefect.names import option_key
 from metaflow_prefect.runtime.flow.parameter_values import json_value
 
@@ -21,8 +21,8 @@ class Collision(str, Enum):
     CANCEL_NEW = "cancel-new"
 
 
-class Outcome(str, Enum):
-    """The ways a run can end of which people may want to be told."""
+class NotifyOn(str, Enum):
+    """The ends of a run that a notification can be about."""
 
     ERROR = "error"
     SUCCESS = "success"
@@ -30,20 +30,20 @@ class Outcome(str, Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Notification:
-    """Tell about runs that end in `outcome` through Prefect's notification block `block` (`type/name`)."""
+    """Notify Prefect's block `block` (`type/name`) of runs that end as `on` says."""
 
-    outcome: Outcome
+    on: NotifyOn
     block: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployOptions:
-    """What the person who deploys asked for.
+    """The options of one `deploy`.
 
-    `work_pool` None means: the one that the server's answers leave no doubt about. `is_paused` None
+    `work_pool` None means the only pool that can be meant (`gather_context.work_pool`). `is_paused` None
     leaves an existing deployment as it is. `priority` is Prefect's: 1 goes first.
-    `job_variables` override whatever we would set. `parameter_defaults` are texts, as typed.
-    `schedules` are those beside the flow's own.
+    `job_variables` override all others. `parameter_defaults` are texts, as typed.
+    `schedules` are added to the flow's own.
     """
 
     work_pool: str | None = None
@@ -97,37 +97,40 @@ def with_defaults(
     """Return *parameters* with the defaults that *texts* give them.
 
     Raises:
-        ParameterRefused: there is no such parameter, or the text is no value of its type.
+        ParameterRefused: there is no such parameter, or the text is not a value of its type.
     """
     wanted = {option_key(name): (name, text) for name, text in texts.items()}
+    refusals = Refusals()
     changed: list[ir.Parameter] = []
     for parameter in parameters:
-        name, text = wanted.pop(option_key(parameter.name), ("", None))
-        if text is None:
-            changed.append(parameter)
-        else:
-            changed.append(replace(parameter, default=_value(parameter, text), required=False))
+        _, text = wanted.pop(option_key(parameter.name), ("", None))
+        with refusals.gather():
+            changed.append(parameter if text is None else _with_default(parameter, text))
+    listed = ", ".join(parameter.name for parameter in parameters) or "none"
     for name, _ in wanted.values():
-        listed = ", ".join(parameter.name for parameter in parameters) or "none"
-        raise ParameterRefused(
-            f"--param-default {name}: the flow has no such parameter; nothing was created.",
-            fix=f"use one of: {listed}",
+        refusals.add(
+            ParameterRefused(
+                f"--param-default {name}: the flow has no such parameter; nothing was created.",
+                fix=f"use one of: {listed}",
+            )
         )
+    refusals.raise_all()
     return tuple(changed)
 
 
-def _value(parameter: ir.Parameter, text: str) -> ir.Json:
+def _with_default(parameter: ir.Parameter, text: str) -> ir.Parameter:
     try:
         value: ir.Json = _READERS[parameter.type](text)
     except ValueError:
         value = None
     if value is None or (parameter.choices and value not in parameter.choices):
-        kind = " | ".join(parameter.choices) or parameter.type.value
+        choices = ", ".join(parameter.choices)
+        wanted = f"one of {choices}" if choices else f"of type {parameter.type.value}"
         raise ParameterRefused(
-            f"--param-default {parameter.name}={text}: that is no {kind}; nothing was created.",
-            fix=f"give a value of type {kind}",
+            f"--param-default {parameter.name}={text}: the value must be {wanted}; nothing was created.",
+            fix=f"give a value that is {wanted}",
         )
-    return value
+    return replace(parameter, default=value, required=False)
 
 
 def _boolean(text: str) -> bool:

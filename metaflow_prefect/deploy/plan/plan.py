@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan import job_variables as jobs
 from metaflow_prefect.deploy.plan import pull_step, schedules
-from metaflow_prefect.deploy.plan.captured_environment import Taken
-from metaflow_prefect.deploy.plan.job_variables import Site
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext
 from metaflow_prefect.deploy.plan.options import (
     Collision,
     DeployOptions,
@@ -21,6 +20,7 @@ from metaflow_prefect.deploy.plan.options import (
 from metaflow_prefect.deploy.plan.parameter_schema import parameter_schema
 from metaflow_prefect.errors import DeploymentRefused, UnsupportedFlow
 from metaflow_prefect.render import argument_names, entrypoint_name
+from metaflow_prefect.runtime.store.captured_environment import CapturedEnvironment
 
 DEFAULT_NAME = "default"
 
@@ -68,7 +68,7 @@ class DeploymentPlan:
     work_queue: WorkQueue | None
     job_variables: Mapping[str, Any]
     code: pull_step.Carried
-    kept: Taken
+    captured: CapturedEnvironment
 
     @property
     def full_name(self) -> str:
@@ -81,7 +81,9 @@ class DeploymentPlan:
         return (self.code.step,)
 
 
-def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> DeploymentPlan:
+def plan(
+    flow: ir.Flow, generated: str, options: DeployOptions, context: DeployContext
+) -> DeploymentPlan:
     """Decide everything about the deployment of *flow*, whose standalone file is *generated*.
 
     Raises:
@@ -101,8 +103,8 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
         # As Prefect itself would describe it, from the generated function.
         description=flow.doc or flow.name,
         version=flow.source.sha256[:12],
-        tags=_tags(flow, options, site),
-        parameters={keys[item.name]: item.default for item in parameters if not item.required},
+        tags=_tags(flow, options, context),
+        parameters=_values(parameters, keys),
         parameter_schema=parameter_schema(parameters, keys, is_triggered=is_triggered),
         keys=keys,
         flow_parameters=parameters,
@@ -110,15 +112,41 @@ def plan(flow: ir.Flow, generated: str, options: DeployOptions, site: Site) -> D
         triggers=flow.triggers,
         notifications=options.notifications,
         is_paused=options.is_paused,
-        concurrency=_concurrency(options),
-        work_pool=site.pool,
-        work_queue=_work_queue(options),
-        job_variables=jobs.job_variables(flow, f"{flow.name}/{name}", options, site),
+        concurrency=concurrency(options),
+        work_pool=context.pool.name,
+        work_queue=work_queue(options),
+        job_variables=jobs.job_variables(flow, f"{flow.name}/{name}", options, context),
         code=pull_step.carried(
-            file_name, generated, flow.name, site.python if site.is_local else "python"
+            file_name, generated, flow.name, context.python if context.pool.is_local else "python"
         ),
-        kept=site.taken,
+        captured=context.captured,
     )
+
+
+def check_parameters(flow: ir.Flow, options: DeployOptions) -> None:
+    """Make sure that the flow takes the defaults that *options* give, and that its schedules can start runs.
+
+    Raises:
+        ParameterRefused: a default does not fit its parameter.
+        UnsupportedFlow: a scheduled run would lack a value.
+    """
+    _schedules(flow, options, with_defaults(flow.parameters, options.parameter_defaults))
+
+
+def with_new_defaults(planned: DeploymentPlan, defaults: Mapping[str, str]) -> DeploymentPlan:
+    """Return the plan with other *defaults* of its parameters, as typed."""
+    parameters = with_defaults(planned.flow_parameters, defaults)
+    is_triggered = planned.triggers is not None
+    return replace(
+        planned,
+        flow_parameters=parameters,
+        parameters=_values(parameters, planned.keys),
+        parameter_schema=parameter_schema(parameters, planned.keys, is_triggered=is_triggered),
+    )
+
+
+def _values(parameters: tuple[ir.Parameter, ...], keys: Mapping[str, str]) -> dict[str, Any]:
+    return {keys[item.name]: item.default for item in parameters if not item.required}
 
 
 def deployment_name(project: ir.Project | None, name: str | None) -> str:
@@ -147,29 +175,35 @@ def _schedules(
     flow: ir.Flow, options: DeployOptions, parameters: tuple[ir.Parameter, ...]
 ) -> tuple[ir.Schedule, ...]:
     found = schedules.schedules(flow.schedule, options.schedules)
-    if findings := schedules.nobody_to_ask(found, parameters):
+    if findings := schedules.without_a_value(found, parameters):
         raise UnsupportedFlow(flow.name, findings)
     return found
 
 
-def _tags(flow: ir.Flow, options: DeployOptions, site: Site) -> tuple[str, ...]:
+def _tags(flow: ir.Flow, options: DeployOptions, context: DeployContext) -> tuple[str, ...]:
     of_project = () if flow.project is None else flow.project.labels
-    always = ("metaflow", f"user:{site.owner}")
+    always = ("metaflow", f"user:{context.owner}")
     return tuple(dict.fromkeys((*always, *of_project, *flow.tags, *options.tags)))
 
 
-def _concurrency(options: DeployOptions) -> Concurrency | None:
+def concurrency(options: DeployOptions) -> Concurrency | None:
+    """Return the limit of active runs that the options ask for.
+
+    Raises:
+        DeploymentRefused: what becomes of runs beyond a limit is chosen, and no limit.
+    """
     if options.concurrency_limit is None:
         if options.collision is not Collision.ENQUEUE:
             raise DeploymentRefused(
-                f"--collision {options.collision.value} says nothing without a limit; nothing was created.",
+                f"--collision {options.collision.value} has no effect without a limit; nothing was created.",
                 fix="give --concurrency-limit too",
             )
         return None
     return Concurrency(limit=options.concurrency_limit, collision=options.collision)
 
 
-def _work_queue(options: DeployOptions) -> WorkQueue | None:
+def work_queue(options: DeployOptions) -> WorkQueue | None:
+    """Return the queue that the options ask for, by its name or by a priority."""
     if options.work_queue is not None:
         return WorkQueue(name=options.work_queue, priority=options.priority)
     if options.priority is not None:

@@ -19,7 +19,7 @@ def parse(text: str) -> ir.Schedule:
     Schedule(cron='0 18 * * 1-5', timezone='Europe/Berlin')
 
     Raises:
-        DeploymentRefused: it is no cron line.
+        DeploymentRefused: it is not a cron line.
     """
     zone, _, line = text.strip().partition(" ")
     is_zoned = zone.startswith(_ZONE)
@@ -41,19 +41,19 @@ def schedules(of_flow: ir.Schedule | None, added: Iterable[ir.Schedule]) -> tupl
     return tuple(by_words.values())
 
 
-def nobody_to_ask(
+def without_a_value(
     planned: tuple[ir.Schedule, ...], parameters: Iterable[ir.Parameter]
 ) -> tuple[Finding, ...]:
-    """Refuse schedules of a flow whose parameters have no value where nobody gives one."""
+    """Return the parameters for which a scheduled run would have no value."""
     if not planned:
         return ()
     return tuple(
         Finding(
             where=f"parameter {parameter.name}",
             feature="a schedule with a required parameter",
-            reason="a scheduled run has nobody to ask for its value",
+            reason="a scheduled run is given no value for it",
             remedy=f"give it a default (in the flow, or with --param-default {parameter.name}=VALUE), "
-            "or take the schedule out",
+            "or remove the schedule",
         )
         for parameter in parameters
         if parameter.required

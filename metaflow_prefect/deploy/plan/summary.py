@@ -27,14 +27,14 @@ def summary(planned: DeploymentPlan) -> dict[str, Any]:
         "paused": planned.is_paused,
         "triggers": None if planned.triggers is None else automations.trigger(planned.triggers),
         "notifications": [
-            {"on": item.outcome.value, "block": item.block} for item in planned.notifications
+            {"on": item.on.value, "block": item.block} for item in planned.notifications
         ],
         "concurrency_limit": None if limit is None else limit.limit,
         "collision": None if limit is None else limit.collision.value,
         "work_pool": planned.work_pool,
         "work_queue": None if queue is None else {"name": queue.name, "priority": queue.priority},
         "job_variables": dict(planned.job_variables),
-        "secret_environment": list(planned.kept.names),
+        "secret_environment": list(planned.captured.names),
         "payload_bytes": planned.code.size,
         "payload_in": _place(planned),
     }
@@ -50,7 +50,7 @@ def text(planned: DeploymentPlan) -> str:
         ("tags", ", ".join(planned.tags)),
         *(("schedule", item) for item in schedule_lines(planned)),
         *(("starts on", item) for item in _events(planned.triggers)),
-        *((f"on {item.outcome.value}", f"tell {item.block}") for item in planned.notifications),
+        *((f"on {item.on.value}", f"tell {item.block}") for item in planned.notifications),
         ("active runs", _limit(planned)),
         ("code", f"{planned.code.size / 1000:.0f} kB, packed, in the {_place(planned)}"),
     ]
@@ -59,7 +59,7 @@ def text(planned: DeploymentPlan) -> str:
         ("Parameters", [(f"--{name}", _default(planned, name)) for name in planned.keys]),
         ("Job variables", [(name, str(variables[name])) for name in variables if name != "env"]),
         ("Environment of its runs", list(variables["env"].items())),
-        ("Secrets for @environment", [(name, "as it is here") for name in planned.kept.names]),
+        ("Secrets for @environment", [(name, "as it is here") for name in planned.captured.names]),
     )
     head = f"{planned.full_name}, version {planned.version}"
     return "\n".join((head, *(line for title, rows in groups for line in _group(title, rows))))
@@ -67,8 +67,8 @@ def text(planned: DeploymentPlan) -> str:
 
 def schedule_lines(planned: DeploymentPlan) -> tuple[str, ...]:
     """Return each schedule in words."""
-    asleep = "; paused" if planned.is_paused else ""
-    return tuple(in_words(item.cron, item.timezone) + asleep for item in planned.schedules)
+    paused = "; paused" if planned.is_paused else ""
+    return tuple(in_words(item.cron, item.timezone) + paused for item in planned.schedules)
 
 
 def _place(planned: DeploymentPlan) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 from metaflow_prefect.deploy.runs import runs
 from metaflow_prefect.deploy.runs.runs import RunRecord
+from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import RunRefused
 
-_PAGE = 200
 _LATE_SECONDS = 5.0
 """What passes at most between two batches of a run's last lines: Prefect's handler sends one every two
 seconds (PREFECT_LOGGING_TO_API_BATCH_INTERVAL), the last of them after the run's end.
@@ -103,9 +103,7 @@ class _Reader:
             flow_run_id=filters.LogFilterFlowRunId(any_=[self._run.id]),
             timestamp=None if since is None else filters.LogFilterTimestamp(after_=since),
         )
-        offset = 0
-        while True:
-            page = self._client.read_logs(log_filter=wanted, limit=_PAGE, offset=offset)
+        for page in all_pages(self._client.read_logs, log_filter=wanted):
             if any(
                 log.task_run_id is not None and str(log.task_run_id) not in self._tasks
                 for log in page
@@ -120,9 +118,6 @@ class _Reader:
                 task = self._tasks.get(str(log.task_run_id), "") if log.task_run_id else ""
                 if self._step is None or _step(task) == self._step:
                     yield Line(moment=log.timestamp, task=task, message=log.message)
-            offset += len(page)
-            if len(page) < _PAGE:
-                return
 
     def check_step(self) -> None:
         """Refuse a step that has no task."""
@@ -140,13 +135,8 @@ class _Reader:
         from prefect.client.schemas import filters
 
         of_run = filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[self._run.id]))
-        offset = 0
-        while True:
-            page = self._client.read_task_runs(flow_run_filter=of_run, limit=_PAGE, offset=offset)
+        for page in all_pages(self._client.read_task_runs, flow_run_filter=of_run):
             self._tasks.update({str(task.id): task.name for task in page})
-            offset += len(page)
-            if len(page) < _PAGE:
-                return
 
 
 def _step(task: str) -> str:

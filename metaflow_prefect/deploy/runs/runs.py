@@ -10,6 +10,7 @@ from typing import Any
 
 from metaflow_prefect import names
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
+from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.local.typed_command import typed
 from metaflow_prefect.runtime.progress.run_result import RunStatus, status
@@ -21,7 +22,6 @@ Its log and its progress have to be asked for anyway; Prefect's events, by which
 waits, also need a WebSocket, which not every proxy lets through.
 """
 
-_PAGE = 200
 _SHOWN = 5
 _PREFIX = names.run_id("")
 
@@ -97,7 +97,7 @@ def read(client: Any, flow_name: str, run_id: str) -> RunRecord:
     flow_run_id = _flow_run_id(flow_name, run_id)
     if flow_run_id is None:
         raise RunRefused(
-            f"{run_id!r} is no id of a run on Prefect: these look like {_PREFIX}0192f0c8-….",
+            f"{run_id!r} is not a Prefect run ID; those look like {_PREFIX}0192f0c8-….",
             fix=_those_there_are(client, flow_name),
         )
     try:
@@ -125,21 +125,15 @@ def listed(
     from prefect.client.schemas import filters, sorting
 
     of_deployment = filters.DeploymentFilter(id=filters.DeploymentFilterId(any_=[record.id]))
-    offset = 0
-    while True:
-        page = client.read_flow_runs(
-            deployment_filter=of_deployment,
-            sort=sorting.FlowRunSort.EXPECTED_START_TIME_DESC,
-            limit=_PAGE,
-            offset=offset,
-        )
+    for page in all_pages(
+        client.read_flow_runs,
+        deployment_filter=of_deployment,
+        sort=sorting.FlowRunSort.EXPECTED_START_TIME_DESC,
+    ):
         for flow_run in page:
             run = _parse(flow_run, record.flow_name)
             if run.status in states if states else not run.is_planned:
                 yield run
-        offset += len(page)
-        if len(page) < _PAGE:
-            return
 
 
 def suspend(client: Any, run: RunRecord) -> None:

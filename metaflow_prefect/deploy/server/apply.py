@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan import automations
-from metaflow_prefect.deploy.plan.plan import DeploymentPlan
+from metaflow_prefect.deploy.plan.options import Notification
+from metaflow_prefect.deploy.plan.plan import DeploymentPlan, WorkQueue
 from metaflow_prefect.deploy.plan.schedules import in_words
 from metaflow_prefect.deploy.server import secret_block
-from metaflow_prefect.deploy.server.deploying_machine import Pool
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
-from metaflow_prefect.errors import DeploymentRefused
-from metaflow_prefect.runtime.servers.connection import prefects
+from metaflow_prefect.errors import DeploymentRefused, Refusals
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,45 +24,6 @@ class Deployed:
     id: str
     full_name: str
     url: str | None
-
-
-def pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> Pool:
-    """Return the work pool to deploy to: the one that is named, or the one that nobody could doubt.
-
-    That is the pool of the *existing* deployment, Prefect's default pool (PREFECT_DEFAULT_WORK_POOL_NAME),
-    or the only pool of the server.
-
-    Raises:
-        DeploymentRefused: there is no such pool, or several and none is named.
-    """
-    from prefect.settings import get_current_settings
-
-    pools = {item.name: item for item in client.read_work_pools()}
-    chosen = (
-        name
-        or (existing.work_pool if existing is not None else None)
-        or get_current_settings().deployments.default_work_pool_name
-        or (next(iter(pools)) if len(pools) == 1 else None)
-    )
-    known = ", ".join(sorted(pools)) or "none"
-    if chosen is None:
-        make = "" if pools else f", after {_making('POOL')}"
-        raise DeploymentRefused(
-            f"No work pool is named; nothing was created (pools on this server: {known}).",
-            fix=f"name one with --work-pool{make}",
-        )
-    if chosen not in pools:
-        raise DeploymentRefused(
-            f"There is no work pool {chosen!r}; nothing was created (pools on this server: {known}).",
-            fix=_making(chosen),
-        )
-    found = pools[chosen]
-    return Pool(name=chosen, type=str(found.type), template=found.base_job_template)
-
-
-def _making(pool: str) -> str:
-    command = prefects("work-pool", "create", "--type", "northflank", pool)
-    return f"{command}    (or --type process, to run on workers' machines)"
 
 
 def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | None) -> Deployed:
@@ -88,21 +49,21 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
         deployment_id = str(_create(client, planned, schedules))
         if existing is None:
             undo.callback(secret_block.delete, client, deployment_id)
-        secret_block.save(client, deployment_id, planned.kept)
-        _synchronise(client, planned, deployment_id, blocks)
+        secret_block.save(client, deployment_id, planned.captured)
+        _synchronize(client, planned, deployment_id, blocks)
         undo.pop_all()
     url = url_for("deployment", obj_id=deployment_id, default_base_url=None)
     return Deployed(id=deployment_id, full_name=planned.full_name, url=url)
 
 
 def set_paused(client: Any, record: DeploymentRecord, *, is_paused: bool) -> None:
-    """Put all schedules of the deployment to sleep, or wake them, those too that slept one by one."""
+    """Pause all schedules of the deployment, or resume them, including those that were paused one by one."""
     if is_paused:
         client.pause_deployment(record.id)
         return
     client.resume_deployment(record.id)
     for schedule in record.schedules:
-        if not schedule.is_awake:
+        if not schedule.is_active:
             client.update_deployment_schedule(record.id, schedule.id, active=True)
 
 
@@ -150,35 +111,53 @@ def _create(client: Any, planned: DeploymentPlan, schedules: list[Any]) -> Any:
     )
 
 
-def check_schedules(planned: DeploymentPlan) -> None:
-    """Make sure that Prefect knows every schedule.
+def check(
+    client: Any,
+    pool: str,
+    queue: WorkQueue | None,
+    notifications: Iterable[Notification],
+    refusals: Refusals,
+) -> None:
+    """Gather what the deployment would refer to on the server, and is not there."""
+    for item in notifications:
+        with refusals.gather():
+            _block_id(client, item.block)
+    if queue is not None:
+        with refusals.gather():
+            _find_queue(client, queue, pool)
+
+
+def known_schedule(schedule: ir.Schedule) -> Any:
+    """Return the schedule as Prefect has it.
 
     Raises:
-        DeploymentRefused: it does not know one.
+        DeploymentRefused: Prefect does not know it.
     """
-    _schedules(planned, None)
+    from prefect.client.schemas.schedules import CronSchedule
+
+    try:
+        return CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
+    except ValueError as error:
+        raise DeploymentRefused(
+            f"The schedule {in_words(schedule.cron, schedule.timezone)} is not one that Prefect knows; nothing was created.",
+            fix="write it as minute, hour, day of month, month, day of week, each in its range, "
+            "and the time zone as in Europe/Berlin",
+        ) from error
 
 
 def _schedules(planned: DeploymentPlan, existing: DeploymentRecord | None) -> list[Any]:
-    """Return the schedules; those that somebody has put to sleep one by one, in Prefect, stay asleep."""
+    """Return the schedules; those that were paused one by one, in Prefect, stay paused."""
     from prefect.client.schemas.actions import DeploymentScheduleCreate
-    from prefect.client.schemas.schedules import CronSchedule
 
     held = () if existing is None or planned.is_paused is False else existing.schedules
-    asleep = {item.text for item in held if not item.is_awake}
-    found = []
-    for schedule in planned.schedules:
-        text = in_words(schedule.cron, schedule.timezone)
-        try:
-            known = CronSchedule(cron=schedule.cron, timezone=schedule.timezone)
-        except ValueError as error:
-            raise DeploymentRefused(
-                f"The schedule {text} is not one that Prefect knows; nothing was created.",
-                fix="write it as minute, hour, day of month, month, day of week, each in its range, "
-                "and the time zone as in Europe/Berlin",
-            ) from error
-        found.append(DeploymentScheduleCreate(schedule=known, active=text not in asleep))
-    return found
+    paused = {item.text for item in held if not item.is_active}
+    return [
+        DeploymentScheduleCreate(
+            schedule=known_schedule(schedule),
+            active=in_words(schedule.cron, schedule.timezone) not in paused,
+        )
+        for schedule in planned.schedules
+    ]
 
 
 def _block_id(client: Any, slug: str) -> str:
@@ -196,28 +175,37 @@ def _block_id(client: Any, slug: str) -> str:
 
 def _make_queue(client: Any, planned: DeploymentPlan) -> Any | None:
     """Create the queue if it is missing, and return its id then."""
+    queue = planned.work_queue
+    if queue is None or _find_queue(client, queue, planned.work_pool) is not None:
+        return None
+    made = client.create_work_queue(
+        queue.name, priority=queue.priority, work_pool_name=planned.work_pool
+    )
+    return made.id
+
+
+def _find_queue(client: Any, queue: WorkQueue, pool: str) -> Any | None:
+    """Return the queue, or None if it is missing.
+
+    Raises:
+        DeploymentRefused: it has another priority.
+    """
     from prefect.exceptions import ObjectNotFound
 
-    queue = planned.work_queue
-    if queue is None:
-        return None
     try:
-        found = client.read_work_queue_by_name(queue.name, planned.work_pool)
+        found = client.read_work_queue_by_name(queue.name, pool)
     except ObjectNotFound:
-        made = client.create_work_queue(
-            queue.name, priority=queue.priority, work_pool_name=planned.work_pool
-        )
-        return made.id
+        return None
     if queue.priority is not None and found.priority != queue.priority:
         raise DeploymentRefused(
-            f"Work queue {queue.name!r} of pool {planned.work_pool} has priority {found.priority}, "
+            f"Work queue {queue.name!r} of pool {pool} has priority {found.priority}, "
             f"not {queue.priority}; nothing was created.",
             fix="change the queue's priority in Prefect, or name another --work-queue",
         )
-    return None
+    return found
 
 
-def _synchronise(
+def _synchronize(
     client: Any, planned: DeploymentPlan, deployment_id: str, blocks: Mapping[str, str]
 ) -> None:
     """Make the automations of the deployment those that are planned, and touch no others.

@@ -1,4 +1,4 @@
-"""Which deployment a command on a flow's file is about."""
+"""The names of the deployment that a command on a flow's file is about."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from metaflow_prefect.deploy.server import production_tokens
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Target:
-    """A deployment by its names. `token_prefix` is the name under which its production token is cached."""
+class DeploymentName:
+    """The names of a deployment. `token_prefix` is the name under which its production token is cached."""
 
     flow_name: str
     full_name: str
@@ -20,32 +20,25 @@ class Target:
     is_project: bool
 
 
-def target(state: Any, name: str | None) -> Target:
-    """Return the deployment of the flow of *state* (Metaflow's command line) that is called *name*.
+def of_command(state: Any, name: str | None) -> DeploymentName:
+    """Return the names of the deployment that a command on the flow of *state* (Metaflow's command line) is about.
 
     Raises:
         DeploymentRefused: no deployment can have that name.
     """
     from metaflow import current
 
-    from metaflow_prefect.analysis.decorators import project
+    from metaflow_prefect.analysis.decorators import flow_decorators, project
 
-    flow_name = state.flow.name
-    found = project(_flow_decorators(state.flow), current)
-    return of_flow(flow_name, name, found)
+    found = project(flow_decorators(state.flow), current)
+    return of_flow(state.flow.name, name, found)
 
 
-def of_flow(flow_name: str, name: str | None, project: ir.Project | None) -> Target:
-    """Return the deployment of a flow that is already known."""
-    return Target(
+def of_flow(flow_name: str, name: str | None, project: ir.Project | None) -> DeploymentName:
+    """Return the names of the deployment of the flow *flow_name* that is called *name*."""
+    return DeploymentName(
         flow_name=flow_name,
         full_name=f"{flow_name}/{deployment_name(project, name)}",
         token_prefix=production_tokens.prefix(flow_name, name, project),
         is_project=project is not None,
     )
-
-
-def _flow_decorators(flow: Any) -> tuple[Any, ...]:
-    from metaflow.decorators import flow_decorators
-
-    return tuple(flow_decorators(flow))

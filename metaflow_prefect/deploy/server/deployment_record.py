@@ -16,6 +16,7 @@ from metaflow_prefect.deploy.plan.job_variables import OUTER_SERVICE_URL
 from metaflow_prefect.deploy.plan.parameter_schema import Argument, arguments
 from metaflow_prefect.deploy.plan.plan import DEFAULT_NAME
 from metaflow_prefect.deploy.plan.schedules import in_words
+from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.deploy.server.production_tokens import Holder
 from metaflow_prefect.errors import DeploymentRefused
 from metaflow_prefect.runtime.local.typed_command import typed
@@ -23,19 +24,17 @@ from metaflow_prefect.runtime.local.typed_command import typed
 MARK = "metaflow"
 """The tag of every deployment of ours."""
 
-_PAGE = 200
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordedSchedule:
-    """One schedule of a deployment, in words; it may be asleep while others are awake."""
+    """One schedule of a deployment, in words; it may be paused while others are active."""
 
     id: str
     text: str
-    is_awake: bool
+    is_active: bool
 
     def __str__(self) -> str:
-        return self.text if self.is_awake else f"{self.text}; asleep"
+        return self.text if self.is_active else f"{self.text}; paused"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,9 +73,9 @@ class DeploymentRecord:
         return Holder(owner=self.owner, token=self.token)
 
     @property
-    def words(self) -> tuple[str, ...]:
+    def name_option(self) -> tuple[str, ...]:
         """The option by which a command on the flow's file finds it."""
-        return words(self.full_name)
+        return name_option(self.full_name)
 
     def summary(self) -> dict[str, Any]:
         """Return what a list shows, as JSON-able data; no token."""
@@ -92,10 +91,10 @@ class DeploymentRecord:
         }
 
 
-def words(full_name: str) -> tuple[str, ...]:
+def name_option(full_name: str) -> tuple[str, ...]:
     """Return the option by which a command on the flow's file finds the deployment *full_name*.
 
-    >>> words("Flow/default"), words("Flow/nightly"), words("Flow/shop.prod.Flow.nightly")
+    >>> name_option("Flow/default"), name_option("Flow/nightly"), name_option("Flow/shop.prod.Flow.nightly")
     ((), ('--name', 'nightly'), ('--name', 'nightly'))
     """
     flow_name, _, name = full_name.partition("/")
@@ -163,7 +162,7 @@ def read(client: Any, full_name: str) -> DeploymentRecord:
     if record is not None:
         return record
     known = ", ".join(item.full_name for item in listed(client, flow_name)) or "none"
-    deploy = typed("deploy", "--work-pool", "POOL", *words(full_name))
+    deploy = typed("deploy", "--work-pool", "POOL", *name_option(full_name))
     raise DeploymentRefused(
         f"There is no deployment {full_name!r} on this server; nothing was done (of this flow: {known}).",
         fix=f"deploy the flow first (`{deploy}`), or give the same --name and --branch as then",
@@ -180,14 +179,8 @@ def listed(client: Any, flow_name: str | None = None) -> tuple[DeploymentRecord,
         else filters.FlowFilter(name=filters.FlowFilterName(any_=[flow_name]))
     )
     ours = filters.DeploymentFilter(tags=filters.DeploymentFilterTags(all_=[MARK]))
-    found: list[Any] = []
-    while True:
-        page = client.read_deployments(
-            flow_filter=flow_filter, deployment_filter=ours, limit=_PAGE, offset=len(found)
-        )
-        found.extend(page)
-        if len(page) < _PAGE:
-            break
+    pages = all_pages(client.read_deployments, flow_filter=flow_filter, deployment_filter=ours)
+    found = [deployment for page in pages for deployment in page]
     names = {flow_id: client.read_flow(flow_id).name for flow_id in {d.flow_id for d in found}}
     records = (parse(deployment, names[deployment.flow_id]) for deployment in found)
     return tuple(sorted(records, key=lambda record: record.full_name))
@@ -207,7 +200,7 @@ def _metadata(environment: Mapping[str, str]) -> str | None:
 
 def _schedule(item: Any) -> RecordedSchedule:
     schedule = item.schedule
-    # Somebody may have added one of another kind in Prefect.
+    # A user may have added one of another kind in Prefect.
     cron = getattr(schedule, "cron", None)
     text = str(schedule) if cron is None else in_words(cron, schedule.timezone)
-    return RecordedSchedule(id=str(item.id), text=text, is_awake=item.active)
+    return RecordedSchedule(id=str(item.id), text=text, is_active=item.active)

@@ -1,21 +1,24 @@
-"""The Secret block of a deployment, which holds what its steps' @environment took from the deploying one."""
+"""The Secret block of a deployment, which holds what @environment captured from the deploying environment."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from metaflow_prefect.deploy.plan.captured_environment import Taken
-from metaflow_prefect.runtime.store.captured_environment import BLOCK_TYPE, block_name
+from metaflow_prefect.runtime.store.captured_environment import (
+    BLOCK_TYPE,
+    CapturedEnvironment,
+    block_name,
+)
 
 
-def save(client: Any, deployment_id: str, kept: Taken) -> None:
-    """Make the deployment's block hold *kept*; remove it where there is nothing to keep."""
+def save(client: Any, deployment_id: str, captured: CapturedEnvironment) -> None:
+    """Store *captured* in the deployment's block; remove the block if nothing was captured."""
     from prefect.client.schemas.actions import BlockDocumentCreate, BlockDocumentUpdate
 
-    if not kept.variables:
+    if not captured.variables:
         delete(client, deployment_id)
         return
-    data = {"value": kept.as_secret()}
+    data = {"value": captured.to_json()}
     existing = _find(client, deployment_id)
     if existing is not None:
         change = BlockDocumentUpdate(data=data, merge_existing_data=False)

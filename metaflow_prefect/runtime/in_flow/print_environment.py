@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 COMMAND = "environment-variables"
@@ -26,19 +27,25 @@ def at_command_line() -> None:
     @click.command(name=COMMAND, hidden=True)  # type: ignore[untyped-decorator]
     @click.pass_obj  # type: ignore[untyped-decorator]
     def variables(obj: Any) -> None:
-        found = {
-            node.name: {
-                str(name): str(value)
-                for decorator in node.decorators
-                if decorator.name == "environment"
-                for name, value in decorator.attributes["vars"].items()
-            }
-            for node in obj.graph
-        }
-        sys.stdout.write(f"\n{_MARK}{json.dumps(found)}\n")
+        sys.stdout.write(f"\n{_MARK}{json.dumps(values_by_step(obj.graph))}\n")
         sys.stdout.flush()
 
     cli.cli.add_command(variables)
+
+
+def values_by_step(graph: Iterable[Any]) -> dict[str, dict[str, str]]:
+    """Return the values of @environment for each step of Metaflow's *graph*."""
+    return {node.name: values(node.decorators) for node in graph}
+
+
+def values(decorators: Iterable[Any]) -> dict[str, str]:
+    """Return the values of @environment among the *decorators* of one step."""
+    return {
+        str(name): str(value)
+        for decorator in decorators
+        if decorator.name == "environment"
+        for name, value in decorator.attributes["vars"].items()
+    }
 
 
 def parse(output: str) -> dict[str, dict[str, str]]:

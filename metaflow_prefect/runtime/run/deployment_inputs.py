@@ -13,7 +13,10 @@ from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.in_flow import current_trigger, new_parameter_values
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
 from metaflow_prefect.runtime.store import resume_origin
-from metaflow_prefect.runtime.store.captured_environment import NOTHING, Kept
+from metaflow_prefect.runtime.store.captured_environment import (
+    NOTHING_CAPTURED,
+    CapturedEnvironment,
+)
 from metaflow_prefect.runtime.store.captured_environment import read as read_kept
 from metaflow_prefect.runtime.store.datastore import RunDatastore
 from metaflow_prefect.runtime.store.resume_origin import Origin
@@ -53,10 +56,10 @@ def completed(
     )
 
 
-def _kept(steps: Iterable[Step], deployment_id: object) -> Kept:
+def _kept(steps: Iterable[Step], deployment_id: object) -> CapturedEnvironment:
     """Return what @environment took from the deploying environment; asks only where a step has it."""
     if deployment_id is None or not any(step.environment for step in steps):
-        return NOTHING
+        return NOTHING_CAPTURED
     return read_kept(deployment_id)
 
 

@@ -90,7 +90,7 @@ def _environment(program: Program, flow_run: Any) -> Mapping[str, str]:
     taken = (
         captured_environment.read(flow_run.deployment_id)
         if flow_run.deployment_id
-        else captured_environment.NOTHING
+        else captured_environment.NOTHING_CAPTURED
     )
     given = {**taken.variables, **os.environ, **deployment_inputs.schedule(flow_run)}
     beside = str(program.flow_file.resolve().parent)

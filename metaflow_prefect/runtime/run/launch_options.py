@@ -10,7 +10,10 @@ from metaflow_prefect.runtime.in_flow import current_trigger, new_parameter_valu
 from metaflow_prefect.runtime.in_flow.flow_command import Part
 from metaflow_prefect.runtime.progress.current import Board
 from metaflow_prefect.runtime.steps.fork_server import ForkServer
-from metaflow_prefect.runtime.store.captured_environment import NOTHING, Kept
+from metaflow_prefect.runtime.store.captured_environment import (
+    NOTHING_CAPTURED,
+    CapturedEnvironment,
+)
 from metaflow_prefect.runtime.store.resume_origin import Origin
 
 
@@ -29,7 +32,7 @@ class LaunchOptions:
     on_begin: Callable[[str, str], None] | None = None
     board: Board = field(default_factory=Board)
     variables: Mapping[str, str] = field(default_factory=dict)
-    kept: Kept = NOTHING
+    kept: CapturedEnvironment = NOTHING_CAPTURED
     ahead: ForkServer | None = None
 
     @property

@@ -31,7 +31,10 @@ from metaflow_prefect.runtime.steps.executor import StepExecutor, Stream
 from metaflow_prefect.runtime.steps.fork_server import Warm
 from metaflow_prefect.runtime.steps.step_processes import StepProcesses
 from metaflow_prefect.runtime.steps.task_log import TaskLog
-from metaflow_prefect.runtime.store.captured_environment import NOTHING, Kept
+from metaflow_prefect.runtime.store.captured_environment import (
+    NOTHING_CAPTURED,
+    CapturedEnvironment,
+)
 from metaflow_prefect.runtime.store.datastore import RunDatastore, TaskRecord
 from metaflow_prefect.runtime.store.metadata_copy import MetadataCopy
 from metaflow_prefect.runtime.store.resume_origin import Origin
@@ -71,7 +74,7 @@ class Session:
     say: Callable[[str], None]
     metadata_copy: MetadataCopy | None = None
     origin: Origin | None = None
-    kept: Kept = NOTHING
+    kept: CapturedEnvironment = NOTHING_CAPTURED
     cloned: set[str] = field(default_factory=set)
     launches: dict[str, Launch] = field(default_factory=dict)
     records: dict[str, TaskRecord] = field(default_factory=dict)

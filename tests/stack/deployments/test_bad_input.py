@@ -21,7 +21,7 @@ BAD = {
     "name with a slash": ((*_DEPLOY, "--name", "a/b"), "characters that Prefect refuses"),
     "name too long": ((*_DEPLOY, "--name", "x" * 300), "300 characters"),
     "unknown parameter": ((*_DEPLOY, "--param-default", "nope=1"), "no such parameter"),
-    "wrong type": ((*_DEPLOY, "--param-default", "alpha=much"), "no float"),
+    "wrong type": ((*_DEPLOY, "--param-default", "alpha=much"), "must be of type float"),
     "default without a value": ((*_DEPLOY, "--param-default", "alpha"), "NAME=VALUE"),
     "job variable without a value": ((*_DEPLOY, "--job-variable", "x"), "NAME=VALUE"),
     "image on a process pool": ((*_DEPLOY, "--image", "x:1"), "runs processes"),
@@ -34,7 +34,7 @@ BAD = {
     "event sets no parameter of ours": (("bad_field_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no parameter 'nope'"),
     "a file that is not there": (("included_flow.py", "prefect", "deploy", "--work-pool", "idle"), "no such file"),
     "a file for a run that is not there": (("included_flow.py", "prefect", "deploy", "--work-pool", "idle", "--param-default", "table=x.csv"), "x.csv"),
-    "schedule without a value": (("required_flow.py", "prefect", "deploy", "--work-pool", "idle"), "nobody to ask"),
+    "schedule without a value": (("required_flow.py", "prefect", "deploy", "--work-pool", "idle"), "is given no value"),
     "token under which none can be generated": ((*_DEPLOY, "--new-token", "a b", "--generate-new-token"), "--new-token"),
     "local datastore in containers": (("waiting_flow.py", "prefect", "deploy", "--work-pool", "remote"), "lose every artifact"),
     "notification in a yaml": ((*_DEPLOY, "--notify-on-error", "a/b", "--prefect-yaml", "prefect.yaml"), "no place"),
@@ -47,7 +47,7 @@ BAD = {
     "token of nothing": (("waiting_flow.py", "prefect", "get-token"), "There is no deployment"),
     "runs of nothing": (("waiting_flow.py", "prefect", "list-runs"), "There is no deployment"),
     "unknown run": (("waiting_flow.py", "prefect", "status", _ID), "There is no run"),
-    "no id of a run": (("waiting_flow.py", "prefect", "status", "12"), "no id of a run"),
+    "not an id of a run": (("waiting_flow.py", "prefect", "status", "12"), "is not a Prefect run ID"),
     "resume of an unknown run": (("waiting_flow.py", "prefect", "resume", "--deployed", "--origin-run-id", _ID), "There is no"),
     "resume of nothing": (("waiting_flow.py", "prefect", "resume", "--deployed"), "--origin-run-id"),
     "resume at an unknown step": (("waiting_flow.py", "prefect", "resume", "nope", "--deployed", "--origin-run-id", _ID), "no step 'nope'"),
@@ -94,6 +94,22 @@ def test_what_a_flow_asks_for_in_vain_is_said_before_metaflow_asks_for_a_datasto
     assert answer.returncode == 1
     assert _REFUSED in "".join(line[4:] for line in answer.stderr.splitlines(keepends=True))
     assert not (place.folder / "refused.py").exists()
+    assert left_behind(place) == []
+
+
+def test_all_reasons_against_a_deployment_are_given_in_one_answer(place):
+    answer = place.command(
+        "refused_flow.py", "--quiet", "--no-pylint", "prefect", "deploy", "--work-pool", "remote",
+        "--job-variable", "nope=1", "--param-default", "nope=1", "--collision", "cancel-new",
+        "--notify-on-error", "slack-webhook/nope", "--schedule", "99 1 1 1 1",
+    )  # fmt: skip
+
+    assert answer.returncode == 1
+    for told in (
+        "start: @batch", "job variable nope", "--param-default nope", "--concurrency-limit",
+        "no block 'slack-webhook/nope'", "The schedule 99 1 1 1 1 (UTC)", "lose every artifact",
+    ):  # fmt: skip
+        assert told in answer.stderr
     assert left_behind(place) == []
 
 

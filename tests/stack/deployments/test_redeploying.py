@@ -64,13 +64,13 @@ def test_several_schedules_are_kept_and_one_that_was_switched_off_stays_off(plac
 
     def held():
         found = server.read_deployment_by_name("GatheringFlow/default")
-        awake = {
+        active = {
             (item.schedule.cron, item.schedule.timezone): item.active for item in found.schedules
         }
-        return found, awake
+        return found, active
 
     _done(place, *words)
-    deployment, awake = held()
+    deployment, active = held()
     berlin = ("0 3 * * *", "Europe/Berlin")
     (switched,) = [item for item in deployment.schedules if item.schedule.timezone == berlin[1]]
     server.update_deployment_schedule(deployment.id, switched.id, active=False)
@@ -78,15 +78,15 @@ def test_several_schedules_are_kept_and_one_that_was_switched_off_stays_off(plac
     _, again = held()
     (listed,) = json.loads(_done(place, *flow, "list-deployments", "--json"))
     _done(place, *flow, "schedule", "resume")
-    _, woken = held()
+    _, resumed = held()
     queue = server.read_work_queue(deployment.work_queue_id)
     _done(place, *flow, "delete")
     server.delete_work_queue_by_id(queue.id)
 
-    assert awake == {("0 0 * * *", None): True, ("0 12 * * 1-5", None): True, berlin: True}
-    assert again == awake | {berlin: False}
-    assert "0 3 * * * (Europe/Berlin); asleep" in listed["schedules"]
-    assert woken == awake
+    assert active == {("0 0 * * *", None): True, ("0 12 * * 1-5", None): True, berlin: True}
+    assert again == active | {berlin: False}
+    assert "0 3 * * * (Europe/Berlin); paused" in listed["schedules"]
+    assert resumed == active
     assert (queue.name, queue.priority) == ("urgent", 3)
 
 

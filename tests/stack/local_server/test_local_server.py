@@ -208,8 +208,8 @@ def test_status_names_it_and_stop_ends_it_unless_a_run_uses_it(home):
     stopped = json.loads(flow(home, "server", "stop", "--json")[0])
     assert stopped == {"stopped": True, "url": url}
     wait_until_gone(status["pid"])
-    assert "No local server runs" in flow(home, "server", "status")[0]
-    assert "No local server runs" in flow(home, "server", "stop")[0]
+    assert "No local server is running" in flow(home, "server", "status")[0]
+    assert "No local server is running" in flow(home, "server", "stop")[0]
 
 
 def test_runs_that_begin_at_the_same_time_start_one_server(home):

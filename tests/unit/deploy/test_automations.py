@@ -15,7 +15,7 @@ from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan.automations import run_parameters
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.plan.plan import plan
-from tests.unit.deploy.test_jobs import flow, site
+from tests.unit.deploy.test_jobs import context, flow
 
 MOMENT = datetime(2026, 11, 21, tzinfo=timezone.utc)
 
@@ -29,12 +29,12 @@ def event(name, **payload):
 
 def parameters_of_a_run(triggers, events, parameters=()):
     planned = plan(
-        flow("s3", parameters=parameters, triggers=triggers), "", DeployOptions(), site("docker")
+        flow("s3", parameters=parameters, triggers=triggers), "", DeployOptions(), context("docker")
     )
-    context = {"event": events[-1], "events": events}
+    fired = {"event": events[-1], "events": events}
     return {
         key: json.loads(
-            asyncio.run(render_user_template(template["value"]["template"], context))
+            asyncio.run(render_user_template(template["value"]["template"], fired))
         )
         for key, template in run_parameters(planned).items()
     }  # fmt: skip

@@ -9,8 +9,9 @@ import prefect
 import pytest
 from prefect_northflank.worker import NorthflankWorker
 
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.plan.job_schema import findings
-from metaflow_prefect.deploy.plan.job_variables import Site, job_variables
+from metaflow_prefect.deploy.plan.job_variables import job_variables
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused
 from tests.unit.deploy.test_jobs import flow
@@ -45,13 +46,13 @@ OTHERS = of_prefects_types()
 
 @pytest.mark.golden
 def test_all_that_a_northflank_pool_cannot_take_is_said_in_one_message(golden):
-    site = Site(
-        owner="me", token="f-0-abcd", pool="nf", pool_type="northflank", pool_template=NORTHFLANK,
+    context = DeployContext(
+        owner="me", token="f-0-abcd", pool=WorkPool(name="nf", type="northflank", template=NORTHFLANK),
         metaflow_environment={}, requirements=(),
     )  # fmt: skip
 
     with pytest.raises(DeploymentRefused) as refused:
-        job_variables(flow("s3"), "F/default", DeployOptions(job_variables=WRONG), site)
+        job_variables(flow("s3"), "F/default", DeployOptions(job_variables=WRONG), context)
 
     golden(Path(__file__).with_name("job_variables_refused.txt"), f"{refused.value}\n")
 

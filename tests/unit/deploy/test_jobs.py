@@ -7,7 +7,8 @@ from io import BytesIO
 import pytest
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.plan.job_variables import Site, job_variables
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
+from metaflow_prefect.deploy.plan.job_variables import job_variables
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.server.code_storage import code_package
 from metaflow_prefect.errors import UnsupportedFlow
@@ -25,9 +26,9 @@ def flow(datastore, **more):
     )  # fmt: skip
 
 
-def site(pool_type, **environment):
-    return Site(
-        owner="me", token="f-0-abcd", pool="p", pool_type=pool_type,
+def context(pool_type, **environment):
+    return DeployContext(
+        owner="me", token="f-0-abcd", pool=WorkPool(name="p", type=pool_type),
         metaflow_environment=environment, requirements=("metaflow==1", "boto3"),
     )  # fmt: skip
 
@@ -37,14 +38,14 @@ def site(pool_type, **environment):
     [("northflank", "deployment_external_image_path"), ("docker", "image")],
 )
 def test_the_image_is_called_what_the_type_of_pool_calls_it(pool_type, variable):
-    made = job_variables(flow("s3"), "F/default", DeployOptions(image="x:1"), site(pool_type))
+    made = job_variables(flow("s3"), "F/default", DeployOptions(image="x:1"), context(pool_type))
 
     assert made[variable] == "x:1"
 
 
 def test_a_container_installs_what_the_datastore_needs_and_a_process_nothing():
     there, here = (
-        job_variables(flow("s3"), "F/default", DeployOptions(), site(kind))["env"]
+        job_variables(flow("s3"), "F/default", DeployOptions(), context(kind))["env"]
         for kind in ("northflank", "process")
     )
 
@@ -54,10 +55,10 @@ def test_a_container_installs_what_the_datastore_needs_and_a_process_nothing():
 
 def test_a_local_datastore_in_a_container_is_refused_unless_it_is_mounted():
     with pytest.raises(UnsupportedFlow, match="lose every artifact"):
-        job_variables(flow("local"), "F/default", DeployOptions(), site("northflank"))
+        job_variables(flow("local"), "F/default", DeployOptions(), context("northflank"))
 
     mounted = DeployOptions(job_variables={"env": {"METAFLOW_DATASTORE_SYSROOT_LOCAL": "/mount"}})
-    made = job_variables(flow("local"), "F/default", mounted, site("northflank"))
+    made = job_variables(flow("local"), "F/default", mounted, context("northflank"))
     assert made["env"]["METAFLOW_DATASTORE_SYSROOT_LOCAL"] == "/mount"
 
 
@@ -78,7 +79,7 @@ def test_a_container_reaches_the_metadata_service_where_it_is_for_containers():
     outside, inside = "https://metadata.example.org", "http://metadata:8080"
     service = {"METAFLOW_SERVICE_URL": outside, "METAFLOW_SERVICE_INTERNAL_URL": inside}
     there, here = (
-        job_variables(flow("s3"), "F/default", DeployOptions(), site(kind, **service))["env"]
+        job_variables(flow("s3"), "F/default", DeployOptions(), context(kind, **service))["env"]
         for kind in ("northflank", "process")
     )
 

@@ -46,7 +46,7 @@ def test_a_default_has_the_type_of_its_parameter(text, name, value):
         ("alpha=much", "float"),
         ("my-flag=perhaps", "bool"),
         ("config={", "json"),
-        ("mode=c", "a | b"),
+        ("mode=c", "one of a, b"),
         ("nope=1", "no such parameter"),
     ],
 )

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from metaflow_prefect.deploy.server import apply
+from metaflow_prefect.deploy.server.gather_context import work_pool
 from metaflow_prefect.errors import DeploymentRefused
 
 
@@ -23,12 +23,12 @@ class Server:
 
 
 def test_the_only_pool_is_taken():
-    assert apply.pool(Server("mine"), None, None).name == "mine"
+    assert work_pool(Server("mine"), None, None).name == "mine"
 
 
 def test_where_there_is_no_pool_the_refusal_says_how_to_make_one():
     with pytest.raises(DeploymentRefused) as refused:
-        apply.pool(Server(), None, None)
+        work_pool(Server(), None, None)
 
     assert refused.value.fix == (
         "name one with --work-pool, after prefect work-pool create --type northflank POOL"
@@ -38,7 +38,7 @@ def test_where_there_is_no_pool_the_refusal_says_how_to_make_one():
 
 def test_of_several_pools_one_has_to_be_named():
     with pytest.raises(DeploymentRefused) as refused:
-        apply.pool(Server("one", "two"), None, None)
+        work_pool(Server("one", "two"), None, None)
 
     assert "pools on this server: one, two" in refused.value.problem
     assert refused.value.fix == "name one with --work-pool"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from metaflow_prefect.deploy.plan.schedules import nobody_to_ask, parse, schedules
+from metaflow_prefect.deploy.plan.schedules import parse, schedules, without_a_value
 from metaflow_prefect.errors import DeploymentRefused
 from metaflow_prefect.ir import Parameter, ParameterType, Schedule
 
@@ -40,7 +40,7 @@ def test_a_parameter_without_a_value_stands_against_a_schedule_only():
     required = Parameter(name="alpha", type=ParameterType.FLOAT, required=True)
     optional = Parameter(name="beta", type=ParameterType.FLOAT, default=1.0)
 
-    (finding,) = nobody_to_ask((NIGHTLY,), (required, optional))
+    (finding,) = without_a_value((NIGHTLY,), (required, optional))
     assert finding.where == "parameter alpha"
-    assert nobody_to_ask((), (required,)) == ()
-    assert nobody_to_ask((NIGHTLY,), (optional,)) == ()
+    assert without_a_value((), (required,)) == ()
+    assert without_a_value((NIGHTLY,), (optional,)) == ()

@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from metaflow_prefect.deploy.plan.captured_environment import taken
+from metaflow_prefect.deploy.plan.captured_environment import capture
 
 ENVIRONMENT = {"TOKEN": "s3cr3t", "HOST": "db.example", "EMPTY": "", "SHELL": "/bin/sh"}
 
@@ -23,7 +23,7 @@ ENVIRONMENT = {"TOKEN": "s3cr3t", "HOST": "db.example", "EMPTY": "", "SHELL": "/
 def test_a_variable_that_the_flow_names_and_passes_on_is_kept(line):
     code = f"import os\nVARS = {{'T': {line}}}\n".encode()
 
-    found = taken([code], {"train": {"T": "s3cr3t"}}, ENVIRONMENT)
+    found = capture([code], {"train": {"T": "s3cr3t"}}, ENVIRONMENT)
 
     assert found.variables == {"TOKEN": "s3cr3t"}
     assert found.steps == {"train": {"T": "s3cr3t"}}
@@ -37,7 +37,7 @@ def test_a_value_may_be_made_from_several_variables_and_only_such_values_are_kep
         "end": {"THREADS": "2"},
     }
 
-    found = taken([code], steps, ENVIRONMENT)
+    found = capture([code], steps, ENVIRONMENT)
 
     assert found.names == ("HOST", "TOKEN")
     assert found.steps == {"load": {"URL": "postgres://s3cr3t@db.example"}}
@@ -55,13 +55,13 @@ def test_a_value_may_be_made_from_several_variables_and_only_such_values_are_kep
     ids=["not named", "not passed on", "empty", "not set", "no Python"],
 )
 def test_what_is_not_taken_is_not_kept(code, value):
-    found = taken([code], {"start": {"T": value}}, ENVIRONMENT)
+    found = capture([code], {"start": {"T": value}}, ENVIRONMENT)
 
     assert (found.variables, found.steps) == ({}, {})
 
 
 def test_nothing_but_names_is_ever_shown():
-    found = taken([b'os.environ["TOKEN"]'], {"start": {"T": "s3cr3t"}}, ENVIRONMENT)
+    found = capture([b'os.environ["TOKEN"]'], {"start": {"T": "s3cr3t"}}, ENVIRONMENT)
 
     assert "s3cr3t" not in repr(found)
-    assert json.loads(found.as_secret())["steps"] == {"start": {"T": "s3cr3t"}}
+    assert json.loads(found.to_json())["steps"] == {"start": {"T": "s3cr3t"}}

@@ -1,0 +1,51 @@
+"""The work pool of a deployment, and the facts of the machine it is deployed from; plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from metaflow_prefect.runtime.store.captured_environment import (
+    NOTHING_CAPTURED,
+    CapturedEnvironment,
+)
+
+_LOCAL_TYPES = frozenset({"process"})
+"""Types of work pools whose runs see the files of the machine they are deployed from."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WorkPool:
+    """A work pool on the server; `template` is its base job template."""
+
+    name: str
+    type: str
+    template: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.type})"
+
+    @property
+    def is_local(self) -> bool:
+        """Whether runs share this machine's files and Python: a process pool, as its workers do."""
+        return self.type in _LOCAL_TYPES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployContext:
+    """What a deployment needs to know of its work pool, its owner and this machine.
+
+    `owner` is the person who deploys, `token` the production token. `metaflow_environment` holds the
+    `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
+    `requirements` is what a stock image must install first. `python` is this machine's interpreter.
+    `captured` are the values of @environment that come from this machine's environment.
+    """
+
+    owner: str
+    token: str | None
+    pool: WorkPool
+    metaflow_environment: Mapping[str, str]
+    requirements: tuple[str, ...]
+    python: str = "python"
+    captured: CapturedEnvironment = NOTHING_CAPTURED

@@ -1,0 +1,133 @@
+"""Gather what a deployment needs to know: its work pool, its owner, and how a run finds its data."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable, Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from metaflow_prefect.deploy.plan.captured_environment import capture
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
+from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
+from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.runtime.in_flow.print_environment import values_by_step
+from metaflow_prefect.runtime.servers.connection import prefects
+from metaflow_prefect.runtime.steps import working_directory
+from metaflow_prefect.runtime.store.captured_environment import (
+    NOTHING_CAPTURED,
+    CapturedEnvironment,
+)
+
+_CLIENTS = {
+    # What Metaflow needs beside itself for each datastore (its own documentation of the storage types).
+    "s3": ("boto3",),
+    "azure": ("azure-identity", "azure-storage-blob"),
+    "gs": ("google-cloud-storage", "google-auth"),
+}
+
+_SETTINGS = (
+    "DATATOOLS_S3ROOT",
+    "S3_ENDPOINT_URL",
+    "AZURE_STORAGE_BLOB_SERVICE_ENDPOINT",
+    "SERVICE_URL",
+    "SERVICE_INTERNAL_URL",
+    "CARD_S3ROOT",
+    "CARD_AZUREROOT",
+    "CARD_GSROOT",
+    "DEFAULT_SECRETS_BACKEND_TYPE",
+)
+"""Metaflow settings that say where things are. None of them is secret: secrets belong in the pool's own variables."""
+
+
+def work_pool(client: Any, name: str | None, existing: DeploymentRecord | None) -> WorkPool:
+    """Return the work pool to deploy to: the named one, or the only one that can be meant.
+
+    That is the pool of the *existing* deployment, Prefect's default pool (PREFECT_DEFAULT_WORK_POOL_NAME),
+    or the only pool of the server.
+
+    Raises:
+        DeploymentRefused: there is no such pool, or several and none is named.
+    """
+    from prefect.settings import get_current_settings
+
+    pools = {item.name: item for item in client.read_work_pools()}
+    chosen = (
+        name
+        or (existing.work_pool if existing is not None else None)
+        or get_current_settings().deployments.default_work_pool_name
+        or (next(iter(pools)) if len(pools) == 1 else None)
+    )
+    known = ", ".join(sorted(pools)) or "none"
+    if chosen is None:
+        make = "" if pools else f", after {_how_to_create('POOL')}"
+        raise DeploymentRefused(
+            f"No work pool is named; nothing was created (pools on this server: {known}).",
+            fix=f"name one with --work-pool{make}",
+        )
+    if chosen not in pools:
+        raise DeploymentRefused(
+            f"There is no work pool {chosen!r}; nothing was created (pools on this server: {known}).",
+            fix=_how_to_create(chosen),
+        )
+    found = pools[chosen]
+    return WorkPool(name=chosen, type=str(found.type), template=found.base_job_template)
+
+
+def _how_to_create(pool: str) -> str:
+    command = prefects("work-pool", "create", "--type", "northflank", pool)
+    return f"{command}    (or --type process, to run on workers' machines)"
+
+
+def user() -> str:
+    """Return the person who runs this command, as Metaflow names them."""
+    from metaflow.util import get_username
+
+    return get_username() or "unknown"
+
+
+def gather(
+    state: Any, pool: WorkPool, token: str | None, code: Mapping[str, bytes]
+) -> DeployContext:
+    """Return the facts; *state* is Metaflow's command line, *token* the production token, *code* the flow's files."""
+    datastore = state.flow_datastore
+    environment = {
+        "METAFLOW_DEFAULT_DATASTORE": datastore.TYPE,
+        "METAFLOW_DEFAULT_METADATA": state.metadata.TYPE,
+        **dict(_configured()),
+    }
+    root = str(datastore.datastore_root)
+    if datastore.TYPE == "local":
+        # Metaflow appends `.metaflow` to this variable.
+        root = str(Path(root).resolve().parent)
+    # The one in use, which may have been typed (--datastore-root): a client that looks for a run needs it, too.
+    environment[f"METAFLOW_DATASTORE_SYSROOT_{datastore.TYPE.upper()}"] = root
+    local_folder = working_directory.found_from_here()
+    if datastore.TYPE == "local" and pool.is_local and local_folder.parent != Path(root):
+        # Its cards have to be where `python flow.py card` looks for them, as those of `run` are.
+        environment[working_directory.LOCAL_FOLDER] = str(local_folder)
+    return DeployContext(
+        owner=user(),
+        token=token,
+        pool=pool,
+        metaflow_environment=environment,
+        requirements=(f"metaflow=={version('metaflow')}", *_CLIENTS.get(datastore.TYPE, ())),
+        python=sys.executable,
+        captured=_captured(state, code),
+    )
+
+
+def _captured(state: Any, code: Mapping[str, bytes]) -> CapturedEnvironment:
+    values = values_by_step(state.graph)
+    return capture(code.values(), values, os.environ) if any(values.values()) else NOTHING_CAPTURED
+
+
+def _configured() -> Iterable[tuple[str, str]]:
+    from metaflow import metaflow_config
+
+    for name in _SETTINGS:
+        value = getattr(metaflow_config, name, None)
+        if value:
+            yield f"METAFLOW_{name}", str(value)
