@@ -86,7 +86,7 @@ def cheapest(needs: Needs, plans: Iterable[Plan]) -> Plan:
         raise ConfigurationError(
             what=str(needs),
             why=f"no plan of Northflank is large enough; the largest is {largest.id} ({largest.size})",
-            remedy="ask for less, or name a plan of your own account in billing_deployment_plan",
+            remedy="ask for less, or name a plan of your own account in the job variable billing_deployment_plan",
         )
     return min(enough, key=_price)
 
@@ -121,7 +121,7 @@ def _of_kind(needs: Needs, plans: Sequence[Plan]) -> list[Plan]:
             why="Northflank needs to know which GPU"
             if needs.gpu_type is None
             else "Northflank has no plan with this GPU",
-            remedy=f"set gpu_type to one of {', '.join(types)}",
+            remedy=f"set the job variable gpu_type to one of {', '.join(types)}",
         )
     return [plan for plan in plans if plan.gpu_type == needs.gpu_type]
 

@@ -88,7 +88,7 @@ def test_a_number_of_gpus_that_no_plan_has_is_rounded_up(wanted, plan):
 @pytest.mark.parametrize(
     ("wanted", "said"),
     [
-        (Needs(gpus=1), "set gpu_type to one of a100-40, a100-80"),
+        (Needs(gpus=1), "set the job variable gpu_type to one of a100-40, a100-80"),
         (Needs(gpus=1, gpu_type="v100"), "Northflank has no plan with this GPU"),
         (Needs(gpus=9, gpu_type="h100-80"), "the largest is nf-gpu-h100-80-8g"),
     ],
