@@ -131,6 +131,7 @@ def report(prepared: Prepared, deployed: Deployed) -> str:
     planned = prepared.plan
     facts = [
         ("work pool", str(prepared.context.pool)),
+        *(("container", line) for line in planned.container),
         *(("schedule", line) for line in summary.schedule_lines(planned)),
         *(("starts on", event.event) for event in _events(planned.triggers)),
         ("namespace", f"production:{prepared.token}"),

@@ -17,7 +17,7 @@ _LINE = 96
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 """The zip format's first date, so that the same files always give the same bytes."""
 
-_TRAVELLING = (
+_TRAVELING = (
     "__init__.py",
     "browser_guard.py",
     "errors.py",
@@ -51,7 +51,7 @@ def _zip(files: Mapping[str, bytes]) -> bytes:
 
 def _runtime_files() -> Iterable[tuple[str, bytes]]:
     package = resources.files("metaflow_prefect")
-    for name in _TRAVELLING:
+    for name in _TRAVELING:
         yield from _modules(package / name, f"metaflow_prefect/{name}")
 
 

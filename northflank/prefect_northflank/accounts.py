@@ -14,6 +14,7 @@ from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.intervals import Intervals
 from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.records.flow_runs import FlowRunRecords
+from prefect_northflank.start.plan_list import PlanList
 from prefect_northflank.start.secret_groups import SecretGroups
 from prefect_northflank.start.start_once import JobStarter
 from prefect_northflank.watch.monitor import Monitor
@@ -27,6 +28,7 @@ class Account:
     client: NorthflankClient
     starter: JobStarter
     secrets: SecretGroups
+    plans: PlanList
 
 
 class Accounts:
@@ -55,6 +57,7 @@ class Accounts:
                 client=client,
                 starter=JobStarter(without_waiting),
                 secrets=SecretGroups(without_waiting),
+                plans=PlanList(without_waiting),
             )
         account = self._accounts[access]
         account.client.update_token_source(access)

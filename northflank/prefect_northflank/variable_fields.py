@@ -37,7 +37,7 @@ _VARIABLES = {
 def variables_named(message: str) -> tuple[str, ...]:
     """Return the job variables behind the fields that one of Northflank's messages is about.
 
-    >>> variables_named("Invalid request body: billing.deploymentPlan is 'x', which is no plan")
+    >>> variables_named("Invalid request body: billing.deploymentPlan is 'x', which is not a plan")
     ('billing_deployment_plan',)
     """
     words = [word.strip("'\"`,;:.()[]{}") for word in message.split()]

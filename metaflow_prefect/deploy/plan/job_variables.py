@@ -7,6 +7,7 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan import job_schema
+from metaflow_prefect.deploy.plan.container_size import container_size
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, UnsupportedFlow
@@ -36,6 +37,7 @@ def job_variables(
     refusals.raise_all()
     return {
         **_FOR_METAFLOW.get(context.pool.type, {}),
+        **container_size(flow, _chosen(options, context.pool), context.pool).variables,
         **_chosen(options, context.pool),
         "env": _environment(flow, full_name, options, context),
     }
@@ -43,7 +45,11 @@ def job_variables(
 
 def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refusals) -> None:
     """Gather what the flow or its options ask for and the work pool does not have."""
-    findings = (*_unreachable(flow, options, pool), *_without_environment(flow, pool))
+    findings = (
+        *_unreachable(flow, options, pool),
+        *_without_environment(flow, pool),
+        *container_size(flow, _chosen(options, pool), pool).findings,
+    )
     if findings:
         refusals.add(UnsupportedFlow(flow.name, findings))
     if options.image is not None and pool.is_local:
@@ -62,6 +68,11 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
                 fix=f"correct --job-variable and --image; `prefect work-pool inspect {pool.name}` shows what the pool takes",
             )
         )
+
+
+def container_lines(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple[str, ...]:
+    """Return the size of the container in words, and which step asks for it."""
+    return container_size(flow, _chosen(options, pool), pool).lines
 
 
 def _chosen(options: DeployOptions, pool: WorkPool) -> dict[str, Any]:

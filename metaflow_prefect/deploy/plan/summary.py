@@ -33,6 +33,7 @@ def summary(planned: DeploymentPlan) -> dict[str, Any]:
         "collision": None if limit is None else limit.collision.value,
         "work_pool": planned.work_pool,
         "work_queue": None if queue is None else {"name": queue.name, "priority": queue.priority},
+        "container": list(planned.container),
         "job_variables": dict(planned.job_variables),
         "secret_environment": list(planned.captured.names),
         "payload_bytes": planned.code.size,
@@ -51,6 +52,7 @@ def text(planned: DeploymentPlan) -> str:
         *(("schedule", item) for item in schedule_lines(planned)),
         *(("starts on", item) for item in _events(planned.triggers)),
         *((f"on {item.on.value}", f"notify {item.block}") for item in planned.notifications),
+        *(("container", line) for line in planned.container),
         ("active runs", _limit(planned)),
         ("code", f"{planned.code.size / 1000:.0f} kB, packed, in the {_place(planned)}"),
     ]

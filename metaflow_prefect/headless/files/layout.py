@@ -11,8 +11,8 @@ from pathlib import Path
 from metaflow_prefect.headless.errors import HomeRefused
 from metaflow_prefect.server_settings import make_database_private
 
-# sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux; supervisor appends ".<pid>".
 MAX_SOCKET_PATH_BYTES = 90
+"""sockaddr_un.sun_path holds 104 bytes on macOS and 108 on Linux; supervisor appends ".<pid>"."""
 PROBE_BYTES = 2**20
 """The empty database alone takes this much."""
 

@@ -19,7 +19,7 @@ def load(path: Path) -> ModuleType:
     name = f"metaflow_prefect_generated_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None  # noqa: S101  a .py file always has a loader
-    assert spec.loader is not None  # noqa: S101
+    assert spec.loader is not None  # noqa: S101  as above
     module = importlib.util.module_from_spec(spec)
     # Prefect resolves annotations through the module of the flow function.
     sys.modules[name] = module

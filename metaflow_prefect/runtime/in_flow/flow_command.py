@@ -38,7 +38,7 @@ def _load(name: str) -> Any:
     file = os.path.join(here, name + ".py")  # noqa: PTH118  as above
     spec = importlib.util.spec_from_file_location(f"_metaflow_prefect_{name}", file)
     assert spec is not None  # noqa: S101  a .py file always has a loader
-    assert spec.loader is not None  # noqa: S101
+    assert spec.loader is not None  # noqa: S101  as above
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

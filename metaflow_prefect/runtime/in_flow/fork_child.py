@@ -122,7 +122,7 @@ def leave(ending: BaseException | None, flow_file: str) -> NoReturn:
     The memory is not torn down, which would copy every page that is shared with the server.
     """
     code = _exit_code(ending, flow_file)
-    _call_at_exit(threading._shutdown)  # type: ignore[attr-defined]  # noqa: SLF001  as Py_FinalizeEx does
+    _call_at_exit(getattr(threading, "_shutdown"))  # noqa: B009  as Py_FinalizeEx does; typeshed lacks it
     _call_at_exit(atexit._run_exitfuncs)  # noqa: SLF001  as above
     if not all([_is_flushed(sys.stdout), _is_flushed(sys.stderr)]):
         code = code or _FLUSH_FAILED

@@ -61,7 +61,7 @@ def _part(name: str) -> Any:
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), name + ".py")  # noqa: PTH100, PTH118, PTH120  no pathlib before the flow asks for it
     spec = importlib.util.spec_from_file_location(f"_metaflow_prefect_{name}", path)
     assert spec is not None  # noqa: S101  a .py file always has a loader
-    assert spec.loader is not None  # noqa: S101
+    assert spec.loader is not None  # noqa: S101  as above
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

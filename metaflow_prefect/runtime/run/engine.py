@@ -56,7 +56,7 @@ def execute(
 
     context = FlowRunContext.get()
     assert context is not None  # noqa: S101  only ever called inside a flow run
-    assert context.flow_run is not None  # noqa: S101
+    assert context.flow_run is not None  # noqa: S101  as above
     prefect_log_filter.install()
     run_id = names.run_id(context.flow_run.id)
     say = task_reports.flow_log()

@@ -14,6 +14,7 @@ from typing_extensions import Self
 
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.budget import Purpose, RateBudget
+from prefect_northflank.api.plans import Plan
 from prefect_northflank.api.requests import ApiRequests
 from prefect_northflank.api.responses import (
     Build,
@@ -26,7 +27,7 @@ from prefect_northflank.api.responses import (
     Project,
     items,
     object_or_empty,
-    plan_ids,
+    plans_of,
     whole,
 )
 from prefect_northflank.api.retry import IF_NOT_SENT, POLL
@@ -213,9 +214,9 @@ class NorthflankClient:
         found = await self._requests.call("GET", project.path, read=whole, purpose=purpose)
         return str(found.get("name", project.id))
 
-    async def plans(self) -> Sequence[str]:
-        """List the ids of the deployment plans."""
-        return await self._requests.call("GET", "/v1/plans", read=plan_ids)
+    async def plans(self) -> Sequence[Plan]:
+        """List the deployment plans."""
+        return await self._requests.call("GET", "/v1/plans", read=plans_of)
 
 
 def _tags(team: str | None) -> str:

@@ -12,6 +12,7 @@ from urllib.parse import quote
 
 from pydantic import TypeAdapter, ValidationError
 
+from prefect_northflank.api.plans import Plan
 from prefect_northflank.errors import MalformedResponse, UnexpectedResponse
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
@@ -213,9 +214,26 @@ def items(value: Json, key: str) -> Sequence[JsonObject]:
     return [whole(item) for item in value]
 
 
-def plan_ids(answer: Json) -> Sequence[str]:
-    """Return the ids of the plans in the API's list."""
-    return tuple(_id_of(plan) for plan in items(whole(answer).get("plans"), "plans"))
+def plans_of(answer: Json) -> Sequence[Plan]:
+    """Return the plans in the API's list."""
+    return tuple(_plan(plan) for plan in items(whole(answer).get("plans"), "plans"))
+
+
+def _plan(answer: Json) -> Plan:
+    fields = whole(answer)
+    cpu, memory, price = (
+        _number(fields.get(field)) for field in ("cpuResource", "ramResource", "amountPerHour")
+    )
+    return Plan(
+        id=_id_of(fields),
+        cpu=cpu,
+        memory=None if memory is None else int(memory),
+        dollars_per_hour=price,
+    )
+
+
+def _number(value: Json) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
 
 
 def moment(field: str, text: str) -> datetime:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from prefect.states import Cancelled, Crashed
 
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.plans import PUBLISHED
 from prefect_northflank.api.responses import Container, LogLine
 from prefect_northflank.errors import NorthflankError, NotFound
 from prefect_northflank.flow_run.submission import FlowRunSubmission
@@ -88,7 +89,7 @@ class EndingReport:
                 containers=containers,
                 lines=lines,
                 deadline_seconds=self._deadline,
-                plan=wanted.billing_deployment_plan,
+                plan=wanted.plan_by(PUBLISHED),
                 image=wanted.deployment_external_image_path or DEFAULT_IMAGE,
             )
         )

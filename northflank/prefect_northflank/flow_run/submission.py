@@ -12,6 +12,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Cancelled
 
 from prefect_northflank.accounts import Account, Accounts
+from prefect_northflank.api.plans import Needs
 from prefect_northflank.api.retry import LongRetry
 from prefect_northflank.errors import (
     AlreadyEnded,
@@ -124,7 +125,7 @@ class Submitter:
         account = self._accounts.account(configuration.access())
         project = configuration.project(account.access)
         retry = self._accounts.long_retry(log.warning)
-        request = await self._request(configuration, account, claim, retry)
+        request = await self._request(configuration, account, claim, retry, log)
         intent = InfrastructurePid(project=project, job=request.name)
         await self._records.write_pid(flow_run.id, str(intent))
         await retry.call(lambda: self._prevent_earlier_start(account, basis))
@@ -154,9 +155,13 @@ class Submitter:
         account: Account,
         claim: Claim,
         retry: LongRetry,
+        log: LoggerOrAdapter,
     ) -> JobRequest:
         """Return the request for the job; put the secret group first if its value is new."""
         project = configuration.project(account.access)
+        if (needs := configuration.needs) != Needs():
+            configuration.take_plan(await account.plans.now())
+            log.info("%s", _plan_in_words(needs, configuration))
         env = configuration.environment(account.access)
         tag = await retry.call(
             lambda: account.secrets.tag_for(
@@ -231,3 +236,11 @@ class Submitter:
         with suppress(NorthflankError):
             await account.client.abort_run(pid.project, pid.job, pid.run or "")
         raise TakenOver(job=pid.job)
+
+
+def _plan_in_words(needs: Needs, configuration: NorthflankJobConfiguration) -> str:
+    gpus = configuration.billing_gpu_count
+    rounded = f"; no plan has fewer than its {gpus} GPUs" if needs.gpus not in (0, gpus) else ""
+    return (
+        f"Plan {configuration.billing_deployment_plan} is the cheapest that has {needs}{rounded}."
+    )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import cast
 from uuid import UUID
 
+from prefect_northflank.api.plans import PUBLISHED
 from prefect_northflank.api.responses import Json, JsonObject
 from prefect_northflank.errors import ConfigurationError, Refusals
 from prefect_northflank.job import names, variable_rules
@@ -183,7 +184,7 @@ def _body(subject: Subject, variables: JobSettings, *, labels: Mapping[str, str]
             "infrastructure": {"architecture": architecture.value} if architecture else None,
             "billing": _present(
                 {
-                    "deploymentPlan": variables.billing_deployment_plan,
+                    "deploymentPlan": variables.plan_by(PUBLISHED),
                     "buildPlan": variables.billing_build_plan,
                     "gpu": _gpu(variables),
                 }

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 from typing_extensions import Self
 
+from prefect_northflank.api.plans import DEFAULT_PLAN, Needs, Plan, cheapest
 from prefect_northflank.job import variable_rules
 
 DEFAULT_IMAGE = "prefecthq/prefect:3-python3.12"
-DEFAULT_PLAN = "nf-compute-20"
 SECONDS_OF_DEFAULT_DEADLINE = 3600
+
+LEAST_DISK = 1024
+"""MB of ephemeral storage that Northflank gives at least."""
+
+LEAST_SHARED_MEMORY = 64
+"""MB of shared memory that Northflank gives at least."""
 
 
 SHORT_NAMES = {
@@ -115,9 +122,33 @@ class JobSettings(BaseModel):
     infrastructure_architecture: Architecture | None = Field(
         default=None, description="CPU architecture."
     )
+    cpu: float | None = Field(
+        default=None, ge=0, description="vCPUs that the container must have at least."
+    )
+    memory: int | None = Field(
+        default=None, ge=0, description="Memory in MB that the container must have at least."
+    )
+    gpu: int | None = Field(
+        default=None,
+        ge=0,
+        description="GPUs that the container must have at least; see gpu_type. "
+        "Where no plan has this number, it gets the next larger one.",
+    )
+    gpu_type: str | None = Field(
+        default=None, description="Type of the GPUs, such as h100-80. Empty: billing_gpu_type."
+    )
+    disk: int | None = Field(
+        default=None,
+        ge=0,
+        description="Ephemeral storage in MB that the container must have at least.",
+    )
+    shared_memory: int | None = Field(
+        default=None, ge=0, description="Shared memory in MB that the container must have at least."
+    )
     billing_deployment_plan: str = Field(
         default=DEFAULT_PLAN,
-        description="Plan: CPU and memory of the container.",
+        description="Plan: CPU and memory of the container. The default gives way to the cheapest plan that has cpu, "
+        "memory and gpu, where they are set; any other plan wins over them.",
         json_schema_extra=variable_rules.PLAN,
     )
     billing_build_plan: str | None = Field(
@@ -195,10 +226,10 @@ class JobSettings(BaseModel):
         default=None, description="Entrypoint to run.", json_schema_extra=variable_rules.COMMAND
     )
     deployment_storage_ephemeral_storage_size: int | None = Field(
-        default=None, ge=1024, description="Ephemeral storage in MB."
+        default=None, ge=LEAST_DISK, description="Ephemeral storage in MB."
     )
     deployment_storage_shm_size: int | None = Field(
-        default=None, ge=64, description="Shared memory in MB."
+        default=None, ge=LEAST_SHARED_MEMORY, description="Shared memory in MB."
     )
     deployment_grace_period_seconds: int = Field(
         default=60,
@@ -266,4 +297,45 @@ class JobSettings(BaseModel):
         for short, long in SHORT_NAMES.items():
             if getattr(self, short) is not None:
                 setattr(self, long, getattr(self, short))
+        self._size_storage()
         return self
+
+    def _size_storage(self) -> None:
+        if self.disk and self.deployment_storage_ephemeral_storage_size is None:
+            self.deployment_storage_ephemeral_storage_size = max(self.disk, LEAST_DISK)
+        if self.shared_memory and self.deployment_storage_shm_size is None:
+            self.deployment_storage_shm_size = max(self.shared_memory, LEAST_SHARED_MEMORY)
+
+    @property
+    def needs(self) -> Needs:
+        """What the container must have at least; nothing where a plan is named, which is then taken as it is."""
+        if self.billing_deployment_plan != DEFAULT_PLAN:
+            return Needs()
+        gpus = self.gpu or (self.billing_gpu_count if self.billing_gpu_enabled else 0)
+        return Needs(
+            cpu=self.cpu or 0,
+            memory=self.memory or 0,
+            gpus=gpus,
+            gpu_type=(self.gpu_type or self.billing_gpu_type) if gpus else None,
+        )
+
+    def plan_by(self, plans: Sequence[Plan]) -> str:
+        """Return the plan that is named, else the cheapest of *plans* that has what is needed.
+
+        Raises:
+            ConfigurationError: none has.
+        """
+        needs = self.needs
+        return self.billing_deployment_plan if needs == Needs() else cheapest(needs, plans).id
+
+    def take_plan(self, plans: Sequence[Plan]) -> None:
+        """Name the plan, with the GPUs that come with it; what was asked for is then part of it.
+
+        Raises:
+            ConfigurationError: no plan has what is needed.
+        """
+        plan = Plan(id=self.plan_by(plans))
+        self.billing_deployment_plan = plan.id
+        if plan.gpus:
+            self.billing_gpu_enabled = True
+            self.billing_gpu_type, self.billing_gpu_count = plan.gpu_type, plan.gpus

@@ -10,25 +10,17 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from prefect_northflank.api.plans import COMPUTE_PLANS
 from prefect_northflank.errors import ConfigurationError
 
 _COMPUTE = "nf-compute-"
-
-COMPUTE_PLANS = tuple(
-    _COMPUTE + size
-    for size in (
-        "10", "20", "50", "100-1", "100-2", "100-4", "200", "200-4", "200-8", "200-16", "400", "400-16", "800-8",
-        "800-16", "800-24", "800-32", "800-40", "1200-24", "1600-32", "2000-40",
-    )
-)  # fmt: skip
-"""https://northflank.com/docs/v1/application/billing/resource-plans-and-quotas; an account may have plans of its own."""
 
 Schema = dict[str, Any]
 
 PLAN: Schema = {
     "if": {"type": "string", "pattern": f"^{_COMPUTE}"},
     "then": {
-        "enum": list(COMPUTE_PLANS),
+        "enum": [plan.id for plan in COMPUTE_PLANS],
         "errorMessage": f"Northflank lists no plan {_COMPUTE}… of that name",
     },
     "pattern": r"^[a-zA-Z0-9_]+(-[a-zA-Z0-9_]+)*$",

@@ -282,7 +282,7 @@ async def plan_exists(client: NorthflankClient, plan: str) -> Check:
     """Check that Northflank has the plan."""
     what = f"the plan {plan} exists"
     try:
-        plans = await client.plans()
+        plans = [plan.id for plan in await client.plans()]
     except NorthflankError as error:
         return Check(what=what, problem=f"could not be checked: {error}")
     known = ", ".join(plans)

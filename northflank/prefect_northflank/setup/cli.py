@@ -13,10 +13,10 @@ import httpx
 from prefect.client.orchestration import get_client
 
 from prefect_northflank.api.access import Access
+from prefect_northflank.api.plans import DEFAULT_PLAN
 from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import ConfigurationError, NorthflankError
 from prefect_northflank.job.credentials import Northflank
-from prefect_northflank.job.settings import DEFAULT_PLAN
 from prefect_northflank.setup.checks import Check, CheckOptions, checks
 from prefect_northflank.setup.provision import (
     PoolSetup,

@@ -14,10 +14,10 @@ def greet(name: str) -> str:
 
 @flow(name="hello-flow")
 def hello_flow(name: str = "world") -> str:
-    """Greet somebody.
+    """Say hello.
 
     Args:
-        name: Who is greeted.
+        name: The name of the person or thing to greet.
     """
     greeting = greet(name)
     get_run_logger().info(greeting)

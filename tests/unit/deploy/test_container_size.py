@@ -1,0 +1,149 @@
+"""Which job variables a deployment gets for what its steps ask for with @resources, on each type of work pool."""
+
+from __future__ import annotations
+
+import pytest
+from prefect_northflank import NorthflankWorker
+
+from metaflow_prefect import ir
+from metaflow_prefect.deploy.plan.container_size import container_size
+from metaflow_prefect.deploy.plan.deploy_context import WorkPool
+
+
+def flow(**steps):
+    """A flow whose steps ask for these resources; the names of ir.Step do not matter here."""
+    return ir.Flow(
+        name="F", start="start", end="start",
+        steps=tuple(
+            ir.Step(
+                name=name,
+                transition=ir.Transition.END,
+                resources=tuple(ir.Resource(name=key, value=text) for key, text in asked.items()),
+            )
+            for name, asked in steps.items()
+        ),
+        source=ir.Source(file="flow.py", sha256="0" * 64),
+        backends=ir.Backends(metadata="local", datastore="s3", environment="local"),
+    )  # fmt: skip
+
+
+def northflank(**defaults):
+    template = NorthflankWorker.get_default_base_job_template()
+    for name, default in defaults.items():
+        template["variables"]["properties"][name]["default"] = default
+    return WorkPool(name="nf", type="northflank", template=template)
+
+
+def pool(kind, *names):
+    return WorkPool(
+        name="p", type=kind, template={"variables": {"properties": {name: {} for name in names}}}
+    )
+
+
+def test_the_container_gets_the_largest_request_of_each_kind():
+    size = container_size(
+        flow(load={"memory": "16000"}, train={"cpu": "4", "memory": "8000"}), {}, northflank()
+    )
+
+    assert size.variables == {"cpu": 4, "memory": 16000}
+    (line,) = size.lines
+    assert line == (
+        "plan nf-compute-400-16 (4 vCPU, 16 GB, $0.2 an hour): "
+        "train asks for cpu=4; load asks for memory=16000"
+    )
+
+
+def test_a_flow_without_resources_asks_for_nothing():
+    size = container_size(flow(start={}), {}, northflank())
+
+    assert (size.variables, size.lines, size.findings) == ({}, (), ())
+
+
+@pytest.mark.parametrize("name", ["deployment_plan", "billing_deployment_plan"])
+def test_a_plan_that_an_option_names_wins_over_resources(name):
+    size = container_size(
+        flow(train={"cpu": "4", "disk": "5000"}), {name: "nf-compute-50"}, northflank()
+    )
+
+    assert size.variables == {"disk": 5000}
+    assert size.lines == ("plan nf-compute-50, which is named; train asks for cpu=4, disk=5000",)
+
+
+def test_a_plan_that_the_pools_template_names_wins_over_resources():
+    size = container_size(
+        flow(train={"cpu": "4"}), {}, northflank(billing_deployment_plan="nf-compute-50")
+    )
+
+    assert size.variables == {}
+
+
+def test_a_job_variable_that_an_option_sets_wins_over_the_same_request():
+    size = container_size(
+        flow(train={"cpu": "4", "memory": "16000"}), {"memory": 30000}, northflank()
+    )
+
+    assert size.variables == {"cpu": 4}
+    assert size.lines[0].startswith("plan nf-compute-800-32 ")
+
+
+@pytest.mark.parametrize(
+    ("asked", "why", "remedy"),
+    [
+        (
+            {"memory": "62000"},
+            "no plan of Northflank is large enough; the largest is nf-compute-2000-40 (20 vCPU, 40 GB)",
+            "ask for less",
+        ),
+        ({"gpu": "1"}, "Northflank needs to know which GPU", "set the job variable gpu_type"),
+        ({"memory": "8G"}, "it is not a number", "write a number of MB"),
+        ({"cpu": "nan"}, "it is not a number", "write a number"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused_by_its_step(asked, why, remedy):
+    (finding,) = container_size(flow(start={}, train=asked), {}, northflank()).findings
+
+    ((name, text),) = asked.items()
+    assert (finding.where, finding.feature) == (
+        "step train",
+        f"@resources({name}={text.removesuffix('.0')})",
+    )
+    assert (finding.reason, finding.remedy[: len(remedy)]) == (why, remedy)
+
+
+def test_a_number_of_gpus_that_no_plan_has_is_rounded_up_and_said():
+    size = container_size(flow(train={"gpu": "3"}), {"gpu_type": "h100-80"}, northflank())
+
+    assert size.variables == {"gpu": 3}
+    assert size.lines == (
+        "plan nf-gpu-h100-80-4g (4 h100-80): train asks for gpu=3; no plan has fewer than its 4 GPUs",
+    )
+
+
+@pytest.mark.parametrize(
+    ("of", "variables"),
+    [
+        (pool("ecs", "cpu", "memory"), {"cpu": 2048, "memory": 8000}),
+        (pool("docker", "mem_limit"), {"mem_limit": "8000m"}),
+        (pool("cloud-run-v2", "cpu", "memory"), {"cpu": "2", "memory": "8000Mi"}),
+        (pool("azure-container-instance", "cpu", "memory"), {"cpu": 2.0, "memory": 7.81}),
+        (
+            pool("kubernetes", "cpu_request", "memory_limit"),
+            {"cpu_request": "2", "memory_limit": "8000Mi"},
+        ),
+        (pool("process"), {}),
+    ],
+    ids=lambda value: value.type if isinstance(value, WorkPool) else "",
+)
+def test_other_types_of_pools_get_the_request_in_their_own_words(of, variables):
+    size = container_size(flow(train={"cpu": "2", "memory": "8000"}), {}, of)
+
+    assert size.variables == variables
+
+
+def test_a_pool_without_job_variables_for_it_is_named_once():
+    size = container_size(flow(train={"cpu": "2"}), {}, pool("kubernetes", "image"))
+
+    assert size.variables == {}
+    assert size.lines == (
+        "as in work pool p (kubernetes), which has no job variable for it: train asks for cpu=2",
+    )
