@@ -11,8 +11,8 @@ from typing import Any
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import Analysis, CompileRequest, examine
 from metaflow_prefect.analysis.code import GENERATED_MARK, code_files, own_paths
+from metaflow_prefect.analysis.early_refusals import silence
 from metaflow_prefect.analysis.interpreters import make as make_interpreters
-from metaflow_prefect.analysis.refused_first import silence
 from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
 from metaflow_prefect.runtime.flow import generated_file

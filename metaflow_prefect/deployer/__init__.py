@@ -16,9 +16,9 @@ __all__ = ["PrefectDeployer"]
 
 if "prefect" in sys.argv:
     # The only module of this package that Metaflow loads before it initializes a flow's decorators.
-    from metaflow_prefect.analysis import refused_first
+    from metaflow_prefect.analysis import early_refusals
 
-    refused_first.install()
+    early_refusals.install()
 
 
 class PrefectDeployer(DeployerImpl):  # type: ignore[misc]  # Metaflow has no types

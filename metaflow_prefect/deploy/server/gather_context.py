@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from metaflow_prefect.deploy.plan.captured_environment import capture
+from metaflow_prefect.deploy.plan.capturing import capture
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.errors import DeploymentRefused

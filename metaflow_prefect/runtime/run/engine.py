@@ -23,7 +23,7 @@ from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.servers.connection import is_embedded
 from metaflow_prefect.runtime.servers.recording import wait_until_recorded
 from metaflow_prefect.runtime.steps import step_options
-from metaflow_prefect.runtime.steps.executor import Stream
+from metaflow_prefect.runtime.steps.executor_protocol import Stream
 
 
 class _Run(NamedTuple):

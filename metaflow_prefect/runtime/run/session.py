@@ -24,9 +24,9 @@ from metaflow_prefect.runtime.steps import (
     exit_messages,
     working_directory,
 )
-from metaflow_prefect.runtime.steps.executor import StepExecutor, Stream
+from metaflow_prefect.runtime.steps.executor_protocol import StepExecutor, Stream
 from metaflow_prefect.runtime.steps.fork_server_client import ForkKey
-from metaflow_prefect.runtime.steps.step_processes import StepProcesses
+from metaflow_prefect.runtime.steps.step_environments import StepProcesses
 from metaflow_prefect.runtime.steps.step_settings import StepSettings
 from metaflow_prefect.runtime.steps.task_log import TaskLog
 from metaflow_prefect.runtime.store.datastore import RunDatastore, TaskRecord

@@ -17,7 +17,7 @@ from metaflow_prefect.runtime.in_flow import make_interpreters as interpreters
 from metaflow_prefect.runtime.in_flow import print_environment as environment_part
 from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
 from metaflow_prefect.runtime.steps import working_directory
-from metaflow_prefect.runtime.steps.executor import Command
+from metaflow_prefect.runtime.steps.executor_protocol import Command
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

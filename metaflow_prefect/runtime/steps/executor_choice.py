@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable
 
 from metaflow_prefect.runtime.in_flow import make_interpreters
-from metaflow_prefect.runtime.steps.executor import Command, OnLine, StepExecutor
+from metaflow_prefect.runtime.steps.executor_protocol import Command, OnLine, StepExecutor
 from metaflow_prefect.runtime.steps.fork_server_client import ForkKey, ForkServer, ServerLost
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 from metaflow_prefect.runtime.steps.step_settings import ExecutorKind

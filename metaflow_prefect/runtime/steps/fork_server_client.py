@@ -19,7 +19,7 @@ from typing import Any
 from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.in_flow import flow_command
 from metaflow_prefect.runtime.steps import commands
-from metaflow_prefect.runtime.steps.executor import Command, OnLine, Stream
+from metaflow_prefect.runtime.steps.executor_protocol import Command, OnLine, Stream
 from metaflow_prefect.runtime.steps.processes import (
     POLL_SECONDS,
     RunningGroups,

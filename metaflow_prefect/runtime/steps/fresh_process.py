@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Mapping
 
-from metaflow_prefect.runtime.steps.executor import Command, OnLine, Stream
+from metaflow_prefect.runtime.steps.executor_protocol import Command, OnLine, Stream
 from metaflow_prefect.runtime.steps.processes import RunningGroups, end_group, pump
 
 

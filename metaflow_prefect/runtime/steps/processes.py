@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from metaflow_prefect.runtime.in_flow.guard import Guard
-from metaflow_prefect.runtime.steps.executor import OnLine, Stream
+from metaflow_prefect.runtime.steps.executor_protocol import OnLine, Stream
 
 POLL_SECONDS = 0.1
 """The longest delay until a time limit or a cancellation, which Prefect raises in the polling thread, is noticed."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 
-from metaflow_prefect.runtime.steps.executor import Stream
+from metaflow_prefect.runtime.steps.executor_protocol import Stream
 
 MAX_BYTES = 1_000_000
 """Per stream and attempt: the default of `run --max-log-size`."""

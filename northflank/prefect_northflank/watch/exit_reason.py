@@ -46,7 +46,10 @@ _SIGNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(r"OOMKilled|out of memory|MemoryError|Cannot allocate memory", re.IGNORECASE),
-        "the container ran out of memory: use a larger billing_deployment_plan than {plan}",
+        (
+            "the container ran out of memory on plan {plan}: ask for more with the job variable memory (in Metaflow: "
+            "@resources(memory=…)), or use a larger billing_deployment_plan"
+        ),
     ),
     (
         re.compile(

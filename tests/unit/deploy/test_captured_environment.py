@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from metaflow_prefect.deploy.plan.captured_environment import capture
+from metaflow_prefect.deploy.plan.capturing import capture
 
 ENVIRONMENT = {"TOKEN": "s3cr3t", "HOST": "db.example", "EMPTY": "", "SHELL": "/bin/sh"}
 

@@ -13,7 +13,7 @@ from textwrap import dedent, indent
 import pytest
 
 from metaflow_prefect.runtime.steps import commands
-from metaflow_prefect.runtime.steps.executor import Command, StepExecutor, Stream
+from metaflow_prefect.runtime.steps.executor_protocol import Command, StepExecutor, Stream
 from metaflow_prefect.runtime.steps.fork_server_client import ForkKey, ForkServer
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 

@@ -12,8 +12,8 @@ from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
 from metaflow_prefect.runtime.in_flow.print_environment import COMMAND, parse
 from metaflow_prefect.runtime.steps import commands, step_settings
-from metaflow_prefect.runtime.steps.executor import Command
 from metaflow_prefect.runtime.steps.executor_choice import ForkingExecutor, executor, why_never
+from metaflow_prefect.runtime.steps.executor_protocol import Command
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 from metaflow_prefect.runtime.steps.step_settings import ExecutorKind
 

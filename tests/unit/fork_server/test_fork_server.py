@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime.steps.executor import Stream
+from metaflow_prefect.runtime.steps.executor_protocol import Stream
 from metaflow_prefect.runtime.steps.fork_server_client import ServerLost
 from tests.support.processes import is_alive
 
@@ -184,7 +184,7 @@ def test_when_our_process_is_killed_the_server_ends_its_tasks_and_itself(long_ta
     flow, path = long_task
     script = f"""
 import os, sys
-from metaflow_prefect.runtime.steps.executor import Command
+from metaflow_prefect.runtime.steps.executor_protocol import Command
 from metaflow_prefect.runtime.steps.fork_server_client import ForkServer, ForkKey
 environment = dict(os.environ)
 key = ForkKey(python=sys.executable, flow_file={flow.flow_file!r}, options={flow.options!r}, environment=environment)

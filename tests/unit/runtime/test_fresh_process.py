@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.runtime.steps.executor import Command, Stream
+from metaflow_prefect.runtime.steps.executor_protocol import Command, Stream
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 from tests.support.processes import is_alive
 

@@ -22,7 +22,7 @@ time.sleep(600)
 
 FLOW_PROCESS = f"""
 import os, sys
-from metaflow_prefect.runtime.steps.executor import Command
+from metaflow_prefect.runtime.steps.executor_protocol import Command
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
 
 def show(stream, line):

@@ -246,7 +246,7 @@ def said(
         ("Failed to pull image: manifest unknown", "acme/flows:1 could not be pulled"),
         ('exec: "prefect": executable file not found in $PATH', "command was not found"),
         ("sh: 1: prefect: command not found", "command was not found"),
-        ("OOMKilled", "larger billing_deployment_plan than nf-compute-20"),
+        ("OOMKilled", "ran out of memory on plan nf-compute-20: ask for more"),
         ("0/3 nodes are available: Insufficient memory", "no machine could take the container"),
         ("Evicted: node pressure", "evicted"),
     ],

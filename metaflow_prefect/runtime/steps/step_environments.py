@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from metaflow_prefect.errors import InitFailed
 from metaflow_prefect.runtime.in_flow import make_interpreters, print_environment
 from metaflow_prefect.runtime.steps import commands
-from metaflow_prefect.runtime.steps.executor import StepExecutor, Stream
+from metaflow_prefect.runtime.steps.executor_protocol import StepExecutor, Stream
 
 _QUOTED_CHARACTERS = 2000
 """Of the flow's output, in the message when it does not answer."""

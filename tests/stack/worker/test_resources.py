@@ -1,0 +1,82 @@
+"""A deployed flow gets the plan that its @resources ask for, and dies for want of memory without them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+FLOWS = Path(__file__).parent / "flows"
+
+pytestmark = pytest.mark.slow
+
+
+def command(pool, home, *words):
+    done = subprocess.run(
+        [sys.executable, "heavy_flow.py", "--quiet", "--no-pylint", "prefect", *words],
+        cwd=FLOWS,
+        env={
+            **pool.environment,
+            "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(home),
+            "PREFECT_HOME": str(home / "client"),
+        },
+        capture_output=True, text=True, timeout=300, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def deploy(pool, home, name, *words):
+    return command(
+        pool, home, "deploy", "--work-pool", pool.name, "--name", name,
+        "--job-variable", f"env.METAFLOW_DATASTORE_SYSROOT_LOCAL={home}",
+        "--job-variable", "env.EXTRA_PIP_PACKAGES=",
+        "--job-variable", "project_id=demo",
+        *words,
+    )  # fmt: skip
+
+
+def test_a_step_of_600_mb_finishes_with_its_resources_and_is_killed_without(
+    pool, prefect, emulator, tmp_path
+):
+    said = deploy(pool, tmp_path, "asking", "--with", "resources:memory=1500")
+    deploy(pool, tmp_path, "silent")
+    assert (
+        "plan nf-compute-100-2 (1 vCPU, 2 GB, $0.0333 an hour): start asks for memory=1500" in said
+    )
+
+    with pool.worker():
+        ids = {}
+        for name in ("asking", "silent"):
+            file = tmp_path / f"{name}.id"
+            command(pool, tmp_path, "trigger", "--name", name, "--run-id-file", str(file))
+            ids[name] = file.read_text().removeprefix("prefect-")
+        ended = {name: until_final(prefect, flow_run) for name, flow_run in ids.items()}
+
+    assert ended["asking"]["type"] == "COMPLETED"
+    assert ended["silent"]["type"] == "CRASHED"
+    assert "ran out of memory on plan nf-compute-20" in ended["silent"]["message"]
+    assert "@resources(memory=…)" in ended["silent"]["message"]
+    plans = {
+        request.body["name"]: request.body["billing"]["deploymentPlan"]
+        for request in emulator.requests
+        if request.operation == "put.job" and isinstance(request.body, dict)
+    }
+    of = {
+        name: next(plan for job, plan in plans.items() if flow_run.replace("-", "") in job)
+        for name, flow_run in ids.items()
+    }
+    assert of == {"asking": "nf-compute-100-2", "silent": "nf-compute-20"}
+
+
+def until_final(prefect, flow_run):
+    deadline = time.monotonic() + 300
+    while time.monotonic() < deadline:
+        state = prefect.post(f"/flow_runs/{flow_run}", method="GET")["state"]
+        if state["type"] in {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}:
+            return state
+        time.sleep(1)
+    raise AssertionError(f"{flow_run} is {state['name']}")
