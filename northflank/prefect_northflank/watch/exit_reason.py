@@ -94,7 +94,10 @@ def _by_status(run: JobRun, evidence: Evidence) -> str:
             "the container was killed: out of memory, evicted, or the run was aborted in Northflank "
             f"(a larger billing_deployment_plan than {evidence.plan} helps against the first)"
         )
-    return "the container ended with an error before Prefect knew how the flow run ended"
+    return (
+        "the container ended with an error before Prefect knew how the flow run ended; if it ran out of the memory of plan "
+        f"{evidence.plan}, ask for more with the job variable memory (in Metaflow: @resources(memory=…))"
+    )
 
 
 def waiting_for(containers: Sequence[Container]) -> str:

@@ -39,7 +39,7 @@ BAD = {
     "local datastore in containers": (("waiting_flow.py", "prefect", "deploy", "--work-pool", "remote"), "lose every artifact"),
     "notification in a yaml": ((*_DEPLOY, "--notify-on-error", "a/b", "--prefect-yaml", "prefect.yaml"), "no place"),
     "yaml into no folder": ((*_DEPLOY, "--prefect-yaml", "none/prefect.yaml"), "does not exist"),
-    "yaml beside the flow's own file": ((*_DEPLOY, "--prefect-yaml", "prefect.yaml"), "a folder of its own"),
+    "yaml beside the flow's own file": ((*_DEPLOY, "--prefect-yaml", "prefect.yaml"), "a separate folder"),
     "trigger of nothing": (("waiting_flow.py", "prefect", "trigger"), "There is no deployment"),
     "trigger with a wrong type": (("waiting_flow.py", "prefect", "trigger", "--alpha", "much"), "alpha"),
     "delete of nothing": (("waiting_flow.py", "prefect", "delete"), "There is no deployment"),

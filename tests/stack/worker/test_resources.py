@@ -58,7 +58,7 @@ def test_a_step_of_600_mb_finishes_with_its_resources_and_is_killed_without(
 
     assert ended["asking"]["type"] == "COMPLETED"
     assert ended["silent"]["type"] == "CRASHED"
-    assert "ran out of memory on plan nf-compute-20" in ended["silent"]["message"]
+    assert "ran out of the memory of plan nf-compute-20" in ended["silent"]["message"]
     assert "@resources(memory=…)" in ended["silent"]["message"]
     plans = {
         request.body["name"]: request.body["billing"]["deploymentPlan"]
