@@ -115,7 +115,7 @@ def resume(
     run_id_file: str | None,
     **options: Any,
 ) -> None:
-    """Resume an earlier run where it failed.
+    """Resume an earlier run from where it failed.
 
     What that run has finished is not executed again; it may be a run of Metaflow's own. Parameters keep the values
     of that run; a new value that you give applies to the steps that are executed again.

@@ -31,7 +31,7 @@ _DEPLOY_OPTIONS = (
     NAME,
     click.option(
         "--work-pool",
-        help="The work pool whose workers run it. Default: the pool of the existing deployment, "
+        help="The work pool whose workers run the flow. Default: the pool of the existing deployment, "
         "Prefect's default pool, or the server's only pool.",
     ),
     click.option("--work-queue", help="The queue of the work pool."),
@@ -46,18 +46,18 @@ _DEPLOY_OPTIONS = (
     ),
     click.option(
         "--paused/--not-paused", "is_paused", default=None,
-        help="Pause its schedules, or resume them. Default: an existing deployment stays as it is.",
+        help="Pause the schedules, or resume them. By default, those of an existing deployment stay as they are.",
     ),
     click.option(
         "--concurrency-limit", type=int, callback=positive,
-        help="How many of its runs may be active at the same time.",
+        help="How many runs of the deployment may be active at the same time.",
     ),
     click.option(
         "--collision", type=click.Choice([item.value for item in Collision]),
         default=Collision.ENQUEUE.value, show_default=True,
         help="What happens to a run beyond --concurrency-limit.",
     ),
-    click.option("--image", help="The container image of its runs."),
+    click.option("--image", help="The container image for the runs."),
     click.option(
         "--job-variable", "job_variables", multiple=True, metavar="NAME=VALUE",
         help="Override a job variable of the work pool; env.NAME=VALUE sets an environment variable.",
@@ -68,20 +68,20 @@ _DEPLOY_OPTIONS = (
     ),
     click.option(
         "--namespace", "user_namespace",
-        help="The namespace of its steps, instead of the production token's.",
+        help="The namespace of the steps, instead of the production token's.",
     ),
     AUTHORIZE,
     click.option("--new-token", "given_token", help="Use this production token from now on."),
     click.option(
-        "--generate-new-token", is_flag=True, help="Use a new production token from now on."
+        "--generate-new-token", is_flag=True, help="Replace the production token with a newly generated one."
     ),
     click.option(
         "--notify-on-error", multiple=True, metavar="TYPE/NAME",
-        help="Notify this Prefect block when a run fails.",
+        help="Send a notification through this Prefect block when a run fails.",
     ),
     click.option(
         "--notify-on-success", multiple=True, metavar="TYPE/NAME",
-        help="Notify this Prefect block when a run succeeds.",
+        help="Send a notification through this Prefect block when a run succeeds.",
     ),
     click.option("--dry-run", is_flag=True, help="Show what would be deployed; change nothing."),
     click.option(

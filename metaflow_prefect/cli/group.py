@@ -38,7 +38,7 @@ def schedule() -> None:
 
 @prefect.group(cls=Suggesting)  # type: ignore[untyped-decorator]
 def server() -> None:
-    """Look at the local server of this machine's runs, or stop it."""
+    """Show the local server for runs on this machine, or stop it."""
 
 
 def command(

@@ -195,7 +195,7 @@ def fetch(obj: Any, run_id: str, is_json: bool) -> None:
     *_CHANGE,
 )
 def suspend(obj: Any, **options: Any) -> None:
-    """Suspend the run after its running tasks, until `unsuspend`."""
+    """Let running tasks finish, then suspend the run until `unsuspend`."""
     from metaflow_prefect.deploy.runs import runs
 
     _change(obj, runs.suspend, "stops after its running tasks", options)

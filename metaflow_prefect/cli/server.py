@@ -12,7 +12,7 @@ from metaflow_prefect.cli.options import JSON, show
 
 @command(server, JSON)
 def status(_obj: Any, is_json: bool) -> None:
-    """Tell whether a local server runs, where, and whether a run uses it.
+    """Show whether a local server is running, where, and whether a run is using it.
 
     The exit code is 0 in any case: between runs there is no server.
     """

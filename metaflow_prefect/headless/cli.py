@@ -159,9 +159,9 @@ def stop(service: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 @prints_errors
 def status(*, service: str | None, as_json: bool) -> None:
-    """Show the health of services, database, workers and queue; exit code 0 healthy, 1 not, 3 not running.
+    """Show the health of services, database, workers and queue; exit code 0 if healthy, 1 if not, 3 if not running.
 
-    With a SERVICE, show only that one; the exit code is about it, too.
+    With a SERVICE, show only that one; the exit code then refers to it.
     """
     settings = load_settings()
     layout = Layout(home=settings.home)
@@ -178,8 +178,10 @@ def status(*, service: str | None, as_json: bool) -> None:
 
 @main.command()
 @click.argument("service", required=False)
-@click.option("-f", "--follow", is_flag=True, help="Go on printing until interrupted.")
-@click.option("-n", "--lines", type=int, default=50, show_default=True, help="Lines to begin with.")
+@click.option("-f", "--follow", is_flag=True, help="Keep printing until interrupted.")
+@click.option(
+    "-n", "--lines", type=int, default=50, show_default=True, help="How many lines to begin with."
+)
 @prints_errors
 def logs(*, service: str | None, follow: bool, lines: int) -> None:
     """Print the log of one service, or of all; also after the stack has stopped."""
@@ -223,7 +225,7 @@ def info(*, as_json: bool) -> None:
 
 @main.command()
 @click.option("--export", "as_export", is_flag=True, help="Lines for a shell's eval, with secrets.")
-@click.option("--json", "as_json", is_flag=True, help="For programs, with secrets.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON, with secrets.")
 @prints_errors
 def env(*, as_export: bool, as_json: bool) -> None:
     """Print the variables a client of this stack needs."""
@@ -299,7 +301,7 @@ def doctor() -> None:
 @click.argument("name", required=False)
 @prints_errors
 def example(name: str | None) -> None:
-    """Print an example flow, or their names and where they are."""
+    """Print the example flow NAME; without NAME, the paths of all examples."""
     if name is not None:
         click.echo(examples.text(name), nl=False)
         return

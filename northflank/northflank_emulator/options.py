@@ -224,7 +224,7 @@ def parser() -> argparse.ArgumentParser:
         ),
     ):
         add(option, type=reader, action="append", default=[], metavar="ID", help=help_)
-    add("--state-dir", type=Path, help="keep jobs and history here (default: in memory)")
+    add("--state-dir", type=Path, help="keep jobs and history in this folder (default: in memory)")
     _add_faults(made)
     _add_execution(made)
     _add_answers(made)
@@ -247,7 +247,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
         default=[],
         type=VARIABLE,
         metavar="NAME[=VALUE]",
-        help="a variable that every image sets; NAME alone takes the value it has here",
+        help="a variable that every image sets; NAME alone takes its value from your environment",
     )
     add(
         "--no-memory-limits",
@@ -257,7 +257,7 @@ def _add_execution(parser: argparse.ArgumentParser) -> None:
     )
     for option, default, help_ in (
         ("--pull-seconds", 0.0, "how long an image takes to pull"),
-        ("--retry-seconds", 1.0, "pause before the first retry; then doubled"),
+        ("--retry-seconds", 1.0, "pause before the first retry, doubled for each further one"),
         ("--build-seconds", 2.0, "how long a build takes"),
     ):
         add(
@@ -290,7 +290,7 @@ def _add_faults(made: argparse.ArgumentParser) -> None:
 
 
 def _add_answers(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("answers (the last four are undocumented)")
+    group = parser.add_argument_group("answers (Northflank does not document the last four)")
     limit = group.add_mutually_exclusive_group()
     limit.add_argument(
         "--rate-limit",

@@ -185,10 +185,10 @@ class Postgres(_Group):
     management: Annotated[PostgresManagement, Word] = variable(
         "PREFECT_HEADLESS_POSTGRES", default="auto"
     )
-    """`managed` = a cluster run by the stack, `external` = never, `auto` = where nothing answers"""
+    """Whether the stack runs its own cluster: `managed` = always, `external` = never, `auto` = where nothing answers"""
     cluster_directory: Folder | None = variable(
         "PREFECT_HEADLESS_POSTGRES_DIR",
-        default_is="`$PREFECT_HOME/postgres`; as root, whose files the `postgres` user "
+        default_is="`$PREFECT_HOME/postgres`; for root, whose files the `postgres` user "
         "cannot reach, `/var/lib/prefect-headless/…`",
     )
     """Directory of the managed cluster"""
@@ -280,7 +280,7 @@ class Settings(_Group):
     )
     """Instance directory: database, logs, generated secrets"""
     cache: str | None = variable("PREFECT_HEADLESS_CACHE")
-    """Where `PREFECT_HOME` goes by default (as `$FLOX_ENV_CACHE`)"""
+    """Directory that holds `PREFECT_HOME` by default (tried before `$FLOX_ENV_CACHE`)"""
     server: Server
     api_host: str | None = variable(
         "PREFECT_API_HOST",
@@ -322,7 +322,7 @@ class Settings(_Group):
     )
     """Artifact and result storage"""
     crash_zombies: Flag = variable("PREFECT_HEADLESS_ZOMBIES", default="1")
-    """`0`: do not create the automation that crashes runs without a heartbeat"""
+    """`0`: do not create the automation that marks runs without a heartbeat as Crashed"""
     emulator: Flag = variable("PREFECT_HEADLESS_EMULATOR", default="0")
     """`1` starts the Northflank emulator as a service"""
     emulator_port: PortOrAny = variable("PREFECT_HEADLESS_EMULATOR_PORT", default="0")

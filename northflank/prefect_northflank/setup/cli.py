@@ -1,4 +1,4 @@
-"""The command `prefect-northflank`: sets up a work pool, or finds out what is wrong."""
+"""Set up a work pool for Northflank, or find out what is wrong with the setup."""
 
 from __future__ import annotations
 
@@ -144,7 +144,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True, metavar="init|doctor")
     init = commands.add_parser(
         "init",
-        help="check, then create credentials block, work pool and secret group",
+        help="run the checks, then create the credentials block, work pool and secret group",
         allow_abbrev=False,
     )
     init.add_argument("--pool", default="nf", help="work pool (default: %(default)s)")
@@ -155,13 +155,13 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser(
         "doctor", help="say what is wrong, and what to do about it", allow_abbrev=False
     )
-    doctor.add_argument("--pool", help="also look at this work pool")
+    doctor.add_argument("--pool", help="also check this work pool")
     for command in (init, doctor):
         add = command.add_argument
         add("--project", help="Northflank project")
         add(
             "--token",
-            help="API token (default: NORTHFLANK_API_TOKEN; the command line is visible to others)",
+            help="API token (default: NORTHFLANK_API_TOKEN; other users of this machine can see a typed one)",
         )
         add(
             "--base-url",
