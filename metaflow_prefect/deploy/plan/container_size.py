@@ -35,9 +35,14 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSize:
-    """The job variables that give a container its size, the reason in words, and what cannot be had."""
+    """The job variables that give a container its size, the reason in words, and what cannot be had.
+
+    `cpu` (vCPUs) and `memory` (MB) are what the container has, as far as it is known.
+    """
 
     variables: Mapping[str, Any]
+    cpu: float | None = None
+    memory: float | None = None
     lines: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -101,12 +106,16 @@ def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> 
     if pool.type == "northflank" and (plan := _named_plan(chosen, pool)):
         storage = {_DISK, _SHARED_MEMORY}
         kept = [request for request in requests if request.name in storage]
+        cpu, memory = _published_size(plan)
         return ContainerSize(
             variables=_variables(kept, names, chosen, pool),
+            cpu=cpu,
+            memory=memory,
             lines=(f"plan {plan}, which is named; {_in_words(requests)}",),
         )
     variables = _variables(requests, names, chosen, pool)
-    if not variables:
+    given = {**_defaults(pool), **chosen}
+    if not variables and not _is_settled(requests, names, given):
         return ContainerSize(
             variables={},
             lines=(
@@ -114,8 +123,18 @@ def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> 
             ),
         )
     if pool.type == "northflank":
-        return _on_northflank(requests, variables, {**_defaults(pool), **chosen})
-    return ContainerSize(variables=variables, lines=(_in_words(requests),))
+        return _on_northflank(requests, variables, given)
+    sizes = {
+        request.name: request.value
+        for request in requests
+        if any(variable.name in variables for variable in names.get(request.name, ()))
+    }
+    return ContainerSize(
+        variables=variables,
+        cpu=sizes.get(_CPU),
+        memory=sizes.get(_MEMORY),
+        lines=(_in_words(requests),),
+    )
 
 
 def _largest(flow: ir.Flow) -> tuple[tuple[Request, ...], tuple[Finding, ...]]:
@@ -171,6 +190,17 @@ def _variables(
     }
 
 
+def _is_settled(
+    requests: tuple[Request, ...],
+    names: Mapping[str, tuple[_Variable, ...]],
+    given: Mapping[str, Any],
+) -> bool:
+    """Say whether the options or the pool's template set a job variable for one of *requests*."""
+    return any(
+        variable.name in given for request in requests for variable in names.get(request.name, ())
+    )
+
+
 def _defaults(pool: WorkPool) -> Mapping[str, Any]:
     """Return the values that the pool's template gives to its variables."""
     properties = (pool.template.get("variables") or {}).get("properties") or {}
@@ -192,6 +222,13 @@ def _named_plan(chosen: Mapping[str, Any], pool: WorkPool) -> str | None:
         str(defaults[name]) for name in names if defaults.get(name, DEFAULT_PLAN) != DEFAULT_PLAN
     ]
     return next(iter((*by_option, *by_pool)), None)
+
+
+def _published_size(plan_id: str) -> tuple[float | None, float | None]:
+    """Return the vCPUs and the memory of a plan; None where Northflank does not publish them."""
+    from prefect_northflank.api.plans import PUBLISHED
+
+    return next(((plan.cpu, plan.memory) for plan in PUBLISHED if plan.id == plan_id), (None, None))
 
 
 def _on_northflank(
@@ -219,7 +256,10 @@ def _on_northflank(
     size = f" ({plan.size}{price})" if plan.size else ""
     more = f"; no plan has fewer than its {plan.gpus} GPUs" if plan.gpus > gpus else ""
     return ContainerSize(
-        variables=variables, lines=(f"plan {plan.id}{size}: {_in_words(requests)}{more}",)
+        variables=variables,
+        cpu=plan.cpu,
+        memory=plan.memory,
+        lines=(f"plan {plan.id}{size}: {_in_words(requests)}{more}",),
     )
 
 
