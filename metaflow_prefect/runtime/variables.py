@@ -37,6 +37,12 @@ CONTAINER_CPU = "METAFLOW_PREFECT_CONTAINER_CPU"
 CONTAINER_MEMORY = "METAFLOW_PREFECT_CONTAINER_MEMORY"
 """Set by the deployment of a flow with @resources: the memory in MB that such tasks may ask for together."""
 
+CONTAINER_PLAN = "METAFLOW_PREFECT_CONTAINER_PLAN"
+"""Set by the deployment where it knows them: the plan of its containers, from which commands compute what a run cost."""
+
+CONTAINER_PRICE = "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR"
+"""Set by the deployment beside the plan: its price."""
+
 ORIGIN_RUN_ID = "METAFLOW_PREFECT_ORIGIN_RUN_ID"
 """Set by `resume --deployed`: the Metaflow run whose successful tasks the run takes over."""
 

@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaflow_prefect import ir
+from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
 from metaflow_prefect.errors import Finding
+
+if TYPE_CHECKING:
+    from prefect_northflank.api.plans import Plan
 
 _CPU, _MEMORY, _GPU, _DISK, _SHARED_MEMORY = "cpu", "memory", "gpu", "disk", "shared_memory"
 _ASKED = (_CPU, _MEMORY, _GPU, _DISK, _SHARED_MEMORY)
@@ -37,12 +41,13 @@ class Request:
 class ContainerSize:
     """The job variables that give a container its size, the reason in words, and what cannot be had.
 
-    `cpu` (vCPUs) and `memory` (MB) are what the container has, as far as it is known.
+    `cpu` (vCPUs) and `memory` (MB) are what the container has, as far as it is known; `rate` is what it costs.
     """
 
     variables: Mapping[str, Any]
     cpu: float | None = None
     memory: float | None = None
+    rate: Rate | None = None
     lines: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -106,11 +111,12 @@ def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> 
     if pool.type == "northflank" and (plan := _named_plan(chosen, pool)):
         storage = {_DISK, _SHARED_MEMORY}
         kept = [request for request in requests if request.name in storage]
-        cpu, memory = _published_size(plan)
+        published = _published(plan)
         return ContainerSize(
             variables=_variables(kept, names, chosen, pool),
-            cpu=cpu,
-            memory=memory,
+            cpu=published.cpu,
+            memory=published.memory,
+            rate=_rate(published),
             lines=(f"plan {plan}, which is named; {_in_words(requests)}",),
         )
     variables = _variables(requests, names, chosen, pool)
@@ -224,11 +230,16 @@ def _named_plan(chosen: Mapping[str, Any], pool: WorkPool) -> str | None:
     return next(iter((*by_option, *by_pool)), None)
 
 
-def _published_size(plan_id: str) -> tuple[float | None, float | None]:
-    """Return the vCPUs and the memory of a plan; None where Northflank does not publish them."""
-    from prefect_northflank.api.plans import PUBLISHED
+def _published(plan_id: str) -> Plan:
+    """Return what Northflank publishes of a plan; nothing but its id if it publishes nothing."""
+    from prefect_northflank.api.plans import PUBLISHED, Plan
 
-    return next(((plan.cpu, plan.memory) for plan in PUBLISHED if plan.id == plan_id), (None, None))
+    return next((plan for plan in PUBLISHED if plan.id == plan_id), Plan(id=plan_id))
+
+
+def _rate(plan: Plan) -> Rate | None:
+    price = plan.dollars_per_hour
+    return None if price is None else Rate(plan=plan.id, dollars_per_hour=price)
 
 
 def _on_northflank(
@@ -259,6 +270,7 @@ def _on_northflank(
         variables=variables,
         cpu=plan.cpu,
         memory=plan.memory,
+        rate=_rate(plan),
         lines=(f"plan {plan.id}{size}: {_in_words(requests)}{more}",),
     )
 

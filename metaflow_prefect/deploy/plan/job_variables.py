@@ -110,16 +110,17 @@ def _environment(
             # A path of this machine means nothing there.
             environment.pop("METAFLOW_DATASTORE_SYSROOT_LOCAL", None)
     environment.update(
-        _capacity(container_size(flow, _chosen(options, context.pool), context.pool))
+        _of_container(container_size(flow, _chosen(options, context.pool), context.pool))
     )
     environment.update(options.job_variables.get("env", {}))
     return environment
 
 
-def _capacity(size: ContainerSize) -> dict[str, str]:
-    """Return how much the tasks that run at the same time in a container may ask for together."""
+def _of_container(size: ContainerSize) -> dict[str, str]:
+    """Return how much the tasks that run at the same time in a container may ask for together, and what it costs."""
     amounts = {variables.CONTAINER_CPU: size.cpu, variables.CONTAINER_MEMORY: size.memory}
-    return {name: f"{amount:.10g}" for name, amount in amounts.items() if amount is not None}
+    capacity = {name: f"{amount:.10g}" for name, amount in amounts.items() if amount is not None}
+    return {**capacity, **({} if size.rate is None else size.rate.environment())}
 
 
 def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:

@@ -91,7 +91,7 @@ def test_a_container_reaches_the_metadata_service_where_it_is_for_containers():
     assert "METAFLOW_PREFECT_SERVICE_URL" not in here
 
 
-def test_a_container_is_told_its_size_only_where_a_step_asks_for_one():
+def test_a_container_is_told_its_size_and_price_only_where_a_step_asks_for_one():
     asking = ir.Step(
         name="start",
         transition=ir.Transition.END,
@@ -109,6 +109,8 @@ def test_a_container_is_told_its_size_only_where_a_step_asks_for_one():
     assert environment(replace(silent, steps=(asking,))) == {
         "METAFLOW_PREFECT_CONTAINER_CPU": "2",
         "METAFLOW_PREFECT_CONTAINER_MEMORY": "16384",
+        "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-200-16",
+        "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.1667",
     }
     given = {"METAFLOW_PREFECT_CONTAINER_MEMORY": "30000"}
     assert environment(replace(silent, steps=(asking,)), **given).items() >= given.items()
