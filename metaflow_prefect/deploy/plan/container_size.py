@@ -18,7 +18,7 @@ from metaflow_prefect.deploy.plan.deploy_context import WorkPool
 from metaflow_prefect.errors import Finding
 
 if TYPE_CHECKING:
-    from prefect_northflank.api.plans import Plan
+    from prefect_northflank.api.plans import Needs, Plan
 
 _CPU, _MEMORY, _GPU, _DISK, _SHARED_MEMORY = "cpu", "memory", "gpu", "disk", "shared_memory"
 _ASKED = (_CPU, _MEMORY, _GPU, _DISK, _SHARED_MEMORY)
@@ -106,7 +106,8 @@ def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> 
     """Return the size of the container in *pool*; *chosen* are the job variables that the options set."""
     requests, findings = _largest(flow)
     if findings or not requests or pool.is_local:
-        return ContainerSize(variables={}, findings=findings)
+        rate = _rate_without_requests(chosen, pool) if pool.type == "northflank" else None
+        return ContainerSize(variables={}, findings=findings, rate=rate)
     names = _OF_POOL.get(pool.type, {})
     if pool.type == "northflank" and (plan := _named_plan(chosen, pool)):
         storage = {_DISK, _SHARED_MEMORY}
@@ -116,7 +117,7 @@ def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> 
             variables=_variables(kept, names, chosen, pool),
             cpu=published.cpu,
             memory=published.memory,
-            rate=_rate(published),
+            rate=_rate_of_named(plan, {**_defaults(pool), **chosen}),
             lines=(f"plan {plan}, which is named; {_in_words(requests)}",),
         )
     variables = _variables(requests, names, chosen, pool)
@@ -242,30 +243,65 @@ def _rate(plan: Plan) -> Rate | None:
     return None if price is None else Rate(plan=plan.id, dollars_per_hour=price)
 
 
+def _rate_of_named(plan: str, given: Mapping[str, Any]) -> Rate | None:
+    """Return the price of a plan that is named; None with GPUs, which cost more than the plan."""
+    return None if _needs(given).gpus else _rate(_published(plan))
+
+
+def _rate_without_requests(chosen: Mapping[str, Any], pool: WorkPool) -> Rate | None:
+    """Return the price of the plan that options and template alone give a container."""
+    from prefect_northflank.api.plans import DEFAULT_PLAN, PUBLISHED, Needs, cheapest
+    from prefect_northflank.errors import ConfigurationError
+
+    given = {**_defaults(pool), **chosen}
+    if plan := _named_plan(chosen, pool):
+        return _rate_of_named(plan, given)
+    needs = _needs(given)
+    if needs == Needs():
+        return _rate(_published(DEFAULT_PLAN))
+    try:
+        return _rate(cheapest(needs, PUBLISHED))
+    except ConfigurationError:
+        return None
+
+
+def _needs(wanted: Mapping[str, Any]) -> Needs:
+    """Return what the worker will look for; the work pool's schema refuses what is not a number."""
+    from prefect_northflank.api.plans import Needs
+
+    gpus = int(_amount(wanted, _GPU))
+    if not gpus and wanted.get("billing_gpu_enabled"):
+        gpus = int(_amount(wanted, "billing_gpu_count"))
+    return Needs(
+        cpu=_amount(wanted, _CPU),
+        memory=_amount(wanted, _MEMORY),
+        gpus=gpus,
+        gpu_type=(wanted.get("gpu_type") or wanted.get("billing_gpu_type")) if gpus else None,
+    )
+
+
+def _amount(wanted: Mapping[str, Any], name: str) -> float:
+    return _number(str(wanted.get(name))) or 0
+
+
 def _on_northflank(
     requests: tuple[Request, ...], variables: Mapping[str, Any], given: Mapping[str, Any]
 ) -> ContainerSize:
     """Look the plan up that the worker will choose, so that a request beyond all plans is refused here."""
-    from prefect_northflank.api.plans import PUBLISHED, Needs, cheapest
+    from prefect_northflank.api.plans import DEFAULT_PLAN, PUBLISHED, Needs, cheapest
     from prefect_northflank.errors import ConfigurationError
 
-    wanted = {**given, **variables}
-    gpus = int(wanted.get(_GPU) or 0)
-    needs = Needs(
-        cpu=float(wanted.get(_CPU) or 0),
-        memory=float(wanted.get(_MEMORY) or 0),
-        gpus=gpus,
-        gpu_type=(wanted.get("gpu_type") or wanted.get("billing_gpu_type")) if gpus else None,
-    )
+    needs = _needs({**given, **variables})
     if needs == Needs():
-        return ContainerSize(variables=variables, lines=(_in_words(requests),))
+        rate = _rate(_published(DEFAULT_PLAN))
+        return ContainerSize(variables=variables, rate=rate, lines=(_in_words(requests),))
     try:
         plan = cheapest(needs, PUBLISHED)
     except ConfigurationError as error:
         return ContainerSize(variables=variables, findings=tuple(_beyond(requests, error)))
     price = "" if plan.dollars_per_hour is None else f", ${plan.dollars_per_hour:g} an hour"
     size = f" ({plan.size}{price})" if plan.size else ""
-    more = f"; no plan has fewer than its {plan.gpus} GPUs" if plan.gpus > gpus else ""
+    more = f"; no plan has fewer than its {plan.gpus} GPUs" if plan.gpus > needs.gpus else ""
     return ContainerSize(
         variables=variables,
         cpu=plan.cpu,

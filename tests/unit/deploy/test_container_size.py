@@ -176,3 +176,38 @@ def test_what_the_container_has_is_known_where_the_deployment_decides_it(asked, 
     found = container_size(flow(train=asked), chosen, of)
 
     assert (found.cpu, found.memory) == size
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen", "of", "plan"),
+    [
+        ({"memory": "12000"}, {}, northflank(), "nf-compute-200-16"),
+        ({"memory": "12000"}, {"deployment_plan": "nf-compute-50"}, northflank(), "nf-compute-50"),
+        ({"memory": "12000"}, {"deployment_plan": "of-my-account"}, northflank(), None),
+        ({"disk": "5000"}, {}, northflank(), "nf-compute-20"),
+        ({}, {}, northflank(), "nf-compute-20"),
+        ({}, {}, northflank(billing_deployment_plan="nf-compute-50"), "nf-compute-50"),
+        ({}, {"memory": 12000}, northflank(), "nf-compute-200-16"),
+        ({}, {"memory": 99000}, northflank(), None),
+        ({}, {"memory": "much"}, northflank(), "nf-compute-20"),
+        ({"gpu": "1"}, {"gpu_type": "l4-24"}, northflank(), None),
+        (
+            {},
+            {"deployment_plan": "nf-compute-50", "gpu": 1, "gpu_type": "l4-24"},
+            northflank(),
+            None,
+        ),
+        (
+            {},
+            {"billing_gpu_enabled": True, "billing_gpu_count": 1, "billing_gpu_type": "l4-24"},
+            northflank(),
+            None,
+        ),
+        ({}, {}, pool("ecs"), None),
+        ({}, {}, pool("process"), None),
+    ],
+)
+def test_a_container_has_a_price_where_northflank_publishes_its_plans(asked, chosen, of, plan):
+    rate = container_size(flow(train=asked), chosen, of).rate
+
+    assert (rate and rate.plan) == plan

@@ -91,7 +91,7 @@ def test_a_container_reaches_the_metadata_service_where_it_is_for_containers():
     assert "METAFLOW_PREFECT_SERVICE_URL" not in here
 
 
-def test_a_container_is_told_its_size_and_price_only_where_a_step_asks_for_one():
+def test_a_container_is_told_its_size_only_where_a_step_asks_for_one():
     asking = ir.Step(
         name="start",
         transition=ir.Transition.END,
@@ -105,7 +105,11 @@ def test_a_container_is_told_its_size_and_price_only_where_a_step_asks_for_one()
         return {name: value for name, value in made.items() if "CONTAINER" in name}
 
     silent = flow("s3")
-    assert environment(silent) == {}
+    priced = {
+        "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-20",
+        "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.0075",
+    }
+    assert environment(silent) == priced
     assert environment(replace(silent, steps=(asking,))) == {
         "METAFLOW_PREFECT_CONTAINER_CPU": "2",
         "METAFLOW_PREFECT_CONTAINER_MEMORY": "16384",
