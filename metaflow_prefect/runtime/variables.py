@@ -31,6 +31,18 @@ LOCAL_FOLDER = "METAFLOW_PREFECT_LOCAL_FOLDER"
 SERVICE_URL = "METAFLOW_PREFECT_SERVICE_URL"
 """Set by the deployment where its containers reach Metaflow's metadata service by another address: the one for clients."""
 
+CONTAINER_CPU = "METAFLOW_PREFECT_CONTAINER_CPU"
+"""Set by the deployment of a flow with @resources: the vCPUs that tasks running at the same time may ask for together."""
+
+CONTAINER_MEMORY = "METAFLOW_PREFECT_CONTAINER_MEMORY"
+"""Set by the deployment of a flow with @resources: the memory in MB that such tasks may ask for together."""
+
+CONTAINER_PLAN = "METAFLOW_PREFECT_CONTAINER_PLAN"
+"""Set by the deployment where it knows them: the plan of its containers, from which commands compute what a run cost."""
+
+CONTAINER_PRICE = "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR"
+"""Set by the deployment beside the plan: its price."""
+
 ORIGIN_RUN_ID = "METAFLOW_PREFECT_ORIGIN_RUN_ID"
 """Set by `resume --deployed`: the Metaflow run whose successful tasks the run takes over."""
 

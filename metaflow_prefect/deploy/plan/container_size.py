@@ -10,11 +10,15 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaflow_prefect import ir
+from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
 from metaflow_prefect.errors import Finding
+
+if TYPE_CHECKING:
+    from prefect_northflank.api.plans import Needs, Plan
 
 _CPU, _MEMORY, _GPU, _DISK, _SHARED_MEMORY = "cpu", "memory", "gpu", "disk", "shared_memory"
 _ASKED = (_CPU, _MEMORY, _GPU, _DISK, _SHARED_MEMORY)
@@ -35,9 +39,15 @@ class Request:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ContainerSize:
-    """The job variables that give a container its size, the reason in words, and what cannot be had."""
+    """The job variables that give a container its size, the reason in words, and what cannot be had.
+
+    `cpu` (vCPUs) and `memory` (MB) are what the container has, as far as it is known; `rate` is what it costs.
+    """
 
     variables: Mapping[str, Any]
+    cpu: float | None = None
+    memory: float | None = None
+    rate: Rate | None = None
     lines: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -96,17 +106,23 @@ def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> 
     """Return the size of the container in *pool*; *chosen* are the job variables that the options set."""
     requests, findings = _largest(flow)
     if findings or not requests or pool.is_local:
-        return ContainerSize(variables={}, findings=findings)
+        rate = _rate_without_requests(chosen, pool) if pool.type == "northflank" else None
+        return ContainerSize(variables={}, findings=findings, rate=rate)
     names = _OF_POOL.get(pool.type, {})
     if pool.type == "northflank" and (plan := _named_plan(chosen, pool)):
         storage = {_DISK, _SHARED_MEMORY}
         kept = [request for request in requests if request.name in storage]
+        published = _published(plan)
         return ContainerSize(
             variables=_variables(kept, names, chosen, pool),
+            cpu=published.cpu,
+            memory=published.memory,
+            rate=_rate_of_named(plan, {**_defaults(pool), **chosen}),
             lines=(f"plan {plan}, which is named; {_in_words(requests)}",),
         )
     variables = _variables(requests, names, chosen, pool)
-    if not variables:
+    given = {**_defaults(pool), **chosen}
+    if not variables and not _is_settled(requests, names, given):
         return ContainerSize(
             variables={},
             lines=(
@@ -114,8 +130,18 @@ def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> 
             ),
         )
     if pool.type == "northflank":
-        return _on_northflank(requests, variables, {**_defaults(pool), **chosen})
-    return ContainerSize(variables=variables, lines=(_in_words(requests),))
+        return _on_northflank(requests, variables, given)
+    sizes = {
+        request.name: request.value
+        for request in requests
+        if any(variable.name in variables for variable in names.get(request.name, ()))
+    }
+    return ContainerSize(
+        variables=variables,
+        cpu=sizes.get(_CPU),
+        memory=sizes.get(_MEMORY),
+        lines=(_in_words(requests),),
+    )
 
 
 def _largest(flow: ir.Flow) -> tuple[tuple[Request, ...], tuple[Finding, ...]]:
@@ -171,6 +197,17 @@ def _variables(
     }
 
 
+def _is_settled(
+    requests: tuple[Request, ...],
+    names: Mapping[str, tuple[_Variable, ...]],
+    given: Mapping[str, Any],
+) -> bool:
+    """Say whether the options or the pool's template set a job variable for one of *requests*."""
+    return any(
+        variable.name in given for request in requests for variable in names.get(request.name, ())
+    )
+
+
 def _defaults(pool: WorkPool) -> Mapping[str, Any]:
     """Return the values that the pool's template gives to its variables."""
     properties = (pool.template.get("variables") or {}).get("properties") or {}
@@ -194,32 +231,83 @@ def _named_plan(chosen: Mapping[str, Any], pool: WorkPool) -> str | None:
     return next(iter((*by_option, *by_pool)), None)
 
 
+def _published(plan_id: str) -> Plan:
+    """Return what Northflank publishes of a plan; nothing but its id if it publishes nothing."""
+    from prefect_northflank.api.plans import PUBLISHED, Plan
+
+    return next((plan for plan in PUBLISHED if plan.id == plan_id), Plan(id=plan_id))
+
+
+def _rate(plan: Plan) -> Rate | None:
+    price = plan.dollars_per_hour
+    return None if price is None else Rate(plan=plan.id, dollars_per_hour=price)
+
+
+def _rate_of_named(plan: str, given: Mapping[str, Any]) -> Rate | None:
+    """Return the price of a plan that is named; None with GPUs, which cost more than the plan."""
+    return None if _needs(given).gpus else _rate(_published(plan))
+
+
+def _rate_without_requests(chosen: Mapping[str, Any], pool: WorkPool) -> Rate | None:
+    """Return the price of the plan that options and template alone give a container."""
+    from prefect_northflank.api.plans import DEFAULT_PLAN, PUBLISHED, Needs, cheapest
+    from prefect_northflank.errors import ConfigurationError
+
+    given = {**_defaults(pool), **chosen}
+    if plan := _named_plan(chosen, pool):
+        return _rate_of_named(plan, given)
+    needs = _needs(given)
+    if needs == Needs():
+        return _rate(_published(DEFAULT_PLAN))
+    try:
+        return _rate(cheapest(needs, PUBLISHED))
+    except ConfigurationError:
+        return None
+
+
+def _needs(wanted: Mapping[str, Any]) -> Needs:
+    """Return what the worker will look for; the work pool's schema refuses what is not a number."""
+    from prefect_northflank.api.plans import Needs
+
+    gpus = int(_amount(wanted, _GPU))
+    if not gpus and wanted.get("billing_gpu_enabled"):
+        gpus = int(_amount(wanted, "billing_gpu_count"))
+    return Needs(
+        cpu=_amount(wanted, _CPU),
+        memory=_amount(wanted, _MEMORY),
+        gpus=gpus,
+        gpu_type=(wanted.get("gpu_type") or wanted.get("billing_gpu_type")) if gpus else None,
+    )
+
+
+def _amount(wanted: Mapping[str, Any], name: str) -> float:
+    return _number(str(wanted.get(name))) or 0
+
+
 def _on_northflank(
     requests: tuple[Request, ...], variables: Mapping[str, Any], given: Mapping[str, Any]
 ) -> ContainerSize:
     """Look the plan up that the worker will choose, so that a request beyond all plans is refused here."""
-    from prefect_northflank.api.plans import PUBLISHED, Needs, cheapest
+    from prefect_northflank.api.plans import DEFAULT_PLAN, PUBLISHED, Needs, cheapest
     from prefect_northflank.errors import ConfigurationError
 
-    wanted = {**given, **variables}
-    gpus = int(wanted.get(_GPU) or 0)
-    needs = Needs(
-        cpu=float(wanted.get(_CPU) or 0),
-        memory=float(wanted.get(_MEMORY) or 0),
-        gpus=gpus,
-        gpu_type=(wanted.get("gpu_type") or wanted.get("billing_gpu_type")) if gpus else None,
-    )
+    needs = _needs({**given, **variables})
     if needs == Needs():
-        return ContainerSize(variables=variables, lines=(_in_words(requests),))
+        rate = _rate(_published(DEFAULT_PLAN))
+        return ContainerSize(variables=variables, rate=rate, lines=(_in_words(requests),))
     try:
         plan = cheapest(needs, PUBLISHED)
     except ConfigurationError as error:
         return ContainerSize(variables=variables, findings=tuple(_beyond(requests, error)))
     price = "" if plan.dollars_per_hour is None else f", ${plan.dollars_per_hour:g} an hour"
     size = f" ({plan.size}{price})" if plan.size else ""
-    more = f"; no plan has fewer than its {plan.gpus} GPUs" if plan.gpus > gpus else ""
+    more = f"; no plan has fewer than its {plan.gpus} GPUs" if plan.gpus > needs.gpus else ""
     return ContainerSize(
-        variables=variables, lines=(f"plan {plan.id}{size}: {_in_words(requests)}{more}",)
+        variables=variables,
+        cpu=plan.cpu,
+        memory=plan.memory,
+        rate=_rate(plan),
+        lines=(f"plan {plan.id}{size}: {_in_words(requests)}{more}",),
     )
 
 

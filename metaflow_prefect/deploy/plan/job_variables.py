@@ -7,7 +7,7 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan import job_schema
-from metaflow_prefect.deploy.plan.container_size import container_size
+from metaflow_prefect.deploy.plan.container_size import ContainerSize, container_size
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, UnsupportedFlow
@@ -109,8 +109,18 @@ def _environment(
         if flow.backends.datastore == "local":
             # A path of this machine means nothing there.
             environment.pop("METAFLOW_DATASTORE_SYSROOT_LOCAL", None)
+    environment.update(
+        _of_container(container_size(flow, _chosen(options, context.pool), context.pool))
+    )
     environment.update(options.job_variables.get("env", {}))
     return environment
+
+
+def _of_container(size: ContainerSize) -> dict[str, str]:
+    """Return how much the tasks that run at the same time in a container may ask for together, and what it costs."""
+    amounts = {variables.CONTAINER_CPU: size.cpu, variables.CONTAINER_MEMORY: size.memory}
+    capacity = {name: f"{amount:.10g}" for name, amount in amounts.items() if amount is not None}
+    return {**capacity, **({} if size.rate is None else size.rate.environment())}
 
 
 def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from typing import Any
 
 from metaflow_prefect import names
+from metaflow_prefect.deploy.plan.cost import Cost, Rate
+from metaflow_prefect.deploy.server import deployment_record
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import RunRefused
@@ -31,7 +33,8 @@ class RunRecord:
     """One run of a deployment: a Prefect flow run.
 
     `state` is Prefect's name of its state; `due` is when it is to begin. `is_planned`: Prefect
-    has created it ahead of time for a schedule.
+    has created it ahead of time for a schedule. `seconds` is how long it ran, all executions together;
+    `job_variables` are its own; `rate` is what its container costs, if that was asked for and is known.
     """
 
     id: str
@@ -46,6 +49,20 @@ class RunRecord:
     start: datetime | None
     end: datetime | None
     url: str | None
+    seconds: float = 0
+    job_variables: Mapping[str, Any] = field(default_factory=dict)
+    rate: Rate | None = None
+
+    @property
+    def cost(self) -> Cost | None:
+        """About what the run cost; None where its container's price is not known, or it has not begun."""
+        if self.rate is None or self.start is None:
+            return None
+        return Cost(rate=self.rate, seconds=self.seconds)
+
+    def at(self, rate: Rate | None) -> RunRecord:
+        """Return the run with the price of its deployment's containers, unless it has a container of its own size."""
+        return replace(self, rate=None if rate is None else rate.of_run(self.job_variables))
 
     @property
     def run_id(self) -> str:
@@ -79,6 +96,7 @@ class RunRecord:
             "start": None if self.start is None else self.start.isoformat(),
             "end": None if self.end is None else self.end.isoformat(),
             "url": self.url,
+            "cost": None if self.cost is None else self.cost.summary(),
         }
 
 
@@ -115,6 +133,12 @@ def read(client: Any, flow_name: str, run_id: str) -> RunRecord:
     return _parse(flow_run, flow_name)
 
 
+def with_cost(client: Any, run: RunRecord) -> RunRecord:
+    """Return the run with what its container costs, which its deployment knows."""
+    deployment = deployment_record.of_run(client, run.flow_name, run.deployment_id)
+    return run if deployment is None else run.at(deployment.rate)
+
+
 def listed(
     client: Any, record: DeploymentRecord, states: frozenset[RunStatus] = frozenset()
 ) -> Iterator[RunRecord]:
@@ -133,7 +157,7 @@ def listed(
         for flow_run in page:
             run = _parse(flow_run, record.flow_name)
             if run.status in states if states else not run.is_planned:
-                yield run
+                yield run.at(record.rate)
 
 
 def suspend(client: Any, run: RunRecord) -> None:
@@ -219,6 +243,8 @@ def _parse(flow_run: Any, flow_name: str) -> RunRecord:
         start=flow_run.start_time,
         end=flow_run.end_time,
         url=url_for("flow-run", obj_id=flow_run.id, default_base_url=None),
+        seconds=flow_run.estimated_run_time.total_seconds(),
+        job_variables=flow_run.job_variables or {},
     )
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.plan.parameter_schema import Argument, arguments
 from metaflow_prefect.deploy.plan.plan import DEFAULT_NAME
 from metaflow_prefect.deploy.plan.schedules import in_words
@@ -42,7 +43,7 @@ class DeploymentRecord:
     """One deployment on the server. `metadata` is Metaflow's name of the metadata provider, if known.
 
     `metadata_kind`, `datastore` and `datastore_root` are those of its runs. `defaults` holds the keys of
-    the parameters that have a value where a run is given none.
+    the parameters that have a value where a run is given none. `rate` is what its containers cost, if known.
     """
 
     id: str
@@ -61,6 +62,7 @@ class DeploymentRecord:
     schedules: tuple[RecordedSchedule, ...]
     arguments: tuple[Argument, ...]
     defaults: frozenset[str] = frozenset()
+    rate: Rate | None = None
 
     @property
     def full_name(self) -> str:
@@ -128,6 +130,7 @@ def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
         schedules=tuple(map(_schedule, deployment.schedules)),
         arguments=arguments(deployment.parameter_openapi_schema or {}),
         defaults=frozenset(deployment.parameters or ()),
+        rate=Rate.of(environment),
     )
 
 

@@ -8,11 +8,12 @@ from typing import Protocol, TypeAlias
 
 
 class StepTask(Protocol):
-    """What the runtime reads of a Prefect task: its name, its retries, and @timeout's limit."""
+    """What the runtime reads of a Prefect task: its name, its retries, @timeout's limit, and @resources as tags."""
 
     name: str
     retries: int
     timeout_seconds: float | None
+    tags: set[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from metaflow_prefect.runtime.progress.in_words import duration
 from metaflow_prefect.runtime.progress.model import Change, State
 from metaflow_prefect.runtime.progress.run_artifact_publisher import Publisher
 from metaflow_prefect.runtime.run import deployment_inputs, events, pinned_code, task_reports
+from metaflow_prefect.runtime.run.admission import Capacity
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.run.scheduler import Scheduler
 from metaflow_prefect.runtime.run.session import Session
@@ -64,9 +65,10 @@ def execute(
     options = deployment_inputs.completed(
         OPTIONS.get(), program, steps, context.flow_run, triggered_by or ()
     )
+    capacity = Capacity.of(options.environment)
     session = Session.open(program, steps, run_id, options, say)
     workers = getattr(context.task_runner, "_max_workers", 1)
-    scheduler = Scheduler(session, steps, workers, Suspension(context.flow_run))
+    scheduler = Scheduler(session, steps, workers, capacity, Suspension(context.flow_run))
     options.progress.begin(program.flow, run_id, steps)
     publisher = Publisher(
         options.progress, steps, context.flow_run.id, say, is_continued=session.resumes

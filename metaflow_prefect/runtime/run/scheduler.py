@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import queue
 import time
-from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress.in_words import duration
 from metaflow_prefect.runtime.progress.model import Change
+from metaflow_prefect.runtime.run.admission import AdmissionQueue, Capacity, Request
 from metaflow_prefect.runtime.run.session import Session
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.run.task_state import TaskState
@@ -31,7 +31,12 @@ class Scheduler:
     """Owns the state of every task of one execution; lives in the flow's own thread."""
 
     def __init__(
-        self, session: Session, steps: tuple[Step, ...], workers: int, suspension: Suspension
+        self,
+        session: Session,
+        steps: tuple[Step, ...],
+        workers: int,
+        capacity: Capacity,
+        suspension: Suspension,
     ) -> None:
         self._session = session
         self._progress = session.options.progress
@@ -43,7 +48,11 @@ class Scheduler:
             step.name: _prefect_task(step, limit, self._may_be_retried) for step in steps
         }
         self._tasks: dict[str, TaskState] = {}
-        self._ready: deque[Launch] = deque()
+        self._ready = AdmissionQueue(
+            capacity,
+            {step.name: Request.of(step.task.tags) for step in steps},
+            session.say,
+        )
         self._running: set[str] = set()
         self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
         self._failed: list[TaskState] = []
@@ -125,8 +134,7 @@ class Scheduler:
         return True
 
     def _submit_what_fits(self) -> None:
-        while self._ready and len(self._running) < self._workers:
-            launch = self._ready.popleft()
+        while len(self._running) < self._workers and (launch := self._ready.take()) is not None:
             parents = [self._tasks[parent.label] for parent in launch.parents]
             task = TaskState(launch, are_inputs_cloned=all(parent.is_cloned for parent in parents))
             # The task's thread looks it up as soon as it runs.
@@ -141,6 +149,7 @@ class Scheduler:
     def _settle(self, label: str) -> None:
         """Process the end of a task, and queue the tasks that may run because of it."""
         self._running.remove(label)
+        self._ready.release(label)
         task = self._tasks[label]
         place = task.launch.place
         # Dropped here: with thousands of tasks the lists of artifacts would fill the memory.

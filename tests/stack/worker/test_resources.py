@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 import time
@@ -55,8 +56,12 @@ def test_a_step_of_600_mb_finishes_with_its_resources_and_is_killed_without(
             command(pool, tmp_path, "trigger", "--name", name, "--run-id-file", str(file))
             ids[name] = file.read_text().removeprefix("prefect-")
         ended = {name: until_final(prefect, flow_run) for name, flow_run in ids.items()}
+        answer = command(pool, tmp_path, "status", f"prefect-{ids['asking']}", "--json")
 
     assert ended["asking"]["type"] == "COMPLETED"
+    cost = json.loads(answer)["cost"]
+    assert (cost["plan"], cost["dollars_per_hour"]) == ("nf-compute-100-2", 0.0333)
+    assert cost["dollars"] > 0
     assert ended["silent"]["type"] == "CRASHED"
     assert "ran out of the memory of plan nf-compute-20" in ended["silent"]["message"]
     assert "@resources(memory=…)" in ended["silent"]["message"]

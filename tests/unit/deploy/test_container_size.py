@@ -140,6 +140,14 @@ def test_other_types_of_pools_get_the_request_in_their_own_words(of, variables):
     assert size.variables == variables
 
 
+@pytest.mark.parametrize("of", [northflank(), pool("ecs", "cpu", "memory")], ids=lambda of: of.type)
+def test_a_pool_whose_only_job_variable_for_it_is_set_is_not_said_to_have_none(of):
+    size = container_size(flow(train={"memory": "12000"}), {"memory": 30000}, of)
+
+    assert size.variables == {}
+    assert "has no job variable" not in size.lines[0]
+
+
 def test_a_pool_without_job_variables_for_it_is_named_once():
     size = container_size(flow(train={"cpu": "2"}), {}, pool("kubernetes", "image"))
 
@@ -147,3 +155,59 @@ def test_a_pool_without_job_variables_for_it_is_named_once():
     assert size.lines == (
         "as in work pool p (kubernetes), which has no job variable for it: train asks for cpu=2",
     )
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen", "of", "size"),
+    [
+        ({"memory": "12000"}, {}, northflank(), (2, 16384)),
+        ({"memory": "12000"}, {"memory": 30000}, northflank(), (8, 32768)),
+        ({"memory": "12000"}, {"deployment_plan": "nf-compute-50"}, northflank(), (0.5, 1024)),
+        ({"memory": "12000"}, {"deployment_plan": "of-my-account"}, northflank(), (None, None)),
+        ({"gpu": "1"}, {"gpu_type": "l4-24"}, northflank(), (None, None)),
+        ({"disk": "5000"}, {}, northflank(), (None, None)),
+        ({"cpu": "2", "memory": "12000"}, {}, pool("ecs", "cpu", "memory"), (2, 12000)),
+        ({"cpu": "2", "memory": "12000"}, {}, pool("docker", "mem_limit"), (None, 12000)),
+        ({"memory": "12000"}, {"memory": 30000}, pool("ecs", "cpu", "memory"), (None, None)),
+        ({"memory": "12000"}, {}, pool("process"), (None, None)),
+    ],
+)
+def test_what_the_container_has_is_known_where_the_deployment_decides_it(asked, chosen, of, size):
+    found = container_size(flow(train=asked), chosen, of)
+
+    assert (found.cpu, found.memory) == size
+
+
+@pytest.mark.parametrize(
+    ("asked", "chosen", "of", "plan"),
+    [
+        ({"memory": "12000"}, {}, northflank(), "nf-compute-200-16"),
+        ({"memory": "12000"}, {"deployment_plan": "nf-compute-50"}, northflank(), "nf-compute-50"),
+        ({"memory": "12000"}, {"deployment_plan": "of-my-account"}, northflank(), None),
+        ({"disk": "5000"}, {}, northflank(), "nf-compute-20"),
+        ({}, {}, northflank(), "nf-compute-20"),
+        ({}, {}, northflank(billing_deployment_plan="nf-compute-50"), "nf-compute-50"),
+        ({}, {"memory": 12000}, northflank(), "nf-compute-200-16"),
+        ({}, {"memory": 99000}, northflank(), None),
+        ({}, {"memory": "much"}, northflank(), "nf-compute-20"),
+        ({"gpu": "1"}, {"gpu_type": "l4-24"}, northflank(), None),
+        (
+            {},
+            {"deployment_plan": "nf-compute-50", "gpu": 1, "gpu_type": "l4-24"},
+            northflank(),
+            None,
+        ),
+        (
+            {},
+            {"billing_gpu_enabled": True, "billing_gpu_count": 1, "billing_gpu_type": "l4-24"},
+            northflank(),
+            None,
+        ),
+        ({}, {}, pool("ecs"), None),
+        ({}, {}, pool("process"), None),
+    ],
+)
+def test_a_container_has_a_price_where_northflank_publishes_its_plans(asked, chosen, of, plan):
+    rate = container_size(flow(train=asked), chosen, of).rate
+
+    assert (rate and rate.plan) == plan

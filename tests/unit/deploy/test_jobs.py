@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from io import BytesIO
 
 import pytest
+from prefect_northflank import NorthflankWorker
 
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
@@ -87,3 +89,37 @@ def test_a_container_reaches_the_metadata_service_where_it_is_for_containers():
     assert there["METAFLOW_PREFECT_SERVICE_URL"] == outside
     assert here["METAFLOW_SERVICE_URL"] == outside
     assert "METAFLOW_PREFECT_SERVICE_URL" not in here
+
+
+def test_a_container_is_told_its_size_only_where_a_step_asks_for_one():
+    asking = ir.Step(
+        name="start",
+        transition=ir.Transition.END,
+        resources=(ir.Resource(name="memory", value="12000"),),
+    )
+    northflank = replace(context("northflank"), pool=nf_pool())
+
+    def environment(of, **given):
+        options = DeployOptions(job_variables={"env": given})
+        made = job_variables(of, "F/default", options, northflank)["env"]
+        return {name: value for name, value in made.items() if "CONTAINER" in name}
+
+    silent = flow("s3")
+    priced = {
+        "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-20",
+        "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.0075",
+    }
+    assert environment(silent) == priced
+    assert environment(replace(silent, steps=(asking,))) == {
+        "METAFLOW_PREFECT_CONTAINER_CPU": "2",
+        "METAFLOW_PREFECT_CONTAINER_MEMORY": "16384",
+        "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-200-16",
+        "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.1667",
+    }
+    given = {"METAFLOW_PREFECT_CONTAINER_MEMORY": "30000"}
+    assert environment(replace(silent, steps=(asking,)), **given).items() >= given.items()
+
+
+def nf_pool():
+    template = NorthflankWorker.get_default_base_job_template()
+    return WorkPool(name="nf", type="northflank", template=template)

@@ -7,6 +7,7 @@ from datetime import datetime
 import pytest
 from prefect.client.schemas.objects import StateType
 
+from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.runtime.progress.run_result import RunStatus, status
 
@@ -45,6 +46,17 @@ def test_a_line_about_a_run_says_when_it_began_or_is_due():
     assert waiting.in_words() == "grey-owl: PENDING (Scheduled, due 2026-11-22 05:30:00)"
     assert failed.in_words() == "grey-owl: FAILED (Failed, began 2026-11-22 05:30:00) why"
     assert lost.in_words() == "grey-owl: FAILED (Crashed) why"
+
+
+def test_a_run_that_began_costs_about_its_rate_times_its_run_time():
+    rate = Rate(plan="nf-compute-400-16", dollars_per_hour=0.2)
+    moment = datetime(2026, 11, 22, 5, 30).astimezone()
+    ran = a_run("COMPLETED", "Completed", start=moment, seconds=720)
+    of_own_size = a_run("RUNNING", "Running", start=moment, job_variables={"memory": 9000})
+
+    assert ran.at(rate).summary()["cost"]["dollars"] == 0.04
+    assert [run.cost for run in (ran, ran.at(None), of_own_size.at(rate))] == [None] * 3
+    assert a_run("SCHEDULED", "Scheduled").at(rate).cost is None
 
 
 def test_an_unknown_type_names_itself():
