@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import ValidationError
+
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
 from metaflow_prefect.errors import Finding
@@ -41,6 +43,12 @@ class ContainerSize:
     lines: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
+
+_SIZING = (
+    *(_CPU, _MEMORY, _GPU, "gpu_type"),
+    *("gpu_enabled", "billing_gpu_enabled", "billing_gpu_type", "billing_gpu_count"),
+)
+"""The job variables of a `northflank` work pool from which its worker chooses a plan."""
 
 _Unit = Callable[[float], Any]
 
@@ -81,7 +89,7 @@ _OF_POOL: Mapping[str, Mapping[str, tuple[_Variable, ...]]] = {
     },
     "azure-container-instance": {
         _CPU: (_Variable(name="cpu", write=float),),
-        _MEMORY: (_Variable(name="memory", write=lambda value: round(value / 1024, 2)),),
+        _MEMORY: (_Variable(name="memory", write=lambda value: math.ceil(value / 1024 * 100) / 100),),
     },
     # Prefect's own template has none of them; the usual names of templates that were extended.
     "kubernetes": {
@@ -200,15 +208,15 @@ def _on_northflank(
     """Look the plan up that the worker will choose, so that a request beyond all plans is refused here."""
     from prefect_northflank.api.plans import PUBLISHED, Needs, cheapest
     from prefect_northflank.errors import ConfigurationError
+    from prefect_northflank.job.settings import JobSettings
 
     wanted = {**given, **variables}
-    gpus = int(wanted.get(_GPU) or 0)
-    needs = Needs(
-        cpu=float(wanted.get(_CPU) or 0),
-        memory=float(wanted.get(_MEMORY) or 0),
-        gpus=gpus,
-        gpu_type=(wanted.get("gpu_type") or wanted.get("billing_gpu_type")) if gpus else None,
-    )
+    sized = {name: wanted[name] for name in _SIZING if name in wanted}
+    try:
+        needs = JobSettings.model_validate(sized).needs
+    except ValidationError:
+        # A reference that Prefect resolves when a run begins; a wrong value is refused by the pool's schema.
+        needs = Needs()
     if needs == Needs():
         return ContainerSize(variables=variables, lines=(_in_words(requests),))
     try:
@@ -217,7 +225,7 @@ def _on_northflank(
         return ContainerSize(variables=variables, findings=tuple(_beyond(requests, error)))
     price = "" if plan.dollars_per_hour is None else f", ${plan.dollars_per_hour:g} an hour"
     size = f" ({plan.size}{price})" if plan.size else ""
-    more = f"; no plan has fewer than its {plan.gpus} GPUs" if plan.gpus > gpus else ""
+    more = f"; no plan has fewer than its {plan.gpus} GPUs" if plan.gpus > needs.gpus else ""
     return ContainerSize(
         variables=variables, lines=(f"plan {plan.id}{size}: {_in_words(requests)}{more}",)
     )
