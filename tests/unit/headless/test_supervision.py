@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import importlib
 import json
 import os
 import shlex
@@ -13,7 +12,6 @@ from pathlib import Path
 
 import prefect
 import pytest
-import uvicorn
 
 from metaflow_prefect.headless.files.layout import MAX_SOCKET_PATH_BYTES, Layout
 from metaflow_prefect.headless.services import services
@@ -114,9 +112,11 @@ def test_the_socket_of_a_very_long_home_lies_elsewhere():
     assert layout.socket != Layout(home=Path("/" + "lang/" * 30)).socket
 
 
-def test_a_stack_that_the_previous_version_started_restarts_its_services_by_their_former_names():
+def test_a_stack_that_the_previous_version_started_restarts_its_services_by_their_former_names(
+    tmp_path,
+):
     """Its supervisor keeps the commands that it was started with, while the package is upgraded below it."""
-    environment = {"PATH": os.environ["PATH"], "PREFECT_HOME": "/nonexistent"}
+    environment = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(tmp_path)}
     served = (sys.executable, "-m", "metaflow_prefect.headless.serve", "--version")
     told = json.dumps(
         {
@@ -140,6 +140,10 @@ def test_a_stack_that_the_previous_version_started_restarts_its_services_by_thei
 
 
 def test_the_former_name_of_the_guarded_server_guards_it():
-    importlib.import_module("metaflow_prefect.headless.serve")
+    """In another process: the guard is for every server of the process that imports it."""
+    look = "import metaflow_prefect.headless.serve, uvicorn; print(uvicorn.Config.load.__module__)"
+    looked = subprocess.run(
+        (sys.executable, "-c", look), capture_output=True, text=True, check=True
+    )
 
-    assert uvicorn.Config.load.__module__ == "metaflow_prefect.headless.services.serve"
+    assert looked.stdout.strip() == "metaflow_prefect.headless.services.serve"
