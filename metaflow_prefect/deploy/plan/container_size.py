@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from pydantic import ValidationError
+
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
@@ -52,6 +54,12 @@ class ContainerSize:
     findings: tuple[Finding, ...] = ()
 
 
+_SIZING = (
+    *(_CPU, _MEMORY, _GPU, "gpu_type"),
+    *("gpu_enabled", "billing_gpu_enabled", "billing_gpu_type", "billing_gpu_count"),
+)
+"""The job variables of a `northflank` work pool from which its worker chooses a plan."""
+
 _Unit = Callable[[float], Any]
 
 
@@ -91,7 +99,7 @@ _OF_POOL: Mapping[str, Mapping[str, tuple[_Variable, ...]]] = {
     },
     "azure-container-instance": {
         _CPU: (_Variable(name="cpu", write=float),),
-        _MEMORY: (_Variable(name="memory", write=lambda value: round(value / 1024, 2)),),
+        _MEMORY: (_Variable(name="memory", write=lambda value: math.ceil(value / 1024 * 100) / 100),),
     },
     # Prefect's own template has none of them; the usual names of templates that were extended.
     "kubernetes": {
@@ -245,7 +253,7 @@ def _rate(plan: Plan) -> Rate | None:
 
 def _rate_of_named(plan: str, given: Mapping[str, Any]) -> Rate | None:
     """Return the price of a plan that is named; None with GPUs, which cost more than the plan."""
-    return None if _needs(given).gpus else _rate(_published(plan))
+    return None if _has_gpus(given) else _rate(_published(plan))
 
 
 def _rate_without_requests(chosen: Mapping[str, Any], pool: WorkPool) -> Rate | None:
@@ -257,31 +265,33 @@ def _rate_without_requests(chosen: Mapping[str, Any], pool: WorkPool) -> Rate | 
     if plan := _named_plan(chosen, pool):
         return _rate_of_named(plan, given)
     needs = _needs(given)
+    if needs is None:
+        return None
     if needs == Needs():
-        return _rate(_published(DEFAULT_PLAN))
+        return _rate_of_named(DEFAULT_PLAN, given)
     try:
         return _rate(cheapest(needs, PUBLISHED))
     except ConfigurationError:
         return None
 
 
-def _needs(wanted: Mapping[str, Any]) -> Needs:
-    """Return what the worker will look for; the work pool's schema refuses what is not a number."""
-    from prefect_northflank.api.plans import Needs
+def _needs(wanted: Mapping[str, Any]) -> Needs | None:
+    """Return what the worker will look for; None if only Prefect knows, which resolves references when a run begins.
 
-    gpus = int(_amount(wanted, _GPU))
-    if not gpus and wanted.get("billing_gpu_enabled"):
-        gpus = int(_amount(wanted, "billing_gpu_count"))
-    return Needs(
-        cpu=_amount(wanted, _CPU),
-        memory=_amount(wanted, _MEMORY),
-        gpus=gpus,
-        gpu_type=(wanted.get("gpu_type") or wanted.get("billing_gpu_type")) if gpus else None,
-    )
+    The work pool's schema refuses a value that is wrong.
+    """
+    from prefect_northflank.job.settings import JobSettings
+
+    try:
+        return JobSettings.model_validate(
+            {name: wanted[name] for name in _SIZING if name in wanted}
+        ).needs
+    except ValidationError:
+        return None
 
 
-def _amount(wanted: Mapping[str, Any], name: str) -> float:
-    return _number(str(wanted.get(name))) or 0
+def _has_gpus(given: Mapping[str, Any]) -> bool:
+    return any(given.get(name) for name in (_GPU, "gpu_enabled", "billing_gpu_enabled"))
 
 
 def _on_northflank(
@@ -292,8 +302,10 @@ def _on_northflank(
     from prefect_northflank.errors import ConfigurationError
 
     needs = _needs({**given, **variables})
+    if needs is None:
+        return ContainerSize(variables=variables, lines=(_in_words(requests),))
     if needs == Needs():
-        rate = _rate(_published(DEFAULT_PLAN))
+        rate = _rate_of_named(DEFAULT_PLAN, given)
         return ContainerSize(variables=variables, rate=rate, lines=(_in_words(requests),))
     try:
         plan = cheapest(needs, PUBLISHED)

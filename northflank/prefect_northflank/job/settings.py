@@ -308,8 +308,14 @@ class JobSettings(BaseModel):
 
     @property
     def needs(self) -> Needs:
-        """What the container must have at least; nothing where a plan is named, which is then taken as it is."""
-        if self.billing_deployment_plan != DEFAULT_PLAN:
+        """What the container must have at least; nothing where a plan is named, which is then taken as it is.
+
+        Nor where only billing_gpu_* are set: they go to Northflank as they are, with types of GPU that no plan
+        is named for (a cluster of one's own) and numbers that no plan has.
+        """
+        if self.billing_deployment_plan != DEFAULT_PLAN or not (
+            self.cpu or self.memory or self.gpu
+        ):
             return Needs()
         gpus = self.gpu or (self.billing_gpu_count if self.billing_gpu_enabled else 0)
         return Needs(

@@ -125,7 +125,7 @@ def test_a_number_of_gpus_that_no_plan_has_is_rounded_up_and_said():
         (pool("ecs", "cpu", "memory"), {"cpu": 2048, "memory": 8000}),
         (pool("docker", "mem_limit"), {"mem_limit": "8000m"}),
         (pool("cloud-run-v2", "cpu", "memory"), {"cpu": "2", "memory": "8000Mi"}),
-        (pool("azure-container-instance", "cpu", "memory"), {"cpu": 2.0, "memory": 7.81}),
+        (pool("azure-container-instance", "cpu", "memory"), {"cpu": 2.0, "memory": 7.82}),
         (
             pool("kubernetes", "cpu_request", "memory_limit"),
             {"cpu_request": "2", "memory_limit": "8000Mi"},
@@ -189,7 +189,7 @@ def test_what_the_container_has_is_known_where_the_deployment_decides_it(asked, 
         ({}, {}, northflank(billing_deployment_plan="nf-compute-50"), "nf-compute-50"),
         ({}, {"memory": 12000}, northflank(), "nf-compute-200-16"),
         ({}, {"memory": 99000}, northflank(), None),
-        ({}, {"memory": "much"}, northflank(), "nf-compute-20"),
+        ({}, {"memory": "much"}, northflank(), None),
         ({"gpu": "1"}, {"gpu_type": "l4-24"}, northflank(), None),
         (
             {},
@@ -211,3 +211,34 @@ def test_a_container_has_a_price_where_northflank_publishes_its_plans(asked, cho
     rate = container_size(flow(train=asked), chosen, of).rate
 
     assert (rate and rate.plan) == plan
+
+
+@pytest.mark.parametrize("name", ["cpu", "memory", "gpu"])
+def test_a_reference_is_left_to_prefect_which_resolves_it_when_a_run_begins(name):
+    size = container_size(
+        flow(train={"cpu": "4", "memory": "8000"}),
+        {name: "{{ prefect.variables.size }}"},
+        northflank(),
+    )
+
+    assert name not in size.variables
+    assert size.lines == ("train asks for cpu=4, memory=8000",)
+    assert size.findings == ()
+
+
+@pytest.mark.parametrize("name", ["gpu_enabled", "billing_gpu_enabled"])
+def test_gpus_that_the_billing_variables_ask_for_are_part_of_the_plan(name):
+    size = container_size(
+        flow(train={"cpu": "30"}), {name: True, "billing_gpu_type": "h100-80"}, northflank()
+    )
+
+    assert size.lines == ("plan nf-gpu-h100-80-1g (1 h100-80): train asks for cpu=30",)
+    assert size.findings == ()
+
+
+def test_a_container_of_azure_has_no_less_memory_than_a_step_asks_for():
+    size = container_size(
+        flow(train={"memory": "0.5"}), {}, pool("azure-container-instance", "memory")
+    )
+
+    assert size.variables == {"memory": 0.01}

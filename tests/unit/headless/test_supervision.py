@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import configparser
+import json
+import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 
+import prefect
 import pytest
 
 from metaflow_prefect.headless.files.layout import MAX_SOCKET_PATH_BYTES, Layout
 from metaflow_prefect.headless.services import services
+from metaflow_prefect.headless.services.exec_service import SERVICES
 from metaflow_prefect.headless.services.process_environment import Access
 from metaflow_prefect.headless.services.services import Cluster, Plan
 from metaflow_prefect.headless.services.supervisord_conf import configuration
@@ -104,3 +110,40 @@ def test_the_socket_of_a_very_long_home_lies_elsewhere():
 
     assert len(str(layout.socket)) <= MAX_SOCKET_PATH_BYTES
     assert layout.socket != Layout(home=Path("/" + "lang/" * 30)).socket
+
+
+def test_a_stack_that_the_previous_version_started_restarts_its_services_by_their_former_names(
+    tmp_path,
+):
+    """Its supervisor keeps the commands that it was started with, while the package is upgraded below it."""
+    environment = {"PATH": os.environ["PATH"], "PREFECT_HOME": str(tmp_path)}
+    served = (sys.executable, "-m", "metaflow_prefect.headless.serve", "--version")
+    told = json.dumps(
+        {
+            "server": {
+                "command": served,
+                "environment": environment,
+                "user": None,
+                "wait_for": None,
+            }
+        }
+    )
+    restarted = subprocess.run(
+        (sys.executable, "-m", "metaflow_prefect.headless.launch", "service", "server"),
+        env={**environment, SERVICES: told},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert restarted.stdout.strip() == prefect.__version__
+
+
+def test_the_former_name_of_the_guarded_server_guards_it():
+    """In another process: the guard is for every server of the process that imports it."""
+    look = "import metaflow_prefect.headless.serve, uvicorn; print(uvicorn.Config.load.__module__)"
+    looked = subprocess.run(
+        (sys.executable, "-c", look), capture_output=True, text=True, check=True
+    )
+
+    assert looked.stdout.strip() == "metaflow_prefect.headless.services.serve"

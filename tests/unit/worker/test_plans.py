@@ -110,6 +110,7 @@ def test_gpus_that_no_plan_has_are_refused(wanted, said):
         ({"cpu": 4, "deployment_plan": "our-own-plan"}, "our-own-plan"),
         ({"gpu": 3, "gpu_type": "l4-24"}, "nf-gpu-l4-24-4g"),
         ({"gpu": 1, "billing_gpu_type": "l4-24"}, "nf-gpu-l4-24-1g"),
+        ({"cpu": 1, "gpu_enabled": True, "billing_gpu_type": "l4-24"}, "nf-gpu-l4-24-1g"),
     ],
 )
 def test_a_plan_that_is_named_wins_over_what_is_asked_for(variables, plan):
@@ -125,6 +126,18 @@ def test_a_plan_with_gpus_is_asked_for_together_with_its_gpus():
 
     assert chosen.billing_gpu_enabled
     assert (chosen.billing_gpu_type, chosen.billing_gpu_count) == ("l4-24", 4)
+
+
+@pytest.mark.parametrize(("kind", "count"), [("our-own", 1), ("h100-80", 3), ("h200-141", 1)])
+def test_gpus_that_only_the_billing_variables_ask_for_stay_as_they_are(kind, count):
+    """Pools were set up so before a plan was chosen; another number would be another lasting job, too."""
+    chosen = NorthflankVariables(
+        billing_gpu_enabled=True, billing_gpu_type=kind, billing_gpu_count=count
+    )
+    chosen.take_plan(PUBLISHED)
+
+    assert chosen.billing_deployment_plan == "nf-compute-20"
+    assert (chosen.billing_gpu_type, chosen.billing_gpu_count) == (kind, count)
 
 
 def test_disk_and_shared_memory_are_never_less_than_northflank_gives():
