@@ -44,6 +44,7 @@ lint: $(READY)
 
 types: $(READY)
 	$(BIN)/mypy
+	$(BIN)/mypy -m examples.demo -m examples.demo_northflank
 
 layers: $(READY)
 	$(BIN)/lint-imports

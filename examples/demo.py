@@ -139,17 +139,17 @@ def _demo() -> None:
     run = read_back(pathspec)
     print(f"  card        {_save_card(run)}")
     flow_run_id = pathspec.rpartition("/prefect-")[2]
-    served = local_server.status(prefect_home).served
+    server = local_server.status(prefect_home).server
     print("\nlook at it again:")
     print(f"  Metaflow's run   {client_snippet(pathspec)}")
-    if served is not None:
-        page = served.url.removesuffix("/api")
+    if server is not None:
+        page = server.url.removesuffix("/api")
         # Where it is typed Metaflow may have no name to record either.
         variables = f"METAFLOW_USER={METAFLOW_USER} PREFECT_HOME={prefect_home}"
         command = f"{variables} {sys.executable} {FLOW_FILE} prefect server stop"
         print(f"  Prefect's page   {page}/runs/flow-run/{flow_run_id}")
         print(
-            f"                   (the server ends when idle for {served.idle_seconds:.0f} s, or by"
+            f"                   (the server ends when idle for {server.idle_seconds:.0f} s, or by"
         )
         print(f"                   {command})")
 
