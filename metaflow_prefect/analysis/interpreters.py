@@ -42,7 +42,7 @@ def make(state: Any) -> None:
 
 
 def _steps(state: Any) -> Iterator[tuple[str, str]]:
-    """Yield each step that has an environment of its own, and the decorator that asks for it."""
+    """Yield each step that asks for its own environment, and the decorator that asks for it."""
     for node in sorted(state.graph, key=lambda node: node.func_lineno):
         names = [decorator.name for decorator in node.decorators]
         if not state.environment.is_disabled(node):

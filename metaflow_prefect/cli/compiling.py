@@ -67,7 +67,7 @@ def create(
     show({"flow": flow.name, "file": output}, text, is_json=is_json)
 
 
-@parameters.add_custom_parameters(deploy_mode=True)  # type: ignore[untyped-decorator]
+@parameters.add_custom_parameters(deploy_mode=True)  # type: ignore[untyped-decorator]  # Metaflow's click has no types
 @command(
     prefect,
     RUN_ID_FILE,
@@ -87,7 +87,7 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     conclude(result, is_json=is_json, fix=_how_to_go_on())
 
 
-@parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
+@parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]  # Metaflow's click has no types
 @command(
     prefect,
     click.argument("step-to-rerun", required=False),

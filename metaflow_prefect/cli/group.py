@@ -16,13 +16,13 @@ from metaflow_prefect.runtime.local import typed_command
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
-@click.group()  # type: ignore[untyped-decorator]
+@click.group()  # type: ignore[untyped-decorator]  # Metaflow's click has no types
 def cli() -> None:
     """Contain the command group that Metaflow looks for."""
 
 
-@cli.group(cls=Overview)  # type: ignore[untyped-decorator]
-@click.pass_context  # type: ignore[untyped-decorator]
+@cli.group(cls=Overview)  # type: ignore[untyped-decorator]  # Metaflow's click has no types
+@click.pass_context  # type: ignore[untyped-decorator]  # Metaflow's click has no types
 def prefect(context: Any) -> None:
     """Compile the flow to Prefect, run it, deploy it."""
     typed_command.begin_with(as_typed(context))
@@ -31,12 +31,12 @@ def prefect(context: Any) -> None:
     obj.check(obj.graph, obj.flow, obj.environment, pylint=obj.pylint)
 
 
-@prefect.group(cls=Suggesting)  # type: ignore[untyped-decorator]
+@prefect.group(cls=Suggesting)  # type: ignore[untyped-decorator]  # Metaflow's click has no types
 def schedule() -> None:
     """Pause the deployment's schedules, or resume them."""
 
 
-@prefect.group(cls=Suggesting)  # type: ignore[untyped-decorator]
+@prefect.group(cls=Suggesting)  # type: ignore[untyped-decorator]  # Metaflow's click has no types
 def server() -> None:
     """Show the local server for runs on this machine, or stop it."""
 

@@ -35,7 +35,7 @@ _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
 """The options of every command that changes a run."""
 
 
-@parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]
+@parameters.add_custom_parameters(deploy_mode=False)  # type: ignore[untyped-decorator]  # Metaflow's click has no types
 @command(
     prefect,
     NAME,

@@ -14,7 +14,7 @@ from metaflow_prefect.cli.options import JSON, show
 def status(_obj: Any, is_json: bool) -> None:
     """Show whether a local server is running, where, and whether a run is using it.
 
-    The exit code is 0 in any case: between runs there is no server.
+    Exits with 0 even if no server is running, which is normal between runs.
     """
     from metaflow_prefect.runtime.servers import local_server
     from metaflow_prefect.runtime.servers.connection import prefect_home

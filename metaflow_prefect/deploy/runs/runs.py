@@ -61,7 +61,7 @@ class RunRecord:
         return Cost(rate=self.rate, seconds=self.seconds)
 
     def at(self, rate: Rate | None) -> RunRecord:
-        """Return the run with the price of its deployment's containers, unless it has a container of its own size."""
+        """Return the run with the price of its deployment's containers, unless the run itself chose another size."""
         return replace(self, rate=None if rate is None else rate.of_run(self.job_variables))
 
     @property

@@ -51,7 +51,7 @@ def check(
     cached: str | None,
     words: tuple[str, ...] = (),
 ) -> None:
-    """Let *user* change a deployment of their own, or one whose token they have.
+    """Let *user* change their own deployment, or one whose token they have.
 
     *words* is the option that names the deployment.
 

@@ -27,7 +27,7 @@ def is_alive(pid: int) -> bool:
 def of_stack(home: Path) -> tuple[int, ...]:
     """Return the live processes marked with *home*, without this one and its ancestors.
 
-    Flow runs are sessions of their own, out of the supervisor's reach, but inherit the mark.
+    Flow runs lead their own sessions, out of the supervisor's reach, but inherit the mark.
     `down` called from within a flow run must not end itself.
     """
     import psutil

@@ -78,7 +78,7 @@ def begin(
     channel: socket.socket, outputs: list[int], flow_file: str, replay: Callable[[], None]
 ) -> Any:
     """Become the command that is requested on *channel*: its words, variables and output; return the request."""
-    # In a session of its own the task can be ended with everything it started, and nothing else.
+    # In its own session the task can be ended with everything it started, and nothing else.
     os.setsid()
     channel.sendall(json.dumps({"pid": os.getpid()}).encode() + b"\n")
     with channel, channel.makefile("rb") as lines:

@@ -113,7 +113,7 @@ def _found(files: ServerFiles) -> RunningServer | None:
         raise ServerRefused(
             f"The local server at {server.url} has Prefect {server.prefect_version}, "
             f"this environment has {prefect.__version__}, and another run uses that server.",
-            fix="wait for that run's end, or give this environment a PREFECT_HOME of its own",
+            fix="wait for that run's end, or give this environment its own PREFECT_HOME",
         )
     _end(server)
     return None

@@ -46,13 +46,13 @@ def why_never(platform: str, metaflow_environment: str) -> str | None:
     >>> why_never("darwin", "local")
     'forking is only safe on Linux'
     >>> why_never("linux", "conda")
-    '--environment=conda gives each step an interpreter of its own'
+    '--environment=conda gives each step its own interpreter'
     >>> why_never("linux", "local")
     """
     if platform != "linux":
         return "forking is only safe on Linux"
     if metaflow_environment in make_interpreters.METAFLOW_ENVIRONMENTS:
-        return f"--environment={metaflow_environment} gives each step an interpreter of its own"
+        return f"--environment={metaflow_environment} gives each step its own interpreter"
     return None
 
 

@@ -37,7 +37,7 @@ OnLine = Callable[[Stream, bytes], object]
 
 
 class StepExecutor(Protocol):
-    """Executes commands, several at a time, each called from a thread of its own."""
+    """Executes commands, several at a time, each called from its own thread."""
 
     def run(self, command: Command, on_line: OnLine) -> int:
         """Execute *command* to its end and return its exit code, negative for a signal.

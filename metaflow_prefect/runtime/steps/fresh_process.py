@@ -12,7 +12,7 @@ from metaflow_prefect.runtime.steps.processes import RunningGroups, end_group, p
 
 
 class FreshProcess:
-    """One new interpreter per command, in a process group of its own."""
+    """One new interpreter per command, each in its own process group."""
 
     def __init__(self) -> None:
         self._groups = RunningGroups()
@@ -43,7 +43,7 @@ class _Started:
     wakeup = None
 
     def __init__(self, command: Command) -> None:
-        # In a session of its own the task can be ended with everything it started, and nothing else.
+        # In its own session the task can be ended with everything it started, and nothing else.
         self._process = subprocess.Popen(
             list(command.words),
             env=dict(command.environment),

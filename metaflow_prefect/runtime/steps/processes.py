@@ -25,7 +25,7 @@ _CHUNK = 65536
 
 
 class RunningProcess(Protocol):
-    """A process that leads a group of its own.
+    """A process that leads its own group.
 
     `outputs` are the descriptors its output is read from. `wakeup`, if there is one, becomes readable
     when `poll` may have a new answer.

@@ -47,7 +47,7 @@ class StateInUse(Exception):
     def __init__(self, directory: Path) -> None:
         super().__init__(
             f"--state-dir {directory}: another emulator is using this state directory. "
-            "Stop it, or give this one a directory of its own."
+            "Stop it, or give this one its own directory."
         )
 
 
@@ -57,7 +57,7 @@ class StateRefused(Exception):
     def __init__(self, directory: Path, problem: str) -> None:
         super().__init__(
             f"--state-dir {directory}: {problem}. "
-            "Give the emulator a directory of its own that this user may write to."
+            "Give the emulator its own directory, which this user may write to."
         )
 
 

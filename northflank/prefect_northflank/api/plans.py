@@ -86,7 +86,7 @@ def cheapest(needs: Needs, plans: Iterable[Plan]) -> Plan:
         raise ConfigurationError(
             what=str(needs),
             why=f"no plan of Northflank is large enough; the largest is {largest.id} ({largest.size})",
-            remedy="ask for less, or name a plan of your own account in the job variable billing_deployment_plan",
+            remedy="ask for less, or name one of your account's own plans in the job variable billing_deployment_plan",
         )
     return min(enough, key=_price)
 

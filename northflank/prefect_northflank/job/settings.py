@@ -251,7 +251,7 @@ class JobSettings(BaseModel):
     )
     secret_groups: list[str] | None = Field(
         default=None,
-        description="IDs of secret groups of your own to inherit; unrestricted, or restricted to tags (the job gets them).",
+        description="IDs of your own secret groups to inherit; unrestricted, or restricted to tags (the job gets them).",
     )
     expand_templates: bool = Field(
         default=False,
@@ -279,7 +279,7 @@ class JobSettings(BaseModel):
     guarded_start: bool = Field(
         default=True,
         description="Before it executes Prefect's own command, let the container check that no other start of its "
-        "flow run has come in between (needs `python3` in the image). A command of your own is never guarded.",
+        "flow run has come in between (needs `python3` in the image). Your own command is never guarded.",
     )
     stream_output: bool = Field(
         default=True,

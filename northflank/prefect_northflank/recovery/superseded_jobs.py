@@ -25,7 +25,7 @@ def is_superseded(place: Place, flow_runs: Sequence[FlowRun]) -> bool:
 
     *flow_runs* are the begun flow runs of the deployment or flow that the job serves, newest first. A job that first
     appears after the last use of this one has replaced it; jobs used alternately (by two workers with different settings)
-    have not. Flow runs with job variables of their own say nothing about those without.
+    have not. Flow runs that set their own job variables say nothing about those without.
     """
     places = [place_of(flow_run) for flow_run in flow_runs]
     last_use = places.index(place) if place in places else len(places)

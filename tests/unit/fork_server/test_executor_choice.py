@@ -37,7 +37,7 @@ def test_nothing_is_forked_where_it_cannot_be_the_same():
     assert why_never("linux", "local") is None
     assert why_never("darwin", "local") == "forking is only safe on Linux"
     assert (
-        why_never("linux", "pypi") == "--environment=pypi gives each step an interpreter of its own"
+        why_never("linux", "pypi") == "--environment=pypi gives each step its own interpreter"
     )
 
 
@@ -47,7 +47,7 @@ def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
 
     assert isinstance(chosen, FreshProcess)
     assert said == [
-        "every step: fresh process, because --environment=conda gives each step an interpreter of its own"
+        "every step: fresh process, because --environment=conda gives each step its own interpreter"
     ]
 
 

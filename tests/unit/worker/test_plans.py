@@ -7,6 +7,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from northflank_emulator.fields.catalog import PLANS
 from prefect_northflank.api.plans import COMPUTE_PLANS, PUBLISHED, Needs, Plan, cheapest
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.job.variables import NorthflankVariables
@@ -157,3 +158,20 @@ def test_the_published_prices_are_those_of_their_cpus_and_memory():
 
     assert prices["nf-compute-20"] == 0.0075
     assert prices["nf-compute-400-16"] == 0.2
+
+
+def test_worker_and_emulator_know_the_same_plans_and_prices():
+    """Neither imports the other, so each has its own table."""
+    published = {
+        plan.id: (plan.cpu, plan.memory, plan.dollars_per_hour)
+        for plan in PUBLISHED
+        if not plan.gpus
+    }
+    emulated = {
+        name: (document["cpuResource"], document["ramResource"], document["amountPerHour"])
+        for name, document in ((name, plan.document()) for name, plan in PLANS.items())
+        if "gpu" not in name
+    }
+
+    assert published == emulated
+    assert {plan.id for plan in PUBLISHED} == set(PLANS)
