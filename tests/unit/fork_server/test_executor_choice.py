@@ -36,9 +36,7 @@ def test_an_unknown_choice_is_refused_with_the_known_ones():
 def test_nothing_is_forked_where_it_cannot_be_the_same():
     assert why_never("linux", "local") is None
     assert why_never("darwin", "local") == "forking is only safe on Linux"
-    assert (
-        why_never("linux", "pypi") == "--environment=pypi gives each step its own interpreter"
-    )
+    assert why_never("linux", "pypi") == "--environment=pypi gives each step its own interpreter"
 
 
 def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
