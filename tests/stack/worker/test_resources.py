@@ -65,14 +65,11 @@ def test_a_step_of_600_mb_finishes_with_its_resources_and_is_killed_without(
     assert ended["silent"]["type"] == "CRASHED"
     assert "ran out of the memory of plan nf-compute-20" in ended["silent"]["message"]
     assert "@resources(memory=…)" in ended["silent"]["message"]
-    plans = {
-        request.body["name"]: request.body["billing"]["deploymentPlan"]
-        for request in emulator.requests
-        if request.operation == "put.job" and isinstance(request.body, dict)
-    }
     of = {
-        name: next(plan for job, plan in plans.items() if flow_run.replace("-", "") in job)
+        name: request.body["billing"]["deploymentPlan"]
+        for request in emulator.requests
         for name, flow_run in ids.items()
+        if request.operation == "put.job" and flow_run.replace("-", "") in str(request.body)
     }
     assert of == {"asking": "nf-compute-100-2", "silent": "nf-compute-20"}
 

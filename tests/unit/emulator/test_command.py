@@ -154,7 +154,7 @@ def refused(*options: str, **environment: str) -> subprocess.CompletedProcess[st
             "--host 203.0.113.1: this is not an address of this machine. Fix: ",
         ),
         (["--host", "no.invalid"], "--host no.invalid: it has no known address"),
-        (["--state-dir", "/dev/null"], "--state-dir /dev/null: file exists. Give the emulator a"),
+        (["--state-dir", "/dev/null"], "--state-dir /dev/null: file exists. Give the emulator its"),
     ],
 )
 def test_a_start_that_fails_is_told_in_one_line(options, said):

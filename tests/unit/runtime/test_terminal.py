@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import logging
 
 import pytest
@@ -35,9 +36,15 @@ def shown(
 
 @pytest.fixture
 def prefects() -> str:
-    from prefect import task_engine
+    """Return the path of Prefect's task engine, without importing it.
 
-    return task_engine.__file__
+    Before Python 3.13, what Metaflow's own copy of typing_extensions leaves in `typing` can make that import fail in a
+    process that has loaded Metaflow's Runner.
+    """
+    spec = importlib.util.find_spec("prefect.task_engine")
+    assert spec is not None
+    assert spec.origin is not None
+    return spec.origin
 
 
 def test_lines_of_steps_are_shown_with_their_task():
