@@ -58,6 +58,27 @@ class Resource:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Container:
+    """What @northflank asks for: containers of their own for the tasks of a step.
+
+    `resources` are those of one task, merged with @resources as Metaflow's compute decorators do. `plan`, `image` and
+    `gpu_type` are None where the work pool decides, `pool` is None for that of the deployment. `job_variables` is a
+    JSON object. `tasks` is how many tasks of a foreach share a container (None: the runtime decides), `at_once` how
+    many of them run at the same time, `limit` how many containers do.
+    """
+
+    resources: tuple[Resource, ...] = ()
+    gpu_type: str | None = None
+    plan: str | None = None
+    image: str | None = None
+    pool: str | None = None
+    job_variables: str = "{}"
+    tasks: int | None = None
+    at_once: int | None = None
+    limit: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step of the flow.
 
@@ -65,6 +86,7 @@ class Step:
     `user_retries` and `error_retries` are what Metaflow's decorators ask for
     (`StepDecorator.step_task_retry_count`): @retry adds the first kind, @catch the second.
     `environment` holds only the names of @environment's variables; the values stay in the flow.
+    `container` is None for a step whose tasks run in the container of the flow run.
     """
 
     name: str
@@ -81,6 +103,7 @@ class Step:
     timeout_seconds: int | None = None
     environment: tuple[str, ...] = ()
     resources: tuple[Resource, ...] = ()
+    container: Container | None = None
 
     @property
     def attempts(self) -> int:

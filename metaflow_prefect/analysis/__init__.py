@@ -11,7 +11,15 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import decorators, events, graph, interpreters, parameters, support
+from metaflow_prefect.analysis import (
+    containers,
+    decorators,
+    events,
+    graph,
+    interpreters,
+    parameters,
+    support,
+)
 from metaflow_prefect.errors import Finding, UnsupportedFlow
 
 __all__ = ["Analysis", "CompileRequest", "analyze", "examine"]
@@ -84,6 +92,7 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
         *support.findings(state.graph, flow_decorators),
         *support.environment_findings(state.environment.TYPE),
         *interpreters.findings(state),
+        *containers.findings(state.graph),
         *bad_parameters,
         *bad_schedule,
         *bad_triggers,
@@ -132,6 +141,7 @@ def _step(node: Any) -> ir.Step:
         timeout_seconds=decorators.timeout_seconds(node.decorators),
         environment=decorators.environment_names(node.decorators),
         resources=decorators.resources(node.decorators),
+        container=containers.container(node.decorators),
     )
 
 

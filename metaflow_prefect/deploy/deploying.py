@@ -16,7 +16,7 @@ from metaflow_prefect.analysis.files import IncludedFile
 from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.compiler import check_schedule, examine_for
 from metaflow_prefect.deploy import prefect_yaml
-from metaflow_prefect.deploy.plan import job_variables, summary
+from metaflow_prefect.deploy.plan import job_variables, step_containers, summary
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.plan.plan import (
@@ -31,7 +31,7 @@ from metaflow_prefect.deploy.server import apply, code_storage, deployment_recor
 from metaflow_prefect.deploy.server.apply import Deployed
 from metaflow_prefect.deploy.server.deployment_name import DeploymentName, of_flow
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
-from metaflow_prefect.deploy.server.gather_context import gather, user, work_pool
+from metaflow_prefect.deploy.server.gather_context import gather, step_pools, user, work_pool
 from metaflow_prefect.deploy.server.production_tokens import TokenRequest
 from metaflow_prefect.errors import Refusals, UnsupportedFlow
 from metaflow_prefect.render import render_standalone
@@ -132,16 +132,18 @@ def report(prepared: Prepared, deployed: Deployed) -> str:
     facts = [
         ("work pool", str(prepared.context.pool)),
         *(("container", line) for line in planned.container),
+        *((step, line) for step, line in planned.step_lines),
         *(("schedule", line) for line in summary.schedule_lines(planned)),
         *(("starts on", event.event) for event in _events(planned.triggers)),
         ("namespace", f"production:{prepared.token}"),
     ]
     if deployed.url is not None:
         facts.append(("page", deployed.url))
+    width = max(len(name) for name, _ in facts)
     return "\n".join(
         (
             f"{planned.flow_name} is deployed as {deployed.full_name}.",
-            *(f"  {name:<9}  {value}" for name, value in facts),
+            *(f"  {name:<{width}}  {value}" for name, value in facts),
             "",
             "Start a run and watch it:",
             f"  {typed_command.typed('trigger', *_needed(planned), *deployment_record.name_option(planned.full_name), '--wait')}",
@@ -199,7 +201,11 @@ def _prepare(
             pool = work_pool(client, wanted.work_pool, existing)
             job_variables.check(flow, wanted, pool, refusals)
             apply.check(client, pool.name, work_queue(wanted), wanted.notifications, refusals)
-            context = gather(state, pool, token, code)
+            pools = step_pools(client, step_containers.named_pools(flow), refusals)
+            step_containers.check(
+                flow, pool, pools, refusals, is_datastore_mounted=job_variables.is_mounted(wanted)
+            )
+            context = replace(gather(state, pool, token, code), step_pools=pools)
     refusals.raise_all()
     assert name is not None  # noqa: S101  or it was refused
     assert context is not None  # noqa: S101  or its pool was refused

@@ -7,9 +7,24 @@ from collections.abc import Mapping
 from metaflow_prefect import ir
 from metaflow_prefect.render.environment import environment
 from metaflow_prefect.render.payload import payload
-from metaflow_prefect.render.view import TRIGGERED_BY, argument_names, entrypoint_name, view
+from metaflow_prefect.render.view import (
+    TRIGGERED_BY,
+    argument_names,
+    entrypoint_name,
+    steps_entrypoint_name,
+    steps_flow_name,
+    view,
+)
 
-__all__ = ["TRIGGERED_BY", "argument_names", "entrypoint_name", "render", "render_standalone"]
+__all__ = [
+    "TRIGGERED_BY",
+    "argument_names",
+    "entrypoint_name",
+    "render",
+    "render_standalone",
+    "steps_entrypoint_name",
+    "steps_flow_name",
+]
 
 
 def render(flow: ir.Flow) -> str:
@@ -22,4 +37,10 @@ def render_standalone(flow: ir.Flow, code: Mapping[str, bytes]) -> str:
 
     *code* maps paths relative to the flow's folder to contents.
     """
-    return environment().get_template("flow.py.jinja").render(file=view(flow, payload(code)))
+    return (
+        environment()
+        .get_template("flow.py.jinja")
+        .render(
+            file=view(flow, payload(code, has_decorator=any(step.container for step in flow.steps)))
+        )
+    )

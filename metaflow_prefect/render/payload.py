@@ -7,7 +7,8 @@ import io
 import zipfile
 from collections.abc import Iterable, Mapping
 from importlib import resources
-from pathlib import PurePosixPath
+from importlib.util import find_spec
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,9 +31,20 @@ _TRAVELING = (
 """`metaflow_prefect.runtime` and everything that it imports."""
 
 
-def payload(code: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Pack the runtime and *code* (paths relative to the flow's folder) into lines of base64."""
+_EXTENSION = "metaflow_extensions.prefect_northflank.plugins"
+"""The package that tells Metaflow of @northflank; it imports nothing of this package that is not there."""
+
+_EXTENSION_MODULES = ("mfextinit_prefect_northflank", "northflank_decorator")
+
+
+def payload(code: Mapping[str, bytes], *, has_decorator: bool = False) -> tuple[str, ...]:
+    """Pack the runtime and *code* (paths relative to the flow's folder) into lines of base64.
+
+    *has_decorator* says whether the flow's code imports @northflank, which must be there then, too.
+    """
     files = {f"runtime/{name}": content for name, content in _runtime_files()}
+    if has_decorator:
+        files.update(_extension_files())
     files.update({f"code/{name}": content for name, content in code.items()})
     text = base64.b64encode(_zip(files)).decode("ascii")
     return tuple(text[start : start + _LINE] for start in range(0, len(text), _LINE))
@@ -53,6 +65,16 @@ def _runtime_files() -> Iterable[tuple[str, bytes]]:
     package = resources.files("metaflow_prefect")
     for name in _TRAVELING:
         yield from _modules(package / name, f"metaflow_prefect/{name}")
+
+
+def _extension_files() -> Iterable[tuple[str, bytes]]:
+    for name in _EXTENSION_MODULES:
+        module = f"{_EXTENSION}.{name}"
+        # Not `resources.files`: it cannot read a namespace package that is installed as editable.
+        spec = find_spec(module)
+        assert spec is not None  # noqa: S101  it is installed with this package
+        assert spec.origin is not None  # noqa: S101  as above
+        yield f"extension/{module.replace('.', '/')}.py", Path(spec.origin).read_bytes()
 
 
 def _modules(item: Traversable, path: str) -> Iterable[tuple[str, bytes]]:

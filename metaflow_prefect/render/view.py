@@ -19,6 +19,9 @@ _FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolT
                 "check_api", "execute", "exit_hooks", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
                 "pathlib", "shutil", "sys", "tempfile", "zipfile")  # fmt: skip
 
+_NAMES_WITH_CONTAINERS = ("Container", "execute_slice")
+"""Names of the file where a step has @northflank."""
+
 TRIGGERED_BY = "triggered_by"
 """The argument through which a deployment's automation passes a run the events that started it."""
 
@@ -82,6 +85,8 @@ class FileView:
     steps: tuple[StepView, ...]
     parameters: tuple[ParameterView, ...]
     flow_options: tuple[Option, ...]
+    slice_function: Identifier | None
+    slice_options: tuple[Option, ...]
     payload: tuple[str, ...] | None
 
     @property
@@ -95,6 +100,8 @@ class FileView:
         used = _ALWAYS_IMPORTED | {step.transition.kind for step in self.steps}
         if self.flow.exit_hooks != ir.ExitHooks():
             used |= {"exit_hooks"}
+        if self.slice_function is not None:
+            used |= {"Container", "execute_slice"}
         if self.parameters:
             used |= {"Parameter"}
         if any(parameter.type is ir.ParameterType.JSON for parameter in self.flow.parameters):
@@ -105,16 +112,17 @@ class FileView:
     def typing_names(self) -> tuple[str, ...]:
         """The names that the file imports from typing."""
         annotations = " ".join(parameter.annotation for parameter in self.parameters)
-        if self.flow.triggers is not None:
+        if self.flow.triggers is not None or self.slice_function is not None:
             annotations += " Any"
         return tuple(name for name in ("Any", "Literal") if name in annotations)
 
 
 def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
     """Choose the names and list the options of the file generated from *flow*."""
-    taken = {*_FIXED_NAMES, *dir(builtins)}
+    taken = _taken(flow)
     function = Identifier.of(snake_case(flow.name), taken=taken)
-    functions = unique_identifiers((step.name for step in flow.steps), taken={*taken, function})
+    others = {function, *filter(None, (_slice_function(flow),))}
+    functions = unique_identifiers((step.name for step in flow.steps), taken={*taken, *others})
     arguments = argument_names(flow)
     return FileView(
         flow=flow,
@@ -126,6 +134,11 @@ def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
         steps=tuple(_step(step, functions[step.name]) for step in flow.steps),
         parameters=tuple(_parameter(item, arguments[item.name]) for item in flow.parameters),
         flow_options=_flow_options(flow),
+        slice_function=_slice_function(flow),
+        slice_options=_given(
+            Option("name", steps_flow_name(flow)),
+            Option("task_runner", Code(f"ThreadPoolTaskRunner(max_workers={_most_at_once(flow)})")),
+        ),
         payload=payload,
     )
 
@@ -139,7 +152,33 @@ def argument_names(flow: ir.Flow) -> Mapping[str, Identifier]:
 
 def entrypoint_name(flow: ir.Flow) -> str:
     """Return the name of the flow function in the file generated from *flow*."""
-    return Identifier.of(snake_case(flow.name), taken={*_FIXED_NAMES, *dir(builtins)})
+    return Identifier.of(snake_case(flow.name), taken=_taken(flow))
+
+
+def _taken(flow: ir.Flow) -> set[str]:
+    has_containers = any(step.container for step in flow.steps)
+    return {*_FIXED_NAMES, *dir(builtins), *(_NAMES_WITH_CONTAINERS if has_containers else ())}
+
+
+def steps_flow_name(flow: ir.Flow) -> str:
+    """Return the name of the Prefect flow whose runs execute tasks of *flow* in containers of their own."""
+    return f"{flow.name}.steps"
+
+
+def steps_entrypoint_name(flow: ir.Flow) -> str | None:
+    """Return the name of that flow's function in the generated file; None if no step has @northflank."""
+    return _slice_function(flow)
+
+
+def _slice_function(flow: ir.Flow) -> Identifier | None:
+    if not any(step.container for step in flow.steps):
+        return None
+    taken = {*_taken(flow), entrypoint_name(flow)}
+    return Identifier.of(f"{snake_case(flow.name)}_steps", taken=taken)
+
+
+def _most_at_once(flow: ir.Flow) -> int:
+    return max((step.container.at_once or 1 for step in flow.steps if step.container), default=1)
 
 
 def _given(*options: Option) -> tuple[Option, ...]:
@@ -196,8 +235,20 @@ def _step(step: ir.Step, function: Identifier) -> StepView:
             Option("joins", step.joins),
             Option("error_retries", step.error_retries),
             Option("environment", step.environment),
+            Option("container", _container(step.container)),
         ),
     )
+
+
+def _container(container: ir.Container | None) -> Code | None:
+    if container is None:
+        return None
+    given = _given(
+        Option("tasks", container.tasks),
+        Option("at_once", container.at_once if container.at_once != 1 else None),
+        Option("limit", container.limit),
+    )
+    return Code(f"Container({', '.join(f'{option.name}={option.value}' for option in given)})")
 
 
 def _shape(step: ir.Step) -> Shape:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from metaflow_prefect.runtime.flow.graph import (
+        Container,
         End,
         Foreach,
         Next,
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
     )
     from metaflow_prefect.runtime.flow.program import RUNTIME_API, Program, check_api
     from metaflow_prefect.runtime.local.command_line import Json, Parameter, main
-    from metaflow_prefect.runtime.run.engine import execute, run_step
+    from metaflow_prefect.runtime.run.engine import execute, execute_slice, run_step
     from metaflow_prefect.runtime.run.exit_hooks import exit_hooks
 
 __all__ = [
     "RUNTIME_API",
+    "Container",
     "End",
     "Foreach",
     "Json",
@@ -37,16 +39,17 @@ __all__ = [
     "Switch",
     "check_api",
     "execute",
+    "execute_slice",
     "exit_hooks",
     "main",
     "run_step",
 ]
 
 _MODULES = {
-    **dict.fromkeys(("execute", "run_step"), "run.engine"),
+    **dict.fromkeys(("execute", "execute_slice", "run_step"), "run.engine"),
     "exit_hooks": "run.exit_hooks",
     **dict.fromkeys(
-        ("End", "Foreach", "Next", "Parallel", "Split", "Step", "Switch"), "flow.graph"
+        ("Container", "End", "Foreach", "Next", "Parallel", "Split", "Step", "Switch"), "flow.graph"
     ),
     **dict.fromkeys(("Json", "Parameter", "main"), "local.command_line"),
     **dict.fromkeys(("RUNTIME_API", "Program", "check_api"), "flow.program"),

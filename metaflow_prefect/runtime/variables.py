@@ -43,6 +43,9 @@ CONTAINER_PLAN = "METAFLOW_PREFECT_CONTAINER_PLAN"
 CONTAINER_PRICE = "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR"
 """Set by the deployment beside the plan: its price."""
 
+STEP_CONTAINERS = "METAFLOW_PREFECT_STEP_CONTAINERS"
+"""Set by the deployment of a flow with @northflank: where the containers of each such step come from, as JSON."""
+
 ORIGIN_RUN_ID = "METAFLOW_PREFECT_ORIGIN_RUN_ID"
 """Set by `resume --deployed`: the Metaflow run whose successful tasks the run takes over."""
 

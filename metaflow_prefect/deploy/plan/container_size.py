@@ -156,7 +156,8 @@ def _largest(flow: ir.Flow) -> tuple[tuple[Request, ...], tuple[Finding, ...]]:
     largest: dict[str, Request] = {}
     findings = []
     for step in flow.steps:
-        for resource in step.resources:
+        # A step with @northflank has a container of its own.
+        for resource in step.resources if step.container is None else ():
             if resource.name not in _ASKED:
                 continue
             value = _number(resource.value)

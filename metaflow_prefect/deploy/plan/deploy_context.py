@@ -15,13 +15,21 @@ _LOCAL_TYPES = frozenset({"process"})
 """Types of work pools whose runs see the files of the machine they are deployed from."""
 
 
+_IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
+"""The job variable for the image, for types of work pools that do not call it `image` as Prefect's own types do."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkPool:
-    """A work pool on the server; `template` is its base job template."""
+    """A work pool on the server; `template` is its base job template.
+
+    `concurrency_limit` is how many flow runs it executes at the same time, None without a limit.
+    """
 
     name: str
     type: str
     template: Mapping[str, Any] = field(default_factory=dict)
+    concurrency_limit: int | None = None
 
     def __str__(self) -> str:
         return f"{self.name} ({self.type})"
@@ -31,6 +39,11 @@ class WorkPool:
         """Whether runs share this machine's files and Python: a process pool, as its workers do."""
         return self.type in _LOCAL_TYPES
 
+    @property
+    def image_variable(self) -> str:
+        """The job variable for the image of its containers."""
+        return _IMAGE_VARIABLES.get(self.type, "image")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeployContext:
@@ -39,7 +52,8 @@ class DeployContext:
     `owner` is the person who deploys, `token` the production token. `metaflow_environment` holds the
     `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
     `requirements` is what a stock image must install first. `python` is this machine's interpreter.
-    `captured` are the values of @environment that come from this machine's environment.
+    `captured` are the values of @environment that come from this machine's environment. `step_pools` are the work
+    pools that steps name in @northflank.
     """
 
     owner: str
@@ -49,3 +63,4 @@ class DeployContext:
     requirements: tuple[str, ...]
     python: str = "python"
     captured: CapturedEnvironment = NOTHING_CAPTURED
+    step_pools: Mapping[str, WorkPool] = field(default_factory=dict)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from metaflow_prefect import ir
@@ -13,13 +14,16 @@ from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, UnsupportedFlow
 from metaflow_prefect.runtime import variables
 
-_IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
-"""The job variable for the image, for types of work pools that do not call it `image` as Prefect's own types do."""
-
 _FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
     # A second container would execute the flow a second time while Prefect reschedules the first;
     # and no flow has asked for a limit of an hour, the worker's documented default.
     "northflank": {"settings_backoff_limit": 0, "settings_active_deadline_seconds": None},
+}
+
+
+_FOR_STEPS: Mapping[str, Mapping[str, Any]] = {
+    # One job for all containers of a deployment: a thousand tasks need a thousand runs of it, not a thousand jobs.
+    "northflank": {"cleanup_job": False},
 }
 
 
@@ -70,6 +74,40 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
         )
 
 
+def step_job_variables(
+    flow: ir.Flow, full_name: str, options: DeployOptions, context: DeployContext, pool: WorkPool
+) -> dict[str, Any]:
+    """Return the values for flow runs that execute steps on *pool*, without what each step has of its own.
+
+    The job variables of the options are meant for the deployment's own pool.
+    """
+    on_pool = replace(context, pool=pool)
+    is_own = pool.name == context.pool.name
+    given = (
+        options
+        if is_own
+        else replace(options, image=None, job_variables=_only_environment(options))
+    )
+    environment = _environment(flow, full_name, given, on_pool)
+    for name in (
+        variables.CONTAINER_CPU,
+        variables.CONTAINER_MEMORY,
+        variables.CONTAINER_PLAN,
+        variables.CONTAINER_PRICE,
+    ):
+        environment.pop(name, None)
+    return {
+        **_FOR_METAFLOW.get(pool.type, {}),
+        **_FOR_STEPS.get(pool.type, {}),
+        **_chosen(given, pool),
+        "env": environment,
+    }
+
+
+def _only_environment(options: DeployOptions) -> dict[str, Any]:
+    return {"env": options.job_variables["env"]} if "env" in options.job_variables else {}
+
+
 def container_lines(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple[str, ...]:
     """Return the size of the container in words, and which step asks for it."""
     return container_size(flow, _chosen(options, pool), pool).lines
@@ -79,11 +117,7 @@ def _chosen(options: DeployOptions, pool: WorkPool) -> dict[str, Any]:
     """Return the job variables that the options ask for, by their names in the pool."""
     if options.image is None or pool.is_local:
         return dict(options.job_variables)
-    return {_image_variable(pool): options.image, **options.job_variables}
-
-
-def _image_variable(pool: WorkPool) -> str:
-    return _IMAGE_VARIABLES.get(pool.type, "image")
+    return {pool.image_variable: options.image, **options.job_variables}
 
 
 def _environment(
@@ -134,10 +168,14 @@ def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:
     return {"METAFLOW_SERVICE_URL": inside, **outer}
 
 
+def is_mounted(options: DeployOptions) -> bool:
+    """Say whether the options name the folder in which containers find a local datastore."""
+    return "METAFLOW_DATASTORE_SYSROOT_LOCAL" in options.job_variables.get("env", {})
+
+
 def _unreachable(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple[Finding, ...]:
     """Refuse a datastore that the containers of the work pool cannot reach."""
-    mounted = "METAFLOW_DATASTORE_SYSROOT_LOCAL" in options.job_variables.get("env", {})
-    if pool.is_local or flow.backends.datastore != "local" or mounted:
+    if pool.is_local or flow.backends.datastore != "local" or is_mounted(options):
         return ()
     return (
         Finding(

@@ -9,8 +9,8 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan import job_variables as jobs
-from metaflow_prefect.deploy.plan import pull_step, schedules
-from metaflow_prefect.deploy.plan.deploy_context import DeployContext
+from metaflow_prefect.deploy.plan import pull_step, schedules, step_containers
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.plan.options import (
     Collision,
     DeployOptions,
@@ -19,7 +19,13 @@ from metaflow_prefect.deploy.plan.options import (
 )
 from metaflow_prefect.deploy.plan.parameter_schema import parameter_schema
 from metaflow_prefect.errors import DeploymentRefused, UnsupportedFlow
-from metaflow_prefect.render import argument_names, entrypoint_name
+from metaflow_prefect.render import (
+    argument_names,
+    entrypoint_name,
+    steps_entrypoint_name,
+    steps_flow_name,
+)
+from metaflow_prefect.runtime.step_containers import child_runs
 from metaflow_prefect.runtime.store.captured_environment import CapturedEnvironment
 
 DEFAULT_NAME = "default"
@@ -47,7 +53,11 @@ class WorkQueue:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeploymentPlan:
-    """One deployment, complete. `is_paused` None leaves an existing deployment as it is."""
+    """One deployment, complete. `is_paused` None leaves an existing deployment as it is.
+
+    `steps` are the deployments that give its steps containers of their own, one for each work pool, and
+    `step_lines` say of each such step which container it has.
+    """
 
     flow_name: str
     name: str
@@ -70,6 +80,8 @@ class DeploymentPlan:
     container: tuple[str, ...]
     code: pull_step.CodeDelivery
     captured: CapturedEnvironment
+    steps: tuple[DeploymentPlan, ...] = ()
+    step_lines: tuple[tuple[str, str], ...] = ()
 
     @property
     def full_name(self) -> str:
@@ -97,7 +109,10 @@ def plan(
     keys = argument_names(flow)
     parameters = with_defaults(flow.parameters, options.parameter_defaults)
     is_triggered = flow.triggers is not None
-    return DeploymentPlan(
+    found = step_containers.step_containers(flow, context.pool, context.step_pools)
+    job_variables = jobs.job_variables(flow, f"{flow.name}/{name}", options, context)
+    job_variables["env"].update(step_containers.sources_variable(flow, name, context.pool, found))
+    planned = DeploymentPlan(
         flow_name=flow.name,
         name=name,
         entrypoint=f"{file_name}:{entrypoint_name(flow)}",
@@ -116,12 +131,61 @@ def plan(
         concurrency=concurrency(options),
         work_pool=context.pool.name,
         work_queue=work_queue(options),
-        job_variables=jobs.job_variables(flow, f"{flow.name}/{name}", options, context),
+        job_variables=job_variables,
         container=jobs.container_lines(flow, options, context.pool),
         code=pull_step.code_delivery(
             file_name, generated, flow.name, context.python if context.pool.is_local else "python"
         ),
         captured=context.captured,
+    )
+    if not found:
+        return planned
+    pools = {item.pool.name: item.pool for item in found}
+    return replace(
+        planned,
+        steps=tuple(_for_steps(planned, flow, options, context, pool) for pool in pools.values()),
+        step_lines=tuple((item.step, _place(item, context.pool)) for item in found),
+    )
+
+
+def _place(item: step_containers.StepContainer, own_pool: WorkPool) -> str:
+    elsewhere = "" if item.pool.name == own_pool.name else f" on work pool {item.pool}"
+    return f"{item.line}{elsewhere}"
+
+
+def _for_steps(
+    planned: DeploymentPlan,
+    flow: ir.Flow,
+    options: DeployOptions,
+    context: DeployContext,
+    pool: WorkPool,
+) -> DeploymentPlan:
+    """Return the deployment whose flow runs execute the steps that run on *pool*."""
+    function = steps_entrypoint_name(flow)
+    return replace(
+        planned,
+        flow_name=steps_flow_name(flow),
+        name=step_containers.deployment_name(planned.name, pool, context.pool),
+        entrypoint=f"{planned.entrypoint.partition(':')[0]}:{function}",
+        description=f"Containers for steps of {planned.full_name}; used by its runs.",
+        tags=(child_runs.TAG, *planned.tags[1:], f"steps-of:{planned.full_name}"),
+        parameters={},
+        parameter_schema={
+            "type": "object",
+            "properties": {"tasks": {"type": "object", "title": "tasks", "position": 0}},
+            "required": ["tasks"],
+        },
+        keys={},
+        flow_parameters=(),
+        schedules=(),
+        triggers=None,
+        notifications=(),
+        is_paused=None,
+        concurrency=None,
+        work_pool=pool.name,
+        work_queue=planned.work_queue if pool.name == context.pool.name else None,
+        job_variables=jobs.step_job_variables(flow, planned.full_name, options, context, pool),
+        container=(),
     )
 
 

@@ -34,6 +34,7 @@ def summary(planned: DeploymentPlan) -> dict[str, Any]:
         "work_pool": planned.work_pool,
         "work_queue": None if queue is None else {"name": queue.name, "priority": queue.priority},
         "container": list(planned.container),
+        **_steps(planned),
         "job_variables": dict(planned.job_variables),
         "secret_environment": list(planned.captured.names),
         "payload_bytes": planned.code.size,
@@ -53,6 +54,7 @@ def text(planned: DeploymentPlan) -> str:
         *(("starts on", item) for item in _events(planned.triggers)),
         *((f"on {item.on.value}", f"notify {item.block}") for item in planned.notifications),
         *(("container", line) for line in planned.container),
+        *((f"container of {step}", line) for step, line in planned.step_lines),
         ("active runs", _limit(planned)),
         ("code", f"{planned.code.size / 1000:.0f} kB, packed, in the {_place(planned)}"),
     ]
@@ -78,6 +80,24 @@ def schedule_lines(planned: DeploymentPlan) -> tuple[str, ...]:
 
 def _place(planned: DeploymentPlan) -> str:
     return "deployment" if planned.code.stored is None else "datastore"
+
+
+def _steps(planned: DeploymentPlan) -> dict[str, Any]:
+    """Return which deployments and containers the steps with @northflank have, if there are any."""
+    if not planned.steps:
+        return {}
+    return {
+        "step_containers": dict(planned.step_lines),
+        "step_deployments": [
+            {
+                "deployment": steps.full_name,
+                "entrypoint": steps.entrypoint,
+                "work_pool": steps.work_pool,
+                "job_variables": dict(steps.job_variables),
+            }
+            for steps in planned.steps
+        ],
+    }
 
 
 def _group(title: str, rows: list[tuple[str, str]]) -> tuple[str, ...]:

@@ -14,7 +14,9 @@ from metaflow_prefect.deploy.plan.plan import DeploymentPlan, WorkQueue
 from metaflow_prefect.deploy.plan.schedules import in_words
 from metaflow_prefect.deploy.server import secret_block
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
+from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import DeploymentRefused, Refusals
+from metaflow_prefect.runtime.step_containers import child_runs
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +39,9 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
     """
     from prefect.utilities.urls import url_for
 
+    # First: the deployment's runs ask for them.
+    for steps in planned.steps:
+        _create(client, steps, [])
     schedules = _schedules(planned, existing)
     blocks = {item.block: _block_id(client, item.block) for item in planned.notifications}
     with contextlib.ExitStack() as undo:
@@ -72,7 +77,19 @@ def delete(client: Any, record: DeploymentRecord) -> None:
     for automation in _automations(client, record.full_name, record.id):
         client.delete_automation(automation.id)
     secret_block.delete(client, record.id)
+    for deployment in _for_steps(client, record.full_name):
+        client.delete_deployment(deployment.id)
     client.delete_deployment(record.id)
+
+
+def _for_steps(client: Any, full_name: str) -> list[Any]:
+    """Return the deployments that give the steps of the deployment *full_name* their containers."""
+    from prefect.client.schemas import filters
+
+    tags = filters.DeploymentFilterTags(all_=[child_runs.TAG, f"steps-of:{full_name}"])
+    wanted = filters.DeploymentFilter(tags=tags)
+    pages = all_pages(client.read_deployments, deployment_filter=wanted)
+    return [deployment for page in pages for deployment in page]
 
 
 def _delete_if_there(client: Any, full_name: str) -> None:

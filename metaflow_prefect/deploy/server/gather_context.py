@@ -12,7 +12,7 @@ from typing import Any
 from metaflow_prefect.deploy.plan.capturing import capture
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
-from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.errors import DeploymentRefused, Refusals
 from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.in_flow.print_environment import values_by_step
 from metaflow_prefect.runtime.servers.connection import prefect_command
@@ -74,7 +74,31 @@ def work_pool(client: Any, name: str | None, existing: DeploymentRecord | None) 
             fix=_how_to_create(chosen),
         )
     found = pools[chosen]
-    return WorkPool(name=chosen, type=str(found.type), template=found.base_job_template)
+    return _parsed(found)
+
+
+def step_pools(client: Any, names: Iterable[str], refusals: Refusals) -> dict[str, WorkPool]:
+    """Return the work pools that steps name in @northflank; gather those that do not exist."""
+    wanted = tuple(names)
+    present = {item.name: item for item in client.read_work_pools()} if wanted else {}
+    for name in wanted:
+        if name not in present:
+            refusals.add(
+                DeploymentRefused(
+                    f"@northflank(pool={name!r}): there is no such work pool; nothing was created.",
+                    fix=_how_to_create(name),
+                )
+            )
+    return {name: _parsed(present[name]) for name in wanted if name in present}
+
+
+def _parsed(found: Any) -> WorkPool:
+    return WorkPool(
+        name=found.name,
+        type=str(found.type),
+        template=found.base_job_template,
+        concurrency_limit=found.concurrency_limit,
+    )
 
 
 def _how_to_create(pool: str) -> str:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
+DEFAULT_CONTAINER_LIMIT = 100
+"""How many containers of one step run at the same time, unless @northflank says otherwise."""
+
 
 class StepTask(Protocol):
     """What the runtime reads of a Prefect task: its name, its retries, @timeout's limit, and @resources as tags."""
@@ -61,6 +64,19 @@ class End:
     """The last step of the flow."""
 
 
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The containers that @northflank gives the tasks of a step.
+
+    `tasks` is how many tasks of a foreach one executes (0: as few as `limit` containers allow), `at_once` how many of
+    them at the same time. `limit` is how many containers of the step may run at the same time.
+    """
+
+    tasks: int = 0
+    at_once: int = 1
+    limit: int = DEFAULT_CONTAINER_LIMIT
+
+
 Transition: TypeAlias = "Next | Split | Foreach | Parallel | Switch | End"
 
 
@@ -70,7 +86,8 @@ class Step:
 
     `joins` names the step whose split this one joins. `error_retries` of the task's retries are
     for @catch's fallback, not for the user's code. `environment` names the variables of
-    @environment, whose values are read from the flow when it runs.
+    @environment, whose values are read from the flow when it runs. `container` is None where the
+    tasks run in the container of the flow run.
     """
 
     task: StepTask
@@ -78,6 +95,7 @@ class Step:
     joins: str | None = None
     error_retries: int = 0
     environment: tuple[str, ...] = ()
+    container: Container | None = None
 
     @property
     def name(self) -> str:

@@ -13,6 +13,7 @@ from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.in_flow import current_trigger
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
+from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
 from metaflow_prefect.runtime.store import resume_origin
 from metaflow_prefect.runtime.store.captured_environment import (
     NOTHING_CAPTURED,
@@ -43,6 +44,17 @@ def completed(
         origin=found,
         captured=_captured(steps, flow_run.deployment_id),
         variables={**schedule(flow_run), **_trigger(triggered_by), **_new_values(found)},
+    )
+
+
+def of_slice(options: LaunchOptions, steps: Iterable[Step], order: SliceOrder) -> LaunchOptions:
+    """Return *options* with what the flow run that asks for the tasks of *order* says."""
+    return replace(
+        options,
+        environment={**os.environ, **options.step_options},
+        captured=_captured(steps, order.deployment),
+        variables=dict(order.variables),
+        tags=order.tags,
     )
 
 

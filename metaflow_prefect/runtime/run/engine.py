@@ -9,20 +9,29 @@ from typing import Any, NamedTuple
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import MetaflowPrefectError, StepFailed
+from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch
 from metaflow_prefect.runtime.flow.graph import End, Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.progress import prefect_log_filter
 from metaflow_prefect.runtime.progress.in_words import duration
 from metaflow_prefect.runtime.progress.model import Change, State
 from metaflow_prefect.runtime.progress.run_artifact_publisher import Publisher
-from metaflow_prefect.runtime.run import deployment_inputs, events, pinned_code, task_reports
+from metaflow_prefect.runtime.run import (
+    deployment_inputs,
+    events,
+    pinned_code,
+    step_runs,
+    task_reports,
+)
 from metaflow_prefect.runtime.run.admission import Capacity
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
-from metaflow_prefect.runtime.run.scheduler import Scheduler
+from metaflow_prefect.runtime.run.scheduler import Plan, Scheduler
 from metaflow_prefect.runtime.run.session import Session
+from metaflow_prefect.runtime.run.slice_tasks import ParentWatch, SliceTasks
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.servers.connection import is_embedded
 from metaflow_prefect.runtime.servers.recording import wait_until_recorded
+from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
 from metaflow_prefect.runtime.steps import step_options
 from metaflow_prefect.runtime.steps.executor_protocol import Stream
 
@@ -65,10 +74,9 @@ def execute(
     options = deployment_inputs.completed(
         OPTIONS.get(), program, steps, context.flow_run, triggered_by or ()
     )
-    capacity = Capacity.of(options.environment)
     session = Session.open(program, steps, run_id, options, say)
-    workers = getattr(context.task_runner, "_max_workers", 1)
-    scheduler = Scheduler(session, steps, workers, capacity, Suspension(context.flow_run))
+    dispatcher = Dispatcher(steps)
+    scheduler = _scheduler(context, session, Suspension(context.flow_run), dispatcher)
     options.progress.begin(program.flow, run_id, steps)
     publisher = Publisher(
         options.progress, steps, context.flow_run.id, say, is_continued=session.resumes
@@ -76,11 +84,16 @@ def execute(
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
     try:
-        with publisher.publishing(), reporter.reporting():
+        with (
+            publisher.publishing(),
+            reporter.reporting(),
+            step_runs.containers(session, scheduler, context.flow_run),
+        ):
             task_reports.run_begins(program.flow, run_id, session.resumes)
             if options.on_begin is not None:
                 options.on_begin(program.flow, run_id)
-            _run_to_the_end(session, scheduler, parameters)
+            first = dispatcher.begin(session.datastore.parameters_path())
+            _run_to_the_end(session, scheduler, lambda: session.begin(parameters), [first])
     finally:
         session.dispose()
         _RUN.reset(token)
@@ -88,15 +101,56 @@ def execute(
             wait_until_recorded(context.flow_run.id, scheduler.task_runs)
 
 
+def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str, Any]) -> None:
+    """Execute tasks of one step for another flow run; called from the generated flow function.
+
+    *tasks* is what that flow run wrote (`SliceOrder.to_json`).
+
+    Raises:
+        StepFailed: a step failed, and is not tried again.
+        InitFailed: Metaflow could not create a step's interpreter.
+    """
+    from prefect.context import FlowRunContext
+
+    context = FlowRunContext.get()
+    assert context is not None  # noqa: S101  only ever called inside a flow run
+    assert context.flow_run is not None  # noqa: S101  as above
+    prefect_log_filter.install()
+    order = SliceOrder.from_json(tasks)
+    say = task_reports.flow_log()
+    program, steps = pinned_code.of_run(context, order.run_id, program, steps, say)
+    options = deployment_inputs.of_slice(OPTIONS.get(), steps, order)
+    session = Session.open(
+        program, steps, order.run_id, options, say, part=str(context.flow_run.id)
+    )
+    plan = SliceTasks(order.launches)
+    scheduler = _scheduler(context, session, Suspension(context.flow_run), plan)
+    reporter = task_reports.Reporter(session, context.flow_run)
+    token = _RUN.set(_Run(session, scheduler, reporter))
+    try:
+        with reporter.reporting(), ParentWatch(order.parent, session).watching():
+            _run_to_the_end(session, scheduler, session.join, plan.first)
+    finally:
+        session.dispose()
+        _RUN.reset(token)
+
+
+def _scheduler(context: Any, session: Session, suspension: Suspension, plan: Plan) -> Scheduler:
+    workers = getattr(context.task_runner, "_max_workers", 1)
+    capacity = Capacity.of(session.options.environment)
+    steps = tuple(session.steps.values())
+    return Scheduler(session, steps, workers, capacity, suspension, plan)
+
+
 def _run_to_the_end(
-    session: Session, scheduler: Scheduler, parameters: Mapping[str, object]
+    session: Session, scheduler: Scheduler, begin: Callable[[], None], first: list[Launch]
 ) -> None:
     from prefect.exceptions import Pause
 
     ending, failure = State.FAILED, ""
     try:
-        session.begin(parameters)
-        scheduler.run()
+        begin()
+        scheduler.run(first)
         ending = State.DONE
     except Pause:
         ending = State.SUSPENDED

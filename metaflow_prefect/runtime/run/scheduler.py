@@ -5,10 +5,11 @@ from __future__ import annotations
 import queue
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
+from uuid import UUID
 
 from metaflow_prefect.errors import StepFailed
-from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch
+from metaflow_prefect.runtime.flow.dispatcher import Launch, TaskPlace, TaskReport
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress.in_words import duration
 from metaflow_prefect.runtime.progress.model import Change
@@ -16,6 +17,8 @@ from metaflow_prefect.runtime.run.admission import AdmissionQueue, Capacity, Req
 from metaflow_prefect.runtime.run.session import Session
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.run.task_state import TaskState
+from metaflow_prefect.runtime.step_containers.container_pool import Began, ContainerPool, TaskEnded
+from metaflow_prefect.runtime.step_containers.node import ContainerNode
 
 _MAX_EDGES = 50
 """Edges drawn into one task run: Prefect's graph query grows with their square behind a wide join."""
@@ -25,6 +28,17 @@ _FAILURE_GRACE_SECONDS = 5.0
 
 _REMINDER_SECONDS = 30.0
 """How long a run that waits for an attempt to begin stays silent; then twice as long, and so on."""
+
+
+class Plan(Protocol):
+    """Which tasks follow when one is done: all of a flow's, or the tasks of one slice."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last task is done."""
+
+    def finished(self, place: TaskPlace, report: TaskReport) -> list[Launch]:
+        """Record that the task at *place* is done and return what may run because of it."""
 
 
 class Scheduler:
@@ -37,12 +51,15 @@ class Scheduler:
         workers: int,
         capacity: Capacity,
         suspension: Suspension,
+        plan: Plan,
     ) -> None:
         self._session = session
         self._progress = session.options.progress
         self._workers = workers
         self._suspension = suspension
-        self._dispatcher = Dispatcher(steps)
+        self._plan = plan
+        self._steps = {step.name: step for step in steps}
+        self._containers: ContainerPool | None = None
         limit = session.settings.retry_delay_limit
         self._prefect_tasks = {
             step.name: _prefect_task(step, limit, self._may_be_retried) for step in steps
@@ -54,7 +71,8 @@ class Scheduler:
             session.say,
         )
         self._running: set[str] = set()
-        self._finished: queue.SimpleQueue[str] = queue.SimpleQueue()
+        self._elsewhere: dict[str, TaskState] = {}
+        self._finished: queue.SimpleQueue[str | Began | TaskEnded] = queue.SimpleQueue()
         self._failed: list[TaskState] = []
 
     @property
@@ -71,15 +89,29 @@ class Scheduler:
         """Return the state of a submitted task."""
         return self._tasks[label]
 
-    def run(self) -> None:
-        """Run until no task is left.
+    def use_containers(self, containers: ContainerPool) -> None:
+        """Run the tasks of steps with @northflank in *containers*, which report to `receive`."""
+        self._containers = containers
+
+    def receive(self, news: Began | TaskEnded) -> None:
+        """Take what *containers* report, from their thread."""
+        self._finished.put(news)
+
+    def nodes(self, launches: tuple[Launch, ...]) -> list[UUID]:
+        """Return the runs on Prefect's server from which the edges to these tasks come."""
+        parents = dict.fromkeys(parent.label for launch in launches for parent in launch.parents)
+        found = (self._tasks[label].future for label in list(parents)[:_MAX_EDGES])
+        return list(dict.fromkeys(future.task_run_id for future in found if future is not None))
+
+    def run(self, first: list[Launch]) -> None:
+        """Run *first* and what follows, until no task is left.
 
         Raises:
             Pause: the flow run was suspended, and the tasks that were running are done.
             StepFailed: a task failed for good; the others were given a moment, then ended.
         """
-        self._queue([self._dispatcher.begin(self._session.datastore.parameters_path())])
-        while self._ready or self._running:
+        self._queue(first)
+        while self._ready or self._running or self._elsewhere:
             suspended = self._suspension.state() if self._ready else None
             if suspended is not None:
                 self._stop_for_now(suspended)
@@ -87,7 +119,7 @@ class Scheduler:
             self._settle(self._next_finished())
             if self._failed:
                 self._wind_down()
-        if not self._dispatcher.is_complete:
+        if not self._plan.is_complete:
             message = "The flow stopped before its last step: a join did not get all of its inputs."
             raise StepFailed(
                 message, fix="see in the run's graph which branch has not reached the join"
@@ -101,13 +133,13 @@ class Scheduler:
         """
         from prefect.exceptions import Pause
 
-        while self._running:
+        while self._running or self._elsewhere:
             self._settle(self._finished.get())
         if not self._failed:
             raise Pause(state=state)
         self._wind_down()
 
-    def _next_finished(self) -> str:
+    def _next_finished(self) -> str | Began | TaskEnded:
         """Wait for the next task that ends; log now and then which retry the run waits for, if nothing else runs."""
         patience = _REMINDER_SECONDS
         while (label := self._finished_within(patience)) is None:
@@ -115,7 +147,7 @@ class Scheduler:
                 patience *= 2
         return label
 
-    def _finished_within(self, seconds: float) -> str | None:
+    def _finished_within(self, seconds: float) -> str | Began | TaskEnded | None:
         try:
             return self._finished.get(timeout=seconds)
         except queue.Empty:
@@ -135,41 +167,92 @@ class Scheduler:
 
     def _submit_what_fits(self) -> None:
         while len(self._running) < self._workers and (launch := self._ready.take()) is not None:
-            parents = [self._tasks[parent.label] for parent in launch.parents]
-            task = TaskState(launch, are_inputs_cloned=all(parent.is_cloned for parent in parents))
             # The task's thread looks it up as soon as it runs.
-            self._tasks[task.label] = task
+            task = self._tasks[launch.place.label]
             # The parents are all done: this only draws the edges of Prefect's graph.
-            edges = [parent.future for parent in parents[:_MAX_EDGES]]
+            parents = (self._tasks[parent.label].future for parent in launch.parents[:_MAX_EDGES])
+            edges = [
+                future.edge if isinstance(future, ContainerNode) else future for future in parents
+            ]
             prefect_task = self._prefect_tasks[launch.place.step]
             task.future = prefect_task.submit(task.label, wait_for=edges or None)
             self._running.add(task.label)
             task.future.add_done_callback(lambda _, label=task.label: self._finished.put(label))
 
-    def _settle(self, label: str) -> None:
-        """Process the end of a task, and queue the tasks that may run because of it."""
+    def _settle(self, news: str | Began | TaskEnded) -> None:
+        """Process what has happened to tasks, and queue those that may run because of it."""
+        match news:
+            case str():
+                self._settle_here(news)
+            case Began():
+                for label in news.labels:
+                    if label in self._elsewhere:
+                        self._progress.record(self._tasks[label].launch.place.step, Change.STARTED)
+            case TaskEnded():
+                self._settle_elsewhere(news)
+
+    def _settle_here(self, label: str) -> None:
         self._running.remove(label)
         self._ready.release(label)
         task = self._tasks[label]
-        place = task.launch.place
         # Dropped here: with thousands of tasks the lists of artifacts would fill the memory.
         record, task.record = task.record, None
         # Already done; without it the future would ask the server for its state.
         task.future.wait()
         if record is None or not task.future.state.is_completed():
-            self._failed.append(task)
-            self._progress.record(place.step, Change.FAILED)
             if task.error is None:
                 reason = task.future.state.message or task.future.state.name
-                task.error = StepFailed(f"Step {place.step} failed ({label}): {reason}")
+                task.error = StepFailed(f"Step {task.launch.place.step} failed ({label}): {reason}")
+            self._has_failed(task)
             return
+        self._is_done(task, record.report)
+
+    def _settle_elsewhere(self, ended: TaskEnded) -> None:
+        task = self._elsewhere.pop(ended.label, None)
+        if task is None:
+            return
+        task.future = ContainerNode(ended.node) if ended.node is not None else None
+        if ended.spent is not None:
+            task.spent = ended.spent
+            self._ready.extend([task.launch])
+        elif ended.record is not None:
+            task.number = None if ended.is_reused else 0
+            self._is_done(task, ended.record.report)
+        else:
+            task.error = ended.error
+            self._has_failed(task)
+
+    def _is_done(self, task: TaskState, report: TaskReport) -> None:
+        place = task.launch.place
         self._progress.record(place.step, Change.REUSED if task.is_reused else Change.DONE)
-        self._queue(self._dispatcher.finished(place, record.report))
+        self._queue(self._plan.finished(place, report))
+
+    def _has_failed(self, task: TaskState) -> None:
+        self._failed.append(task)
+        self._progress.record(task.launch.place.step, Change.FAILED)
 
     def _queue(self, launches: list[Launch]) -> None:
+        elsewhere: dict[str, list[Launch]] = {}
         for launch in launches:
+            parents = [self._tasks[parent.label] for parent in launch.parents]
+            task = TaskState(launch, are_inputs_cloned=all(parent.is_cloned for parent in parents))
+            self._tasks[task.label] = task
             self._progress.record(launch.place.step, Change.QUEUED)
-        self._ready.extend(launches)
+            if self._has_own_container(task):
+                self._elsewhere[task.label] = task
+                elsewhere.setdefault(launch.place.step, []).append(launch)
+            else:
+                self._ready.extend([launch])
+        for step, together in elsewhere.items():
+            assert self._containers is not None  # noqa: S101  `_has_own_container` says so
+            self._containers.add(self._steps[step], together)
+
+    def _has_own_container(self, task: TaskState) -> bool:
+        """Say whether a task runs in a container of its own; one that is only taken over needs none."""
+        step = self._steps[task.launch.place.step]
+        if self._containers is None or step.name not in self._containers.steps:
+            return False
+        return self._session.clonable(task) is None
 
     def _wind_down(self) -> None:
         """Let running tasks finish for a moment, end the rest, and fail.
@@ -179,10 +262,14 @@ class Scheduler:
         """
         deadline = time.monotonic() + _FAILURE_GRACE_SECONDS
         self._ready.clear()
-        while self._running:
+        while self._running or self._elsewhere:
             try:
                 self._settle(self._finished.get(timeout=max(deadline - time.monotonic(), 0.01)))
             except queue.Empty:
+                if self._containers is not None and self._elsewhere:
+                    self._elsewhere.clear()
+                    self._containers.stop(is_cancelled=True)
+                    continue
                 for label in self._running:
                     self._tasks[label].is_final = True
                 self._session.close()

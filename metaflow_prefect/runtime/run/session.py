@@ -73,10 +73,12 @@ class Session:
         run_id: str,
         options: LaunchOptions,
         say: Callable[[str], None],
+        *,
+        part: str | None = None,
     ) -> Session:
         """Prepare the execution of the run *run_id*; starts no task.
 
-        *say* writes a line for people: which steps are executed in fresh processes, for example, and why.
+        *part* names the flow run that executes only some tasks of the run. *say* writes a line for people: which steps are executed in fresh processes, for example, and why.
 
         Raises:
             StaleGeneratedFile: the flow's file is missing or another one.
@@ -104,7 +106,7 @@ class Session:
             settings=settings,
             datastore=datastore,
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
-            metadata_copy=_metadata_copy(program, datastore),
+            metadata_copy=_metadata_copy(program, datastore, part),
             executor=executor_choice.executor(
                 settings.executor, key, program.environment, say, options.early_fork_server
             ),
@@ -119,13 +121,25 @@ class Session:
         Raises:
             InitFailed: Metaflow refused, for the reason in the message, or could not create a step's interpreter.
         """
-        has_variables = any(step.environment for step in self.steps.values())
-        self._processes.ask(has_variables=has_variables)
+        self._ask()
         if self.resumes:
             self._copy(MetadataCopy.fetch)
         else:
             self._init(parameters)
         self._processes.wait()
+
+    def join(self) -> None:
+        """Prepare to execute tasks of a run that another container has begun.
+
+        Raises:
+            InitFailed: Metaflow could not create a step's interpreter.
+        """
+        self._ask()
+        self._processes.wait()
+
+    def _ask(self) -> None:
+        has_variables = any(step.environment for step in self.steps.values())
+        self._processes.ask(has_variables=has_variables)
 
     def _init(self, parameters: Mapping[str, object]) -> None:
         variables = self._environment(commands.parameter_variables(parameters))
@@ -156,10 +170,11 @@ class Session:
             if record is not None:
                 self._complete(launch)
                 return _succeeded(task, record)
-            number += self._spent_before(task)
+            self._read_spent(task)
+        number += task.spent
         task.number = number
         log = TaskLog()
-        clone = self._clonable(task) if number == 0 else None
+        clone = self.clonable(task) if number == 0 else None
         code = self._execute(launch, number, clone, log, show)
         record = self.datastore.record(launch.place, number) if code == 0 else None
         if record is not None:
@@ -208,7 +223,7 @@ class Session:
         except Exception as error:  # noqa: BLE001  a failure to copy metadata must not fail the run
             self.say(f"The run's metadata could not be copied: {error}")
 
-    def _clonable(self, task: TaskState) -> str | None:
+    def clonable(self, task: TaskState) -> str | None:
         """Return the task to take over from the origin run; only where every input was taken over too."""
         origin, launch = self.options.origin, task.launch
         if origin is None or launch.is_control or not task.are_inputs_cloned:
@@ -246,12 +261,12 @@ class Session:
         )
         return self.executor.run(command, lambda stream, line: show(stream, log.add(stream, line)))
 
-    def _spent_before(self, task: TaskState) -> int:
-        """Return how many attempts earlier executions have used up, leaving at least one."""
-        if task.spent is None:
+    def _read_spent(self, task: TaskState) -> None:
+        """Find out, once, how many attempts earlier executions have used up; at least one is left."""
+        if not task.is_spent_known:
             place = task.launch.place
             task.spent = min(self.datastore.attempts(place), self.steps[place.step].task.retries)
-        return task.spent
+            task.is_spent_known = True
 
     def _save(self, launch: Launch, number: int, log: TaskLog, code: int) -> None:
         self.datastore.save_exit(launch.place, number, code)
@@ -280,11 +295,13 @@ def _succeeded(task: TaskState, record: TaskRecord) -> TaskRecord:
     return record
 
 
-def _metadata_copy(program: Program, datastore: RunDatastore) -> MetadataCopy | None:
+def _metadata_copy(
+    program: Program, datastore: RunDatastore, part: str | None
+) -> MetadataCopy | None:
     """Return the copier of local metadata to the datastore, or None if both are the same files."""
     if program.metadata != "local" or program.datastore == "local":
         return None
-    return MetadataCopy(datastore)
+    return MetadataCopy(datastore, part)
 
 
 def _write_config(config: str | None) -> str | None:

@@ -18,7 +18,7 @@ class TaskState:
     scheduler reads that when the task run has ended.
 
     `are_inputs_cloned`: each input was taken over from the run that this one resumes. `future` is Prefect's.
-    `spent` counts the attempts that earlier executions used up; `number` is Metaflow's number of the
+    `spent` counts the attempts that earlier executions, or containers of its own, used up; `number` is Metaflow's number of the
     attempt, None if none was begun here. `record` is what a successful attempt left, `error` why the last one failed.
     `is_final`: the task must not be tried again. `is_cloned`: it was taken over itself.
     """
@@ -26,7 +26,8 @@ class TaskState:
     launch: Launch
     are_inputs_cloned: bool = False
     future: Any = None
-    spent: int | None = None
+    spent: int = 0
+    is_spent_known: bool = False
     number: int | None = None
     record: TaskRecord | None = None
     error: StepFailed | None = None

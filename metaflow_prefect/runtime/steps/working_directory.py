@@ -11,6 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import Path
 
 from metaflow_prefect.runtime import variables
@@ -18,6 +19,13 @@ from metaflow_prefect.runtime.flow.program import Program
 
 _RELATIVE = ("METAFLOW_DATASTORE_SYSROOT_LOCAL", "METAFLOW_HOME")
 """Variables of Metaflow whose folder may be relative to the working directory of the command."""
+
+
+_OWN_EXTENSION = "extension"
+"""Beside the unpacked code: what tells Metaflow of @northflank, where the flow has one."""
+
+_EXTENSION = "metaflow-prefect-northflank"
+"""The distribution that tells Metaflow of it where it is installed."""
 
 
 def link_local_folder(program: Program, environ: Mapping[str, str]) -> Path | None:
@@ -39,12 +47,25 @@ def environment(program: Program, environ: Mapping[str, str]) -> dict[str, str]:
     """Return *environ* as the run's commands need it in their working directory."""
     if program.working_directory is None:
         return dict(environ)
+    own = Path(program.working_directory).parent / _OWN_EXTENSION
+    if own.is_dir() and not _is_installed():
+        path = [str(own), *filter(None, [environ.get("PYTHONPATH")])]
+        environ = {**environ, "PYTHONPATH": os.pathsep.join(path)}
     absolute = {
         name: os.path.abspath(Path(environ[name]).expanduser())  # noqa: PTH100  `absolute` leaves ".." in
         for name in _RELATIVE
         if environ.get(name)
     }
     return {**environ, **absolute}
+
+
+def _is_installed() -> bool:
+    """Say whether Metaflow knows @northflank here already; it refuses an extension that it finds twice."""
+    try:
+        distribution(_EXTENSION)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 @contextmanager

@@ -107,11 +107,22 @@ class RunDatastore:
         return TaskRecord(report=report, artifacts=_artifacts(task))
 
     def attempts(self, place: TaskPlace) -> int:
-        """Return how many attempts of the task were finished, successfully or not."""
-        done = 0
-        while self._done_attempt(place.step, place.task_id, done) is not None:
-            done += 1
-        return done
+        """Return how many attempts of the task were finished, successfully or not, or were lost with a container."""
+        ended = 0
+        while self._done_attempt(place.step, place.task_id, ended) is not None or self._has(
+            place, ended, _RUNTIME
+        ):
+            ended += 1
+        return ended
+
+    def has_begun(self, place: TaskPlace, attempt: int) -> bool:
+        """Say whether *attempt* of the task has begun, whatever became of it."""
+        return self._has(place, attempt, "attempt.json")
+
+    def _has(self, place: TaskPlace, attempt: int, name: str) -> bool:
+        # Metaflow's reader raises for an attempt that is not done; its writer can be asked.
+        found: bool = self._write(place, attempt).has_metadata(name)
+        return found
 
     def unregistered(self, place: TaskPlace) -> UnregisteredTask | None:
         """Return the task at *place* if it is done, but the end of its process was not recorded.
@@ -152,6 +163,14 @@ class RunDatastore:
                 if file is not None:
                     return Path(file).read_bytes()
         return None
+
+    def names_in(self, folder: str) -> tuple[str, ...]:
+        """Return the names of the files that `write` has stored in *folder*, sorted."""
+        storage, path = self._file(folder)
+        listed = storage.list_content([path])
+        return tuple(
+            sorted(f"{folder}/{storage.basename(found)}" for found, is_file in listed if is_file)
+        )
 
     def _file(self, name: str) -> tuple[Any, str]:
         storage = self._storage(self.root)

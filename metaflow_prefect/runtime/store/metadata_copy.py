@@ -24,10 +24,15 @@ _META = "_meta"
 
 
 class MetadataCopy:
-    """Copies the metadata of one run between this machine's files and the datastore."""
+    """Copies the metadata of one run between this machine's files and the datastore.
 
-    def __init__(self, datastore: RunDatastore) -> None:
+    A container that executes only some tasks of the run has a copy of its own, its *part*: the copies of two
+    containers would overwrite each other.
+    """
+
+    def __init__(self, datastore: RunDatastore, part: str | None = None) -> None:
         self._datastore = datastore
+        self._part = part
         self._kept = time.monotonic()
         self._lock = threading.Lock()
 
@@ -43,17 +48,22 @@ class MetadataCopy:
             self.keep()
 
     def fetch(self) -> bool:
-        """Write the stored metadata to this machine's files; return False if there is none."""
-        packed = self._datastore.read(self._name)
-        if packed is None:
-            return False
-        with zipfile.ZipFile(io.BytesIO(packed)) as archive:
-            archive.extractall(_root())
-        return True
+        """Write the stored metadata to this machine's files, that of all parts too; return False if there is none."""
+        parts = self._datastore.names_in(self._folder)
+        found = [self._datastore.read(name) for name in (*parts, self._name)]
+        for packed in found:
+            if packed is not None:
+                with zipfile.ZipFile(io.BytesIO(packed)) as archive:
+                    archive.extractall(_root())
+        return any(packed is not None for packed in found)
+
+    @property
+    def _folder(self) -> str:
+        return f"metadata/{self._datastore.run_id}"
 
     @property
     def _name(self) -> str:
-        return f"metadata/{self._datastore.run_id}.zip"
+        return f"{self._folder}.zip" if self._part is None else f"{self._folder}/{self._part}.zip"
 
     def _packed(self) -> bytes:
         buffer = io.BytesIO()

@@ -1,0 +1,162 @@
+"""The deployments that give the steps with @northflank their containers, and what each container is; pure.
+
+All steps whose containers come from the same work pool share one deployment of the generated file: its flow runs
+execute tasks, and have no schedule, no trigger and no limit. What differs between the steps are the job variables, which
+the deployment of the flow itself knows and gives to each flow run that it asks for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from metaflow_prefect import ir
+from metaflow_prefect.deploy.plan.container_size import ContainerSize, container_size
+from metaflow_prefect.deploy.plan.deploy_context import WorkPool
+from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, UnsupportedFlow
+from metaflow_prefect.render import steps_flow_name
+from metaflow_prefect.runtime import variables
+
+_LEAST_RUNS = 2
+"""A flow run and a container that it waits for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepContainer:
+    """The container of one step: its pool, its job variables there, and its size in words."""
+
+    step: str
+    pool: WorkPool
+    job_variables: Mapping[str, Any]
+    line: str
+    findings: tuple[Finding, ...] = ()
+
+
+def has_containers(flow: ir.Flow) -> bool:
+    """Say whether any step has @northflank."""
+    return any(step.container is not None for step in flow.steps)
+
+
+def named_pools(flow: ir.Flow) -> tuple[str, ...]:
+    """Return the work pools that steps name, without repetition."""
+    named = (step.container.pool for step in flow.steps if step.container is not None)
+    return tuple(dict.fromkeys(name for name in named if name is not None))
+
+
+def step_containers(
+    flow: ir.Flow, own_pool: WorkPool, pools: Mapping[str, WorkPool]
+) -> tuple[StepContainer, ...]:
+    """Return the containers of the steps with @northflank; *pools* are those that steps name."""
+    return tuple(
+        _container(flow, step, step.container, pools.get(step.container.pool or "", own_pool))
+        for step in flow.steps
+        if step.container is not None
+    )
+
+
+def _container(
+    flow: ir.Flow, step: ir.Step, container: ir.Container, pool: WorkPool
+) -> StepContainer:
+    chosen: dict[str, Any] = json.loads(container.job_variables)
+    if container.image is not None and not pool.is_local:
+        chosen.setdefault(pool.image_variable, container.image)
+    if pool.type == "northflank":
+        if container.plan is not None:
+            chosen.setdefault("billing_deployment_plan", container.plan)
+        if container.gpu_type is not None:
+            chosen.setdefault("gpu_type", container.gpu_type)
+    requests = tuple(_together(container))
+    alone = replace(flow, steps=(replace(step, resources=requests, container=None),))
+    size = container_size(alone, chosen, pool)
+    environment = {**_capacity(size), **chosen.pop("env", {})}
+    job_variables = {**size.variables, **chosen, **({"env": environment} if environment else {})}
+    words = "; ".join(size.lines) or f"as work pool {pool} has it"
+    return StepContainer(
+        step=step.name,
+        pool=pool,
+        job_variables=job_variables,
+        line=words.replace(f": {step.name} asks for ", ": "),
+        findings=size.findings,
+    )
+
+
+def _together(container: ir.Container) -> Iterator[ir.Resource]:
+    """Yield what the tasks that run at the same time in a container ask for together."""
+    at_once = container.at_once or 1
+    for resource in container.resources:
+        yield replace(resource, value=f"{float(resource.value) * at_once:.10g}")
+
+
+def _capacity(size: ContainerSize) -> dict[str, str]:
+    rate = {} if size.rate is None else size.rate.environment()
+    amounts = {variables.CONTAINER_CPU: size.cpu, variables.CONTAINER_MEMORY: size.memory}
+    capacity = {name: f"{amount:.10g}" for name, amount in amounts.items() if amount is not None}
+    return {**capacity, **rate}
+
+
+def check(
+    flow: ir.Flow,
+    own_pool: WorkPool,
+    pools: Mapping[str, WorkPool],
+    refusals: Refusals,
+    *,
+    is_datastore_mounted: bool,
+) -> None:
+    """Gather what the containers of the steps cannot have."""
+    if not has_containers(flow):
+        return
+    found = step_containers(flow, own_pool, pools)
+    findings = [
+        *(finding for item in found for finding in item.findings),
+        *_unreachable(flow, found, is_datastore_mounted=is_datastore_mounted),
+    ]
+    if findings:
+        refusals.add(UnsupportedFlow(flow.name, tuple(findings)))
+    for pool in {item.pool.name: item.pool for item in found}.values():
+        least = _LEAST_RUNS if pool.name == own_pool.name else 1
+        if pool.concurrency_limit is not None and pool.concurrency_limit < least:
+            refusals.add(
+                DeploymentRefused(
+                    f"Work pool {pool} runs {pool.concurrency_limit} flow run at the same time; a flow run with "
+                    f"@northflank waits there for its containers, which need {least}; nothing was created.",
+                    fix=f"raise the limit (`prefect work-pool update {pool.name} --concurrency-limit N`), or name "
+                    "another pool for the steps: @northflank(pool=…)",
+                )
+            )
+
+
+def _unreachable(
+    flow: ir.Flow, found: Iterable[StepContainer], *, is_datastore_mounted: bool
+) -> Iterator[Finding]:
+    if flow.backends.datastore != "local" or is_datastore_mounted:
+        return
+    for item in found:
+        if not item.pool.is_local:
+            yield Finding(
+                where=item.step,
+                feature="@northflank with --datastore=local",
+                reason="its container doesn't see this machine's files, and would lose every artifact",
+                remedy="deploy with --datastore=s3, azure or gs; or, if the containers mount a shared volume, "
+                "name it: --job-variable env.METAFLOW_DATASTORE_SYSROOT_LOCAL=/mount",
+            )
+
+
+def sources_variable(
+    flow: ir.Flow, name: str, own_pool: WorkPool, found: Iterable[StepContainer]
+) -> dict[str, str]:
+    """Return the variable by which a flow run knows where the containers of its steps come from."""
+    sources = {
+        item.step: {
+            "deployment": f"{steps_flow_name(flow)}/{deployment_name(name, item.pool, own_pool)}",
+            "job_variables": dict(item.job_variables),
+        }
+        for item in found
+    }
+    return {variables.STEP_CONTAINERS: json.dumps(sources, sort_keys=True)} if sources else {}
+
+
+def deployment_name(name: str, pool: WorkPool, own_pool: WorkPool) -> str:
+    """Return the name of the deployment beside *name* whose flow runs execute steps on *pool*."""
+    return name if pool.name == own_pool.name else f"{name}.{pool.name}"
