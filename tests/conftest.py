@@ -51,7 +51,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--as",
         action="append",
         default=[],
-        choices=("local", "process", "nf"),
+        choices=("local", "process", "nf", "steps", "slices"),
         help="compare every flow of tests/flows in this form only: local, or deployed to such a work pool",
     )
     parser.addoption(

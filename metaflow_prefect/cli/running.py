@@ -127,15 +127,23 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
 
     It is PENDING, RUNNING, SUCCEEDED, FAILED, TIMED_OUT or ABORTED; the exit code is 0 for all of them.
     """
-    from metaflow_prefect.deploy.runs import runs
+    from metaflow_prefect.deploy.runs import runs, step_runs
     from metaflow_prefect.runtime.servers.connection import prefect_client
 
     with prefect_client() as client:
         run = runs.with_cost(client, runs.read(client, obj.flow.name, run_id))
-    if run.cost is not None and not is_json:
+        has_waiting = not run.status.is_over and step_runs.has_some(client, run)
+        waiting = step_runs.waiting(client, run) if has_waiting else ()
+    if not is_json:
         # Scripts read the status from standard output.
-        click.echo(str(run.cost), err=True)
-    show(run.summary(), run.status.value, is_json=is_json)
+        for line in (*((run.cost,) if run.cost is not None else ()), *waiting):
+            click.echo(str(line), err=True)
+    summary = (
+        {**run.summary(), "waiting": [item.summary() for item in waiting]}
+        if waiting
+        else run.summary()
+    )
+    show(summary, run.status.value, is_json=is_json)
 
 
 @command(

@@ -202,9 +202,7 @@ def _prepare(
             job_variables.check(flow, wanted, pool, refusals)
             apply.check(client, pool.name, work_queue(wanted), wanted.notifications, refusals)
             pools = step_pools(client, step_containers.named_pools(flow), refusals)
-            step_containers.check(
-                flow, pool, pools, refusals, is_datastore_mounted=job_variables.is_mounted(wanted)
-            )
+            step_containers.check(flow, pool, pools, wanted, refusals)
             context = replace(gather(state, pool, token, code), step_pools=pools)
     refusals.raise_all()
     assert name is not None  # noqa: S101  or it was refused

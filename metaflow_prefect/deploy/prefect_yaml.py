@@ -28,6 +28,13 @@ _HEAD = f"""\
 
 def document(planned: DeploymentPlan) -> dict[str, Any]:
     """Return the content of the `prefect.yaml`."""
+    deployments = [_deployment(each) for each in (*planned.steps, planned)]
+    # Through JSON: YAML cannot dump subclasses of str, which identifiers are.
+    plain: list[dict[str, Any]] = json.loads(json.dumps(deployments))
+    return {"name": planned.flow_name, "deployments": plain}
+
+
+def _deployment(planned: DeploymentPlan) -> dict[str, Any]:
     deployment: dict[str, Any] = {
         "name": planned.name,
         "version": planned.version,
@@ -62,9 +69,7 @@ def document(planned: DeploymentPlan) -> dict[str, Any]:
                 "parameters": automations.run_parameters(planned),
             }
         ]
-    # Through JSON: YAML cannot dump subclasses of str, which identifiers are.
-    plain: dict[str, Any] = json.loads(json.dumps(deployment))
-    return {"name": planned.flow_name, "deployments": [plain]}
+    return deployment
 
 
 def check_options(options: DeployOptions) -> None:

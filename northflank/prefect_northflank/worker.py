@@ -16,6 +16,7 @@ from prefect.workers.base import BaseWorkerResult
 from prefect_northflank.accounts import Accounts
 from prefect_northflank.errors import NotRecorded, TakenOver
 from prefect_northflank.flow_run.cancellation import kill
+from prefect_northflank.flow_run.run_limit import RunLimit
 from prefect_northflank.flow_run.submission import ClaimBasis, FlowRunSubmission, Submitter
 from prefect_northflank.flow_run.supervisor import FlowRunSupervisor
 from prefect_northflank.intervals import Intervals
@@ -65,6 +66,8 @@ class NorthflankWorker(
         refuse_vendor_package()
         self._exit_stack.enter_context(ending_on_sigterm())
         await super().setup()
+        if self._limiter is not None:
+            self._limiter = RunLimit(self._limiter)  # type: ignore[assignment]  # it has what the base worker uses
         self._recovery = OrphanRecovery(
             self, records=self.records, intervals=self.intervals, logger=self._logger
         )
@@ -217,7 +220,8 @@ class NorthflankWorker(
         """Start a flow run whose worker died before it could; return whether --limit had room for it."""
         if self._runs_task_group is None:
             return False
-        if self._limiter is not None:
+        if isinstance(self._limiter, RunLimit):
+            self._limiter.exempt([flow_run])
             try:
                 self._limiter.acquire_on_behalf_of_nowait(flow_run.id)
             except anyio.WouldBlock:

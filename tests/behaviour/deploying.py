@@ -23,8 +23,19 @@ from tests.behaviour.cases import Case
 from tests.behaviour.running import PATIENCE_SECONDS, Ended, Form, environment
 from tests.prefect_server import Server
 
-POOLS: Mapping[Form, str] = {Form.PROCESS: "process", Form.NORTHFLANK: "northflank"}
+POOLS: Mapping[Form, str] = {
+    Form.PROCESS: "process",
+    Form.NORTHFLANK: "northflank",
+    Form.STEPS: "process",
+    Form.SLICES: "process",
+}
 """The ways to run a deployment, with the type of their work pool."""
+
+IN_CONTAINERS: Mapping[Form, str] = {
+    Form.STEPS: "northflank:tasks_per_container=1",
+    Form.SLICES: "northflank:tasks_per_container=3",
+}
+"""The decorator that sends every step into a container of its own."""
 
 _FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_")
 _FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
@@ -95,6 +106,8 @@ def deploy(case: Case, form: Form, root: Path, stage: Stage) -> subprocess.Compl
     """Deploy *case* from where its file is; runs keep their data below *root*."""
     added = [word for tag in case.tags for word in ("--tag", tag)]
     added += [word for spec in case.decospecs for word in ("--with", spec)]
+    if form in IN_CONTAINERS:
+        added += ["--with", IN_CONTAINERS[form]]
     for name, value in case.variables.items():
         added += ["--job-variable", f"env.{name}={value}"]
     if form is Form.NORTHFLANK:
@@ -152,7 +165,7 @@ def stage(server: Server, folder: Path, forms: Iterable[Form]) -> Iterator[Stage
         http = running.enter_context(httpx.Client(base_url=server.url, timeout=60))
         emulator = running.enter_context(Emulator(Settings(rate_limit=None)))
         found = Stage(http=http, environment=server.environment)
-        for form in forms:
+        for form in {POOLS[form]: form for form in forms}.values():
             running.enter_context(_worker(found, form, POOLS[form], folder, emulator))
         yield found
 

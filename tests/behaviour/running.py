@@ -25,6 +25,8 @@ class Form(str, Enum):
     DIRECT = "prefect run"
     PROCESS = "prefect deploy --work-pool process"
     NORTHFLANK = "prefect deploy --work-pool nf"
+    STEPS = "prefect deploy --work-pool process --with northflank"
+    SLICES = "prefect deploy --work-pool process --with northflank:tasks_per_container=3"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +90,7 @@ def command(case: Case, form: Form, out: Path) -> tuple[list[str], list[str] | N
         case Form.FILE:
             run = [sys.executable, str(out), *case.arguments]
             return run, [*flow, "prefect", "create", str(out), *added]
-        case Form.PROCESS | Form.NORTHFLANK:
+        case Form.PROCESS | Form.NORTHFLANK | Form.STEPS | Form.SLICES:
             message = "a deployment is run by its worker: see `deploying`"
             raise NotImplementedError(message)
 

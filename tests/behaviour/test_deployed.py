@@ -15,9 +15,14 @@ from tests.behaviour.comparing import DeployedRuns, run_deployed
 from tests.behaviour.deploying import stage
 from tests.behaviour.running import Form
 
-FORMS = {"process": Form.PROCESS, "nf": Form.NORTHFLANK}
+FORMS = {
+    "process": Form.PROCESS,
+    "nf": Form.NORTHFLANK,
+    "steps": Form.STEPS,
+    "slices": Form.SLICES,
+}
 
-BOTH = tuple(FORMS.values())
+BOTH = (Form.PROCESS, Form.NORTHFLANK)
 
 MATTER = {
     "card": BOTH,

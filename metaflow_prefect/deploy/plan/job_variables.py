@@ -168,14 +168,9 @@ def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:
     return {"METAFLOW_SERVICE_URL": inside, **outer}
 
 
-def is_mounted(options: DeployOptions) -> bool:
-    """Say whether the options name the folder in which containers find a local datastore."""
-    return "METAFLOW_DATASTORE_SYSROOT_LOCAL" in options.job_variables.get("env", {})
-
-
 def _unreachable(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple[Finding, ...]:
     """Refuse a datastore that the containers of the work pool cannot reach."""
-    if pool.is_local or flow.backends.datastore != "local" or is_mounted(options):
+    if pool.is_local or flow.backends.datastore != "local" or options.is_datastore_mounted:
         return ()
     return (
         Finding(

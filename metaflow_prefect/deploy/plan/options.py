@@ -61,6 +61,11 @@ class DeployOptions:
     notifications: tuple[Notification, ...] = ()
     schedules: tuple[ir.Schedule, ...] = ()
 
+    @property
+    def is_datastore_mounted(self) -> bool:
+        """Whether they name the folder in which containers find a local datastore."""
+        return "METAFLOW_DATASTORE_SYSROOT_LOCAL" in self.job_variables.get("env", {})
+
 
 def job_variables(assignments: tuple[str, ...]) -> dict[str, Any]:
     """Parse `--job-variable NAME=VALUE`: a value is JSON if it can be read as such, else text.

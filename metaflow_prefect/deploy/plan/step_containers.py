@@ -15,12 +15,10 @@ from typing import Any
 from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan.container_size import ContainerSize, container_size
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
+from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, UnsupportedFlow
 from metaflow_prefect.render import steps_flow_name
 from metaflow_prefect.runtime import variables
-
-_LEAST_RUNS = 2
-"""A flow run and a container that it waits for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,11 +30,6 @@ class StepContainer:
     job_variables: Mapping[str, Any]
     line: str
     findings: tuple[Finding, ...] = ()
-
-
-def has_containers(flow: ir.Flow) -> bool:
-    """Say whether any step has @northflank."""
-    return any(step.container is not None for step in flow.steps)
 
 
 def named_pools(flow: ir.Flow) -> tuple[str, ...]:
@@ -100,31 +93,35 @@ def check(
     flow: ir.Flow,
     own_pool: WorkPool,
     pools: Mapping[str, WorkPool],
+    options: DeployOptions,
     refusals: Refusals,
-    *,
-    is_datastore_mounted: bool,
 ) -> None:
     """Gather what the containers of the steps cannot have."""
-    if not has_containers(flow):
-        return
     found = step_containers(flow, own_pool, pools)
     findings = [
         *(finding for item in found for finding in item.findings),
-        *_unreachable(flow, found, is_datastore_mounted=is_datastore_mounted),
+        *_unreachable(flow, found, is_datastore_mounted=options.is_datastore_mounted),
     ]
     if findings:
         refusals.add(UnsupportedFlow(flow.name, tuple(findings)))
-    for pool in {item.pool.name: item.pool for item in found}.values():
-        least = _LEAST_RUNS if pool.name == own_pool.name else 1
-        if pool.concurrency_limit is not None and pool.concurrency_limit < least:
-            refusals.add(
-                DeploymentRefused(
-                    f"Work pool {pool} runs {pool.concurrency_limit} flow run at the same time; a flow run with "
-                    f"@northflank waits there for its containers, which need {least}; nothing was created.",
-                    fix=f"raise the limit (`prefect work-pool update {pool.name} --concurrency-limit N`), or name "
-                    "another pool for the steps: @northflank(pool=…)",
-                )
-            )
+    if any(item.pool.name == own_pool.name for item in found):
+        _check_limit(flow, own_pool, options, refusals)
+
+
+def _check_limit(flow: ir.Flow, pool: WorkPool, options: DeployOptions, refusals: Refusals) -> None:
+    """Refuse a pool whose limit lets the runs of the deployment take all places and wait for ever."""
+    limit = pool.concurrency_limit
+    if limit is None or (options.concurrency_limit or limit) < limit:
+        return
+    places = f"{limit} flow run{'s' if limit > 1 else ''} at the same time"
+    lower = f"give a --concurrency-limit below {limit}, " if limit > 1 else "raise the limit, "
+    refusals.add(
+        DeploymentRefused(
+            f"Work pool {pool} executes {places}: runs of {flow.name} could take all of these places, and would wait "
+            "for containers of their steps, which need places there, too; nothing was created.",
+            fix=f"{lower}or run the steps on another pool: @northflank(pool=…)",
+        )
+    )
 
 
 def _unreachable(

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from metaflow_prefect.deploy.runs import runs
+from metaflow_prefect.deploy.runs import runs, step_runs
 from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import RunRefused
@@ -93,14 +93,19 @@ class _Reader:
         self._seen: set[str] = set()
         self._latest: datetime | None = None
         self._tasks: dict[str, str] = {}
+        self._has_containers = step_runs.has_some(client, run)
+        self._containers: dict[str, str] = {}
 
     def new(self) -> Iterator[Line]:
         """Yield the lines that are new since the last call."""
         from prefect.client.schemas import filters
 
+        if self._has_containers:
+            found = step_runs.listed(self._client, self._run)
+            self._containers = {item.id: item.tasks for item in found}
         since = None if self._latest is None else self._latest - _OUT_OF_ORDER
         wanted = filters.LogFilter(
-            flow_run_id=filters.LogFilterFlowRunId(any_=[self._run.id]),
+            flow_run_id=filters.LogFilterFlowRunId(any_=[self._run.id, *self._containers]),
             timestamp=None if since is None else filters.LogFilterTimestamp(after_=since),
         )
         for page in all_pages(self._client.read_logs, log_filter=wanted):
@@ -115,7 +120,9 @@ class _Reader:
                     continue
                 self._seen.add(str(log.id))
                 self._latest = max(self._latest or log.timestamp, log.timestamp)
-                task = self._tasks.get(str(log.task_run_id), "") if log.task_run_id else ""
+                task = self._containers.get(str(log.flow_run_id), "")
+                if log.task_run_id is not None:
+                    task = self._tasks.get(str(log.task_run_id), "")
                 if self._step is None or _step(task) == self._step:
                     yield Line(moment=log.timestamp, task=task, message=log.message)
 
@@ -134,7 +141,8 @@ class _Reader:
     def _read_tasks(self) -> None:
         from prefect.client.schemas import filters
 
-        of_run = filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=[self._run.id]))
+        ids = filters.FlowRunFilterId(any_=[self._run.id, *self._containers])
+        of_run = filters.FlowRunFilter(id=ids)
         for page in all_pages(self._client.read_task_runs, flow_run_filter=of_run):
             self._tasks.update({str(task.id): task.name for task in page})
 

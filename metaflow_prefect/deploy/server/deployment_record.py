@@ -44,6 +44,7 @@ class DeploymentRecord:
 
     `metadata_kind`, `datastore` and `datastore_root` are those of its runs. `defaults` holds the keys of
     the parameters that have a value where a run is given none. `rate` is what its containers cost, if known.
+    `has_step_containers`: some steps have @northflank.
     """
 
     id: str
@@ -63,6 +64,7 @@ class DeploymentRecord:
     arguments: tuple[Argument, ...]
     defaults: frozenset[str] = frozenset()
     rate: Rate | None = None
+    has_step_containers: bool = False
 
     @property
     def full_name(self) -> str:
@@ -131,6 +133,7 @@ def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
         arguments=arguments(deployment.parameter_openapi_schema or {}),
         defaults=frozenset(deployment.parameters or ()),
         rate=Rate.of(environment),
+        has_step_containers=variables.STEP_CONTAINERS in environment,
     )
 
 
