@@ -71,9 +71,13 @@ class ParentWatch:
 
     def _final_state(self) -> str | None:
         from prefect.client.orchestration import get_client
+        from prefect.exceptions import ObjectNotFound
 
         with get_client(sync_client=True) as client:
-            state = client.read_flow_run(UUID(self._flow_run_id)).state
+            try:
+                state = client.read_flow_run(UUID(self._flow_run_id)).state
+            except ObjectNotFound:
+                return "deleted"
         if state is None:
             return None
         is_given_up = state.is_failed() or state.is_cancelled() or state.is_cancelling()

@@ -10,7 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.processes import wait_until_gone
+from tests.support.waiting import wait_until
+
 FLOWS = Path(__file__).parent / "flows"
+
+FINAL = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
 
 pytestmark = pytest.mark.slow
 
@@ -40,18 +45,18 @@ class Home:
             "PREFECT_HOME": str(self.folder / "client"),
         }
 
-    def deploy(self, *words):
+    def deploy(self, *words, flow="contained_flow.py"):
         return self.command(
             "deploy", "--work-pool", self.pool.name,
             "--job-variable", f"env.METAFLOW_DATASTORE_SYSROOT_LOCAL={self.folder}",
             "--job-variable", "env.EXTRA_PIP_PACKAGES=",
             "--job-variable", "project_id=demo",
-            *words,
+            *words, flow=flow,
         )  # fmt: skip
 
-    def trigger(self, *words):
+    def trigger(self, *words, flow="contained_flow.py"):
         file = self.folder / "run.id"
-        self.command("trigger", "--run-id-file", str(file), *words)
+        self.command("trigger", "--run-id-file", str(file), *words, flow=flow)
         return file.read_text().removeprefix("prefect-")
 
     def task(self, pathspec):
@@ -73,7 +78,7 @@ def until_final(prefect, flow_run):
     deadline = time.monotonic() + 400
     while time.monotonic() < deadline:
         run = prefect.post(f"/flow_runs/{flow_run}", method="GET")
-        if run["state"]["type"] in {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}:
+        if run["state"]["type"] in FINAL:
             return run
         time.sleep(1)
     raise AssertionError(f"{flow_run} is {run['state']['name']}")
@@ -120,6 +125,61 @@ def test_a_slice_of_a_foreach_and_a_join_run_in_containers_of_their_own(
         if request.operation == "start.job.run" and run["name"] in str(request.body)
     }
     assert plans == {"nf-compute-50", "nf-compute-100-1"}
+
+
+def test_a_task_that_loses_its_container_has_used_an_attempt_and_no_other_runs_twice(
+    home, pool, prefect, tmp_path
+):
+    ledger = tmp_path / "ledger"
+    ledger.mkdir()
+    home.deploy(flow="lost_flow.py")
+
+    with pool.worker():
+        flow_run = home.trigger("--ledger", str(ledger), flow="lost_flow.py")
+        run = until_final(prefect, flow_run)
+
+    assert run["state"]["type"] == "COMPLETED", run["state"]["message"]
+    end = home.task(f"LostFlow/prefect-{flow_run}/end/t")
+    assert end["has_failure"]
+    assert end["executed"] == ["stubborn.0", "train-0.0", "train-1.0", "train-1.1", "train-2.0"]
+    assert home.task(f"LostFlow/prefect-{flow_run}/join/t")["attempts"] == [0, 1, 0]
+    said = home.command("logs", f"prefect-{flow_run}", flow="lost_flow.py")
+    assert "The container of train[0-2] was lost; train[1-2] gets another." in said
+
+
+def test_a_container_ends_with_its_run_when_that_is_canceled_or_a_sibling_fails(
+    home, pool, prefect, emulator, tmp_path
+):
+    home.deploy(flow="sleeping_flow.py")
+
+    with pool.worker():
+        runs = {}
+        for fails in (True, False):
+            awake = tmp_path / f"awake-{fails}"
+            runs[awake] = home.trigger(
+                "--awake", str(awake), "--fails", str(fails), flow="sleeping_flow.py"
+            )
+        wait_until(
+            lambda: all(awake.exists() for awake in runs), "both sleepers sleep", seconds=300
+        )
+        canceled = runs[tmp_path / "awake-False"]
+        home.command("terminate", f"prefect-{canceled}", flow="sleeping_flow.py")
+        ended = {flow_run: until_final(prefect, flow_run) for flow_run in runs.values()}
+        processes = [int(awake.read_text()) for awake in runs]
+        wait_until_gone(*processes, seconds=60)
+        wait_until(
+            lambda: all(
+                child["state"]["type"] in FINAL
+                for flow_run in runs.values()
+                for child in children_of(prefect, flow_run).values()
+            ),
+            "the containers have ended",
+            seconds=60,
+        )
+
+    assert sorted(run["state"]["type"] for run in ended.values()) == ["CANCELLED", "FAILED"]
+    failed = next(run for run in ended.values() if run["state"]["type"] == "FAILED")
+    assert "Step other failed" in failed["state"]["message"]
 
 
 def edges(prefect, flow_run):
