@@ -18,9 +18,7 @@ class Server:
 
     def read_work_pools(self) -> list[SimpleNamespace]:
         return [
-            SimpleNamespace(
-                name=name, type="process", base_job_template={}, concurrency_limit=None
-            )
+            SimpleNamespace(name=name, type="process", base_job_template={}, concurrency_limit=None)
             for name in self.pools
         ]
 

@@ -36,7 +36,11 @@ def flow(train=None, join=None, datastore="s3", **more):
         ir.Step(name="start", transition=ir.Transition.FOREACH, next=("train",), foreach="items"),
         ir.Step(name="train", transition=ir.Transition.LINEAR, next=("join",), container=train),
         ir.Step(
-            name="join", transition=ir.Transition.LINEAR, next=("end",), joins="start", container=join
+            name="join",
+            transition=ir.Transition.LINEAR,
+            next=("end",),
+            joins="start",
+            container=join,
         ),
         ir.Step(name="end", transition=ir.Transition.END),
     )
@@ -128,7 +132,9 @@ def test_the_steps_deployment_has_no_schedule_no_trigger_and_no_limit():
 
 
 def test_what_differs_between_the_steps_is_known_to_the_flows_own_deployment():
-    first = planned(flow(container(plan="nf-compute-50"), container({"memory": "700"}, image="x:1")))
+    first = planned(
+        flow(container(plan="nf-compute-50"), container({"memory": "700"}, image="x:1"))
+    )
 
     known = sources(first)
     assert {name: source.deployment for name, source in known.items()} == dict.fromkeys(
@@ -145,7 +151,9 @@ def test_what_differs_between_the_steps_is_known_to_the_flows_own_deployment():
 
 
 def test_job_variables_of_the_decorator_win_over_all_others():
-    own = json.dumps({"memory": 9000, "env": {"A": "b"}, "billing_deployment_plan": "nf-compute-50"})
+    own = json.dumps(
+        {"memory": 9000, "env": {"A": "b"}, "billing_deployment_plan": "nf-compute-50"}
+    )
     first = planned(flow(container(plan="nf-compute-100-4", job_variables=own)))
 
     found = sources(first)["train"].job_variables
@@ -360,7 +368,9 @@ def test_the_limit_of_the_flows_pool_does_not_matter_to_steps_on_another():
 
 
 def test_pools_that_do_not_exist_are_refused_together_by_name():
-    pools = [SimpleNamespace(name="nf", type="northflank", base_job_template={}, concurrency_limit=4)]
+    pools = [
+        SimpleNamespace(name="nf", type="northflank", base_job_template={}, concurrency_limit=4)
+    ]
     client = SimpleNamespace(read_work_pools=lambda: pools)
     refusals = Refusals()
 
