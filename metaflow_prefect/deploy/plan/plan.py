@@ -149,7 +149,7 @@ def plan(
 
 
 def _place(item: step_containers.StepContainer, own_pool: WorkPool) -> str:
-    elsewhere = "" if item.pool.name == own_pool.name else f" on work pool {item.pool}"
+    elsewhere = "" if item.pool.name == own_pool.name else f"; on work pool {item.pool}"
     return f"{item.line}{elsewhere}"
 
 

@@ -82,7 +82,7 @@ def _container(
     size = container_size(alone, {**gpu_type, **chosen}, pool)
     environment = {**_capacity(size), **chosen.pop("env", {})}
     job_variables = {**size.variables, **chosen, **({"env": environment} if environment else {})}
-    words = "; ".join(size.lines) or f"as work pool {pool} has it"
+    words = "; ".join(size.lines) or "as the work pool has it"
     return StepContainer(
         step=step.name,
         pool=pool,
@@ -211,7 +211,11 @@ def sources_variable(
         }
         for item in found
     }
-    return {variables.STEP_CONTAINERS: json.dumps(sources, sort_keys=True)} if sources else {}
+    if not sources:
+        return {}
+    # Prefect must not resolve a reference to a secret here: the run would pass its value on in plain text.
+    told = json.dumps(sources, sort_keys=True).replace("{{", r"\u007b\u007b")
+    return {variables.STEP_CONTAINERS: told}
 
 
 def deployment_name(name: str, pool: WorkPool, own_pool: WorkPool) -> str:

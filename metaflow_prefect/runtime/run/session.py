@@ -78,7 +78,8 @@ class Session:
     ) -> Session:
         """Prepare the execution of the run *run_id*; starts no task.
 
-        *part* names the flow run that executes only some tasks of the run. *say* writes a line for people: which steps are executed in fresh processes, for example, and why.
+        *part* names the flow run that executes only some tasks of the run. *say* writes a line for people: which steps
+        are executed in fresh processes, for example, and why.
 
         Raises:
             StaleGeneratedFile: the flow's file is missing or another one.

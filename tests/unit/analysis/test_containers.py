@@ -41,6 +41,7 @@ class SizedFlow(FlowSpec):
     @resources(disk=5000)
     @step
     def join(self, inputs: Any) -> None:
+        self.merge_artifacts(inputs)
         self.next(self.end)
 
     @resources(cpu=2)
@@ -71,6 +72,7 @@ class RefusedFlow(FlowSpec):
     @northflank(at_once=2)
     @step
     def join(self, inputs: Any) -> None:
+        self.merge_artifacts(inputs)
         self.next(self.end)
 
     @step
@@ -91,6 +93,7 @@ class BareFlow(FlowSpec):
     @northflank(memory=700)
     @step
     def join(self, inputs: Any) -> None:
+        self.merge_artifacts(inputs)
         self.next(self.end)
 
     @step
@@ -162,29 +165,12 @@ def test_a_step_without_northflank_has_no_container_of_its_own():
     assert containers.findings(graph(SizedFlow)) == ()
 
 
-def test_everything_that_is_wrong_is_refused_at_once_by_its_step():
+@pytest.mark.golden
+def test_everything_that_is_wrong_is_refused_at_once_by_its_step(golden):
     found = containers.findings(graph(RefusedFlow))
 
-    assert [str(finding) for finding in found] == [
-        "start: @northflank(max_containers=0.5) — it is not a whole number above 0\n"
-        "  Fix: write a whole number above 0, or leave max_containers out",
-        "start: @northflank(cpu='many') — it is not a number of at least 0\n"
-        "  Fix: write a number of at least 0, or leave cpu out",
-        "start: @northflank(job_variables=[1]) — it is not a dictionary of job variables\n"
-        "  Fix: write a dictionary of job variables, or leave job_variables out",
-        "start: @northflank(tasks_per_container=3) — only tasks of a step right after a foreach share a container\n"
-        "  Fix: leave tasks_per_container out",
-        "start: @northflank(at_once=2) — only tasks of a step right after a foreach share a container\n"
-        "  Fix: leave at_once out",
-        "train: @resources(memory='8G') — it is not a number of at least 0, from which @northflank could size the container\n"
-        "  Fix: write a number of at least 0, or leave memory out",
-        "train: @northflank beside @batch — a step runs in one place\n"
-        "  Fix: take @batch or @northflank out",
-        "after: @northflank(memory=-5) — it is not a number of at least 0\n"
-        "  Fix: write a number of at least 0, or leave memory out",
-        "join: @northflank(at_once=2) — only tasks of a step right after a foreach share a container\n"
-        "  Fix: leave at_once out",
-    ]
+    listed = "".join(f"{finding}\n" for finding in found)
+    golden(Path(__file__).with_name("containers_refused.txt"), listed)
 
 
 @pytest.mark.parametrize("name", ["start", "train", "after"])
@@ -198,7 +184,7 @@ def test_with_northflank_gives_every_step_a_container_and_leaves_those_that_have
     found = {node.name: containers.container(node.decorators) for node in nodes}
 
     assert {name: asked(container) for name, container in found.items()} == {
-        **dict.fromkeys(("start", "train", "end"), {"cpu": "4", "memory": "4096"}),
+        **{name: {"cpu": "4", "memory": "4096"} for name in ("start", "train", "end")},
         "join": {"cpu": "1", "memory": "700"},
     }
     # `--with` is meant for the steps where it makes sense.

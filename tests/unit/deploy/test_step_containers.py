@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from contextlib import nullcontext
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from prefect.utilities.templating import find_placeholders
 from prefect_northflank import NorthflankWorker
 
 from metaflow_prefect import ir
@@ -236,15 +238,25 @@ def test_a_step_on_another_pool_has_a_deployment_there_without_the_options_varia
     }  # fmt: skip
 
 
+def test_a_secret_that_a_step_refers_to_is_resolved_only_for_its_own_container():
+    """Prefect would write it into the variable of the flow's container, and the run into the child's job variables."""
+    reference = "{{ prefect.blocks.secret.token }}"
+    own = json.dumps({"env": {"TOKEN": reference}})
+
+    first = planned(flow(container(job_variables=own)))
+
+    assert sources(first)["train"].job_variables["env"]["TOKEN"] == reference
+    told = first.job_variables["env"]["METAFLOW_PREFECT_STEP_CONTAINERS"]
+    assert find_placeholders(told) == set()
+
+
 def test_a_process_pool_limits_nothing_and_has_no_image():
     train = container(pool="here", image="x:1", plan="nf-compute-50", gpu_type="h100-80")
 
     first = planned(flow(train), NAMED, context(northflank(), PROCESS))
 
     assert dict(sources(first)["train"].job_variables) == {}
-    assert first.step_lines == (
-        ("train", "as work pool here (process) has it on work pool here (process)"),
-    )
+    assert first.step_lines == (("train", "as the work pool has it; on work pool here (process)"),)
 
 
 def test_the_summary_says_which_step_runs_where_with_what_plan_and_price():
@@ -269,7 +281,8 @@ def test_a_prefect_yaml_has_the_steps_deployment_before_the_flows_own():
     assert written["deployments"][0]["tags"][0] == "metaflow-steps"
 
 
-def test_everything_that_the_containers_cannot_have_is_refused_in_one_message():
+@pytest.mark.golden
+def test_everything_that_the_containers_cannot_have_is_refused_in_one_message(golden):
     of_flow = flow(
         container({"memory": "16000"}, at_once=4), container({"gpu": "1"}), datastore="local"
     )
@@ -277,28 +290,7 @@ def test_everything_that_the_containers_cannot_have_is_refused_in_one_message():
     with pytest.raises(SeveralRefusals) as error:
         refused(of_flow, NAMED, northflank(limit=1)).raise_all()
 
-    assert str(error.value).splitlines() == [
-        "This deployment has 2 problems:",
-        "F uses 4 features that can't be honored on Prefect:",
-        "train: @northflank with memory=64000 for 4 tasks at once — no plan of Northflank is large enough; "
-        "the largest is nf-compute-2000-40 (20 vCPU, 40 GB)",
-        "  Fix: ask for less, or name one of your account's own plans in the job variable billing_deployment_plan",
-        "join: @northflank with gpu=1 — Northflank needs to know which GPU",
-        "  Fix: write @northflank(gpu_type=…) with one of a100-40, a100-80, b200-180, h100-80, h200-141, l4-24, rtx_pro_6000-96",
-        *(
-            line
-            for step in ("train", "join")
-            for line in (
-                f"{step}: @northflank with --datastore=local — its container doesn't see this machine's files, "
-                "and would lose every artifact",
-                "  Fix: deploy with --datastore=s3, azure or gs; or, if the containers mount a shared volume, "
-                "name it: --job-variable env.METAFLOW_DATASTORE_SYSROOT_LOCAL=/mount",
-            )
-        ),
-        "Work pool nf (northflank) executes 1 flow run at the same time: runs of F could take all of these places, "
-        "and would wait for containers of their steps, which need places there, too; nothing was created.",
-        "  Fix: raise the limit, or run the steps on another pool: @northflank(pool=…)",
-    ]
+    golden(Path(__file__).with_name("step_containers_refused.txt"), f"{error.value}\n")
 
 
 @pytest.mark.parametrize(
