@@ -1,7 +1,7 @@
 """Fit one model per learning rate, three of them in a container; compare all in a container of another size.
 
-    python sweep_flow.py run
-    python sweep_flow.py prefect deploy --work-pool nf
+python sweep_flow.py run
+python sweep_flow.py prefect deploy --work-pool nf
 """
 
 from metaflow import FlowSpec, Parameter, northflank, step
