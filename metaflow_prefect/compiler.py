@@ -60,14 +60,25 @@ def write(
         UnsupportedFlow: the flow uses what cannot work on Prefect.
     """
     _check_output(output, state, may_overwrite=may_overwrite)
-    flow = analyze_for(state, output.parent, replace(request, check_schedule=check_schedule))
-    text = render_standalone(flow, code_files(state)) if is_standalone else render(flow)
-    write_output(output, text)
-    return flow
+    wanted = replace(request, check_schedule=check_schedule, carries_code=is_standalone)
+    analysis = analyze_for(state, output.parent, wanted)
+    write_output(output, standalone(state, analysis) if is_standalone else render(analysis.flow))
+    return analysis.flow
 
 
-def analyze_for(state: Any, directory: Path, request: CompileRequest) -> ir.Flow:
-    """Return the IR of the flow for a generated file in *directory*.
+def standalone(state: Any, analysis: Analysis) -> str:
+    """Return the generated file with everything that a run elsewhere needs of this machine's files."""
+    return render_standalone(analysis.flow, code_with_project(state, analysis), analysis.project)
+
+
+def code_with_project(state: Any, analysis: Analysis) -> dict[str, bytes]:
+    """Return the files that are beside the flow where its steps work."""
+    project = analysis.project
+    return {**({} if project is None else project.beside_the_flow), **code_files(state)}
+
+
+def analyze_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:
+    """Return the IR of the flow for a generated file in *directory*; nothing is wrong with the flow.
 
     Raises:
         UnsupportedFlow: the flow uses what cannot work on Prefect.
@@ -77,7 +88,7 @@ def analyze_for(state: Any, directory: Path, request: CompileRequest) -> ir.Flow
     analysis.check()
     # Last: it takes minutes where they are not there yet.
     make_interpreters(state)
-    return analysis.flow
+    return analysis
 
 
 def examine_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:
@@ -109,7 +120,7 @@ def run_now(
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
         # The schedule is not checked: it has no effect on a run that starts now, nor has it under Metaflow.
         wanted = replace(request, are_defaults_wanted=not is_complete)
-        flow = analyze_for(state, Path(folder), wanted)
+        flow = analyze_for(state, Path(folder), wanted).flow
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
         module = generated_file.load(path)

@@ -11,13 +11,13 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import Analysis, CompileRequest, files
-from metaflow_prefect.analysis.code import code_files
 from metaflow_prefect.analysis.files import IncludedFile
 from metaflow_prefect.analysis.interpreters import make as make_interpreters
-from metaflow_prefect.compiler import check_schedule, examine_for
+from metaflow_prefect.compiler import check_schedule, code_with_project, examine_for
 from metaflow_prefect.deploy import prefect_yaml
-from metaflow_prefect.deploy.plan import job_variables, summary
-from metaflow_prefect.deploy.plan.deploy_context import DeployContext
+from metaflow_prefect.deploy.plan import image_choice, job_variables, summary
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
+from metaflow_prefect.deploy.plan.image_choice import ImageChoice
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.plan.plan import (
     DeploymentPlan,
@@ -182,10 +182,11 @@ def _prepare(
 ) -> Prepared:
     """Plan the deployment, or refuse it for all reasons at once, those in *refusals* included."""
     folder = Path(state.entrypoint[-1]).parent
-    analysis = examine_for(state, folder, replace(request, check_schedule=check_schedule))
+    wanted_analysis = replace(request, check_schedule=check_schedule, carries_code=True)
+    analysis = examine_for(state, folder, wanted_analysis)
     flow = _with_absolute_root(analysis.flow)
     included = files.included(state.flow, wanted.parameter_defaults)
-    code = code_files(state)
+    code = code_with_project(state, analysis)
     _check_flow(analysis, included, wanted, refusals)
     name = context = existing = None
     with refusals.gather():
@@ -197,15 +198,17 @@ def _prepare(
             token = _token(name, existing, token_request)
         with refusals.gather():
             pool = work_pool(client, wanted.work_pool, existing)
+            choice = _choose_image(analysis, wanted, pool, refusals)
+            wanted = replace(wanted, image=choice.image or wanted.image)
             job_variables.check(flow, wanted, pool, refusals)
             apply.check(client, pool.name, work_queue(wanted), wanted.notifications, refusals)
-            context = gather(state, pool, token, code)
+            context = replace(gather(state, pool, token, code), image_lines=choice.lines)
     refusals.raise_all()
     assert name is not None  # noqa: S101  or it was refused
     assert context is not None  # noqa: S101  or its pool was refused
     # Last: it takes minutes where they are not there yet.
     make_interpreters(state)
-    generated = render_standalone(flow, code)
+    generated = render_standalone(flow, code, analysis.project)
     package = _package(state, flow.name, code)
     if package is not None:
         variables = code_storage.code_variables(state.flow_datastore, package)
@@ -243,6 +246,17 @@ def _check_flow(
     for schedule in wanted.schedules:
         with refusals.gather():
             apply.known_schedule(schedule)
+
+
+def _choose_image(
+    analysis: Analysis, wanted: DeployOptions, pool: WorkPool, refusals: Refusals
+) -> ImageChoice:
+    """Choose the image of the Python that the flow asks for."""
+    chosen = job_variables.chosen_variables(wanted, pool)
+    choice = image_choice.choose(analysis.pythons, chosen, pool)
+    if choice.findings:
+        refusals.add(UnsupportedFlow(analysis.flow.name, choice.findings))
+    return choice
 
 
 def _token(name: DeploymentName, existing: DeploymentRecord | None, request: TokenRequest) -> str:

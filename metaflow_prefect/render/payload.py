@@ -30,10 +30,10 @@ _TRAVELING = (
 """`metaflow_prefect.runtime` and everything that it imports."""
 
 
-def payload(code: Mapping[str, bytes]) -> tuple[str, ...]:
-    """Pack the runtime and *code* (paths relative to the flow's folder) into lines of base64."""
+def payload(carried: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Pack the runtime and the *carried* files into lines of base64."""
     files = {f"runtime/{name}": content for name, content in _runtime_files()}
-    files.update({f"code/{name}": content for name, content in code.items()})
+    files.update(carried)
     text = base64.b64encode(_zip(files)).decode("ascii")
     return tuple(text[start : start + _LINE] for start in range(0, len(text), _LINE))
 

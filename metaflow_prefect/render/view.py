@@ -10,6 +10,7 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.names import Identifier, snake_case, unique_identifiers
+from metaflow_prefect.render.environment import literal
 from metaflow_prefect.render.literals import Code
 from metaflow_prefect.runtime.flow.program import RUNTIME_API
 from metaflow_prefect.version import VERSION
@@ -110,8 +111,13 @@ class FileView:
         return tuple(name for name in ("Any", "Literal") if name in annotations)
 
 
-def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
-    """Choose the names and list the options of the file generated from *flow*."""
+def view(
+    flow: ir.Flow, payload: tuple[str, ...] | None = None, project: str | None = None
+) -> FileView:
+    """Choose the names and list the options of the file generated from *flow*.
+
+    *project* is the folder of its uv project in the *payload*.
+    """
     taken = {*_FIXED_NAMES, *dir(builtins)}
     function = Identifier.of(snake_case(flow.name), taken=taken)
     functions = unique_identifiers((step.name for step in flow.steps), taken={*taken, function})
@@ -122,7 +128,7 @@ def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
         runtime_api=RUNTIME_API,
         source_name=PurePosixPath(flow.source.file).name,
         function=function,
-        program=_program(flow, is_standalone=payload is not None),
+        program=_program(flow, project, is_standalone=payload is not None),
         steps=tuple(_step(step, functions[step.name]) for step in flow.steps),
         parameters=tuple(_parameter(item, arguments[item.name]) for item in flow.parameters),
         flow_options=_flow_options(flow),
@@ -147,7 +153,7 @@ def _given(*options: Option) -> tuple[Option, ...]:
     return tuple(option for option in options if option.value not in (None, "", (), 0, False))
 
 
-def _program(flow: ir.Flow, *, is_standalone: bool) -> tuple[Option, ...]:
+def _program(flow: ir.Flow, project: str | None, *, is_standalone: bool) -> tuple[Option, ...]:
     name = PurePosixPath(flow.source.file).name
     location = Code('UNPACKED + "/code/flow"') if is_standalone else Code("__file__")
     environment = flow.backends.environment
@@ -167,6 +173,9 @@ def _program(flow: ir.Flow, *, is_standalone: bool) -> tuple[Option, ...]:
         Option("on_error", flow.exit_hooks.on_error),
         Option("location", location),
         Option("working_directory", Code('UNPACKED + "/code"') if is_standalone else None),
+        Option(
+            "project", None if project is None else Code(f"UNPACKED + {literal('/' + project)}")
+        ),
     )
 
 

@@ -39,7 +39,8 @@ class DeployContext:
     `owner` is the person who deploys, `token` the production token. `metaflow_environment` holds the
     `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
     `requirements` is what a stock image must install first. `python` is this machine's interpreter.
-    `captured` are the values of @environment that come from this machine's environment.
+    `captured` are the values of @environment that come from this machine's environment. `image_lines` say which
+    image was chosen for the flow, and why.
     """
 
     owner: str
@@ -49,3 +50,4 @@ class DeployContext:
     requirements: tuple[str, ...]
     python: str = "python"
     captured: CapturedEnvironment = NOTHING_CAPTURED
+    image_lines: tuple[str, ...] = ()

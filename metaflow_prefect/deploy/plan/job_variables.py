@@ -9,12 +9,10 @@ from metaflow_prefect import ir
 from metaflow_prefect.deploy.plan import job_schema
 from metaflow_prefect.deploy.plan.container_size import ContainerSize, container_size
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
+from metaflow_prefect.deploy.plan.image_choice import image_variable
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, UnsupportedFlow
 from metaflow_prefect.runtime import variables
-
-_IMAGE_VARIABLES: Mapping[str, str] = {"northflank": "deployment_external_image_path"}
-"""The job variable for the image, for types of work pools that do not call it `image` as Prefect's own types do."""
 
 _FOR_METAFLOW: Mapping[str, Mapping[str, Any]] = {
     # A second container would execute the flow a second time while Prefect reschedules the first;
@@ -37,8 +35,8 @@ def job_variables(
     refusals.raise_all()
     return {
         **_FOR_METAFLOW.get(context.pool.type, {}),
-        **container_size(flow, _chosen(options, context.pool), context.pool).variables,
-        **_chosen(options, context.pool),
+        **container_size(flow, chosen_variables(options, context.pool), context.pool).variables,
+        **chosen_variables(options, context.pool),
         "env": _environment(flow, full_name, options, context),
     }
 
@@ -48,7 +46,7 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
     findings = (
         *_unreachable(flow, options, pool),
         *_without_environment(flow, pool),
-        *container_size(flow, _chosen(options, pool), pool).findings,
+        *container_size(flow, chosen_variables(options, pool), pool).findings,
     )
     if findings:
         refusals.add(UnsupportedFlow(flow.name, findings))
@@ -59,7 +57,7 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
                 fix="leave --image out, or deploy to a pool that runs containers",
             )
         )
-    bad_variables = job_schema.findings(_chosen(options, pool), pool.template)
+    bad_variables = job_schema.findings(chosen_variables(options, pool), pool.template)
     if bad_variables:
         listed = "\n".join(map(str, bad_variables))
         refusals.add(
@@ -72,18 +70,14 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
 
 def container_lines(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple[str, ...]:
     """Return the size of the container in words, and which step asks for it."""
-    return container_size(flow, _chosen(options, pool), pool).lines
+    return container_size(flow, chosen_variables(options, pool), pool).lines
 
 
-def _chosen(options: DeployOptions, pool: WorkPool) -> dict[str, Any]:
+def chosen_variables(options: DeployOptions, pool: WorkPool) -> dict[str, Any]:
     """Return the job variables that the options ask for, by their names in the pool."""
     if options.image is None or pool.is_local:
         return dict(options.job_variables)
-    return {_image_variable(pool): options.image, **options.job_variables}
-
-
-def _image_variable(pool: WorkPool) -> str:
-    return _IMAGE_VARIABLES.get(pool.type, "image")
+    return {image_variable(pool): options.image, **options.job_variables}
 
 
 def _environment(
@@ -110,7 +104,7 @@ def _environment(
             # A path of this machine means nothing there.
             environment.pop("METAFLOW_DATASTORE_SYSROOT_LOCAL", None)
     environment.update(
-        _of_container(container_size(flow, _chosen(options, context.pool), context.pool))
+        _of_container(container_size(flow, chosen_variables(options, context.pool), context.pool))
     )
     environment.update(options.job_variables.get("env", {}))
     return environment

@@ -117,7 +117,7 @@ def plan(
         work_pool=context.pool.name,
         work_queue=work_queue(options),
         job_variables=jobs.job_variables(flow, f"{flow.name}/{name}", options, context),
-        container=jobs.container_lines(flow, options, context.pool),
+        container=(*context.image_lines, *jobs.container_lines(flow, options, context.pool)),
         code=pull_step.code_delivery(
             file_name, generated, flow.name, context.python if context.pool.is_local else "python"
         ),

@@ -26,7 +26,8 @@ class Program:
     `config` is the resolved configuration, in the form of Metaflow's `--local-config-file`.
     `on_success` and `on_error` name the functions of @exit_hook.
     `location` is the generated file itself. `working_directory` is where the steps work: the folder of
-    the unpacked code, for a standalone file; None for the caller's, as under `run`.
+    the unpacked code, for a standalone file; None for the caller's, as under `run`. `project` is the folder of the
+    unpacked uv project, whose environment the steps work in.
     """
 
     flow: str
@@ -44,6 +45,7 @@ class Program:
     on_error: tuple[str, ...] = ()
     location: str
     working_directory: str | None = None
+    project: str | None = None
 
     @property
     def is_standalone(self) -> bool:
