@@ -26,7 +26,7 @@ _BUILD_FILES = (_PROJECT, "setup.py", "setup.cfg", "MANIFEST.in", "hatch_build.p
 _OURS = "metaflow-prefect-northflank"
 """No step needs this package: a run brings its runtime along."""
 
-_RELOCK = "run `uv lock`, and deploy again"
+_RELOCK = "bring it up to date: `uv lock`"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

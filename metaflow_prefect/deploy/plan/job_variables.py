@@ -145,7 +145,6 @@ def _unreachable(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple
 
 
 _NOT_IN_CONTAINERS: Mapping[str, str] = {
-    "uv": "its containers have no uv project, and do not run uv",
     "conda": "its containers have neither micromamba nor the packages that it would install",
     "pypi": "its containers have neither micromamba nor the packages that it would install",
 }

@@ -22,6 +22,7 @@ from metaflow_prefect.runtime.steps import (
     commands,
     executor_choice,
     exit_messages,
+    project_interpreter,
     working_directory,
 )
 from metaflow_prefect.runtime.steps.executor_protocol import StepExecutor, Stream
@@ -81,21 +82,23 @@ class Session:
         Raises:
             StaleGeneratedFile: the flow's file is missing or another one.
             SettingRefused: a variable has a value that it cannot have.
+            InitFailed: the packages of the flow's uv project cannot be installed.
         """
         settings = StepSettings.of(options.environment)
         local_folder = working_directory.link_local_folder(program, options.environment)
         datastore = RunDatastore.of(program, run_id, local_folder)
+        # A variable that is set here was set for this machine, and wins; the flow's import needs the others.
+        given = {**options.captured.variables, **options.environment, **options.variables}
+        python = project_interpreter.of(program, given, say)
         context = replace(
-            commands.RunContext.of(program, run_id, datastore.root),
+            commands.RunContext.of(program, run_id, datastore.root, python),
             tags=(*program.tags, *options.tags),
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_write_config(program.config),
             namespace=settings.namespace,
             parts=options.parts,
         )
-        # A variable that is set here was set for this machine, and wins; the flow's import needs the others.
-        given = {**options.captured.variables, **options.environment, **options.variables}
-        environment = commands.run_environment(program, given, run_id=run_id)
+        environment = commands.run_environment(program, given, run_id=run_id, python=python)
         key = ForkKey.of(context, environment)
         return cls(
             context=context,

@@ -19,6 +19,9 @@ from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
 from metaflow_prefect.runtime.steps import working_directory
 from metaflow_prefect.runtime.steps.executor_protocol import Command
 
+_OF_AN_INTERPRETER = frozenset({"site-packages", "dist-packages"})
+"""The names of folders with packages that were installed for one interpreter."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunContext:
@@ -40,11 +43,13 @@ class RunContext:
     parts: tuple[Part, ...] = ()
 
     @classmethod
-    def of(cls, program: Program, run_id: str, root: str) -> RunContext:
-        """Return the context of a run of *program* by this process's interpreter; *root* is its datastore's."""
+    def of(
+        cls, program: Program, run_id: str, root: str, python: str = sys.executable
+    ) -> RunContext:
+        """Return the context of a run of *program*, by default by this process's interpreter; *root* is its datastore's."""
         return cls(
             program=program,
-            python=sys.executable,
+            python=python,
             flow_file=program.script,
             run_id=run_id,
             # Steps may work in another folder than this process; the root of an object store is an address.
@@ -53,11 +58,24 @@ class RunContext:
 
 
 def run_environment(
-    program: Program, inherited: Mapping[str, str], *, run_id: str
+    program: Program,
+    inherited: Mapping[str, str],
+    *,
+    run_id: str,
+    python: str = sys.executable,
 ) -> dict[str, str]:
-    """Return the environment of every command of a run of *program* by this process's interpreter."""
+    """Return the environment of every command of a run of *program* by the interpreter *python*."""
     there = working_directory.environment(program, inherited)
-    return environment(there, python=sys.executable, run_id=run_id)
+    if program.project is not None:
+        there.update(_of_project(python, there))
+    return environment(there, python=python, run_id=run_id)
+
+
+def _of_project(python: str, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that `uv run` sets, and a search path without the packages of another interpreter."""
+    folders = inherited.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [folder for folder in folders if Path(folder).name not in _OF_AN_INTERPRETER]
+    return {"VIRTUAL_ENV": str(Path(python).parents[1]), "PYTHONPATH": os.pathsep.join(kept)}
 
 
 def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
