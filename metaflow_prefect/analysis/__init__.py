@@ -11,7 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import decorators, events, graph, interpreters, parameters, support
+from metaflow_prefect.analysis import (
+    decorators,
+    events,
+    graph,
+    interpreters,
+    packages,
+    parameters,
+    support,
+)
+from metaflow_prefect.analysis.interpreters import Installer
 from metaflow_prefect.errors import Finding, UnsupportedFlow
 
 __all__ = ["Analysis", "CompileRequest", "analyze", "examine"]
@@ -88,10 +97,13 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
         *bad_schedule,
         *bad_triggers,
     )
+    installer = interpreters.chosen(state)
     flow = ir.Flow(
         name=state.flow.name,
         doc=state.graph.doc,
-        steps=tuple(_step(node) for node in graph.nodes(state.graph)),
+        steps=tuple(
+            _step(node, _packages(state, node, installer)) for node in graph.nodes(state.graph)
+        ),
         start=state.graph.start_step,
         end=state.graph.end_step,
         parameters=found_parameters,
@@ -105,6 +117,7 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
             metadata=state.metadata.TYPE,
             datastore=state.flow_datastore.TYPE,
             environment=state.environment.TYPE,
+            installer="uv" if installer is Installer.UV else None,
             datastore_root=request.datastore_root,
         ),
         options=_options(state, flow_decorators),
@@ -115,7 +128,14 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
     return Analysis(flow=flow, findings=findings, are_parameters_complete=not bad_parameters)
 
 
-def _step(node: Any) -> ir.Step:
+def _packages(state: Any, node: Any, installer: Installer | None) -> ir.Packages | None:
+    """Return the packages of *node* that uv installs."""
+    if installer is not Installer.UV:
+        return None
+    return packages.requested(node, state.environment, state.flow_datastore.TYPE)
+
+
+def _step(node: Any, own: ir.Packages | None) -> ir.Step:
     attempts = decorators.attempts(node.decorators)
     return ir.Step(
         name=node.name,
@@ -132,6 +152,7 @@ def _step(node: Any) -> ir.Step:
         timeout_seconds=decorators.timeout_seconds(node.decorators),
         environment=decorators.environment_names(node.decorators),
         resources=decorators.resources(node.decorators),
+        packages=own,
     )
 
 
