@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import Analysis, CompileRequest, examine
+from metaflow_prefect.analysis import Analysis, CompileRequest, examine, interpreters
 from metaflow_prefect.analysis.code import GENERATED_MARK, code_files, own_paths
 from metaflow_prefect.analysis.early_refusals import silence
-from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
 from metaflow_prefect.runtime.flow import generated_file
@@ -20,6 +19,7 @@ from metaflow_prefect.runtime.flow.parameter_values import joined, json_value
 from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import check as check_output
 from metaflow_prefect.runtime.local.output_files import write as write_output
+from metaflow_prefect.runtime.packages.interpreters import here
 from metaflow_prefect.runtime.progress.run_result import RunResult
 from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 from metaflow_prefect.runtime.store.resume_origin import read as read_origin
@@ -82,13 +82,13 @@ def analyze_for(state: Any, directory: Path, request: CompileRequest) -> Analysi
 
     Raises:
         UnsupportedFlow: the flow uses what cannot work on Prefect.
-        MetaflowException: the packages of @conda or @pypi cannot be had.
+        PackagesRefused: the packages of @pypi cannot be had.
+        MetaflowException: those of @conda cannot be had.
     """
     analysis = examine_for(state, directory, request)
     analysis.check()
     # Last: it takes minutes where they are not there yet.
-    make_interpreters(state)
-    return analysis
+    return replace(analysis, flow=interpreters.made(state, analysis.flow, here()))
 
 
 def examine_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:

@@ -17,11 +17,13 @@ from metaflow_prefect.analysis import (
     events,
     graph,
     interpreters,
+    packages,
     parameters,
     pythons,
     support,
     uv_project,
 )
+from metaflow_prefect.analysis.interpreters import Installer
 from metaflow_prefect.analysis.pythons import PythonRequest
 from metaflow_prefect.analysis.uv_project import UvProject
 from metaflow_prefect.errors import Finding, UnsupportedFlow
@@ -107,10 +109,13 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
         *bad_schedule,
         *bad_triggers,
     )
+    installer = interpreters.chosen(state)
     flow = ir.Flow(
         name=state.flow.name,
         doc=state.graph.doc,
-        steps=tuple(_step(node) for node in graph.nodes(state.graph)),
+        steps=tuple(
+            _step(node, _packages(state, node, installer)) for node in graph.nodes(state.graph)
+        ),
         start=state.graph.start_step,
         end=state.graph.end_step,
         parameters=found_parameters,
@@ -124,6 +129,7 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
             metadata=state.metadata.TYPE,
             datastore=state.flow_datastore.TYPE,
             environment=state.environment.TYPE,
+            installer="uv" if installer is Installer.UV else None,
             datastore_root=request.datastore_root,
         ),
         options=_options(state, flow_decorators),
@@ -149,7 +155,14 @@ def _uv_project(
     return uv_project.examine(Path.cwd(), code.suffixes(state))
 
 
-def _step(node: Any) -> ir.Step:
+def _packages(state: Any, node: Any, installer: Installer | None) -> ir.Packages | None:
+    """Return the packages of *node* that uv installs."""
+    if installer is not Installer.UV:
+        return None
+    return packages.requested(node, state.environment, state.flow_datastore.TYPE)
+
+
+def _step(node: Any, own: ir.Packages | None) -> ir.Step:
     attempts = decorators.attempts(node.decorators)
     return ir.Step(
         name=node.name,
@@ -166,6 +179,7 @@ def _step(node: Any) -> ir.Step:
         timeout_seconds=decorators.timeout_seconds(node.decorators),
         environment=decorators.environment_names(node.decorators),
         resources=decorators.resources(node.decorators),
+        packages=own,
     )
 
 

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import Analysis, CompileRequest, files
+from metaflow_prefect.analysis import Analysis, CompileRequest, files, interpreters
 from metaflow_prefect.analysis.files import IncludedFile
-from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.compiler import check_schedule, code_with_project, examine_for
 from metaflow_prefect.deploy import prefect_yaml
-from metaflow_prefect.deploy.plan import image_choice, job_variables, summary
+from metaflow_prefect.deploy.plan import image_choice, job_variables, lock_target, summary
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
 from metaflow_prefect.deploy.plan.image_choice import ImageChoice
 from metaflow_prefect.deploy.plan.options import DeployOptions
@@ -35,7 +34,10 @@ from metaflow_prefect.deploy.server.gather_context import gather, user, work_poo
 from metaflow_prefect.deploy.server.production_tokens import TokenRequest
 from metaflow_prefect.errors import Refusals, UnsupportedFlow
 from metaflow_prefect.render import render_standalone
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.local import typed_command
+from metaflow_prefect.runtime.packages.interpreters import here
+from metaflow_prefect.runtime.packages.lock import Target
 from metaflow_prefect.runtime.servers.connection import (
     is_on_local_server,
     prefect_client,
@@ -207,7 +209,7 @@ def _prepare(
     assert name is not None  # noqa: S101  or it was refused
     assert context is not None  # noqa: S101  or its pool was refused
     # Last: it takes minutes where they are not there yet.
-    make_interpreters(state)
+    flow = interpreters.made(state, flow, _lock_target(wanted, context.pool))
     generated = render_standalone(flow, code, analysis.project)
     package = _package(state, flow.name, code)
     if package is not None:
@@ -223,6 +225,13 @@ def _prepare(
         context=context,
         existing=existing,
     )
+
+
+def _lock_target(wanted: DeployOptions, pool: WorkPool) -> Target:
+    """Return what packages are locked for."""
+    chosen = job_variables.chosen_variables(wanted, pool)
+    platform = os.environ.get(variables.PLATFORM) or None
+    return lock_target.target(chosen, pool, here(), platform=platform)
 
 
 def _check_flow(

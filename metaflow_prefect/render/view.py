@@ -17,7 +17,7 @@ from metaflow_prefect.version import VERSION
 
 _FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolTaskRunner", "flow", "task",
                 "Json", "Parameter", "Program", "Step", "End", "Foreach", "Next", "Parallel", "Split", "Switch",
-                "check_api", "execute", "exit_hooks", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
+                "check_api", "execute", "exit_hooks", "locked_packages", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
                 "pathlib", "shutil", "sys", "tempfile", "zipfile")  # fmt: skip
 
 TRIGGERED_BY = "triggered_by"
@@ -98,6 +98,8 @@ class FileView:
             used |= {"exit_hooks"}
         if self.parameters:
             used |= {"Parameter"}
+        if self.flow.backends.installer is not None:
+            used |= {"locked_packages"}
         if any(parameter.type is ir.ParameterType.JSON for parameter in self.flow.parameters):
             used |= {"Json"}
         return tuple(sorted(used, key=lambda name: (name.islower(), name)))
@@ -157,6 +159,7 @@ def _program(flow: ir.Flow, project: str | None, *, is_standalone: bool) -> tupl
     name = PurePosixPath(flow.source.file).name
     location = Code('UNPACKED + "/code/flow"') if is_standalone else Code("__file__")
     environment = flow.backends.environment
+    is_locked = flow.backends.installer is not None
     return _given(
         Option("flow", flow.name),
         Option("project_flow", flow.project.flow_name if flow.project else None),
@@ -165,6 +168,7 @@ def _program(flow: ir.Flow, project: str | None, *, is_standalone: bool) -> tupl
         Option("metadata", flow.backends.metadata),
         Option("datastore", flow.backends.datastore),
         Option("environment", None if environment == "local" else environment),
+        Option("packages", Code("locked_packages(__file__)") if is_locked else None),
         Option("datastore_root", flow.backends.datastore_root),
         Option("options", flow.options),
         Option("config", flow.config),
@@ -205,6 +209,7 @@ def _step(step: ir.Step, function: Identifier) -> StepView:
             Option("joins", step.joins),
             Option("error_retries", step.error_retries),
             Option("environment", step.environment),
+            Option("lock", step.lock),
         ),
     )
 

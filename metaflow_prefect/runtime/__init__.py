@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     )
     from metaflow_prefect.runtime.flow.program import RUNTIME_API, Program, check_api
     from metaflow_prefect.runtime.local.command_line import Json, Parameter, main
+    from metaflow_prefect.runtime.packages.lock import locked_packages
     from metaflow_prefect.runtime.run.engine import execute, run_step
     from metaflow_prefect.runtime.run.exit_hooks import exit_hooks
 
@@ -38,6 +39,7 @@ __all__ = [
     "check_api",
     "execute",
     "exit_hooks",
+    "locked_packages",
     "main",
     "run_step",
 ]
@@ -45,6 +47,7 @@ __all__ = [
 _MODULES = {
     **dict.fromkeys(("execute", "run_step"), "run.engine"),
     "exit_hooks": "run.exit_hooks",
+    "locked_packages": "packages.lock",
     **dict.fromkeys(
         ("End", "Foreach", "Next", "Parallel", "Split", "Step", "Switch"), "flow.graph"
     ),

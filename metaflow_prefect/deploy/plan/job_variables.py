@@ -146,22 +146,27 @@ def _unreachable(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple
 
 _NOT_IN_CONTAINERS: Mapping[str, str] = {
     "conda": "its containers have neither micromamba nor the packages that it would install",
-    "pypi": "its containers have neither micromamba nor the packages that it would install",
+    "pypi": "its containers have no micromamba, by which the packages would be installed as things are here",
 }
 """Why Metaflow's `--environment` does not work on a pool that runs containers."""
+
+_PACKAGES_IN_THE_IMAGE = "deploy without --environment; install its packages in the image, or list them in EXTRA_PIP_PACKAGES"
+
+_REMEDIES: Mapping[str, str] = {
+    "pypi": f"install uv here (`pip install uv`), and leave {variables.PYPI_INSTALLER} out",
+}
 
 
 def _without_environment(flow: ir.Flow, pool: WorkPool) -> tuple[Finding, ...]:
     """Refuse an `--environment` that the containers of the work pool do not have."""
     environment = flow.backends.environment
-    if pool.is_local or environment not in _NOT_IN_CONTAINERS:
+    if pool.is_local or environment not in _NOT_IN_CONTAINERS or flow.backends.installer == "uv":
         return ()
     return (
         Finding(
             where="flow",
             feature=f"--environment={environment} on a work pool of type {pool.type}",
             reason=_NOT_IN_CONTAINERS[environment],
-            remedy="deploy without --environment; install its packages in the image, or list them in "
-            "EXTRA_PIP_PACKAGES",
+            remedy=_REMEDIES.get(environment, _PACKAGES_IN_THE_IMAGE),
         ),
     )

@@ -70,7 +70,7 @@ class Step:
 
     `joins` names the step whose split this one joins. `error_retries` of the task's retries are
     for @catch's fallback, not for the user's code. `environment` names the variables of
-    @environment, whose values are read from the flow when it runs.
+    @environment, whose values are read from the flow when it runs. `lock` is the key of the lock of the step's packages.
     """
 
     task: StepTask
@@ -78,6 +78,7 @@ class Step:
     joins: str | None = None
     error_retries: int = 0
     environment: tuple[str, ...] = ()
+    lock: str | None = None
 
     @property
     def name(self) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import platform
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -13,7 +14,7 @@ from pathlib import Path
 from metaflow_prefect.errors import InitFailed
 from metaflow_prefect.runtime.packages import failures
 from metaflow_prefect.runtime.packages.lock import Lock, Target
-from metaflow_prefect.runtime.packages.made_once import cache_folder, made_once
+from metaflow_prefect.runtime.packages.made_once import cache_folder, is_made, made_once
 from metaflow_prefect.runtime.packages.uv import INSTALL_IT, Uv, UvFailed
 
 _FOLDER = "interpreters"
@@ -29,22 +30,21 @@ _MACHINES = {"arm64": "aarch64", "amd64": "x86_64"}
 class Maker:
     """Makes interpreters, below `folder`, by `uv`.
 
-    `python` is the interpreter on which they are based where a lock is for its version; `say` writes a line for people.
+    `python` is the interpreter on which they are based where a lock is for its version.
     """
 
     uv: Uv
     folder: Path
     python: str
-    say: Callable[[str], None]
 
     @classmethod
-    def of(cls, environment: Mapping[str, str], say: Callable[[str], None]) -> Maker | None:
+    def of(cls, environment: Mapping[str, str]) -> Maker | None:
         """Return what makes interpreters in *environment* from this process's own; None if uv is missing."""
         uv = Uv.found({"UV_PYTHON_DOWNLOADS": "never", **environment})
         if uv is None:
             return None
         folder = cache_folder(environment, _FOLDER)
-        return cls(uv=uv.installing(), folder=folder, python=sys.executable, say=say)
+        return cls(uv=uv.installing(), folder=folder, python=sys.executable)
 
     def make(self, lock: Lock) -> str:
         """Return the interpreter that has the packages of *lock*.
@@ -52,14 +52,22 @@ class Maker:
         Raises:
             UvFailed: uv cannot install them, or has no Python of that version.
         """
+        folder, base = self._place(lock)
+        made = made_once(folder, lambda folder: self._install(lock, base, folder))
+        return str(made / "bin" / "python")
+
+    def has(self, lock: Lock) -> bool:
+        """Say whether the interpreter of *lock* is there already."""
+        return is_made(self._place(lock)[0])
+
+    def _place(self, lock: Lock) -> tuple[Path, str]:
+        """Return the folder of the interpreter, and the Python on which it is based."""
         base = self.python if lock.target.python == here().python else lock.target.python
         own = f"{Path(self.python).resolve()} {platform.python_version()} {base}"
         name = f"{lock.key}-{hashlib.sha256(own.encode()).hexdigest()[:8]}"
-        made = made_once(self.folder / name, lambda folder: self._install(lock, base, folder))
-        return str(made / "bin" / "python")
+        return self.folder / name, base
 
     def _install(self, lock: Lock, base: str, folder: Path) -> None:
-        self.say(f"{', '.join(lock.steps)}: uv installs {_some(lock.packages)}")
         self.uv.run("venv", "--quiet", "--no-project", "--python", base, str(folder))
         python = folder / "bin" / "python"
         words = ("--no-deps", "--no-build", "--require-hashes", "--requirements", "-")
@@ -83,10 +91,19 @@ def here() -> Target:
     return Target(python=version, platform=f"{machine}-{platform.system().lower()}")
 
 
+def activated(python: str, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables by which programs find the interpreter *python* first, as an activated environment sets them."""
+    folder = Path(python).parent
+    path = os.pathsep.join((str(folder), inherited.get("PATH", os.defpath)))
+    return {"PATH": path, "VIRTUAL_ENV": str(folder.parent)}
+
+
 def make_all(
     locks: Iterable[Lock], environment: Mapping[str, str], say: Callable[[str], None]
 ) -> dict[str, str]:
     """Return the interpreter of each of *locks* by its key; those that are missing are made at the same time.
+
+    *say* writes a line for people about each that is made.
 
     Raises:
         InitFailed: some cannot be made; names the steps and the packages of all of them.
@@ -94,13 +111,16 @@ def make_all(
     wanted = {lock.key: lock for lock in locks}
     if not wanted:
         return {}
-    maker = Maker.of(environment, say)
+    maker = Maker.of(environment)
     if maker is None:
         steps = sorted({step for lock in wanted.values() for step in lock.steps})
         raise InitFailed(
             f"uv, which makes the interpreters of steps with @pypi, is missing ({', '.join(steps)}).",
             fix=INSTALL_IT,
         )
+    for lock in wanted.values():
+        if not maker.has(lock):
+            say(f"{', '.join(lock.steps)}: uv installs {_some(lock.packages)}")
     with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
         futures = {key: pool.submit(maker.make, lock) for key, lock in wanted.items()}
     _check(wanted, futures)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -52,7 +52,7 @@ class Lock:
         return tuple(name for name in found if name and not name.startswith(_OPTION))
 
     def lines(self) -> tuple[str, ...]:
-        """Return the lock as comment lines of a generated file."""
+        """Return the lock as comment lines of a generated file; a line "# --- end of locks ---" follows the last lock."""
         head = f"# --- lock {self.key}: {self.target}, for {', '.join(self.steps)} ---"
         return (head, *(f"# {line}" for line in self.requirements.splitlines()))
 
@@ -64,19 +64,13 @@ class LockedPackages:
     locks: Mapping[str, Lock] = field(default_factory=dict)
 
 
-def comment_lines(locks: Iterable[Lock]) -> tuple[str, ...]:
-    """Return all *locks* as comment lines of a generated file."""
-    lines = tuple(line for lock in locks for line in lock.lines())
-    return (*lines, _END) if lines else ()
-
-
 def locked_packages(generated_file: str) -> LockedPackages:
     """Return the locks of a generated file, which calls this with its own path."""
     return parse(Path(generated_file).read_text(encoding="utf-8"))
 
 
 def parse(text: str) -> LockedPackages:
-    """Return the locks in the *text* of a generated file, as `comment_lines` has written them."""
+    """Return the locks in the *text* of a generated file, as `Lock.lines` has written them."""
     found: dict[str, Lock] = {}
     head: re.Match[str] | None = None
     body: list[str] = []

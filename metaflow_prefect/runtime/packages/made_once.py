@@ -35,19 +35,24 @@ def cache_folder(environment: Mapping[str, str], name: str) -> Path:
     return found / name
 
 
+def is_made(folder: Path) -> bool:
+    """Say whether *folder* is whole."""
+    return (folder / _COMPLETE).exists()
+
+
 def made_once(folder: Path, make: Callable[[Path], None]) -> Path:
     """Return *folder*, which `make(folder)` fills if no process has; the folder is empty then.
 
     Processes that want it at the same time wait for the one that makes it. What a process has left
     unfinished, because it was killed or `make` failed, is removed and made again.
     """
-    if (folder / _COMPLETE).exists():
+    if is_made(folder):
         return folder
     folder.parent.mkdir(parents=True, exist_ok=True)
     # The system unlocks it when the process ends, however that happens.
     with folder.with_name(folder.name + ".lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        if not (folder / _COMPLETE).exists():
+        if not is_made(folder):
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir()
             make(folder)

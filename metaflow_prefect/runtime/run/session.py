@@ -64,7 +64,10 @@ class Session:
     _processes: StepProcesses = field(init=False)
 
     def __post_init__(self) -> None:
-        self._processes = StepProcesses(self.context, self.executor, self._environment({}))
+        locks = {name: step.lock for name, step in self.steps.items() if step.lock is not None}
+        self._processes = StepProcesses(
+            self.context, self.executor, self._environment({}), locks, self.say
+        )
 
     @classmethod
     def open(
@@ -96,7 +99,7 @@ class Session:
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_write_config(program.config),
             namespace=settings.namespace,
-            parts=options.parts,
+            parts=(*options.parts, *commands.parts_of(program)),
         )
         environment = commands.run_environment(program, given, run_id=run_id, python=python)
         key = ForkKey.of(context, environment)
@@ -109,7 +112,7 @@ class Session:
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
             metadata_copy=_metadata_copy(program, datastore),
             executor=executor_choice.executor(
-                settings.executor, key, program.environment, say, options.early_fork_server
+                settings.executor, key, program.interpreters_of, say, options.early_fork_server
             ),
             environment=environment,
             resumes=datastore.begun(),

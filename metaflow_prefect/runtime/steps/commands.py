@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.dispatcher import Launch
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
@@ -66,6 +67,8 @@ def run_environment(
 ) -> dict[str, str]:
     """Return the environment of every command of a run of *program* by the interpreter *python*."""
     there = working_directory.environment(program, inherited)
+    if program.packages is not None:
+        there = {**there, variables.LOCKED_PACKAGES: "1"}
     if program.project is not None:
         there.update(_of_project(python, there))
     return environment(there, python=python, run_id=run_id)
@@ -76,6 +79,11 @@ def _of_project(python: str, inherited: Mapping[str, str]) -> dict[str, str]:
     folders = inherited.get("PYTHONPATH", "").split(os.pathsep)
     kept = [folder for folder in folders if Path(folder).name not in _OF_AN_INTERPRETER]
     return {"VIRTUAL_ENV": str(Path(python).parents[1]), "PYTHONPATH": os.pathsep.join(kept)}
+
+
+def parts_of(program: Program) -> tuple[Part, ...]:
+    """Return what every task of *program* begins with."""
+    return () if program.packages is None else (Part.LOCKED_PACKAGES,)
 
 
 def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
@@ -187,9 +195,10 @@ def read_environment(run: RunContext) -> list[str]:
 def make_interpreters(run: RunContext, folder: str) -> list[str]:
     """Return the command that makes the steps' own interpreters and prints them (`interpreters.parse`).
 
-    It puts the code that they need into *folder*.
+    It puts the code that they need into *folder*. Where the packages are locked, it does only that.
     """
-    return [*with_parts([Part.INTERPRETERS], top_level(run)), interpreters.COMMAND, folder]
+    parts = [*parts_of(run.program), Part.INTERPRETERS]
+    return [*with_parts(parts, top_level(run)), interpreters.COMMAND, folder]
 
 
 def step(run: RunContext, attempt: Attempt, *, python: str | None = None) -> list[str]:
