@@ -20,7 +20,8 @@ _HOOKS_SECONDS = 60
 ALWAYS_OTHERWISE: Mapping[str, tuple[str, ...]] = {
     # The name of micromamba's environment, which uv does not make.
     "pypi_packages": tuple(
-        f"run.tasks.{step}.metadata.conda_env_prefix" for step in ("start", "work", "end")
+        f"run.tasks.{task}.metadata.conda_env_prefix"
+        for task in ("start", "work[0]", "work[1]", "work[2]", "end")
     ),
 }
 """What differs by design wherever a flow runs through us."""
