@@ -90,6 +90,7 @@ def parse(text: str) -> LockedPackages:
             head = begins
         elif head is not None:
             body.append(line.removeprefix("# "))
+    finish()
     return LockedPackages(found)
 
 

@@ -1,7 +1,5 @@
 """Under --environment=pypi, each step has the versions of packages that it asks for."""
 
-import sys
-
 from metaflow import FlowSpec, pypi, step
 
 
@@ -11,6 +9,7 @@ class PypiPackagesFlow(FlowSpec):
     def start(self):
         import tinypkg
 
+        print("start has tinypkg", tinypkg.__version__)
         self.old = tinypkg.__version__
         self.items = [1, 2, 3]
         self.next(self.work, foreach="items")
@@ -18,14 +17,10 @@ class PypiPackagesFlow(FlowSpec):
     @pypi(packages={"tinypkg": ">=2"})
     @step
     def work(self):
-        import subprocess
-
         import tinypkg
 
-        print("tinypkg", tinypkg.__version__)
+        print("work has tinypkg", tinypkg.__version__)
         self.new = tinypkg.__version__
-        code = "import tinypkg; print(tinypkg.__version__)"
-        self.by_name = subprocess.check_output(["python", "-c", code], text=True).strip()
         self.next(self.join)
 
     @pypi(disabled=True)
@@ -34,16 +29,15 @@ class PypiPackagesFlow(FlowSpec):
         try:
             import tinypkg
         except ImportError:
-            self.without = True
+            self.seen = None
         else:
-            self.without = False
+            self.seen = tinypkg.__version__
         self.versions = [task.new for task in inputs]
-        self.by_name = [task.by_name for task in inputs]
         self.next(self.end)
 
     @step
     def end(self):
-        print(self.versions, self.by_name, self.without)
+        print("join has seen", self.seen, "and work", self.versions)
 
 
 if __name__ == "__main__":

@@ -123,3 +123,18 @@ def test_a_container_is_told_its_size_only_where_a_step_asks_for_one():
 def nf_pool():
     template = NorthflankWorker.get_default_base_job_template()
     return WorkPool(name="nf", type="northflank", template=template)
+
+
+def test_packages_that_uv_installs_are_for_every_pool_and_micromambas_are_not():
+    def of(installer, pool_type):
+        backends = ir.Backends(
+            metadata="local", datastore="s3", environment="pypi", installer=installer
+        )
+        asked = replace(flow("s3"), backends=backends)
+        return job_variables(asked, "F/default", DeployOptions(), context(pool_type))
+
+    assert of("uv", "northflank")
+    assert of("uv", "process")
+    assert of(None, "process")
+    with pytest.raises(UnsupportedFlow, match="install uv here"):
+        of(None, "northflank")
