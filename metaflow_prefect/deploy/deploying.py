@@ -32,12 +32,13 @@ from metaflow_prefect.deploy.server.deployment_name import DeploymentName, of_fl
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.deploy.server.gather_context import gather, user, work_pool
 from metaflow_prefect.deploy.server.production_tokens import TokenRequest
-from metaflow_prefect.errors import Refusals, UnsupportedFlow
+from metaflow_prefect.errors import Finding, Refusals, UnsupportedFlow
 from metaflow_prefect.render import render_standalone
 from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.local import typed_command
 from metaflow_prefect.runtime.packages.interpreters import here
 from metaflow_prefect.runtime.packages.lock import Target
+from metaflow_prefect.runtime.packages.uv import INSTALL_IT, Uv
 from metaflow_prefect.runtime.servers.connection import (
     is_on_local_server,
     prefect_client,
@@ -202,6 +203,7 @@ def _prepare(
             pool = work_pool(client, wanted.work_pool, existing)
             choice = _choose_image(analysis, wanted, pool, refusals)
             wanted = replace(wanted, image=choice.image or wanted.image)
+            _check_uv(analysis, pool, refusals)
             job_variables.check(flow, wanted, pool, refusals)
             apply.check(client, pool.name, work_queue(wanted), wanted.notifications, refusals)
             context = replace(gather(state, pool, token, code), image_lines=choice.lines)
@@ -266,6 +268,19 @@ def _choose_image(
     if choice.findings:
         refusals.add(UnsupportedFlow(analysis.flow.name, choice.findings))
     return choice
+
+
+def _check_uv(analysis: Analysis, pool: WorkPool, refusals: Refusals) -> None:
+    """Refuse a uv project whose packages this machine, on which its runs are executed, cannot install."""
+    if analysis.project is None or not pool.is_local or Uv.found(os.environ) is not None:
+        return
+    missing = Finding(
+        where="flow",
+        feature=f"--environment=uv on work pool {pool}",
+        reason="uv, which installs the packages of the project, is not on this machine",
+        remedy=INSTALL_IT,
+    )
+    refusals.add(UnsupportedFlow(analysis.flow.name, (missing,)))
 
 
 def _token(name: DeploymentName, existing: DeploymentRecord | None, request: TokenRequest) -> str:

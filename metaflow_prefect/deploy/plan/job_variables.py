@@ -45,7 +45,7 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
     """Gather what the flow or its options ask for and the work pool does not have."""
     findings = (
         *_unreachable(flow, options, pool),
-        *_without_environment(flow, pool),
+        *_without_environment(flow, options, pool),
         *container_size(flow, chosen_variables(options, pool), pool).findings,
     )
     if findings:
@@ -145,28 +145,42 @@ def _unreachable(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple
 
 
 _NOT_IN_CONTAINERS: Mapping[str, str] = {
-    "conda": "its containers have neither micromamba nor the packages that it would install",
+    "conda": "the stock image has no micromamba, with which Metaflow makes the interpreters",
     "pypi": "its containers have no micromamba, by which the packages would be installed as things are here",
 }
 """Why Metaflow's `--environment` does not work on a pool that runs containers."""
 
-_PACKAGES_IN_THE_IMAGE = "deploy without --environment; install its packages in the image, or list them in EXTRA_PIP_PACKAGES"
+_MICROMAMBA = "METAFLOW_PATH_TO_MICROMAMBA"
+"""Metaflow's own variable for the path of micromamba: set for a container, it says that the image has it."""
 
 _REMEDIES: Mapping[str, str] = {
+    "conda": "use an image that has micromamba, and say where: --job-variable "
+    f"env.{_MICROMAMBA}=/usr/local/bin/micromamba; or take the packages from PyPI, with @pypi or a uv project",
     "pypi": f"install uv here (`pip install uv`), and leave {variables.PYPI_INSTALLER} out",
 }
 
 
-def _without_environment(flow: ir.Flow, pool: WorkPool) -> tuple[Finding, ...]:
+def _without_environment(
+    flow: ir.Flow, options: DeployOptions, pool: WorkPool
+) -> tuple[Finding, ...]:
     """Refuse an `--environment` that the containers of the work pool do not have."""
     environment = flow.backends.environment
     if pool.is_local or environment not in _NOT_IN_CONTAINERS or flow.backends.installer == "uv":
+        return ()
+    if _MICROMAMBA in _given_environment(options, pool):
         return ()
     return (
         Finding(
             where="flow",
             feature=f"--environment={environment} on a work pool of type {pool.type}",
             reason=_NOT_IN_CONTAINERS[environment],
-            remedy=_REMEDIES.get(environment, _PACKAGES_IN_THE_IMAGE),
+            remedy=_REMEDIES[environment],
         ),
     )
+
+
+def _given_environment(options: DeployOptions, pool: WorkPool) -> Mapping[str, Any]:
+    """Return the variables that the user gives to containers: in the pool's template, and for this deployment."""
+    properties = (pool.template.get("variables") or {}).get("properties") or {}
+    by_pool = (properties.get("env") or {}).get("default") or {}
+    return {**by_pool, **options.job_variables.get("env", {})}

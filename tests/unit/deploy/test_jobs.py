@@ -138,3 +138,25 @@ def test_packages_that_uv_installs_are_for_every_pool_and_micromambas_are_not():
     assert of(None, "process")
     with pytest.raises(UnsupportedFlow, match="install uv here"):
         of(None, "northflank")
+
+
+def in_conda(pool_template, **given):
+    backends = ir.Backends(metadata="local", datastore="s3", environment="conda")
+    pool = WorkPool(name="p", type="northflank", template=pool_template)
+    options = DeployOptions(job_variables={"env": given})
+    return job_variables(
+        replace(flow("s3"), backends=backends),
+        "F/default",
+        options,
+        replace(context("northflank"), pool=pool),
+    )
+
+
+def test_conda_needs_an_image_that_is_said_to_have_micromamba():
+    with pytest.raises(UnsupportedFlow, match="the stock image has no micromamba"):
+        in_conda({})
+
+    path = {"METAFLOW_PATH_TO_MICROMAMBA": "/bin/micromamba"}
+    assert in_conda({}, **path)["env"].items() >= path.items()
+    by_pool = {"variables": {"properties": {"env": {"type": "object", "default": path}}}}
+    in_conda(by_pool)
