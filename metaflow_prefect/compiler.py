@@ -66,8 +66,12 @@ def write(
     return flow
 
 
-def analyze_for(state: Any, directory: Path, request: CompileRequest) -> ir.Flow:
+def analyze_for(
+    state: Any, directory: Path, request: CompileRequest, *, may_be_kept: bool = False
+) -> ir.Flow:
     """Return the IR of the flow for a generated file in *directory*.
+
+    *may_be_kept* says whether locks of packages from the last day will do.
 
     Raises:
         UnsupportedFlow: the flow uses what cannot work on Prefect.
@@ -77,7 +81,7 @@ def analyze_for(state: Any, directory: Path, request: CompileRequest) -> ir.Flow
     analysis = examine_for(state, directory, request)
     analysis.check()
     # Last: it takes minutes where they are not there yet.
-    return interpreters.made(state, analysis.flow, here())
+    return interpreters.made(state, analysis.flow, here(), may_be_kept=may_be_kept)
 
 
 def examine_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:
@@ -109,7 +113,7 @@ def run_now(
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
         # The schedule is not checked: it has no effect on a run that starts now, nor has it under Metaflow.
         wanted = replace(request, are_defaults_wanted=not is_complete)
-        flow = analyze_for(state, Path(folder), wanted)
+        flow = analyze_for(state, Path(folder), wanted, may_be_kept=True)
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
         module = generated_file.load(path)

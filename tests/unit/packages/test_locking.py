@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -136,3 +138,31 @@ def test_pips_index_is_used_where_uv_has_none(flow, variables, index):
     )
 
     assert locks_of(found)
+
+
+def test_a_run_uses_a_lock_of_the_last_day_and_a_deployment_a_new_one(flow, variables, tmp_path):
+    with serving(tmp_path, Wheel("tinypkg", "1.0")) as index:
+        variables["UV_DEFAULT_INDEX"] = index.url()
+        # uv itself takes an index's page for ten minutes.
+        variables["UV_NO_CACHE"] = "1"
+        asked = flow(train=("tinypkg",))
+        first = locked(asked, CONTAINER, variables)
+        index.add(Wheel("tinypkg", "2.0"))
+
+        assert locked(asked, CONTAINER, variables, may_be_kept=True) == first
+        (lock_of_today,) = locks_of(locked(asked, CONTAINER, variables)).values()
+
+    assert lock_of_today.packages == ("tinypkg==2.0",)
+
+
+def test_a_run_needs_no_index_where_the_lock_was_made_before(flow, variables, index):
+    asked = flow(train=("tinypkg==1.0",))
+    found = locked(asked, CONTAINER, variables)
+    (kept,) = (Path(variables["XDG_CACHE_HOME"]) / "metaflow-prefect" / "locks").iterdir()
+    os.utime(kept, (0, 0))
+    variables["UV_OFFLINE"] = "1"
+    variables["UV_NO_CACHE"] = "1"
+
+    assert locked(asked, CONTAINER, variables, may_be_kept=True) == found
+    with pytest.raises(PackagesRefused):
+        locked(asked, CONTAINER, variables)
