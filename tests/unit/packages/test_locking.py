@@ -130,14 +130,17 @@ def test_an_index_that_wants_other_credentials_is_named_without_them(flow, varia
     assert finding.remedy.startswith("give the right user and password")
 
 
-def test_pips_index_is_used_where_uv_has_none(flow, variables, index):
+@pytest.mark.parametrize("is_in_file", [False, True])
+def test_pips_index_is_used_where_uv_has_none(flow, variables, index, tmp_path, is_in_file):
     del variables["UV_DEFAULT_INDEX"]
+    if is_in_file:
+        file = tmp_path / "pip.conf"
+        file.write_text(f"[global]\nindex-url = {index.url()}\nfind-links =\n    /nowhere\n")
+        variables["PIP_CONFIG_FILE"] = str(file)
+    else:
+        variables["PIP_INDEX_URL"] = index.url()
 
-    found = locked(
-        flow(train=("tinypkg==1.0",)), CONTAINER, {**variables, "PIP_INDEX_URL": index.url()}
-    )
-
-    assert locks_of(found)
+    assert locks_of(locked(flow(train=("tinypkg==1.0",)), CONTAINER, variables))
 
 
 def test_a_run_uses_a_lock_of_the_last_day_and_a_deployment_a_new_one(flow, variables, tmp_path):
