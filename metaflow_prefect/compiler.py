@@ -77,8 +77,12 @@ def code_with_project(state: Any, analysis: Analysis) -> dict[str, bytes]:
     return {**({} if project is None else project.beside_the_flow), **code_files(state)}
 
 
-def analyze_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:
+def analyze_for(
+    state: Any, directory: Path, request: CompileRequest, *, may_be_kept: bool = False
+) -> Analysis:
     """Return the IR of the flow for a generated file in *directory*; nothing is wrong with the flow.
+
+    *may_be_kept* says whether locks of packages from the last day will do.
 
     Raises:
         UnsupportedFlow: the flow uses what cannot work on Prefect.
@@ -88,7 +92,8 @@ def analyze_for(state: Any, directory: Path, request: CompileRequest) -> Analysi
     analysis = examine_for(state, directory, request)
     analysis.check()
     # Last: it takes minutes where they are not there yet.
-    return replace(analysis, flow=interpreters.made(state, analysis.flow, here()))
+    made = interpreters.made(state, analysis.flow, here(), may_be_kept=may_be_kept)
+    return replace(analysis, flow=made)
 
 
 def examine_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:
@@ -120,7 +125,7 @@ def run_now(
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
         # The schedule is not checked: it has no effect on a run that starts now, nor has it under Metaflow.
         wanted = replace(request, are_defaults_wanted=not is_complete)
-        flow = analyze_for(state, Path(folder), wanted).flow
+        flow = analyze_for(state, Path(folder), wanted, may_be_kept=True).flow
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
         module = generated_file.load(path)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import sys
 from collections.abc import Iterator
 from enum import Enum
 from typing import Any
@@ -68,10 +70,10 @@ def findings(state: Any) -> tuple[Finding, ...]:
             return (*found, *_without_uv(state))
 
 
-def made(state: Any, flow: ir.Flow, target: Target) -> ir.Flow:
+def made(state: Any, flow: ir.Flow, target: Target, *, may_be_kept: bool = False) -> ir.Flow:
     """Return *flow* with the locks of its packages for *target*, or have Metaflow make its interpreters.
 
-    Both take long where it is the first time.
+    Both take long where it is the first time. *may_be_kept* says whether a lock of the last day will do.
 
     Raises:
         PackagesRefused: packages cannot be had; names all of them with their steps.
@@ -79,10 +81,12 @@ def made(state: Any, flow: ir.Flow, target: Target) -> ir.Flow:
     """
     match chosen(state):
         case Installer.MICROMAMBA:
-            state.environment.init_environment(state.echo)
+            # Its progress is not what the command prints, which may be JSON.
+            with contextlib.redirect_stdout(sys.stderr):
+                state.environment.init_environment(state.echo)
             return flow
         case Installer.UV:
-            return locks.locked(flow, target, os.environ)
+            return locks.locked(flow, target, os.environ, may_be_kept=may_be_kept)
         case None:
             return flow
 

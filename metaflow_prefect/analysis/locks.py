@@ -9,6 +9,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from metaflow_prefect import ir
+from metaflow_prefect.analysis.kept_locks import KeptLock
 from metaflow_prefect.errors import Finding, PackagesRefused
 from metaflow_prefect.runtime.packages import failures
 from metaflow_prefect.runtime.packages.interpreters import here
@@ -25,8 +26,12 @@ class _Wanted:
     steps: tuple[str, ...]
 
 
-def locked(flow: ir.Flow, target: Target, variables: Mapping[str, str]) -> ir.Flow:
+def locked(
+    flow: ir.Flow, target: Target, variables: Mapping[str, str], *, may_be_kept: bool = False
+) -> ir.Flow:
     """Return *flow* with locks for *target*; uv and the package index are as *variables* say.
+
+    *may_be_kept* says whether a lock that was made less than a day ago will do, or any if the index does not help.
 
     Raises:
         PackagesRefused: packages cannot be had; names all of them with their steps.
@@ -34,7 +39,7 @@ def locked(flow: ir.Flow, target: Target, variables: Mapping[str, str]) -> ir.Fl
     wanted = _wanted(flow, target)
     if not wanted:
         return flow
-    found = _lock_all(flow.name, wanted, variables)
+    found = _lock_all(flow.name, wanted, variables, may_be_kept=may_be_kept)
     keys = {step: lock.key for lock in found for step in lock.steps}
     return replace(
         flow,
@@ -68,13 +73,15 @@ def _wanted(flow: ir.Flow, target: Target) -> list[_Wanted]:
     ]
 
 
-def _lock_all(flow: str, wanted: list[_Wanted], variables: Mapping[str, str]) -> list[Lock]:
+def _lock_all(
+    flow: str, wanted: list[_Wanted], variables: Mapping[str, str], *, may_be_kept: bool
+) -> list[Lock]:
     # The Python that is asked for need not be here: only its version counts.
     uv = Uv.found({**variables, "UV_PYTHON_DOWNLOADS": "never"})
     if uv is None:
         raise PackagesRefused(flow, tuple(_finding(it, *_NO_UV) for it in wanted))
     with ThreadPoolExecutor(max_workers=len(wanted)) as pool:
-        futures = [pool.submit(_lock, uv, it) for it in wanted]
+        futures = [pool.submit(_lock, uv, it, may_be_kept=may_be_kept) for it in wanted]
     refused = [
         finding
         for it, future in zip(wanted, futures, strict=True)
@@ -92,7 +99,22 @@ def _lock_all(flow: str, wanted: list[_Wanted], variables: Mapping[str, str]) ->
     return list(merged.values())
 
 
-def _lock(uv: Uv, wanted: _Wanted) -> Lock:
+def _lock(uv: Uv, wanted: _Wanted, *, may_be_kept: bool) -> Lock:
+    kept = KeptLock.of(wanted.packages.requirements, wanted.target, uv.environment)
+    found = kept.fresh() if may_be_kept else None
+    if found is None:
+        try:
+            found = _resolved(uv, wanted)
+        except UvFailed:
+            found = kept.any() if may_be_kept else None
+            if found is None:
+                raise
+        else:
+            kept.keep(found)
+    return Lock(target=wanted.target, requirements=found, steps=wanted.steps)
+
+
+def _resolved(uv: Uv, wanted: _Wanted) -> str:
     target = wanted.target
     # The exact version where it is known: packages may need a certain patch of it.
     version = platform.python_version() if target == here() else target.python
@@ -103,7 +125,7 @@ def _lock(uv: Uv, wanted: _Wanted) -> Lock:
         "--python", sys.executable, "--python-version", version, *place,
         text="\n".join(wanted.packages.requirements),
     )  # fmt: skip
-    return Lock(target=target, requirements=requirements_only(compiled), steps=wanted.steps)
+    return requirements_only(compiled)
 
 
 _NO_UV = ("uv, which locks the packages, is missing", INSTALL_IT)

@@ -50,6 +50,12 @@ _INTERPRETER = (
     "micromamba, and with PyPI"
 )
 
+_PACKAGES = (
+    "the step has an interpreter of its own: its packages are locked with hashes when the flow is run, compiled or deployed, and "
+    "installed by uv where it runs, in containers too (docs/how-to/resources.md). With METAFLOW_PREFECT_PYPI_INSTALLER=micromamba, and "
+    "where uv is missing, as @conda"
+)
+
 STEP_DECORATORS = (
     _mapped("retry", "`retries` and `retry_delay_seconds` of the task; one Metaflow task, the same attempt numbers"),
     _mapped("catch", "three more attempts for the fallback, as under Metaflow's own runtime"),
@@ -65,7 +71,7 @@ STEP_DECORATORS = (
     _within("secrets", "fetched by the step"),
     _within("pytorch_parallel", "a local gang, as @parallel"),
     _mapped("conda", _INTERPRETER),
-    _mapped("pypi", _INTERPRETER),
+    _mapped("pypi", _PACKAGES),
     _refused("batch", "the step would leave Prefect's container for AWS Batch", "use @resources and a work pool"),
     _refused("kubernetes", "the step would leave Prefect's container for a pod", "use @resources and a work pool"),
     _refused("slurm", "the step would leave Prefect's container for a Slurm cluster", "use @resources and a work pool"),
@@ -94,7 +100,7 @@ ENVIRONMENTS = (
     _within("local", "the interpreter of the flow run"),
     _within("uv", "the interpreter that runs the flow (`uv run …`), as under `run`; refused in deployments to pools that run containers, which have no uv project"),
     _mapped("conda", _INTERPRETER),
-    _mapped("pypi", "as conda"),
+    _mapped("pypi", "steps with @pypi have interpreters of their own, others that of the flow run"),
 )  # fmt: skip
 """The values of Metaflow's `--environment`."""
 

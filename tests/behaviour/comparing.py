@@ -110,7 +110,7 @@ def _wait_for_hooks(root: Path, ours: Ended, theirs: Ended) -> None:
 
 def placed(case: Case, root: Path, name: str) -> Case:
     """Return *case* in a copy of its folder below *root*, where a run may work beside its flow."""
-    if case.folder != FLOWS:
+    if case.folder not in {FLOWS, FLOWS / "support"}:
         return case
     # Metaflow looks for it from the working directory upward.
     (root / ".metaflow").mkdir(exist_ok=True)

@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
+from metaflow_prefect.runtime.packages.pip_settings import pip_settings
+
 _AIMED_ELSEWHERE = frozenset({
     # The stock Prefect image sets UV_SYSTEM_PYTHON, which makes uv install into the image's own Python.
     "UV_SYSTEM_PYTHON", "UV_BREAK_SYSTEM_PACKAGES", "UV_PYTHON", "UV_PYTHON_PREFERENCE", "UV_MANAGED_PYTHON",
@@ -38,8 +40,7 @@ _AS_PIP_CALLS_IT: Mapping[str, tuple[str, ...]] = {
 }
 """Where pip is told of an index, and uv is not: the variable of uv that means the same, then others that say so already."""
 
-_WITH_COMMAS = frozenset({"UV_FIND_LINKS"})
-"""Variables whose several values uv separates by commas, and pip by spaces."""
+_FIND_LINKS = "UV_FIND_LINKS"
 
 _CERTIFICATES = (
     "SSL_CERT_FILE",
@@ -80,11 +81,11 @@ class Uv:
     def found(cls, inherited: Mapping[str, str]) -> Uv | None:
         """Return uv as the variables *inherited* reach it: on PATH, or as a package of this interpreter."""
         on_path = shutil.which("uv", path=inherited.get("PATH", os.defpath))
-        if on_path is not None:
-            return cls(words=(on_path,), environment=environment(inherited))
-        if importlib.util.find_spec("uv") is not None:
-            return cls(words=(sys.executable, "-m", "uv"), environment=environment(inherited))
-        return None
+        has_package = on_path is None and _has_package()
+        if on_path is None and not has_package:
+            return None
+        words = (sys.executable, "-m", "uv") if on_path is None else (on_path,)
+        return cls(words=words, environment=environment(inherited, pip_settings(inherited)))
 
     def run(self, *words: str, folder: Path | None = None, text: str = "") -> str:
         """Return what uv prints for *words*; *text* is its standard input, *folder* where it works.
@@ -106,21 +107,33 @@ class Uv:
         return Uv(words=self.words, environment=kept)
 
 
-def environment(inherited: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of uv: as *inherited*, with pip's index where uv has none, and aimed at nothing.
+def _has_package() -> bool:
+    try:
+        return importlib.util.find_spec("uv") is not None
+    except ValueError:
+        return False
 
-    >>> environment({"UV_SYSTEM_PYTHON": "1", "SSL_CERT_FILE": "c", "PIP_INDEX_URL": "https://i/simple"})
-    {'SSL_CERT_FILE': 'c', 'PIP_INDEX_URL': 'https://i/simple', 'UV_DEFAULT_INDEX': 'https://i/simple'}
+
+def environment(inherited: Mapping[str, str], pip: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of uv: as *inherited*, with *pip*'s index where uv has none, and aimed at nothing.
+
+    >>> environment({"UV_SYSTEM_PYTHON": "1", "SSL_CERT_FILE": "c"}, {"PIP_INDEX_URL": "https://i/simple"})
+    {'SSL_CERT_FILE': 'c', 'UV_DEFAULT_INDEX': 'https://i/simple'}
     """
     found = {name: value for name, value in inherited.items() if name not in _AIMED_ELSEWHERE}
     for theirs, ours in _AS_PIP_CALLS_IT.items():
-        value = inherited.get(theirs)
+        value = pip.get(theirs)
         if value and not any(inherited.get(name) for name in ours):
-            found[ours[0]] = ",".join(value.split()) if ours[0] in _WITH_COMMAS else value
+            found[ours[0]] = _links(value) if ours[0] == _FIND_LINKS else value
     if not any(found.get(name) for name in _CERTIFICATES) and _has_certificates():
         # As pip does; without it uv trusts only the certificates that it brings along.
         found.update(UV_SYSTEM_CERTS="1", UV_NATIVE_TLS="1")
     return found
+
+
+def _links(places: str) -> str:
+    """Return pip's places as uv writes them; uv fails at a folder that is not there, which pip overlooks."""
+    return ",".join(it for it in places.split() if "://" in it or Path(it).exists())
 
 
 def _has_certificates() -> bool:

@@ -30,6 +30,7 @@ def variables(index, tmp_path):
     return {
         **kept,
         "UV_DEFAULT_INDEX": index.url(),
+        "PIP_CONFIG_FILE": os.devnull,
         "UV_HTTP_RETRIES": "0",
         "UV_CACHE_DIR": str(tmp_path / "uv-cache"),
         "UV_SYSTEM_PYTHON": "1",

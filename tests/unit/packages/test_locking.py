@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -128,11 +130,42 @@ def test_an_index_that_wants_other_credentials_is_named_without_them(flow, varia
     assert finding.remedy.startswith("give the right user and password")
 
 
-def test_pips_index_is_used_where_uv_has_none(flow, variables, index):
+@pytest.mark.parametrize("is_in_file", [False, True])
+def test_pips_index_is_used_where_uv_has_none(flow, variables, index, tmp_path, is_in_file):
     del variables["UV_DEFAULT_INDEX"]
+    if is_in_file:
+        file = tmp_path / "pip.conf"
+        file.write_text(f"[global]\nindex-url = {index.url()}\nfind-links =\n    /nowhere\n")
+        variables["PIP_CONFIG_FILE"] = str(file)
+    else:
+        variables["PIP_INDEX_URL"] = index.url()
 
-    found = locked(
-        flow(train=("tinypkg==1.0",)), CONTAINER, {**variables, "PIP_INDEX_URL": index.url()}
-    )
+    assert locks_of(locked(flow(train=("tinypkg==1.0",)), CONTAINER, variables))
 
-    assert locks_of(found)
+
+def test_a_run_uses_a_lock_of_the_last_day_and_a_deployment_a_new_one(flow, variables, tmp_path):
+    with serving(tmp_path, Wheel("tinypkg", "1.0")) as index:
+        variables["UV_DEFAULT_INDEX"] = index.url()
+        # uv itself takes an index's page for ten minutes.
+        variables["UV_NO_CACHE"] = "1"
+        asked = flow(train=("tinypkg",))
+        first = locked(asked, CONTAINER, variables)
+        index.add(Wheel("tinypkg", "2.0"))
+
+        assert locked(asked, CONTAINER, variables, may_be_kept=True) == first
+        (lock_of_today,) = locks_of(locked(asked, CONTAINER, variables)).values()
+
+    assert lock_of_today.packages == ("tinypkg==2.0",)
+
+
+def test_a_run_needs_no_index_where_the_lock_was_made_before(flow, variables, index):
+    asked = flow(train=("tinypkg==1.0",))
+    found = locked(asked, CONTAINER, variables)
+    (kept,) = (Path(variables["XDG_CACHE_HOME"]) / "metaflow-prefect" / "locks").iterdir()
+    os.utime(kept, (0, 0))
+    variables["UV_OFFLINE"] = "1"
+    variables["UV_NO_CACHE"] = "1"
+
+    assert locked(asked, CONTAINER, variables, may_be_kept=True) == found
+    with pytest.raises(PackagesRefused):
+        locked(asked, CONTAINER, variables)
