@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -27,6 +28,9 @@ _OURS = "metaflow-prefect-northflank"
 """No step needs this package: a run brings its runtime along."""
 
 _RELOCK = "bring it up to date: `uv lock`"
+
+_PASSWORD = re.compile(r"://[^/\s\"'@:$]*:[^/\s\"'@$]+@")
+"""A password in an address; `${NAME}` is a variable's name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +84,8 @@ def examine(
     findings = (*_stale(project, lock), *_outside(found, lock))
     if findings:
         return None, findings
+    if exposed := tuple(_with_credentials(found)):
+        return None, exposed
     wanted = {
         found.lock,
         found.project,
@@ -215,6 +221,17 @@ def _outside(found: _Files, lock: Mapping[str, Any]) -> Iterator[Finding]:
             yield _finding(
                 f"its package {name} is at {path}, outside the project's folder, and would not travel with the flow",
                 f"move {name} into the project (a member of a uv workspace), or install it from an index or a repository",
+            )
+
+
+def _with_credentials(found: _Files) -> Iterator[Finding]:
+    """Refuse passwords in addresses: the files become part of the deployment."""
+    for file in dict.fromkeys((found.project, found.root / _PROJECT, found.lock)):
+        if file.is_file() and _PASSWORD.search(file.read_text("utf-8")):
+            yield _finding(
+                f"{file.name} has an address with a password in it, and would carry it into the deployment",
+                "write the address without it, give the index a name, and set UV_INDEX_<NAME>_USERNAME and "
+                "UV_INDEX_<NAME>_PASSWORD: here in your environment, for containers in a secret group",
             )
 
 

@@ -119,6 +119,13 @@ def test_a_member_of_a_workspace_travels_with_the_other_members(folder):
         ),
         ({"pyproject.toml": "[tool.ruff]\n"}, "pyproject.toml has no [project] with a name"),
         (
+            {
+                "pyproject.toml": PROJECT
+                + '[[tool.uv.index]]\nurl = "https://me:pass@host/simple"\n'
+            },
+            "pyproject.toml has an address with a password in it, and would carry it into the deployment",
+        ),
+        (
             {"uv.lock": LOCK + '[[package]]\nname = "near"\nsource = { editable = "../near" }\n'},
             "its package near is at ../near, outside the project's folder, and would not travel with the flow",
         ),
