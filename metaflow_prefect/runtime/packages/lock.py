@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 _BEGIN = re.compile(
-    r"^# --- lock (?P<key>\w+): Python (?P<python>[\d.]+) on (?P<platform>\S+), for (?P<steps>.+) ---$"
+    r"^# --- lock \w+: Python (?P<python>[\d.]+) on (?P<platform>\S+), for (?P<steps>.+) ---$"
 )
 _END = "# --- end of locks ---"
 _KEY_LENGTH = 12
@@ -70,7 +70,10 @@ def locked_packages(generated_file: str) -> LockedPackages:
 
 
 def parse(text: str) -> LockedPackages:
-    """Return the locks in the *text* of a generated file, as `Lock.lines` has written them."""
+    """Return the locks in the *text* of a generated file, as `Lock.lines` has written them.
+
+    One that was changed since has another key, which no step names.
+    """
     found: dict[str, Lock] = {}
     head: re.Match[str] | None = None
     body: list[str] = []
@@ -80,7 +83,8 @@ def parse(text: str) -> LockedPackages:
             target = Target(python=head["python"], platform=head["platform"])
             steps = tuple(head["steps"].split(", "))
             requirements = "".join(f"{line}\n" for line in body)
-            found[head["key"]] = Lock(target=target, requirements=requirements, steps=steps)
+            lock = Lock(target=target, requirements=requirements, steps=steps)
+            found[lock.key] = lock
         body.clear()
 
     for line in text.splitlines():

@@ -103,7 +103,7 @@ class StepProcesses:
         if missing:
             raise StaleGeneratedFile(
                 f"The generated file of {program.flow} has no lock for the packages of {', '.join(missing)}.",
-                fix="compile the flow again: the locks are comments at the end of the file",
+                fix="compile the flow again: the locks, comments at the end of the file, were changed or removed",
             )
         code = _in_background(lambda: self._code_variables(folder))
         wanted = [found[key] for key in dict.fromkeys(self.locks.values())]

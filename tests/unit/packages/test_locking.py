@@ -71,6 +71,14 @@ def test_a_generated_file_carries_its_locks(flow, variables, tmp_path):
     assert lock.locked_packages(str(file)).locks == locks_of(found)
 
 
+def test_a_lock_that_was_changed_by_hand_is_not_the_one_that_steps_name(flow, variables):
+    found = locked(flow(start=("tinypkg==1.0",)), CONTAINER, variables)
+    text = "\n".join(found.locks[0].lines)
+
+    assert set(lock.parse(text).locks) == {found.steps[0].lock}
+    assert found.steps[0].lock not in lock.parse(text.replace("sha256:", "sha512:")).locks
+
+
 REFUSED = {
     "a package that does not exist": (("no-such-tiny==1.0",), "no-such-tiny", "correct the package's name"),
     "a version that does not exist": (("tinypkg==9.9",), "tinypkg==9.9", "choose a version that the index has"),
