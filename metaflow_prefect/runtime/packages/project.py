@@ -44,7 +44,7 @@ _REMEDIES = (
     ),
     (
         r"uv\.lock.*(?:pars|schema|version)|(?:pars|schema|version).*uv\.lock",
-        "use a uv that is as new as the one that made the lock",
+        "use a uv that is at least as new as the one that made the lock, or make a new lock: `uv lock`",
     ),
     (
         r"Failed to build|[Bb]uild backend|Failed to prepare distributions",
