@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from metaflow_prefect.runtime.in_flow import current_trigger, new_parameter_values
+from metaflow_prefect.runtime.in_flow import current_trigger, locked_packages, new_parameter_values
 
 NAMESPACE = "METAFLOW_PREFECT_NAMESPACE"
 """Set by the user or the deployment: the namespace of Metaflow's client inside the steps; empty for all runs."""
 
 STEP_EXECUTOR = "METAFLOW_PREFECT_STEP_EXECUTOR"
 """Set by the user: how steps are executed, one of `auto`, `fork` and `fresh`."""
+
+PYPI_INSTALLER = "METAFLOW_PREFECT_PYPI_INSTALLER"
+"""Set by the user: what installs the packages of @pypi, `uv` or `micromamba` (Metaflow's own way)."""
+
+PLATFORM = "METAFLOW_PREFECT_PLATFORM"
+"""Set by the user for `deploy`: the platform of the containers, as uv names it, such as `aarch64-manylinux_2_28`."""
+
+LOCKED_PACKAGES = locked_packages.VARIABLE
+"""Set by a run for its steps: the packages of @pypi are installed, and Metaflow need not do anything about them."""
 
 RETRY_DELAY = "METAFLOW_PREFECT_RETRY_DELAY"
 """Set by the user: the longest time in seconds before a step is tried again."""

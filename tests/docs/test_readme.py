@@ -209,7 +209,8 @@ def test_the_commands_of_the_readme_and_of_the_pages_it_leads_to_work(prefect_se
     }
     # The readme shows the ports people will have; here they may be taken.
     ports = {"4200": str(urlsplit(prefect_server.url).port), "8765": str(free_port())}
-    for page in (README, HOW_TO / "run.md", HOW_TO / "scripts.md", HOW_TO / "northflank.md"):
+    pages = ("run.md", "scripts.md", "northflank.md", "resources.md")
+    for page in (README, *(HOW_TO / name for name in pages)):
         folder = tmp_path / page.stem
         folder.mkdir()
         with reading(folder, environment, ports) as reader:

@@ -22,6 +22,7 @@ from metaflow_prefect.runtime.steps import (
     commands,
     executor_choice,
     exit_messages,
+    project_interpreter,
     working_directory,
 )
 from metaflow_prefect.runtime.steps.executor_protocol import StepExecutor, Stream
@@ -63,7 +64,10 @@ class Session:
     _processes: StepProcesses = field(init=False)
 
     def __post_init__(self) -> None:
-        self._processes = StepProcesses(self.context, self.executor, self._environment({}))
+        locks = {name: step.lock for name, step in self.steps.items() if step.lock is not None}
+        self._processes = StepProcesses(
+            self.context, self.executor, self._environment({}), locks, self.say
+        )
 
     @classmethod
     def open(
@@ -83,21 +87,23 @@ class Session:
         Raises:
             StaleGeneratedFile: the flow's file is missing or another one.
             SettingRefused: a variable has a value that it cannot have.
+            InitFailed: the packages of the flow's uv project cannot be installed.
         """
         settings = StepSettings.of(options.environment)
         local_folder = working_directory.link_local_folder(program, options.environment)
         datastore = RunDatastore.of(program, run_id, local_folder)
+        # A variable that is set here was set for this machine, and wins; the flow's import needs the others.
+        given = {**options.captured.variables, **options.environment, **options.variables}
+        python = project_interpreter.of(program, given, say)
         context = replace(
-            commands.RunContext.of(program, run_id, datastore.root),
+            commands.RunContext.of(program, run_id, datastore.root, python),
             tags=(*program.tags, *options.tags),
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_write_config(program.config),
             namespace=settings.namespace,
-            parts=options.parts,
+            parts=(*options.parts, *commands.parts_of(program)),
         )
-        # A variable that is set here was set for this machine, and wins; the flow's import needs the others.
-        given = {**options.captured.variables, **options.environment, **options.variables}
-        environment = commands.run_environment(program, given, run_id=run_id)
+        environment = commands.run_environment(program, given, run_id=run_id, python=python)
         key = ForkKey.of(context, environment)
         return cls(
             context=context,
@@ -108,7 +114,7 @@ class Session:
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
             metadata_copy=_metadata_copy(program, datastore, part),
             executor=executor_choice.executor(
-                settings.executor, key, program.environment, say, options.early_fork_server
+                settings.executor, key, program.interpreters_of, say, options.early_fork_server
             ),
             environment=environment,
             resumes=datastore.begun(),
