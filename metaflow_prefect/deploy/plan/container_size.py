@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
 from metaflow_prefect.errors import Finding
+from metaflow_prefect.runtime.progress.cost import Rate
 
 if TYPE_CHECKING:
     from prefect_northflank.api.plans import Needs, Plan
@@ -43,6 +43,7 @@ class Request:
 class ContainerSize:
     """The job variables that give a container its size, the reason in words, and what cannot be had.
 
+    `asked` is the largest request of each kind.
     `cpu` (vCPUs) and `memory` (MB) are what the container has, as far as it is known; `rate` is what it costs.
     """
 
@@ -50,6 +51,7 @@ class ContainerSize:
     cpu: float | None = None
     memory: float | None = None
     rate: Rate | None = None
+    asked: str = ""
     lines: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -113,6 +115,16 @@ _OF_POOL: Mapping[str, Mapping[str, tuple[_Variable, ...]]] = {
 def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> ContainerSize:
     """Return the size of the container in *pool*; *chosen* are the job variables that the options set."""
     requests, findings = _largest(flow)
+    size = _size(requests, findings, chosen, pool)
+    return size if pool.is_local else replace(size, asked=", ".join(map(str, requests)))
+
+
+def _size(
+    requests: tuple[Request, ...],
+    findings: tuple[Finding, ...],
+    chosen: Mapping[str, Any],
+    pool: WorkPool,
+) -> ContainerSize:
     if findings or not requests or pool.is_local:
         rate = _rate_without_requests(chosen, pool) if pool.type == "northflank" else None
         return ContainerSize(variables={}, findings=findings, rate=rate)

@@ -17,12 +17,19 @@ from metaflow_prefect.runtime.progress.model import Progress, StepProgress, dump
 _BEFORE, _AFTER = "<!-- progress ", " -->"
 
 
-def chart(steps: tuple[Step, ...], docs: Mapping[str, str], progress: Progress, now: float) -> str:
-    """Return the Markdown of the run's artifact; *docs* says what each step is for."""
+def chart(
+    steps: tuple[Step, ...],
+    docs: Mapping[str, str],
+    progress: Progress,
+    now: float,
+    container: str = "",
+) -> str:
+    """Return the Markdown of the run's artifact; *docs* says what each step is for, *container* what it cost."""
     image = graph_svg.data_uri(graph_svg.draw(steps, progress, now))
     head = (
         f"### `{progress.flow}/{progress.run_id}`\n\n"
         f"**{progress.state.value}**, {duration(progress.seconds(now))}\n\n"
+        f"{_container(container)}"
         f"{_failure(progress.failure)}"
     )
     rows = "\n".join(_row(step, docs.get(step.name, ""), progress, now) for step in progress.steps)
@@ -42,6 +49,10 @@ def progress_of(markdown: str) -> Progress | None:
 def percent(step: StepProgress) -> float:
     """Return how much of a foreach is done."""
     return 100.0 * step.done / step.total if step.total else 0.0
+
+
+def _container(text: str) -> str:
+    return f"Container: {text.replace('$', '&#36;')}\n\n" if text else ""
 
 
 def _failure(text: str) -> str:

@@ -17,6 +17,8 @@ from metaflow_prefect.runtime.progress.model import Change, State
 from metaflow_prefect.runtime.progress.run_artifact_publisher import Publisher
 from metaflow_prefect.runtime.run import deployment_inputs, events, pinned_code, task_reports
 from metaflow_prefect.runtime.run.admission import Capacity
+from metaflow_prefect.runtime.run.container_report import ContainerReport
+from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.run.scheduler import Scheduler
 from metaflow_prefect.runtime.run.session import Session
@@ -66,17 +68,24 @@ def execute(
         OPTIONS.get(), program, steps, context.flow_run, triggered_by or ()
     )
     capacity = Capacity.of(options.environment)
-    session = Session.open(program, steps, run_id, options, say)
+    group = ControlGroup.own() if context.flow_run.deployment_id is not None else None
+    container = ContainerReport.of(context.flow_run, group, options.environment)
+    session = Session.open(program, steps, run_id, options, say, group)
     workers = getattr(context.task_runner, "_max_workers", 1)
     scheduler = Scheduler(session, steps, workers, capacity, Suspension(context.flow_run))
     options.progress.begin(program.flow, run_id, steps)
     publisher = Publisher(
-        options.progress, steps, context.flow_run.id, say, is_continued=session.resumes
+        options.progress,
+        steps,
+        context.flow_run.id,
+        say,
+        is_continued=session.resumes,
+        about_container=container.line,
     )
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
     try:
-        with publisher.publishing(), reporter.reporting():
+        with publisher.publishing(), reporter.reporting(), container.recording(say):
             task_reports.run_begins(program.flow, run_id, session.resumes)
             if options.on_begin is not None:
                 options.on_begin(program.flow, run_id)
