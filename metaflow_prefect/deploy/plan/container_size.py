@@ -125,6 +125,8 @@ def _size(
     chosen: Mapping[str, Any],
     pool: WorkPool,
 ) -> ContainerSize:
+    from prefect_northflank.api.plans import published
+
     if findings or not requests or pool.is_local:
         rate = _rate_without_requests(chosen, pool) if pool.type == "northflank" else None
         return ContainerSize(variables={}, findings=findings, rate=rate)
@@ -132,11 +134,11 @@ def _size(
     if pool.type == "northflank" and (plan := _named_plan(chosen, pool)):
         storage = {_DISK, _SHARED_MEMORY}
         kept = [request for request in requests if request.name in storage]
-        published = _published(plan)
+        found = published(plan)
         return ContainerSize(
             variables=_variables(kept, names, chosen, pool),
-            cpu=published.cpu,
-            memory=published.memory,
+            cpu=found.cpu,
+            memory=found.memory,
             rate=_rate_of_named(plan, {**_defaults(pool), **chosen}),
             lines=(f"plan {plan}, which is named; {_in_words(requests)}",),
         )
@@ -251,13 +253,6 @@ def _named_plan(chosen: Mapping[str, Any], pool: WorkPool) -> str | None:
     return next(iter((*by_option, *by_pool)), None)
 
 
-def _published(plan_id: str) -> Plan:
-    """Return what Northflank publishes of a plan; nothing but its id if it publishes nothing."""
-    from prefect_northflank.api.plans import PUBLISHED, Plan
-
-    return next((plan for plan in PUBLISHED if plan.id == plan_id), Plan(id=plan_id))
-
-
 def _rate(plan: Plan) -> Rate | None:
     price = plan.dollars_per_hour
     return None if price is None else Rate(plan=plan.id, dollars_per_hour=price)
@@ -265,7 +260,9 @@ def _rate(plan: Plan) -> Rate | None:
 
 def _rate_of_named(plan: str, given: Mapping[str, Any]) -> Rate | None:
     """Return the price of a plan that is named; None with GPUs, which cost more than the plan."""
-    return None if _has_gpus(given) else _rate(_published(plan))
+    from prefect_northflank.api.plans import published
+
+    return None if _has_gpus(given) else _rate(published(plan))
 
 
 def _rate_without_requests(chosen: Mapping[str, Any], pool: WorkPool) -> Rate | None:

@@ -15,10 +15,11 @@ from typing_extensions import Self
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.budget import Purpose, RateBudget
 from prefect_northflank.api.plans import Plan
-from prefect_northflank.api.requests import ApiRequests
+from prefect_northflank.api.requests import ApiRequests, Params
 from prefect_northflank.api.responses import (
     Build,
     Container,
+    ContainerMetrics,
     Job,
     JobRun,
     Json,
@@ -177,6 +178,24 @@ class NorthflankClient:
             "GET",
             f"{project.path}/jobs/{job}/logs",
             read=_log_lines,
+            params=params,
+            purpose=Purpose.MONITORING,
+            retry=POLL,
+        )
+
+    async def metrics(self, project: Project, job: str, run: JobRun) -> ContainerMetrics:
+        """Read what the containers of a run used, from its beginning to its end."""
+        times = {"startTime": run.started_at, "endTime": run.concluded_at}
+        params: Params = {
+            "queryType": "range",
+            "metricTypes": ("cpu", "memory"),
+            "runId": run.id,
+            **{name: at for name, at in times.items() if at},
+        }
+        return await self._requests.call(
+            "GET",
+            f"{project.path}/jobs/{job}/metrics",
+            read=lambda answer: ContainerMetrics.parse(object_or_empty(answer)),
             params=params,
             purpose=Purpose.MONITORING,
             retry=POLL,

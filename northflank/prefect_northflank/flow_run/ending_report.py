@@ -8,14 +8,15 @@ from dataclasses import dataclass
 from prefect.states import Cancelled, Crashed
 
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.plans import PUBLISHED
-from prefect_northflank.api.responses import Container, LogLine
+from prefect_northflank.api.plans import PUBLISHED, Plan, published
+from prefect_northflank.api.responses import Container, ContainerMetrics, LogLine, RunStatus
 from prefect_northflank.errors import NorthflankError, NotFound
 from prefect_northflank.flow_run.submission import FlowRunSubmission
 from prefect_northflank.job.settings import DEFAULT_IMAGE
 from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.records.flow_runs import FlowRunRecords
 from prefect_northflank.records.infrastructure_pid import InfrastructurePid
+from prefect_northflank.records.usage import labels_of
 from prefect_northflank.watch.exit_reason import Evidence, hit_deadline, reason
 from prefect_northflank.watch.watched_run import WatchOutcome, WatchResult
 
@@ -83,20 +84,52 @@ class EndingReport:
                 lines = await self.client.log_lines(pid.project, pid.job, run.id, last=LAST_LINES)
             except NorthflankError as error:
                 lines = [*lines, LogLine(text=f"(more could not be read: {error})", at="")]
+        plan = published(wanted.plan_by(PUBLISHED))
+        used = await self._used(plan)
         why = reason(
             Evidence(
                 run=run,
                 containers=containers,
                 lines=lines,
                 deadline_seconds=self._deadline,
-                plan=wanted.plan_by(PUBLISHED),
+                plan=plan,
                 image=wanted.deployment_external_image_path or DEFAULT_IMAGE,
+                peak_mb=used.memory_mb,
+                tasks=await self._running_tasks(),
             )
         )
         if self.result.outcome is WatchOutcome.PENDING_TOO_LONG:
             seconds = wanted.pending_timeout_seconds
             why = f"it did not begin within pending_timeout_seconds ({seconds} s): {why}"
         return ExitDetails(reason=why, lines=lines)
+
+    async def _used(self, plan: Plan) -> ContainerMetrics:
+        """Ask Northflank once what a container used that was killed, and keep it with the flow run."""
+        run, pid = self.result.run, self.pid
+        if run is None or not run.concluded or run.status is RunStatus.SUCCESS:
+            return ContainerMetrics()
+        try:
+            used = await self.client.metrics(pid.project, pid.job, run)
+        # What it used is worth a call, but not a wait for one: the report is more important.
+        except NorthflankError as error:
+            self.log.info("What the container used could not be read: %s", error)
+            return ContainerMetrics()
+        if labels := labels_of(used, plan):
+            try:
+                await self.records.write_labels(self.submission.flow_run.id, labels)
+            except Exception as error:  # noqa: BLE001  Prefect may raise anything; the report does not depend on it
+                self.log.info("What the container used could not be recorded: %r", error)
+        return used
+
+    async def _running_tasks(self) -> Sequence[str]:
+        """Return the tasks that the end of the container interrupted."""
+        if self.result.outcome is not WatchOutcome.DIED:
+            return ()
+        try:
+            return await self.records.running_tasks(self.submission.flow_run.id)
+        except Exception as error:  # noqa: BLE001  as above
+            self.log.info("The tasks that were running could not be read: %r", error)
+            return ()
 
     @property
     def _deadline(self) -> int | None:

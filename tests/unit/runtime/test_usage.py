@@ -5,6 +5,9 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from prefect_northflank.api.plans import published
+from prefect_northflank.api.responses import ContainerMetrics
+from prefect_northflank.records.usage import labels_of
 
 from metaflow_prefect.runtime.progress.usage import MemoryOf, Usage
 
@@ -54,3 +57,12 @@ def test_a_label_that_is_no_amount_is_not_known(value):
 )
 def test_only_what_was_measured_is_said(usage, words):
     assert str(usage) == words
+
+
+def test_what_the_worker_writes_for_a_killed_container_reads_the_same():
+    metrics = ContainerMetrics(memory_mb=500, cpu_seconds=25)
+
+    found = Usage.of(labels_of(metrics, published("nf-compute-20")))
+
+    assert found == Usage(memory_mb=500, memory_limit_mb=512, cpu_seconds=25)
+    assert labels_of(ContainerMetrics(), published("nf-compute-20")) == {}
