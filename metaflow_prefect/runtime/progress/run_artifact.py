@@ -14,6 +14,7 @@ from metaflow_prefect.runtime.progress import graph_svg
 from metaflow_prefect.runtime.progress.in_words import counts, duration
 from metaflow_prefect.runtime.progress.model import Progress, StepProgress, dumps, loads
 
+_PARAGRAPH = "\n\n"
 _BEFORE, _AFTER = "<!-- progress ", " -->"
 
 
@@ -29,7 +30,7 @@ def chart(
     head = (
         f"### `{progress.flow}/{progress.run_id}`\n\n"
         f"**{progress.state.value}**, {duration(progress.seconds(now))}\n\n"
-        f"{_container(container)}"
+        f"{f'Container: {container}{_PARAGRAPH}' if container else ''}"
         f"{_failure(progress.failure)}"
     )
     rows = "\n".join(_row(step, docs.get(step.name, ""), progress, now) for step in progress.steps)
@@ -49,10 +50,6 @@ def progress_of(markdown: str) -> Progress | None:
 def percent(step: StepProgress) -> float:
     """Return how much of a foreach is done."""
     return 100.0 * step.done / step.total if step.total else 0.0
-
-
-def _container(text: str) -> str:
-    return f"Container: {text.replace('$', '&#36;')}\n\n" if text else ""
 
 
 def _failure(text: str) -> str:

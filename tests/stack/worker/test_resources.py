@@ -68,8 +68,10 @@ def test_a_step_of_600_mb_is_killed_and_finishes_with_the_resources_it_is_told(
     assert (told["asked"], told["used"]["memory_of"]) == ("memory=1024", "largest process")
     assert 600 < told["used"]["memory_mb"] < 1024
     assert told["used"]["cpu_seconds"] > 0
-    assert "about $" in page_of(prefect, ids["asking"])
-    assert "asked for memory=1024" in page_of(prefect, ids["asking"])
+    page = page_of(prefect, ids["asking"])
+    assert "plan nf-compute-50, $0.0167 an hour" in page
+    assert "MB of memory in one process and" in page
+    assert "asked for memory=1024" in page
     assert ended["silent"]["type"] == "CRASHED"
     assert "ran out of memory while" in ended["silent"]["message"]
     assert "plan nf-compute-20 (0.2 vCPU, 512 MB), of which up to" in ended["silent"]["message"]
