@@ -15,7 +15,7 @@ from typing_extensions import Self
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.budget import Purpose, RateBudget
 from prefect_northflank.api.plans import Plan
-from prefect_northflank.api.requests import ApiRequests, Params
+from prefect_northflank.api.requests import ApiRequests
 from prefect_northflank.api.responses import (
     Build,
     Container,
@@ -183,15 +183,20 @@ class NorthflankClient:
             retry=POLL,
         )
 
-    async def metrics(self, project: Project, job: str, run: JobRun) -> ContainerMetrics:
-        """Read what the containers of a run used, from its beginning to its end."""
-        times = {"startTime": run.started_at, "endTime": run.concluded_at}
-        params: Params = {
+    async def metrics(
+        self, project: Project, job: str, run: str, *, seen: JobRun | None
+    ) -> ContainerMetrics:
+        """Read what the containers of a run used, from its beginning to its end if it was *seen* to have ended.
+
+        Otherwise in the last minutes: the API's default is 20 of them.
+        """
+        params: dict[str, str | Sequence[str]] = {
             "queryType": "range",
             "metricTypes": ("cpu", "memory"),
-            "runId": run.id,
-            **{name: at for name, at in times.items() if at},
+            "runId": run,
         }
+        if seen is not None and seen.started_at and seen.concluded_at:
+            params |= {"startTime": seen.started_at, "endTime": seen.concluded_at}
         return await self._requests.call(
             "GET",
             f"{project.path}/jobs/{job}/metrics",

@@ -89,7 +89,7 @@ def reason(evidence: Evidence) -> str:
                 return words.format(
                     image=evidence.image,
                     plan=evidence.plan.id,
-                    out_of_memory=_out_of_memory(evidence),
+                    out_of_memory=out_of_memory(evidence),
                 )
     return _by_status(run, evidence)
 
@@ -103,8 +103,8 @@ def _by_status(run: JobRun, evidence: Evidence) -> str:
             f"its container never ran: the image {evidence.image} could not be pulled, "
             f"no machine had room for {evidence.plan.id}, or the run was aborted before"
         )
-    if _was_full(evidence):
-        return _out_of_memory(evidence)
+    if was_full(evidence):
+        return out_of_memory(evidence)
     if ContainerStatus.KILLED in seen or ContainerStatus.KILLING in seen:
         happened = (
             "the container was killed: out of memory, evicted, or the run was aborted in Northflank"
@@ -114,13 +114,14 @@ def _by_status(run: JobRun, evidence: Evidence) -> str:
     return f"{happened}{_while_running(evidence)}; {_memory(evidence)}. If that was too little, {_more(evidence)}"
 
 
-def _was_full(evidence: Evidence) -> bool:
-    """Say whether the last measurement before the end was so close to the plan's memory that no other reason is likely."""
+def was_full(evidence: Evidence) -> bool:
+    """Return whether the last measurement before the end was so close to the plan's memory that no other reason is likely."""
     memory, peak = evidence.plan.memory, evidence.peak_mb
     return memory is not None and peak is not None and peak >= _FULL * memory
 
 
-def _out_of_memory(evidence: Evidence) -> str:
+def out_of_memory(evidence: Evidence) -> str:
+    """Return a sentence about a container whose memory ran out: what it had and used, and what to ask for."""
     return (
         f"the container ran out of memory{_while_running(evidence)}; {_memory(evidence)}. "
         f"Next time {_more(evidence)}"

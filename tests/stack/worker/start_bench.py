@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import os
+import platform
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -26,7 +28,9 @@ from uuid import UUID
 from northflank_emulator import Emulator
 from northflank_emulator.settings import Settings
 
-FLOW = '''
+PAGE = Path(__file__).parents[3] / "docs" / "performance.md"
+BEGIN, END = "<!-- start bench: begin -->", "<!-- start bench: end -->"
+FLOW = """
 from metaflow import FlowSpec, step
 
 
@@ -43,7 +47,7 @@ class StartFlow(FlowSpec):
 
 if __name__ == "__main__":
     StartFlow()
-'''
+"""
 PHASES = (
     ("the worker's poll, until it has taken the flow run", "scheduled", "taken"),
     ("the worker: claim, job, start", "taken", "started"),
@@ -63,7 +67,8 @@ class Place:
     folder: Path
 
     @classmethod
-    def made(cls, stack: ExitStack, folder: Path) -> Place:
+    def made(cls, stack: ExitStack, folder: Path, query_seconds: str | None) -> Place:
+        """Make it; *query_seconds* None leaves the worker its default."""
         from tests.stack.worker import conftest
         from tests.stack.worker.database import postgres_url
 
@@ -83,8 +88,9 @@ class Place:
         )
         # The worker's defaults: those of the tests ask far more often.
         defaults = {name: "" for name in pool.environment if name.startswith("PREFECT_NORTHFLANK_")}
-        defaults["PREFECT_WORKER_QUERY_SECONDS"] = os.environ.get("BENCH_QUERY_SECONDS", "10")
-        stack.enter_context(pool.worker(**defaults))
+        stack.enter_context(
+            pool.worker(**defaults | {"PREFECT_WORKER_QUERY_SECONDS": query_seconds or ""})
+        )
         return place
 
     def command(self, *words: str) -> str:
@@ -146,21 +152,58 @@ def seconds(found: Mapping[str, dt.datetime]) -> Iterator[float]:
         yield (found[end] - found[begin]).total_seconds()
 
 
+def table(rounds: Sequence[Sequence[float]], load: float) -> str:
+    """Return the table for the page, under what it was measured on."""
+    rows = [
+        f"| {name} | {statistics.median(values):.1f} s | {min(values):.1f}-{max(values):.1f} s |"
+        for (name, *_), values in zip(PHASES, zip(*rounds, strict=True), strict=True)
+    ]
+    whole = [sum(found) for found in rounds]
+    today = dt.datetime.now(dt.timezone.utc).date()
+    return "\n".join(
+        [
+            (
+                f"{len(rounds)} runs, {today}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores shared with "
+                f"the server, the worker, the emulator and other work (load {load:.1f} at the end), "
+                f"Python {platform.python_version()}, Prefect {version('prefect')}."
+            ),
+            "",
+            "| from `trigger` to the first line of the first step | median | smallest-largest |",
+            "|---|---:|---:|",
+            *rows,
+            f"| all | {statistics.median(whole):.1f} s | {min(whole):.1f}-{max(whole):.1f} s |",
+            "",
+        ]
+    )
+
+
+def write(text: str) -> None:
+    """Replace what stands between the marks of the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
+    after = rest.partition(END)[2]
+    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--query-seconds", help="PREFECT_WORKER_QUERY_SECONDS of the worker")
+    parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     options = parser.parse_args()
     rounds: list[Sequence[float]] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        place = Place.made(stack, Path(folder))
+        place = Place.made(stack, Path(folder), options.query_seconds)
+        # The first run finds nothing in the page cache.
         for number in range(options.rounds + 1):
             found = tuple(seconds(place.start()))
-            sys.stderr.write(f"{number}: {' '.join(f'{it:.2f}' for it in found)} load {os.getloadavg()[0]:.1f}\n")
-            if number:
-                rounds.append(found)
-    for (name, *_), values in zip(PHASES, zip(*rounds, strict=True), strict=True):
-        print(f"| {name} | {statistics.median(values):.2f} s | {min(values):.2f}-{max(values):.2f} |")
-    print(f"| all | {statistics.median(map(sum, rounds)):.2f} s |")
+            sys.stderr.write(f"{number}: {' '.join(f'{it:.2f}' for it in found)}\n")
+            rounds += [found] if number else []
+    text = table(rounds, os.getloadavg()[0])
+    sys.stdout.write(text)
+    if options.write:
+        write(text)
     return 0
 
 

@@ -431,9 +431,9 @@ def metric(*values):
     return {"metricInfo": info, "values": [{"metadata": {"containerId": "c"}, "data": data}]}
 
 
-def test_metrics_are_read_once_for_the_time_of_the_run_as_peak_and_cpu_time(client, wire):
+def test_metrics_are_read_in_one_call_as_a_peak_of_memory_and_cpu_time(client, wire):
     wire.answers = [reply({"memory": metric(100, 524.288, 300), "cpu": metric(0, 0.5, 2)})]
-    run = JobRun(
+    ended = JobRun(
         id="r1",
         status=RunStatus.FAILED,
         concluded=True,
@@ -441,7 +441,7 @@ def test_metrics_are_read_once_for_the_time_of_the_run_as_peak_and_cpu_time(clie
         concluded_at="2026-01-01T00:00:25Z",
     )
 
-    used = asyncio.run(client.metrics(P, "j", run))
+    used = asyncio.run(client.metrics(P, "j", "r1", seen=ended))
 
     assert used == ContainerMetrics(memory_mb=500, cpu_seconds=25)
     (sent,) = wire.sent
