@@ -46,6 +46,9 @@ CONTAINER_CPU = "METAFLOW_PREFECT_CONTAINER_CPU"
 CONTAINER_MEMORY = "METAFLOW_PREFECT_CONTAINER_MEMORY"
 """Set by the deployment of a flow with @resources: the memory in MB that such tasks may ask for together."""
 
+CONTAINER_REQUEST = "METAFLOW_PREFECT_CONTAINER_REQUEST"
+"""Set by the deployment of a flow with @resources: the largest request of each kind, such as `cpu=4, memory=16000`."""
+
 CONTAINER_PLAN = "METAFLOW_PREFECT_CONTAINER_PLAN"
 """Set by the deployment where it knows them: the plan of its containers, from which commands compute what a run cost."""
 

@@ -152,9 +152,10 @@ def _environment(
 
 def _of_container(size: ContainerSize) -> dict[str, str]:
     """Return how much the tasks that run at the same time in a container may ask for together, and what it costs."""
+    asked = {variables.CONTAINER_REQUEST: size.asked} if size.asked else {}
     amounts = {variables.CONTAINER_CPU: size.cpu, variables.CONTAINER_MEMORY: size.memory}
     capacity = {name: f"{amount:.10g}" for name, amount in amounts.items() if amount is not None}
-    return {**capacity, **({} if size.rate is None else size.rate.environment())}
+    return {**capacity, **asked, **({} if size.rate is None else size.rate.environment())}
 
 
 def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:

@@ -16,6 +16,8 @@ from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.flow.dispatcher import Launch
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.run.container_memory import ContainerMemory
+from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
 from metaflow_prefect.runtime.run.task_state import TaskState
 from metaflow_prefect.runtime.steps import (
@@ -61,6 +63,7 @@ class Session:
     environment: Mapping[str, str]
     resumes: bool
     say: Callable[[str], None]
+    memory: ContainerMemory
     _processes: StepProcesses = field(init=False)
 
     def __post_init__(self) -> None:
@@ -78,11 +81,12 @@ class Session:
         options: LaunchOptions,
         say: Callable[[str], None],
         *,
-        part: str | None = None,
+        container: ControlGroup | None = None,
     ) -> Session:
         """Prepare the execution of the run *run_id*; starts no task.
 
-        *part* names the flow run that executes only some tasks of the run. *say* writes a line for people: which steps are executed in fresh processes, for example, and why.
+        *container* is the control group that the run has to itself. *say* writes a line for people: which steps are
+        executed in fresh processes, for example, and why.
 
         Raises:
             StaleGeneratedFile: the flow's file is missing or another one.
@@ -112,13 +116,14 @@ class Session:
             settings=settings,
             datastore=datastore,
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
-            metadata_copy=_metadata_copy(program, datastore, part),
+            metadata_copy=_metadata_copy(program, datastore, options.part),
             executor=executor_choice.executor(
                 settings.executor, key, program.interpreters_of, say, options.early_fork_server
             ),
             environment=environment,
             resumes=datastore.begun(),
             say=say,
+            memory=ContainerMemory(container),
         )
 
     def begin(self, parameters: Mapping[str, object]) -> None:
@@ -284,9 +289,10 @@ class Session:
         ends = exit_messages.last_lines(log.tail.splitlines(), Path(metaflow.__file__).parent)
         lines = "\n".join(f"  {line}" for line in ends)
         place = task.launch.place
+        ending = self.memory.why_killed(place.step, code) or exit_messages.describe(code)
         pathspec = f"{self.context.program.flow}/{self.datastore.path(place)}"
         return StepFailed(
-            f"Step {place.step} failed ({task.label}, {pathspec}). {exit_messages.describe(code)}",
+            f"Step {place.step} failed ({task.label}, {pathspec}). {ending}",
             output=lines,
             user_retries=self.steps[place.step].user_retries,
         )

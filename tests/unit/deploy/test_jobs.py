@@ -113,6 +113,7 @@ def test_a_container_is_told_its_size_only_where_a_step_asks_for_one():
     assert environment(replace(silent, steps=(asking,))) == {
         "METAFLOW_PREFECT_CONTAINER_CPU": "2",
         "METAFLOW_PREFECT_CONTAINER_MEMORY": "16384",
+        "METAFLOW_PREFECT_CONTAINER_REQUEST": "memory=12000",
         "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-200-16",
         "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.1667",
     }
