@@ -20,7 +20,7 @@ def container(decorators: Iterable[Any]) -> Container | None:
     """Return the container that a step asks for; None if it has no @northflank, or one that is refused."""
     listed = list(decorators)
     decorator = _decorator(listed)
-    if decorator is None or any(_wrong_values(decorator)):
+    if decorator is None or any(_wrong_values(decorator)) or any(_wrong_resources(listed)):
         return None
     given = decorator.attributes
     return Container(
@@ -46,6 +46,7 @@ def findings(graph: Any) -> tuple[Finding, ...]:
         if (decorator := _decorator(node.decorators)) is not None
         for finding in (
             *_refused_values(node.name, decorator),
+            *_refused_resources(node),
             *_beside_others(node),
             *_without_foreach(node, decorator, widened),
         )
@@ -78,6 +79,25 @@ def _refused_values(step: str, decorator: Any) -> Iterator[Finding]:
         )
 
 
+def _refused_resources(node: Any) -> Iterator[Finding]:
+    for name, value in _wrong_resources(node.decorators):
+        yield Finding(
+            where=node.name,
+            feature=f"@resources({name}={value!r})",
+            reason="it is not a number of at least 0, from which @northflank could size the container",
+            remedy=f"write a number of at least 0, or leave {name} out",
+        )
+
+
+def _wrong_resources(decorators: Iterable[Any]) -> Iterator[tuple[str, Any]]:
+    for decorator in decorators:
+        if decorator.name == "resources":
+            for name in _AMOUNTS:
+                value = decorator.attributes.get(name)
+                if value not in (None, "") and not _is_amount(value):
+                    yield name, value
+
+
 def _wrong_values(decorator: Any) -> Iterator[tuple[str, str]]:
     given = decorator.attributes
     for name in _COUNTS:
@@ -85,7 +105,7 @@ def _wrong_values(decorator: Any) -> Iterator[tuple[str, str]]:
             yield name, "a whole number above 0"
     for name in _AMOUNTS:
         if given[name] is not None and not _is_amount(given[name]):
-            yield name, "a number above 0"
+            yield name, "a number of at least 0"
     if given["job_variables"] is not None and _variables(given["job_variables"]) is None:
         yield "job_variables", "a dictionary of job variables"
 
@@ -106,11 +126,11 @@ def _without_foreach(node: Any, decorator: Any, widened: set[str]) -> Iterator[F
         # `--with northflank:tasks_per_container=10` is meant for the steps that it makes sense for.
         return
     for name in ("tasks_per_container", "at_once"):
-        if (_count(decorator.attributes[name]) or 1) > 1 and node.name not in widened:
+        if (count := _count(decorator.attributes[name]) or 1) > 1 and node.name not in widened:
             yield Finding(
                 where=node.name,
-                feature=f"@northflank({name}={decorator.attributes[name]})",
-                reason="no foreach leads to this step, so each of its tasks has a container of its own",
+                feature=f"@northflank({name}={count})",
+                reason="only tasks of a step right after a foreach share a container",
                 remedy=f"leave {name} out",
             )
 

@@ -49,6 +49,7 @@ WHOLE = {
     "include_file": "a file as a parameter",
     "flow_mutator": "what a mutator has added",
     "nightly_project_flow": "@project with a time zone, all at once",
+    "northflank": "@northflank",
     "digits_flow": "the example of the README",
 }
 """The flows whose IR and deployment are expected files as well, each for what no other of them has.
@@ -125,13 +126,20 @@ def imported(name):
     return module
 
 
+def has_containers(module):
+    return any(step.container for step in module.STEPS)
+
+
 @pytest.mark.parametrize("name", generated_files())
 def test_a_generated_file_is_a_prefect_flow_of_prefect_tasks(name):
     from prefect import Flow, Task
 
     module = imported(name)
-    (flow,) = [item for item in vars(module).values() if isinstance(item, Flow)]
+    flow, *others = [item for item in vars(module).values() if isinstance(item, Flow)]
 
+    assert [other.name for other in others] == (
+        [f"{flow.name}.steps"] if has_containers(module) else []
+    )
     assert all(isinstance(step.task, Task) for step in module.STEPS)
     assert flow.parameters.properties.keys() == {
         parameter.keyword for parameter in getattr(module, "PARAMETERS", ())

@@ -27,6 +27,15 @@ _FOR_STEPS: Mapping[str, Mapping[str, Any]] = {
 }
 
 
+_SIZE_ON_NORTHFLANK = frozenset(
+    {
+        *("billing_deployment_plan", "deployment_plan", "cpu", "memory", "disk", "shared_memory"),
+        *("gpu", "gpu_enabled", "billing_gpu_enabled", "billing_gpu_count"),
+    }
+)
+"""Job variables that say how large the container of the flow itself is; of a step's container @northflank says it."""
+
+
 def job_variables(
     flow: ir.Flow, full_name: str, options: DeployOptions, context: DeployContext
 ) -> dict[str, Any]:
@@ -99,7 +108,11 @@ def step_job_variables(
     return {
         **_FOR_METAFLOW.get(pool.type, {}),
         **_FOR_STEPS.get(pool.type, {}),
-        **chosen_variables(given, pool),
+        **{
+            name: value
+            for name, value in chosen_variables(given, pool).items()
+            if pool.type != "northflank" or name not in _SIZE_ON_NORTHFLANK
+        },
         "env": environment,
     }
 

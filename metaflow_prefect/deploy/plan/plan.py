@@ -109,7 +109,7 @@ def plan(
     keys = argument_names(flow)
     parameters = with_defaults(flow.parameters, options.parameter_defaults)
     is_triggered = flow.triggers is not None
-    found = step_containers.step_containers(flow, context.pool, context.step_pools)
+    found = step_containers.step_containers(flow, context.pool, context.step_pools, options)
     job_variables = jobs.job_variables(flow, f"{flow.name}/{name}", options, context)
     job_variables["env"].update(step_containers.sources_variable(flow, name, context.pool, found))
     planned = DeploymentPlan(
@@ -149,7 +149,7 @@ def plan(
 
 
 def _place(item: step_containers.StepContainer, own_pool: WorkPool) -> str:
-    elsewhere = "" if item.pool.name == own_pool.name else f" on work pool {item.pool}"
+    elsewhere = "" if item.pool.name == own_pool.name else f"; on work pool {item.pool}"
     return f"{item.line}{elsewhere}"
 
 

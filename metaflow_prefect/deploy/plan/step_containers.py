@@ -39,18 +39,34 @@ def named_pools(flow: ir.Flow) -> tuple[str, ...]:
 
 
 def step_containers(
-    flow: ir.Flow, own_pool: WorkPool, pools: Mapping[str, WorkPool]
+    flow: ir.Flow, own_pool: WorkPool, pools: Mapping[str, WorkPool], options: DeployOptions
 ) -> tuple[StepContainer, ...]:
     """Return the containers of the steps with @northflank; *pools* are those that steps name."""
     return tuple(
-        _container(flow, step, step.container, pools.get(step.container.pool or "", own_pool))
+        _container(
+            flow,
+            step,
+            step.container,
+            pools.get(step.container.pool or "", own_pool),
+            _gpu_type(options) if step.container.pool in {None, own_pool.name} else {},
+        )
         for step in flow.steps
         if step.container is not None
     )
 
 
+def _gpu_type(options: DeployOptions) -> Mapping[str, Any]:
+    """Return what the job variables of the options say of GPUs: their type, which is no size."""
+    names = ("gpu_type", "billing_gpu_type")
+    return {name: options.job_variables[name] for name in names if name in options.job_variables}
+
+
 def _container(
-    flow: ir.Flow, step: ir.Step, container: ir.Container, pool: WorkPool
+    flow: ir.Flow,
+    step: ir.Step,
+    container: ir.Container,
+    pool: WorkPool,
+    gpu_type: Mapping[str, Any],
 ) -> StepContainer:
     chosen: dict[str, Any] = json.loads(container.job_variables)
     if container.image is not None and not pool.is_local:
@@ -60,26 +76,70 @@ def _container(
             chosen.setdefault("billing_deployment_plan", container.plan)
         if container.gpu_type is not None:
             chosen.setdefault("gpu_type", container.gpu_type)
-    requests = tuple(_together(container))
+    at_once = _at_once(flow, step.name, container)
+    requests = tuple(_together(container.resources, at_once))
     alone = replace(flow, steps=(replace(step, resources=requests, container=None),))
-    size = container_size(alone, chosen, pool)
+    size = container_size(alone, {**gpu_type, **chosen}, pool)
     environment = {**_capacity(size), **chosen.pop("env", {})}
     job_variables = {**size.variables, **chosen, **({"env": environment} if environment else {})}
-    words = "; ".join(size.lines) or f"as work pool {pool} has it"
+    words = "; ".join(size.lines) or "as the work pool has it"
     return StepContainer(
         step=step.name,
         pool=pool,
         job_variables=job_variables,
-        line=words.replace(f": {step.name} asks for ", ": "),
-        findings=size.findings,
+        line=words.replace(f"{step.name} asks for ", ""),
+        findings=(
+            *(_of_decorator(finding, step.name, at_once) for finding in size.findings),
+            *_without_gpus(step.name, requests, chosen, pool),
+        ),
     )
 
 
-def _together(container: ir.Container) -> Iterator[ir.Resource]:
-    """Yield what the tasks that run at the same time in a container ask for together."""
+def _at_once(flow: ir.Flow, step: str, container: ir.Container) -> int:
+    """Return how many tasks run at the same time in a container: one, unless a foreach leads to the step."""
+    is_widened = any(
+        step in other.next for other in flow.steps if other.transition is ir.Transition.FOREACH
+    )
+    if not is_widened:
+        return 1
     at_once = container.at_once or 1
-    for resource in container.resources:
+    return at_once if container.tasks is None else min(at_once, container.tasks)
+
+
+def _together(resources: Iterable[ir.Resource], at_once: int) -> Iterator[ir.Resource]:
+    """Yield what the tasks that run at the same time in a container ask for together."""
+    for resource in resources:
         yield replace(resource, value=f"{float(resource.value) * at_once:.10g}")
+
+
+def _of_decorator(finding: Finding, step: str, at_once: int) -> Finding:
+    """Return what the size of the container is refused for, in the words of @northflank."""
+    asked = finding.feature.removeprefix("@resources(").removesuffix(")")
+    together = f" for {at_once} tasks at once" if at_once > 1 else ""
+    remedy = finding.remedy.replace(
+        "set the job variable gpu_type to", "write @northflank(gpu_type=…) with"
+    )
+    return replace(
+        finding, where=step, feature=f"@northflank with {asked}{together}", remedy=remedy
+    )
+
+
+def _without_gpus(
+    step: str, requests: Iterable[ir.Resource], chosen: Mapping[str, Any], pool: WorkPool
+) -> Iterator[Finding]:
+    """Refuse a plan that is named and has fewer GPUs than the tasks ask for."""
+    from prefect_northflank.api.plans import PUBLISHED
+
+    name = chosen.get("billing_deployment_plan") if pool.type == "northflank" else None
+    gpus = next((float(item.value) for item in requests if item.name == "gpu"), 0)
+    plan = next((plan for plan in PUBLISHED if plan.id == name), None)
+    if plan is not None and plan.gpus < gpus:
+        yield Finding(
+            where=step,
+            feature=f"@northflank with plan={plan.id}, gpu={gpus:g}",
+            reason=f"this plan has {plan.gpus or 'no'} GPUs",
+            remedy="leave the plan out and write @northflank(gpu_type=…), or name a plan with GPUs",
+        )
 
 
 def _capacity(size: ContainerSize) -> dict[str, str]:
@@ -97,7 +157,7 @@ def check(
     refusals: Refusals,
 ) -> None:
     """Gather what the containers of the steps cannot have."""
-    found = step_containers(flow, own_pool, pools)
+    found = step_containers(flow, own_pool, pools, options)
     findings = [
         *(finding for item in found for finding in item.findings),
         *_unreachable(flow, found, is_datastore_mounted=options.is_datastore_mounted),
@@ -151,7 +211,11 @@ def sources_variable(
         }
         for item in found
     }
-    return {variables.STEP_CONTAINERS: json.dumps(sources, sort_keys=True)} if sources else {}
+    if not sources:
+        return {}
+    # Prefect must not resolve a reference to a secret here: the run would pass its value on in plain text.
+    told = json.dumps(sources, sort_keys=True).replace("{{", r"\u007b\u007b")
+    return {variables.STEP_CONTAINERS: told}
 
 
 def deployment_name(name: str, pool: WorkPool, own_pool: WorkPool) -> str:

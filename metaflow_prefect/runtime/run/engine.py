@@ -134,7 +134,9 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     container = ContainerReport.of(context.flow_run, group, options.environment)
     session = Session.open(program, steps, order.run_id, options, say, container=group)
     plan = SliceTasks(order.launches)
-    scheduler = _scheduler(context, session, Suspension(context.flow_run), plan)
+    container = session.steps[order.launches[0].place.step].container
+    at_once = None if container is None else container.at_once
+    scheduler = _scheduler(context, session, Suspension(context.flow_run), plan, at_once)
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
     try:
@@ -149,8 +151,14 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
         _RUN.reset(token)
 
 
-def _scheduler(context: Any, session: Session, suspension: Suspension, plan: Plan) -> Scheduler:
-    workers = getattr(context.task_runner, "_max_workers", 1)
+def _scheduler(
+    context: Any, session: Session, suspension: Suspension, plan: Plan, at_once: int | None = None
+) -> Scheduler:
+    """Return a scheduler that runs as many tasks at the same time as the task runner has threads, or *at_once*.
+
+    All steps with @northflank share a flow, and so a task runner with threads for the one that needs most.
+    """
+    workers = at_once or getattr(context.task_runner, "_max_workers", 1)
     capacity = Capacity.of(session.options.environment)
     steps = tuple(session.steps.values())
     return Scheduler(session, steps, workers, capacity, suspension, plan)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -99,9 +99,9 @@ class Scheduler:
 
     def nodes(self, launches: tuple[Launch, ...]) -> list[UUID]:
         """Return the runs on Prefect's server from which the edges to these tasks come."""
-        parents = dict.fromkeys(parent.label for launch in launches for parent in launch.parents)
-        found = (self._tasks[label].future for label in list(parents)[:_MAX_EDGES])
-        return list(dict.fromkeys(future.task_run_id for future in found if future is not None))
+        parents = (parent.label for launch in launches for parent in launch.parents)
+        starts = edge_starts(self._tasks[label].future for label in dict.fromkeys(parents))
+        return [start.task_run_id for start in starts]
 
     def run(self, first: list[Launch]) -> None:
         """Run *first* and what follows, until no task is left.
@@ -170,10 +170,8 @@ class Scheduler:
             # The task's thread looks it up as soon as it runs.
             task = self._tasks[launch.place.label]
             # The parents are all done: this only draws the edges of Prefect's graph.
-            parents = (self._tasks[parent.label].future for parent in launch.parents[:_MAX_EDGES])
-            edges = [
-                future.edge if isinstance(future, ContainerNode) else future for future in parents
-            ]
+            starts = edge_starts(self._tasks[parent.label].future for parent in launch.parents)
+            edges = [start.edge if isinstance(start, ContainerNode) else start for start in starts]
             prefect_task = self._prefect_tasks[launch.place.step]
             task.future = prefect_task.submit(task.label, wait_for=edges or None)
             self._running.add(task.label)
@@ -282,6 +280,12 @@ class Scheduler:
 
     def _may_be_retried(self, label: str) -> bool:
         return not self._tasks[label].is_final
+
+
+def edge_starts(futures: Iterable[Any]) -> list[Any]:
+    """Return what edges are drawn from, each once: many parents may have run in the same container."""
+    found = {future.task_run_id: future for future in futures if future is not None}
+    return list(found.values())[:_MAX_EDGES]
 
 
 def _prefect_task(step: Step, delay_limit: float, may_be_retried: Callable[[str], bool]) -> Any:

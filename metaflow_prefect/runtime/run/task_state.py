@@ -18,8 +18,9 @@ class TaskState:
     scheduler reads that when the task run has ended.
 
     `are_inputs_cloned`: each input was taken over from the run that this one resumes. `future` is Prefect's.
-    `spent` counts the attempts that earlier executions, or containers of its own, used up; `number` is Metaflow's number of the
-    attempt, None if none was begun here. `record` is what a successful attempt left, `error` why the last one failed.
+    `spent` counts the attempts that earlier executions, or containers of its own, used up; `is_spent_known`: they were
+    counted. `number` is Metaflow's number of the attempt, None if none was begun here. `record` is what a successful
+    attempt left, `error` why the last one failed.
     `is_final`: the task must not be tried again. `is_cloned`: it was taken over itself.
     """
 

@@ -32,13 +32,14 @@ _LONGEST_LOOK_SECONDS = 10.0
 _PREFIX = "Flow run encountered an exception: StepFailed: "
 """How Prefect begins the message of a flow run that raised our error."""
 
-_SENSELESS = range(400, 500)
+_REFUSED = range(400, 500)
 _TRANSIENT = frozenset({408, 409, 425, 429})
+"""Status codes with which Prefect's server refuses a container for good, and those of them that may pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Began:
-    """The tasks of a container have begun to run; `node` is the container's flow run."""
+    """The container of these tasks has begun to run."""
 
     labels: tuple[str, ...]
 
@@ -47,7 +48,7 @@ class Began:
 class TaskEnded:
     """What became of a task: a record, an error, or a fallback that this container has to execute.
 
-    `spent` is the number of attempts that a fallback's task has used. `is_reused`: an earlier execution had done it.
+    `node` is the container's flow run. `spent` is the number of attempts that a fallback's task has used. `is_reused`: an earlier execution had done it.
     """
 
     launch: Launch
@@ -191,7 +192,7 @@ class ContainerPool:
             child = self.children.create(slice_, self.parameters(slice_), self.nodes(slice_))
         except PrefectHTTPStatusError as error:
             status = error.response.status_code
-            if status not in _SENSELESS or status in _TRANSIENT:
+            if status not in _REFUSED or status in _TRANSIENT:
                 raise
             self._fail(slice_, f"Prefect refused its container: {error}")
             return

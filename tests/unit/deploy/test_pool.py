@@ -18,7 +18,8 @@ class Server:
 
     def read_work_pools(self) -> list[SimpleNamespace]:
         return [
-            SimpleNamespace(name=name, type="process", base_job_template={}) for name in self.pools
+            SimpleNamespace(name=name, type="process", base_job_template={}, concurrency_limit=None)
+            for name in self.pools
         ]
 
 

@@ -1,0 +1,99 @@
+"""The containers of a run's steps, as `status` and `logs` show them."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from uuid import uuid4
+
+from prefect.client.schemas.objects import FlowRun, State, StateType
+
+from metaflow_prefect.deploy.runs import step_runs
+from metaflow_prefect.deploy.runs.runs import RunRecord
+from metaflow_prefect.runtime.progress.run_result import status
+
+RUN = RunRecord(
+    id=str(uuid4()), name="grey-owl", flow_name="F", deployment_id="2", url=None,
+    status=status("RUNNING", "Running"), state="Running", message="", due=None, is_planned=False,
+    start=None, end=None,
+)  # fmt: skip
+
+
+def child(tasks, kind, name=None):
+    return FlowRun(
+        flow_id=uuid4(),
+        name=f"grey-owl {tasks}",
+        state=None if kind is None else State(type=StateType(kind), name=name),
+    )
+
+
+class Server:
+    """Prefect's client, as far as it is asked for flow runs and log lines."""
+
+    def __init__(self, *flow_runs, lines=()):
+        self.flow_runs = flow_runs
+        self.lines = lines
+        self.asked = []
+
+    def read_flow_runs(self, *, offset=0, **about):
+        self.asked.append(about["flow_run_filter"].parent_flow_run_id.any_)
+        return list(self.flow_runs) if offset == 0 else []
+
+    def read_logs(self, **about):
+        self.asked.append(about["log_filter"].flow_run_id.any_)
+        return [SimpleNamespace(message=line) for line in self.lines[:1]]
+
+
+def test_the_containers_of_a_run_are_named_by_their_tasks_and_sorted():
+    server = Server(
+        child("train[2-3]", "RUNNING"),
+        child("join", "SCHEDULED", "Late"),
+        child("train[0-1]", "COMPLETED"),
+        child("end", None),
+    )
+
+    found = step_runs.listed(server, RUN)
+
+    assert [str(item) for item in found] == [
+        "end  unknown", "join  Late", "train[0-1]  Completed", "train[2-3]  Running",
+    ]  # fmt: skip
+    assert [(item.is_final, item.is_running) for item in found] == [
+        (False, False), (False, False), (True, False), (False, True),
+    ]  # fmt: skip
+    assert [str(parent) for parent in server.asked[0]] == [RUN.id]
+
+
+def test_a_container_that_has_not_begun_waits_for_what_its_worker_said_last():
+    server = Server(
+        child("train[0-1]", "RUNNING"),
+        child("train[2-3]", "PENDING"),
+        child("join", "CANCELLED"),
+        lines=["Northflank has no capacity for plan nf-gpu-h100-80-1g."],
+    )
+
+    (item,) = step_runs.waiting(server, RUN)
+
+    assert str(item) == (
+        "train[2-3]  Pending: Northflank has no capacity for plan nf-gpu-h100-80-1g."
+    )
+    assert item.summary() == {
+        "tasks": "train[2-3]",
+        "flow_run": item.id,
+        "state": "Pending",
+        "waits_for": "Northflank has no capacity for plan nf-gpu-h100-80-1g.",
+    }
+
+
+def test_a_container_of_which_no_worker_has_spoken_waits_for_a_worker():
+    (item,) = step_runs.waiting(Server(child("join", "SCHEDULED", "Late")), RUN)
+
+    assert str(item) == "join  Late: no worker of its pool has picked it up yet"
+
+
+def test_of_many_containers_that_wait_only_some_are_asked_about():
+    server = Server(*(child(f"train[{number}]", "SCHEDULED") for number in range(50)))
+
+    found = step_runs.waiting(server, RUN)
+
+    assert len(found) == 50
+    assert len(server.asked) == 1 + 20
+    assert [bool(item.waits_for) for item in found] == [True] * 20 + [False] * 30
