@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import Analysis, CompileRequest, examine
+from metaflow_prefect.analysis import Analysis, CompileRequest, examine, interpreters
 from metaflow_prefect.analysis.code import GENERATED_MARK, code_files, own_paths
 from metaflow_prefect.analysis.early_refusals import silence
-from metaflow_prefect.analysis.interpreters import make as make_interpreters
 from metaflow_prefect.errors import InitFailed, OutputRefused
 from metaflow_prefect.render import argument_names, entrypoint_name, render, render_standalone
 from metaflow_prefect.runtime.flow import generated_file
@@ -20,6 +19,7 @@ from metaflow_prefect.runtime.flow.parameter_values import joined, json_value
 from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import check as check_output
 from metaflow_prefect.runtime.local.output_files import write as write_output
+from metaflow_prefect.runtime.packages.interpreters import here
 from metaflow_prefect.runtime.progress.run_result import RunResult
 from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
 from metaflow_prefect.runtime.store.resume_origin import read as read_origin
@@ -60,24 +60,40 @@ def write(
         UnsupportedFlow: the flow uses what cannot work on Prefect.
     """
     _check_output(output, state, may_overwrite=may_overwrite)
-    flow = analyze_for(state, output.parent, replace(request, check_schedule=check_schedule))
-    text = render_standalone(flow, code_files(state)) if is_standalone else render(flow)
-    write_output(output, text)
-    return flow
+    wanted = replace(request, check_schedule=check_schedule, carries_code=is_standalone)
+    analysis = analyze_for(state, output.parent, wanted)
+    write_output(output, standalone(state, analysis) if is_standalone else render(analysis.flow))
+    return analysis.flow
 
 
-def analyze_for(state: Any, directory: Path, request: CompileRequest) -> ir.Flow:
-    """Return the IR of the flow for a generated file in *directory*.
+def standalone(state: Any, analysis: Analysis) -> str:
+    """Return the generated file with everything that a run elsewhere needs of this machine's files."""
+    return render_standalone(analysis.flow, code_with_project(state, analysis), analysis.project)
+
+
+def code_with_project(state: Any, analysis: Analysis) -> dict[str, bytes]:
+    """Return the files that are beside the flow where its steps work."""
+    project = analysis.project
+    return {**({} if project is None else project.beside_the_flow), **code_files(state)}
+
+
+def analyze_for(
+    state: Any, directory: Path, request: CompileRequest, *, may_be_kept: bool = False
+) -> Analysis:
+    """Return the IR of the flow for a generated file in *directory*; nothing is wrong with the flow.
+
+    *may_be_kept* says whether locks of packages from the last day will do.
 
     Raises:
         UnsupportedFlow: the flow uses what cannot work on Prefect.
-        MetaflowException: the packages of @conda or @pypi cannot be had.
+        PackagesRefused: the packages of @pypi cannot be had.
+        MetaflowException: those of @conda cannot be had.
     """
     analysis = examine_for(state, directory, request)
     analysis.check()
     # Last: it takes minutes where they are not there yet.
-    make_interpreters(state)
-    return analysis.flow
+    made = interpreters.made(state, analysis.flow, here(), may_be_kept=may_be_kept)
+    return replace(analysis, flow=made)
 
 
 def examine_for(state: Any, directory: Path, request: CompileRequest) -> Analysis:
@@ -109,7 +125,7 @@ def run_now(
     with tempfile.TemporaryDirectory(prefix="metaflow-prefect-") as folder:
         # The schedule is not checked: it has no effect on a run that starts now, nor has it under Metaflow.
         wanted = replace(request, are_defaults_wanted=not is_complete)
-        flow = analyze_for(state, Path(folder), wanted)
+        flow = analyze_for(state, Path(folder), wanted, may_be_kept=True).flow
         path = Path(folder) / f"{entrypoint_name(flow)}.py"
         path.write_text(render(flow), encoding="utf-8")
         module = generated_file.load(path)

@@ -2,6 +2,7 @@
 
 MetaflowPrefectError
 ├── UnsupportedFlow        the flow uses features that cannot be honored (all findings at once)
+├── PackagesRefused        packages of @pypi cannot be had (all steps at once)
 ├── OutputRefused          the file cannot be written where it was asked for
 ├── StaleGeneratedFile     the generated file does not fit the runtime or the flow beside it
 ├── SettingRefused         a setting has an unknown value
@@ -59,6 +60,17 @@ class UnsupportedFlow(MetaflowPrefectError):
         listed = "\n".join(str(finding) for finding in findings)
         count = f"{len(findings)} feature{'s' if len(findings) > 1 else ''}"
         super().__init__(f"{flow} uses {count} that can't be honored on Prefect:\n{listed}")
+
+
+class PackagesRefused(MetaflowPrefectError):
+    """Packages that steps ask for cannot be had; carries every finding, not only the first."""
+
+    headline = "Packages can't be locked"
+
+    def __init__(self, flow: str, findings: tuple[Finding, ...]) -> None:
+        self.findings = findings
+        listed = "\n".join(str(finding) for finding in findings)
+        super().__init__(f"{flow} asks for packages that can't be had:\n{listed}")
 
 
 class OutputRefused(MetaflowPrefectError):

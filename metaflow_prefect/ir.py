@@ -79,6 +79,22 @@ class Container:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Packages:
+    """What @pypi asks for, with what Metaflow itself needs: pip's requirements, and a Python where one is named."""
+
+    requirements: tuple[str, ...] = ()
+    python: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lock:
+    """The packages of some steps with their hashes, as the comment `lines` of the generated file; steps name its `key`."""
+
+    key: str
+    lines: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Step:
     """One step of the flow.
 
@@ -87,6 +103,8 @@ class Step:
     (`StepDecorator.step_task_retry_count`): @retry adds the first kind, @catch the second.
     `environment` holds only the names of @environment's variables; the values stay in the flow.
     `container` is None for a step whose tasks run in the container of the flow run.
+    `packages` is None where the step has none of its own, or where Metaflow's own machinery installs them;
+    `lock` is the key of the lock that was made for them.
     """
 
     name: str
@@ -104,6 +122,8 @@ class Step:
     environment: tuple[str, ...] = ()
     resources: tuple[Resource, ...] = ()
     container: Container | None = None
+    packages: Packages | None = None
+    lock: str | None = None
 
     @property
     def attempts(self) -> int:
@@ -190,11 +210,15 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Backends:
-    """The backends that Metaflow's top-level options choose for every command of a run."""
+    """The backends that Metaflow's top-level options choose for every command of a run.
+
+    `installer` is the program that installs the packages of @pypi, where this package makes the steps' interpreters.
+    """
 
     metadata: str
     datastore: str
     environment: str
+    installer: str | None = None
     datastore_root: str | None = None
 
 
@@ -229,6 +253,7 @@ class Flow:
     backends: Backends
     options: tuple[str, ...] = ()
     config: str | None = None
+    locks: tuple[Lock, ...] = ()
     max_workers: int = DEFAULT_MAX_WORKERS
     workflow_timeout_seconds: int | None = None
 

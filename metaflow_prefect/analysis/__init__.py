@@ -12,14 +12,21 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.analysis import (
+    code,
     containers,
     decorators,
     events,
     graph,
     interpreters,
+    packages,
     parameters,
+    pythons,
     support,
+    uv_project,
 )
+from metaflow_prefect.analysis.interpreters import Installer
+from metaflow_prefect.analysis.pythons import PythonRequest
+from metaflow_prefect.analysis.uv_project import UvProject
 from metaflow_prefect.errors import Finding, UnsupportedFlow
 
 __all__ = ["Analysis", "CompileRequest", "analyze", "examine"]
@@ -33,7 +40,8 @@ class CompileRequest:
 
     `decospecs` are those of `--with`. The command line of Metaflow completes the rest: `datastore_root` is the one
     that the user named, if any. `are_defaults_wanted` is False for a run whose parameters all have their values.
-    `check_schedule` raises a `ValueError` for a schedule that Prefect does not know.
+    `check_schedule` raises a `ValueError` for a schedule that Prefect does not know. `carries_code` says whether the
+    generated file is for other places than this machine's folders.
     """
 
     output_directory: Path = Path()
@@ -44,18 +52,22 @@ class CompileRequest:
     workflow_timeout_seconds: int | None = None
     are_defaults_wanted: bool = True
     check_schedule: Callable[[ir.Schedule], None] = lambda _: None
+    carries_code: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Analysis:
     """A flow as plain values, and what of it cannot work on Prefect: where there are findings, parts are missing.
 
-    `are_parameters_complete` says whether `flow` has all parameters.
+    `are_parameters_complete` says whether `flow` has all parameters. `project` is the uv project that travels with the
+    flow, if one does; `pythons` is what asks for a certain Python.
     """
 
     flow: ir.Flow
     findings: tuple[Finding, ...]
     are_parameters_complete: bool
+    project: UvProject | None = None
+    pythons: tuple[PythonRequest, ...] = ()
 
     def check(self) -> None:
         """Refuse the flow if anything was found.
@@ -88,19 +100,24 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
     )
     schedule, bad_schedule = decorators.schedule(flow_decorators, request.check_schedule)
     triggers, bad_triggers = events.triggers(flow_decorators, current, found_parameters)
+    project, bad_project = _uv_project(state, request)
     findings = (
         *support.findings(state.graph, flow_decorators),
         *support.environment_findings(state.environment.TYPE),
         *interpreters.findings(state),
         *containers.findings(state.graph),
+        *bad_project,
         *bad_parameters,
         *bad_schedule,
         *bad_triggers,
     )
+    installer = interpreters.chosen(state)
     flow = ir.Flow(
         name=state.flow.name,
         doc=state.graph.doc,
-        steps=tuple(_step(node) for node in graph.nodes(state.graph)),
+        steps=tuple(
+            _step(node, _packages(state, node, installer)) for node in graph.nodes(state.graph)
+        ),
         start=state.graph.start_step,
         end=state.graph.end_step,
         parameters=found_parameters,
@@ -114,6 +131,7 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
             metadata=state.metadata.TYPE,
             datastore=state.flow_datastore.TYPE,
             environment=state.environment.TYPE,
+            installer="uv" if installer is Installer.UV else None,
             datastore_root=request.datastore_root,
         ),
         options=_options(state, flow_decorators),
@@ -121,10 +139,32 @@ def examine(state: Any, request: CompileRequest) -> Analysis:
         max_workers=request.max_workers,
         workflow_timeout_seconds=request.workflow_timeout_seconds,
     )
-    return Analysis(flow=flow, findings=findings, are_parameters_complete=not bad_parameters)
+    return Analysis(
+        flow=flow,
+        findings=findings,
+        are_parameters_complete=not bad_parameters,
+        project=project,
+        pythons=pythons.requests(state, project),
+    )
 
 
-def _step(node: Any) -> ir.Step:
+def _uv_project(
+    state: Any, request: CompileRequest
+) -> tuple[UvProject | None, tuple[Finding, ...]]:
+    """Return the uv project that has to travel with the flow; elsewhere its steps have the flow's own interpreter."""
+    if state.environment.TYPE != uv_project.ENVIRONMENT or not request.carries_code:
+        return None, ()
+    return uv_project.examine(Path.cwd(), code.suffixes(state))
+
+
+def _packages(state: Any, node: Any, installer: Installer | None) -> ir.Packages | None:
+    """Return the packages of *node* that uv installs."""
+    if installer is not Installer.UV:
+        return None
+    return packages.requested(node, state.environment, state.flow_datastore.TYPE)
+
+
+def _step(node: Any, own: ir.Packages | None) -> ir.Step:
     attempts = decorators.attempts(node.decorators)
     return ir.Step(
         name=node.name,
@@ -142,6 +182,7 @@ def _step(node: Any) -> ir.Step:
         environment=decorators.environment_names(node.decorators),
         resources=decorators.resources(node.decorators),
         container=containers.container(node.decorators),
+        packages=own,
     )
 
 

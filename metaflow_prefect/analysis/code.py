@@ -49,18 +49,23 @@ def _config_files(flow: Any, words: Sequence[str]) -> Iterator[Path]:
 
 def code_paths(state: Any) -> dict[str, Path]:
     """Return where the files of the flow's folder are that have such a suffix, generated ones included, and the flow."""
-    from metaflow.metaflow_config import DEFAULT_PACKAGE_SUFFIXES
     from metaflow.packaging_sys.utils import suffix_filter, walk
 
-    suffixes = {*state.package_suffixes, *DEFAULT_PACKAGE_SUFFIXES.split(",")}
     # Not resolved: Metaflow packages the folder of the link where the flow is reached by one.
     flow_file = Path(os.path.abspath(state.entrypoint[-1]))  # noqa: PTH100  `absolute` leaves ".." in
-    found = walk(f"{flow_file.parent}/", file_filter=suffix_filter(sorted(suffixes)))
+    found = walk(f"{flow_file.parent}/", file_filter=suffix_filter(list(suffixes(state))))
     paths = {str(name): Path(path) for path, name in found}
     for path, name in _contributed(state):
         paths.setdefault(str(name), Path(path))
     # Also where the suffixes would leave it out: without it there is nothing to run.
     return {**paths, flow_file.name: flow_file}
+
+
+def suffixes(state: Any) -> tuple[str, ...]:
+    """Return the suffixes of the files that are code, for Metaflow and by `--package-suffixes`."""
+    from metaflow.metaflow_config import DEFAULT_PACKAGE_SUFFIXES
+
+    return tuple(sorted({*state.package_suffixes, *DEFAULT_PACKAGE_SUFFIXES.split(",")}))
 
 
 def _contributed(state: Any) -> Iterator[tuple[str, str]]:

@@ -45,9 +45,15 @@ def _refused(name: str, note: str, remedy: str) -> Support:
 _OTHER_ORCHESTRATOR = "it belongs to another orchestrator"
 _LEAVE_IT_OUT = "take it out for this deployment"
 _INTERPRETER = (
-    "the step has its own interpreter, made by Metaflow with micromamba and started for each task; refused "
-    "if micromamba is missing, and in deployments to pools that run containers. Tested only with a substitute for "
-    "micromamba, and with PyPI"
+    "the step has its own interpreter, made by Metaflow with micromamba and started for each task; refused if micromamba is "
+    "missing, and in deployments to pools that run containers unless METAFLOW_PATH_TO_MICROMAMBA says that the image has it. Tested "
+    "only with a substitute for micromamba, not with a real channel"
+)
+
+_PACKAGES = (
+    "the step has an interpreter of its own: its packages are locked with hashes when the flow is run, compiled or deployed, and "
+    "installed by uv where it runs, in containers too (docs/how-to/resources.md). With METAFLOW_PREFECT_PYPI_INSTALLER=micromamba, and "
+    "where uv is missing, as @conda"
 )
 
 STEP_DECORATORS = (
@@ -66,7 +72,7 @@ STEP_DECORATORS = (
     _within("secrets", "fetched by the step"),
     _within("pytorch_parallel", "a local gang, as @parallel"),
     _mapped("conda", _INTERPRETER),
-    _mapped("pypi", _INTERPRETER),
+    _mapped("pypi", _PACKAGES),
     _refused("batch", "the step would leave Prefect's container for AWS Batch", "use @resources and a work pool"),
     _refused("kubernetes", "the step would leave Prefect's container for a pod", "use @resources and a work pool"),
     _refused("slurm", "the step would leave Prefect's container for a Slurm cluster", "use @resources and a work pool"),
@@ -93,9 +99,9 @@ FLOW_DECORATORS = (
 
 ENVIRONMENTS = (
     _within("local", "the interpreter of the flow run"),
-    _within("uv", "the interpreter that runs the flow (`uv run …`), as under `run`; refused in deployments to pools that run containers, which have no uv project"),
+    _mapped("uv", "locally the interpreter that runs the flow (`uv run …`), as under `run`; in deployments and standalone files the environment of the uv project, which travels with the flow and is made by uv from its lock where the run is"),
     _mapped("conda", _INTERPRETER),
-    _mapped("pypi", "as conda"),
+    _mapped("pypi", "steps with @pypi have interpreters of their own, others that of the flow run"),
 )  # fmt: skip
 """The values of Metaflow's `--environment`."""
 

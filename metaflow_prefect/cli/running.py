@@ -84,9 +84,9 @@ def trigger(
             return
         is_shown = terminal.is_wanted() and not is_json
         run = follow_run.wait(on.client, run) if is_shown else triggering.wait(on.client, run)
-        run = run.at(on.deployment.rate)
+        run = run.at(on.deployment.rate, on.deployment.asked)
         summary = {**run.summary(), "steps": follow_run.steps_of(on.client, run)}
-    show(summary, _with_cost(run), is_json=is_json)
+    show(summary, _with_container(run), is_json=is_json)
     if run.status is not RunStatus.SUCCEEDED:
         sys.exit(1)
 
@@ -113,7 +113,7 @@ def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool
     wanted = frozenset(RunStatus(state.upper().replace("-", "_")) for state in states)
     with deployment_of(obj, name) as on:
         found = tuple(runs.listed(on.client, on.deployment, wanted))
-    text = "\n".join(f"{run.run_id}  {_with_cost(run)}" for run in found) or "none"
+    text = "\n".join(f"{run.run_id}  {_with_container(run)}" for run in found) or "none"
     show([run.summary() for run in found], text, is_json=is_json)
 
 
@@ -131,18 +131,16 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
     from metaflow_prefect.runtime.servers.connection import prefect_client
 
     with prefect_client() as client:
-        run = runs.with_cost(client, runs.read(client, obj.flow.name, run_id))
+        run = runs.with_container(client, runs.read(client, obj.flow.name, run_id))
         has_waiting = not run.status.is_over and step_runs.has_some(client, run)
         waiting = step_runs.waiting(client, run) if has_waiting else ()
     if not is_json:
         # Scripts read the status from standard output.
-        for line in (*((run.cost,) if run.cost is not None else ()), *waiting):
+        for line in (*filter(None, [run.container]), *waiting):
             click.echo(str(line), err=True)
-    summary = (
-        {**run.summary(), "waiting": [item.summary() for item in waiting]}
-        if waiting
-        else run.summary()
-    )
+    summary = run.summary()
+    if waiting:
+        summary["waiting"] = [item.summary() for item in waiting]
     show(summary, run.status.value, is_json=is_json)
 
 
@@ -241,8 +239,8 @@ def _change(
     show(run.summary(), f"{run.run_id} {words} ({run.state}).", is_json=options["is_json"])
 
 
-def _with_cost(run: RunRecord) -> str:
-    return run.in_words() if run.cost is None else f"{run.in_words()} {run.cost}"
+def _with_container(run: RunRecord) -> str:
+    return f"{run.in_words()} {run.container}".rstrip()
 
 
 def _started(run: RunRecord, deployment: str) -> str:

@@ -10,14 +10,19 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import Analysis, CompileRequest, files
-from metaflow_prefect.analysis.code import code_files
+from metaflow_prefect.analysis import Analysis, CompileRequest, files, interpreters
 from metaflow_prefect.analysis.files import IncludedFile
-from metaflow_prefect.analysis.interpreters import make as make_interpreters
-from metaflow_prefect.compiler import check_schedule, examine_for
+from metaflow_prefect.compiler import check_schedule, code_with_project, examine_for
 from metaflow_prefect.deploy import prefect_yaml
-from metaflow_prefect.deploy.plan import job_variables, step_containers, summary
-from metaflow_prefect.deploy.plan.deploy_context import DeployContext
+from metaflow_prefect.deploy.plan import (
+    image_choice,
+    job_variables,
+    lock_target,
+    step_containers,
+    summary,
+)
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
+from metaflow_prefect.deploy.plan.image_choice import ImageChoice
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.plan.plan import (
     DeploymentPlan,
@@ -33,9 +38,13 @@ from metaflow_prefect.deploy.server.deployment_name import DeploymentName, of_fl
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.deploy.server.gather_context import gather, step_pools, user, work_pool
 from metaflow_prefect.deploy.server.production_tokens import TokenRequest
-from metaflow_prefect.errors import Refusals, UnsupportedFlow
+from metaflow_prefect.errors import Finding, Refusals, UnsupportedFlow
 from metaflow_prefect.render import render_standalone
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.local import typed_command
+from metaflow_prefect.runtime.packages.interpreters import here
+from metaflow_prefect.runtime.packages.lock import Target
+from metaflow_prefect.runtime.packages.uv import INSTALL_IT, Uv
 from metaflow_prefect.runtime.servers.connection import (
     is_on_local_server,
     prefect_client,
@@ -184,10 +193,11 @@ def _prepare(
 ) -> Prepared:
     """Plan the deployment, or refuse it for all reasons at once, those in *refusals* included."""
     folder = Path(state.entrypoint[-1]).parent
-    analysis = examine_for(state, folder, replace(request, check_schedule=check_schedule))
+    wanted_analysis = replace(request, check_schedule=check_schedule, carries_code=True)
+    analysis = examine_for(state, folder, wanted_analysis)
     flow = _with_absolute_root(analysis.flow)
     included = files.included(state.flow, wanted.parameter_defaults)
-    code = code_files(state)
+    code = code_with_project(state, analysis)
     _check_flow(analysis, included, wanted, refusals)
     name = context = existing = None
     with refusals.gather():
@@ -199,17 +209,22 @@ def _prepare(
             token = _token(name, existing, token_request)
         with refusals.gather():
             pool = work_pool(client, wanted.work_pool, existing)
+            choice = _choose_image(analysis, wanted, pool, refusals)
+            wanted = replace(wanted, image=choice.image or wanted.image)
+            _check_uv(analysis, pool, refusals)
             job_variables.check(flow, wanted, pool, refusals)
             apply.check(client, pool.name, work_queue(wanted), wanted.notifications, refusals)
             pools = step_pools(client, step_containers.named_pools(flow), refusals)
             step_containers.check(flow, pool, pools, wanted, refusals)
-            context = replace(gather(state, pool, token, code), step_pools=pools)
+            context = replace(
+                gather(state, pool, token, code), image_lines=choice.lines, step_pools=pools
+            )
     refusals.raise_all()
     assert name is not None  # noqa: S101  or it was refused
     assert context is not None  # noqa: S101  or its pool was refused
     # Last: it takes minutes where they are not there yet.
-    make_interpreters(state)
-    generated = render_standalone(flow, code)
+    flow = interpreters.made(state, flow, _lock_target(wanted, context.pool))
+    generated = render_standalone(flow, code, analysis.project)
     package = _package(state, flow.name, code)
     if package is not None:
         variables = code_storage.code_variables(state.flow_datastore, package)
@@ -224,6 +239,13 @@ def _prepare(
         context=context,
         existing=existing,
     )
+
+
+def _lock_target(wanted: DeployOptions, pool: WorkPool) -> Target:
+    """Return what packages are locked for."""
+    chosen = job_variables.chosen_variables(wanted, pool)
+    platform = os.environ.get(variables.PLATFORM) or None
+    return lock_target.target(chosen, pool, here(), platform=platform)
 
 
 def _check_flow(
@@ -247,6 +269,30 @@ def _check_flow(
     for schedule in wanted.schedules:
         with refusals.gather():
             apply.known_schedule(schedule)
+
+
+def _choose_image(
+    analysis: Analysis, wanted: DeployOptions, pool: WorkPool, refusals: Refusals
+) -> ImageChoice:
+    """Choose the image of the Python that the flow asks for."""
+    chosen = job_variables.chosen_variables(wanted, pool)
+    choice = image_choice.choose(analysis.pythons, chosen, pool)
+    if choice.findings:
+        refusals.add(UnsupportedFlow(analysis.flow.name, choice.findings))
+    return choice
+
+
+def _check_uv(analysis: Analysis, pool: WorkPool, refusals: Refusals) -> None:
+    """Refuse a uv project whose packages this machine, on which its runs are executed, cannot install."""
+    if analysis.project is None or not pool.is_local or Uv.found(os.environ) is not None:
+        return
+    missing = Finding(
+        where="flow",
+        feature=f"--environment=uv on work pool {pool}",
+        reason="uv, which installs the packages of the project, is not on this machine",
+        remedy=INSTALL_IT,
+    )
+    refusals.add(UnsupportedFlow(analysis.flow.name, (missing,)))
 
 
 def _token(name: DeploymentName, existing: DeploymentRecord | None, request: TokenRequest) -> str:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import PurePosixPath
+from typing import Protocol
 
 from metaflow_prefect import ir
 from metaflow_prefect.render.environment import environment
-from metaflow_prefect.render.payload import payload
+from metaflow_prefect.render.payload import extension_files, payload
 from metaflow_prefect.render.view import (
     TRIGGERED_BY,
     argument_names,
@@ -27,20 +29,38 @@ __all__ = [
 ]
 
 
+class Project(Protocol):
+    """A uv project: its files by path relative to its lock's folder, and the project's own folder in there."""
+
+    @property
+    def files(self) -> Mapping[str, bytes]:
+        """The contents by path."""
+        ...
+
+    @property
+    def folder(self) -> str:
+        """The path of the project's folder."""
+        ...
+
+
 def render(flow: ir.Flow) -> str:
     """Return the generated file of *flow*; it imports the installed runtime."""
-    return environment().get_template("flow.py.jinja").render(file=view(flow, None))
+    return environment().get_template("flow.py.jinja").render(file=view(flow))
 
 
-def render_standalone(flow: ir.Flow, code: Mapping[str, bytes]) -> str:
-    """Return the generated file of *flow* with the runtime and *code* appended.
+def render_standalone(
+    flow: ir.Flow, code: Mapping[str, bytes], project: Project | None = None
+) -> str:
+    """Return the generated file of *flow* with the runtime, *code* and the uv *project* appended.
 
     *code* maps paths relative to the flow's folder to contents.
     """
-    return (
-        environment()
-        .get_template("flow.py.jinja")
-        .render(
-            file=view(flow, payload(code, has_decorator=any(step.container for step in flow.steps)))
-        )
-    )
+    carried = {f"code/{name}": content for name, content in code.items()}
+    folder = None
+    if project is not None:
+        carried.update({f"project/{name}": content for name, content in project.files.items()})
+        folder = PurePosixPath("project", project.folder).as_posix()
+    if any(step.container for step in flow.steps):
+        carried.update(extension_files())
+    shown = view(flow, payload(carried), folder)
+    return environment().get_template("flow.py.jinja").render(file=shown)

@@ -37,15 +37,10 @@ _EXTENSION = "metaflow_extensions.prefect_northflank.plugins"
 _EXTENSION_MODULES = ("mfextinit_prefect_northflank", "northflank_decorator")
 
 
-def payload(code: Mapping[str, bytes], *, has_decorator: bool = False) -> tuple[str, ...]:
-    """Pack the runtime and *code* (paths relative to the flow's folder) into lines of base64.
-
-    *has_decorator* says whether the flow's code imports @northflank, which must be there then, too.
-    """
+def payload(carried: Mapping[str, bytes]) -> tuple[str, ...]:
+    """Pack the runtime and the *carried* files into lines of base64."""
     files = {f"runtime/{name}": content for name, content in _runtime_files()}
-    if has_decorator:
-        files.update(_extension_files())
-    files.update({f"code/{name}": content for name, content in code.items()})
+    files.update(carried)
     text = base64.b64encode(_zip(files)).decode("ascii")
     return tuple(text[start : start + _LINE] for start in range(0, len(text), _LINE))
 
@@ -67,7 +62,8 @@ def _runtime_files() -> Iterable[tuple[str, bytes]]:
         yield from _modules(package / name, f"metaflow_prefect/{name}")
 
 
-def _extension_files() -> Iterable[tuple[str, bytes]]:
+def extension_files() -> Iterable[tuple[str, bytes]]:
+    """Yield what has to travel with a flow that has @northflank, by its path in the payload."""
     for name in _EXTENSION_MODULES:
         module = f"{_EXTENSION}.{name}"
         # Not `resources.files`: it cannot read a namespace package that is installed as editable.

@@ -10,13 +10,14 @@ from typing import Any
 
 from metaflow_prefect import ir
 from metaflow_prefect.names import Identifier, snake_case, unique_identifiers
+from metaflow_prefect.render.environment import literal
 from metaflow_prefect.render.literals import Code
 from metaflow_prefect.runtime.flow.program import RUNTIME_API
 from metaflow_prefect.version import VERSION
 
 _FIXED_NAMES = ("PARAMETERS", "PROGRAM", "STEPS", "Any", "Literal", "ThreadPoolTaskRunner", "flow", "task",
                 "Json", "Parameter", "Program", "Step", "End", "Foreach", "Next", "Parallel", "Split", "Switch",
-                "check_api", "execute", "exit_hooks", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
+                "check_api", "execute", "exit_hooks", "locked_packages", "main", "run_step", "UNPACKED", "payload", "atexit", "base64", "io",
                 "pathlib", "shutil", "sys", "tempfile", "zipfile")  # fmt: skip
 
 _NAMES_WITH_CONTAINERS = ("Container", "execute_slice")
@@ -104,6 +105,8 @@ class FileView:
             used |= {"Container", "execute_slice"}
         if self.parameters:
             used |= {"Parameter"}
+        if self.flow.backends.installer is not None:
+            used |= {"locked_packages"}
         if any(parameter.type is ir.ParameterType.JSON for parameter in self.flow.parameters):
             used |= {"Json"}
         return tuple(sorted(used, key=lambda name: (name.islower(), name)))
@@ -117,8 +120,13 @@ class FileView:
         return tuple(name for name in ("Any", "Literal") if name in annotations)
 
 
-def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
-    """Choose the names and list the options of the file generated from *flow*."""
+def view(
+    flow: ir.Flow, payload: tuple[str, ...] | None = None, project: str | None = None
+) -> FileView:
+    """Choose the names and list the options of the file generated from *flow*.
+
+    *project* is the folder of its uv project in the *payload*.
+    """
     taken = _taken(flow)
     function = Identifier.of(snake_case(flow.name), taken=taken)
     others = {function, *filter(None, (_slice_function(flow),))}
@@ -130,7 +138,7 @@ def view(flow: ir.Flow, payload: tuple[str, ...] | None) -> FileView:
         runtime_api=RUNTIME_API,
         source_name=PurePosixPath(flow.source.file).name,
         function=function,
-        program=_program(flow, is_standalone=payload is not None),
+        program=_program(flow, project, is_standalone=payload is not None),
         steps=tuple(_step(step, functions[step.name]) for step in flow.steps),
         parameters=tuple(_parameter(item, arguments[item.name]) for item in flow.parameters),
         flow_options=_flow_options(flow),
@@ -186,10 +194,11 @@ def _given(*options: Option) -> tuple[Option, ...]:
     return tuple(option for option in options if option.value not in (None, "", (), 0, False))
 
 
-def _program(flow: ir.Flow, *, is_standalone: bool) -> tuple[Option, ...]:
+def _program(flow: ir.Flow, project: str | None, *, is_standalone: bool) -> tuple[Option, ...]:
     name = PurePosixPath(flow.source.file).name
     location = Code('UNPACKED + "/code/flow"') if is_standalone else Code("__file__")
     environment = flow.backends.environment
+    is_locked = flow.backends.installer is not None
     return _given(
         Option("flow", flow.name),
         Option("project_flow", flow.project.flow_name if flow.project else None),
@@ -198,6 +207,7 @@ def _program(flow: ir.Flow, *, is_standalone: bool) -> tuple[Option, ...]:
         Option("metadata", flow.backends.metadata),
         Option("datastore", flow.backends.datastore),
         Option("environment", None if environment == "local" else environment),
+        Option("packages", Code("locked_packages(__file__)") if is_locked else None),
         Option("datastore_root", flow.backends.datastore_root),
         Option("options", flow.options),
         Option("config", flow.config),
@@ -206,6 +216,9 @@ def _program(flow: ir.Flow, *, is_standalone: bool) -> tuple[Option, ...]:
         Option("on_error", flow.exit_hooks.on_error),
         Option("location", location),
         Option("working_directory", Code('UNPACKED + "/code"') if is_standalone else None),
+        Option(
+            "project", None if project is None else Code(f"UNPACKED + {literal('/' + project)}")
+        ),
     )
 
 
@@ -236,6 +249,7 @@ def _step(step: ir.Step, function: Identifier) -> StepView:
             Option("error_retries", step.error_retries),
             Option("environment", step.environment),
             Option("container", _container(step.container)),
+            Option("lock", step.lock),
         ),
     )
 

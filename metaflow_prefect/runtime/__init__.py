@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from metaflow_prefect.runtime.flow.program import RUNTIME_API, Program, check_api
     from metaflow_prefect.runtime.local.command_line import Json, Parameter, main
+    from metaflow_prefect.runtime.packages.lock import locked_packages
     from metaflow_prefect.runtime.run.engine import execute, execute_slice, run_step
     from metaflow_prefect.runtime.run.exit_hooks import exit_hooks
 
@@ -41,6 +42,7 @@ __all__ = [
     "execute",
     "execute_slice",
     "exit_hooks",
+    "locked_packages",
     "main",
     "run_step",
 ]
@@ -48,6 +50,7 @@ __all__ = [
 _MODULES = {
     **dict.fromkeys(("execute", "execute_slice", "run_step"), "run.engine"),
     "exit_hooks": "run.exit_hooks",
+    "locked_packages": "packages.lock",
     **dict.fromkeys(
         ("Container", "End", "Foreach", "Next", "Parallel", "Split", "Step", "Switch"), "flow.graph"
     ),

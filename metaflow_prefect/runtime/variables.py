@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from metaflow_prefect.runtime.in_flow import current_trigger, new_parameter_values
+from metaflow_prefect.runtime.in_flow import current_trigger, locked_packages, new_parameter_values
 
 NAMESPACE = "METAFLOW_PREFECT_NAMESPACE"
 """Set by the user or the deployment: the namespace of Metaflow's client inside the steps; empty for all runs."""
 
 STEP_EXECUTOR = "METAFLOW_PREFECT_STEP_EXECUTOR"
 """Set by the user: how steps are executed, one of `auto`, `fork` and `fresh`."""
+
+PYPI_INSTALLER = "METAFLOW_PREFECT_PYPI_INSTALLER"
+"""Set by the user: what installs the packages of @pypi, `uv` or `micromamba` (Metaflow's own way)."""
+
+PLATFORM = "METAFLOW_PREFECT_PLATFORM"
+"""Set by the user for `deploy`: the platform of the containers, as uv names it, such as `aarch64-manylinux_2_28`."""
+
+LOCKED_PACKAGES = locked_packages.VARIABLE
+"""Set by a run for its steps: the packages of @pypi are installed, and Metaflow need not do anything about them."""
 
 RETRY_DELAY = "METAFLOW_PREFECT_RETRY_DELAY"
 """Set by the user: the longest time in seconds before a step is tried again."""
@@ -36,6 +45,9 @@ CONTAINER_CPU = "METAFLOW_PREFECT_CONTAINER_CPU"
 
 CONTAINER_MEMORY = "METAFLOW_PREFECT_CONTAINER_MEMORY"
 """Set by the deployment of a flow with @resources: the memory in MB that such tasks may ask for together."""
+
+CONTAINER_REQUEST = "METAFLOW_PREFECT_CONTAINER_REQUEST"
+"""Set by the deployment of a flow with @resources: the largest request of each kind, such as `cpu=4, memory=16000`."""
 
 CONTAINER_PLAN = "METAFLOW_PREFECT_CONTAINER_PLAN"
 """Set by the deployment where it knows them: the plan of its containers, from which commands compute what a run cost."""

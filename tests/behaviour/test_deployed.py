@@ -41,13 +41,13 @@ _OF_RUN_ONLY = (
     "METAFLOW_RUN_<PARAMETER> is for `run`; a deployed run gets its values from what starts it"
 )
 
+_NO_LOCK = "the flows have no uv project with a lock; tests/stack/worker/test_uv_project.py has one"
+
 NOT_COMPARED = {
     ("parameters_by_environment", Form.PROCESS): _OF_RUN_ONLY,
     ("parameters_by_environment", Form.NORTHFLANK): _OF_RUN_ONLY,
-    (
-        "environment_uv",
-        Form.NORTHFLANK,
-    ): "the containers of the pool have no uv project (deploy/plan/job_variables.py)",
+    ("environment_uv", Form.PROCESS): _NO_LOCK,
+    ("environment_uv", Form.NORTHFLANK): _NO_LOCK,
 }
 """Deployments that are refused, or mean something else, by design, and why."""
 

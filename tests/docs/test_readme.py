@@ -209,7 +209,7 @@ def test_the_commands_of_the_readme_and_of_the_pages_it_leads_to_work(prefect_se
     }
     # The readme shows the ports people will have; here they may be taken.
     ports = {"4200": str(urlsplit(prefect_server.url).port), "8765": str(free_port())}
-    how_to = ("run.md", "scripts.md", "northflank.md", "step-containers.md")
+    how_to = ("run.md", "scripts.md", "northflank.md", "resources.md", "step-containers.md")
     for page in (README, *(HOW_TO / name for name in how_to)):
         folder = tmp_path / page.stem
         folder.mkdir()

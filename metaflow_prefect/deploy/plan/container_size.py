@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
 from metaflow_prefect.errors import Finding
+from metaflow_prefect.runtime.progress.cost import Rate
 
 if TYPE_CHECKING:
     from prefect_northflank.api.plans import Needs, Plan
@@ -43,6 +43,7 @@ class Request:
 class ContainerSize:
     """The job variables that give a container its size, the reason in words, and what cannot be had.
 
+    `asked` is the largest request of each kind.
     `cpu` (vCPUs) and `memory` (MB) are what the container has, as far as it is known; `rate` is what it costs.
     """
 
@@ -50,6 +51,7 @@ class ContainerSize:
     cpu: float | None = None
     memory: float | None = None
     rate: Rate | None = None
+    asked: str = ""
     lines: tuple[str, ...] = ()
     findings: tuple[Finding, ...] = ()
 
@@ -113,6 +115,18 @@ _OF_POOL: Mapping[str, Mapping[str, tuple[_Variable, ...]]] = {
 def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> ContainerSize:
     """Return the size of the container in *pool*; *chosen* are the job variables that the options set."""
     requests, findings = _largest(flow)
+    size = _size(requests, findings, chosen, pool)
+    return size if pool.is_local else replace(size, asked=", ".join(map(str, requests)))
+
+
+def _size(
+    requests: tuple[Request, ...],
+    findings: tuple[Finding, ...],
+    chosen: Mapping[str, Any],
+    pool: WorkPool,
+) -> ContainerSize:
+    from prefect_northflank.api.plans import published
+
     if findings or not requests or pool.is_local:
         rate = _rate_without_requests(chosen, pool) if pool.type == "northflank" else None
         return ContainerSize(variables={}, findings=findings, rate=rate)
@@ -120,11 +134,11 @@ def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> 
     if pool.type == "northflank" and (plan := _named_plan(chosen, pool)):
         storage = {_DISK, _SHARED_MEMORY}
         kept = [request for request in requests if request.name in storage]
-        published = _published(plan)
+        found = published(plan)
         return ContainerSize(
             variables=_variables(kept, names, chosen, pool),
-            cpu=published.cpu,
-            memory=published.memory,
+            cpu=found.cpu,
+            memory=found.memory,
             rate=_rate_of_named(plan, {**_defaults(pool), **chosen}),
             lines=(f"plan {plan}, which is named; {_in_words(requests)}",),
         )
@@ -240,13 +254,6 @@ def _named_plan(chosen: Mapping[str, Any], pool: WorkPool) -> str | None:
     return next(iter((*by_option, *by_pool)), None)
 
 
-def _published(plan_id: str) -> Plan:
-    """Return what Northflank publishes of a plan; nothing but its id if it publishes nothing."""
-    from prefect_northflank.api.plans import PUBLISHED, Plan
-
-    return next((plan for plan in PUBLISHED if plan.id == plan_id), Plan(id=plan_id))
-
-
 def _rate(plan: Plan) -> Rate | None:
     price = plan.dollars_per_hour
     return None if price is None else Rate(plan=plan.id, dollars_per_hour=price)
@@ -254,7 +261,9 @@ def _rate(plan: Plan) -> Rate | None:
 
 def _rate_of_named(plan: str, given: Mapping[str, Any]) -> Rate | None:
     """Return the price of a plan that is named; None with GPUs, which cost more than the plan."""
-    return None if _has_gpus(given) else _rate(_published(plan))
+    from prefect_northflank.api.plans import published
+
+    return None if _has_gpus(given) else _rate(published(plan))
 
 
 def _rate_without_requests(chosen: Mapping[str, Any], pool: WorkPool) -> Rate | None:

@@ -52,8 +52,8 @@ class DeployContext:
     `owner` is the person who deploys, `token` the production token. `metaflow_environment` holds the
     `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
     `requirements` is what a stock image must install first. `python` is this machine's interpreter.
-    `captured` are the values of @environment that come from this machine's environment. `step_pools` are the work
-    pools that steps name in @northflank.
+    `captured` are the values of @environment that come from this machine's environment. `image_lines` say which
+    image was chosen for the flow, and why. `step_pools` are the work pools that steps name in @northflank.
     """
 
     owner: str
@@ -64,3 +64,4 @@ class DeployContext:
     python: str = "python"
     captured: CapturedEnvironment = NOTHING_CAPTURED
     step_pools: Mapping[str, WorkPool] = field(default_factory=dict)
+    image_lines: tuple[str, ...] = ()

@@ -50,8 +50,8 @@ def job_variables(
     refusals.raise_all()
     return {
         **_FOR_METAFLOW.get(context.pool.type, {}),
-        **container_size(flow, _chosen(options, context.pool), context.pool).variables,
-        **_chosen(options, context.pool),
+        **container_size(flow, chosen_variables(options, context.pool), context.pool).variables,
+        **chosen_variables(options, context.pool),
         "env": _environment(flow, full_name, options, context),
     }
 
@@ -60,8 +60,8 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
     """Gather what the flow or its options ask for and the work pool does not have."""
     findings = (
         *_unreachable(flow, options, pool),
-        *_without_environment(flow, pool),
-        *container_size(flow, _chosen(options, pool), pool).findings,
+        *_without_environment(flow, options, pool),
+        *container_size(flow, chosen_variables(options, pool), pool).findings,
     )
     if findings:
         refusals.add(UnsupportedFlow(flow.name, findings))
@@ -72,7 +72,7 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
                 fix="leave --image out, or deploy to a pool that runs containers",
             )
         )
-    bad_variables = job_schema.findings(_chosen(options, pool), pool.template)
+    bad_variables = job_schema.findings(chosen_variables(options, pool), pool.template)
     if bad_variables:
         listed = "\n".join(map(str, bad_variables))
         refusals.add(
@@ -110,7 +110,7 @@ def step_job_variables(
         **_FOR_STEPS.get(pool.type, {}),
         **{
             name: value
-            for name, value in _chosen(given, pool).items()
+            for name, value in chosen_variables(given, pool).items()
             if pool.type != "northflank" or name not in _SIZE_ON_NORTHFLANK
         },
         "env": environment,
@@ -123,10 +123,10 @@ def _only_environment(options: DeployOptions) -> dict[str, Any]:
 
 def container_lines(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple[str, ...]:
     """Return the size of the container in words, and which step asks for it."""
-    return container_size(flow, _chosen(options, pool), pool).lines
+    return container_size(flow, chosen_variables(options, pool), pool).lines
 
 
-def _chosen(options: DeployOptions, pool: WorkPool) -> dict[str, Any]:
+def chosen_variables(options: DeployOptions, pool: WorkPool) -> dict[str, Any]:
     """Return the job variables that the options ask for, by their names in the pool."""
     if options.image is None or pool.is_local:
         return dict(options.job_variables)
@@ -157,7 +157,7 @@ def _environment(
             # A path of this machine means nothing there.
             environment.pop("METAFLOW_DATASTORE_SYSROOT_LOCAL", None)
     environment.update(
-        _of_container(container_size(flow, _chosen(options, context.pool), context.pool))
+        _of_container(container_size(flow, chosen_variables(options, context.pool), context.pool))
     )
     environment.update(options.job_variables.get("env", {}))
     return environment
@@ -165,9 +165,10 @@ def _environment(
 
 def _of_container(size: ContainerSize) -> dict[str, str]:
     """Return how much the tasks that run at the same time in a container may ask for together, and what it costs."""
+    asked = {variables.CONTAINER_REQUEST: size.asked} if size.asked else {}
     amounts = {variables.CONTAINER_CPU: size.cpu, variables.CONTAINER_MEMORY: size.memory}
     capacity = {name: f"{amount:.10g}" for name, amount in amounts.items() if amount is not None}
-    return {**capacity, **({} if size.rate is None else size.rate.environment())}
+    return {**capacity, **asked, **({} if size.rate is None else size.rate.environment())}
 
 
 def _service_inside(metaflow: Mapping[str, str]) -> dict[str, str]:
@@ -197,24 +198,42 @@ def _unreachable(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple
 
 
 _NOT_IN_CONTAINERS: Mapping[str, str] = {
-    "uv": "its containers have no uv project, and do not run uv",
-    "conda": "its containers have neither micromamba nor the packages that it would install",
-    "pypi": "its containers have neither micromamba nor the packages that it would install",
+    "conda": "the stock image has no micromamba, with which Metaflow makes the interpreters",
+    "pypi": "its containers have no micromamba, by which the packages would be installed as things are here",
 }
 """Why Metaflow's `--environment` does not work on a pool that runs containers."""
 
+_MICROMAMBA = "METAFLOW_PATH_TO_MICROMAMBA"
+"""Metaflow's own variable for the path of micromamba: set for a container, it says that the image has it."""
 
-def _without_environment(flow: ir.Flow, pool: WorkPool) -> tuple[Finding, ...]:
+_REMEDIES: Mapping[str, str] = {
+    "conda": "use an image that has micromamba, and say where: --job-variable "
+    f"env.{_MICROMAMBA}=/usr/local/bin/micromamba; or take the packages from PyPI, with @pypi or a uv project",
+    "pypi": f"install uv here (`pip install uv`), and leave {variables.PYPI_INSTALLER} out",
+}
+
+
+def _without_environment(
+    flow: ir.Flow, options: DeployOptions, pool: WorkPool
+) -> tuple[Finding, ...]:
     """Refuse an `--environment` that the containers of the work pool do not have."""
     environment = flow.backends.environment
-    if pool.is_local or environment not in _NOT_IN_CONTAINERS:
+    if pool.is_local or environment not in _NOT_IN_CONTAINERS or flow.backends.installer == "uv":
+        return ()
+    if _MICROMAMBA in _given_environment(options, pool):
         return ()
     return (
         Finding(
             where="flow",
             feature=f"--environment={environment} on a work pool of type {pool.type}",
             reason=_NOT_IN_CONTAINERS[environment],
-            remedy="deploy without --environment; install its packages in the image, or list them in "
-            "EXTRA_PIP_PACKAGES",
+            remedy=_REMEDIES[environment],
         ),
     )
+
+
+def _given_environment(options: DeployOptions, pool: WorkPool) -> Mapping[str, Any]:
+    """Return the variables that the user gives to containers: in the pool's template, and for this deployment."""
+    properties = (pool.template.get("variables") or {}).get("properties") or {}
+    by_pool = (properties.get("env") or {}).get("default") or {}
+    return {**by_pool, **options.job_variables.get("env", {})}

@@ -132,7 +132,7 @@ def plan(
         work_pool=context.pool.name,
         work_queue=work_queue(options),
         job_variables=job_variables,
-        container=jobs.container_lines(flow, options, context.pool),
+        container=(*context.image_lines, *jobs.container_lines(flow, options, context.pool)),
         code=pull_step.code_delivery(
             file_name, generated, flow.name, context.python if context.pool.is_local else "python"
         ),

@@ -9,13 +9,15 @@ from datetime import datetime, timezone
 from typing import Any
 
 from metaflow_prefect import names
-from metaflow_prefect.deploy.plan.cost import Cost, Rate
 from metaflow_prefect.deploy.server import deployment_record
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.local.typed_command import typed
+from metaflow_prefect.runtime.progress.cost import Cost, Rate
 from metaflow_prefect.runtime.progress.run_result import RunStatus, status
+from metaflow_prefect.runtime.progress.usage import Usage
+from metaflow_prefect.runtime.run.container_report import in_words
 
 POLL_SECONDS = 2.0
 """The time between two polls of a run that a terminal waits for; each costs a request or two.
@@ -34,7 +36,8 @@ class RunRecord:
 
     `state` is Prefect's name of its state; `due` is when it is to begin. `is_planned`: Prefect
     has created it ahead of time for a schedule. `seconds` is how long it ran, all executions together;
-    `job_variables` are its own; `rate` is what its container costs, if that was asked for and is known.
+    `job_variables` are its own; `rate` is what its container costs, if that was asked for and is known; `asked` is
+    what the flow's steps ask for with @resources. `usage` is what the container used.
     """
 
     id: str
@@ -52,6 +55,8 @@ class RunRecord:
     seconds: float = 0
     job_variables: Mapping[str, Any] = field(default_factory=dict)
     rate: Rate | None = None
+    asked: str = ""
+    usage: Usage | None = None
 
     @property
     def cost(self) -> Cost | None:
@@ -60,9 +65,15 @@ class RunRecord:
             return None
         return Cost(rate=self.rate, seconds=self.seconds)
 
-    def at(self, rate: Rate | None) -> RunRecord:
-        """Return the run with the price of its deployment's containers, unless the run itself chose another size."""
-        return replace(self, rate=None if rate is None else rate.of_run(self.job_variables))
+    @property
+    def container(self) -> str:
+        """What the run cost and used, beside what it asked for, in words; empty where nothing is known."""
+        return in_words(self.cost, self.usage, self.asked)
+
+    def at(self, rate: Rate | None, asked: str = "") -> RunRecord:
+        """Return the run with what its deployment knows of its containers: their price, unless the run chose another size."""
+        own = None if rate is None else rate.of_run(self.job_variables)
+        return replace(self, rate=own, asked=asked)
 
     @property
     def run_id(self) -> str:
@@ -97,6 +108,8 @@ class RunRecord:
             "end": None if self.end is None else self.end.isoformat(),
             "url": self.url,
             "cost": None if self.cost is None else self.cost.summary(),
+            "asked": self.asked or None,
+            "used": None if self.usage is None else self.usage.summary(),
         }
 
 
@@ -133,10 +146,10 @@ def read(client: Any, flow_name: str, run_id: str) -> RunRecord:
     return _parse(flow_run, flow_name)
 
 
-def with_cost(client: Any, run: RunRecord) -> RunRecord:
-    """Return the run with what its container costs, which its deployment knows."""
+def with_container(client: Any, run: RunRecord) -> RunRecord:
+    """Return the run with what its deployment knows of its container."""
     deployment = deployment_record.of_run(client, run.flow_name, run.deployment_id)
-    return run if deployment is None else run.at(deployment.rate)
+    return run if deployment is None else run.at(deployment.rate, deployment.asked)
 
 
 def listed(
@@ -157,7 +170,7 @@ def listed(
         for flow_run in page:
             run = _parse(flow_run, record.flow_name)
             if run.status in states if states else not run.is_planned:
-                yield run.at(record.rate)
+                yield run.at(record.rate, record.asked)
 
 
 def suspend(client: Any, run: RunRecord) -> None:
@@ -245,6 +258,7 @@ def _parse(flow_run: Any, flow_name: str) -> RunRecord:
         url=url_for("flow-run", obj_id=flow_run.id, default_base_url=None),
         seconds=flow_run.estimated_run_time.total_seconds(),
         job_variables=flow_run.job_variables or {},
+        usage=Usage.of(flow_run.labels),
     )
 
 

@@ -12,7 +12,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.plan.parameter_schema import Argument, arguments
 from metaflow_prefect.deploy.plan.plan import DEFAULT_NAME
 from metaflow_prefect.deploy.plan.schedules import in_words
@@ -21,6 +20,7 @@ from metaflow_prefect.deploy.server.production_tokens import Holder
 from metaflow_prefect.errors import DeploymentRefused
 from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.local.typed_command import typed
+from metaflow_prefect.runtime.progress.cost import Rate
 
 TAG = "metaflow"
 """The tag of every deployment of a Metaflow flow."""
@@ -43,8 +43,8 @@ class DeploymentRecord:
     """One deployment on the server. `metadata` is Metaflow's name of the metadata provider, if known.
 
     `metadata_kind`, `datastore` and `datastore_root` are those of its runs. `defaults` holds the keys of
-    the parameters that have a value where a run is given none. `rate` is what its containers cost, if known.
-    `has_step_containers`: some steps have @northflank.
+    the parameters that have a value where a run is given none. `rate` is what its containers cost, if known,
+    `asked` what the flow's steps ask for with @resources. `has_step_containers`: some steps have @northflank.
     """
 
     id: str
@@ -65,6 +65,7 @@ class DeploymentRecord:
     defaults: frozenset[str] = frozenset()
     rate: Rate | None = None
     has_step_containers: bool = False
+    asked: str = ""
 
     @property
     def full_name(self) -> str:
@@ -134,6 +135,7 @@ def parse(deployment: Any, flow_name: str) -> DeploymentRecord:
         defaults=frozenset(deployment.parameters or ()),
         rate=Rate.of(environment),
         has_step_containers=variables.STEP_CONTAINERS in environment,
+        asked=environment.get(variables.CONTAINER_REQUEST, ""),
     )
 
 

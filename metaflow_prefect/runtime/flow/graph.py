@@ -86,8 +86,8 @@ class Step:
 
     `joins` names the step whose split this one joins. `error_retries` of the task's retries are
     for @catch's fallback, not for the user's code. `environment` names the variables of
-    @environment, whose values are read from the flow when it runs. `container` is None where the
-    tasks run in the container of the flow run.
+    @environment, whose values are read from the flow when it runs. `lock` is the key of the lock of the step's packages.
+    `container` is None where the tasks run in the container of the flow run.
     """
 
     task: StepTask
@@ -96,6 +96,7 @@ class Step:
     error_retries: int = 0
     environment: tuple[str, ...] = ()
     container: Container | None = None
+    lock: str | None = None
 
     @property
     def name(self) -> str:

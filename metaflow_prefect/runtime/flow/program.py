@@ -9,10 +9,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_prefect.errors import StaleGeneratedFile
+from metaflow_prefect.runtime.packages.lock import LockedPackages
 from metaflow_prefect.version import VERSION
 
 RUNTIME_API = 1
 """Raised when a generated file of an older compiler would no longer run correctly."""
+
+METAFLOW_ENVIRONMENTS = ("conda", "pypi")
+"""The values of `--environment` under which Metaflow gives each step its own interpreter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,10 +27,13 @@ class Program:
     `source` is the flow's file, relative to the generated file; `sha256` is of its bytes.
     `options` are Metaflow's top-level options, given to every command of the run.
     `datastore_root` is given only where the user chose one. `tags` go on the Metaflow run.
+    `packages` are the locks of the steps' packages; None where no step has @pypi, or where Metaflow's own
+    machinery makes the interpreters of such steps.
     `config` is the resolved configuration, in the form of Metaflow's `--local-config-file`.
     `on_success` and `on_error` name the functions of @exit_hook.
     `location` is the generated file itself. `working_directory` is where the steps work: the folder of
-    the unpacked code, for a standalone file; None for the caller's, as under `run`.
+    the unpacked code, for a standalone file; None for the caller's, as under `run`. `project` is the folder of the
+    unpacked uv project, whose environment the steps work in.
     """
 
     flow: str
@@ -36,6 +43,7 @@ class Program:
     datastore: str
     project_flow: str | None = None
     environment: str = "local"
+    packages: LockedPackages | None = None
     datastore_root: str | None = None
     options: tuple[str, ...] = ()
     config: str | None = None
@@ -44,11 +52,18 @@ class Program:
     on_error: tuple[str, ...] = ()
     location: str
     working_directory: str | None = None
+    project: str | None = None
 
     @property
     def is_standalone(self) -> bool:
         """Whether the generated file carries the flow's code."""
         return self.working_directory is not None
+
+    @property
+    def interpreters_of(self) -> str | None:
+        """The value of `--environment` under which Metaflow's own machinery makes an interpreter for each step, if it does."""
+        is_metaflows = self.environment in METAFLOW_ENVIRONMENTS
+        return self.environment if is_metaflows and self.packages is None else None
 
     @property
     def flow_file(self) -> Path:

@@ -20,6 +20,7 @@ class Part(str, Enum):
 
     ENVIRONMENT = "print_environment"
     INTERPRETERS = "make_interpreters"
+    LOCKED_PACKAGES = "locked_packages"
     TRIGGER = "current_trigger"
     NEW_VALUES = "new_parameter_values"
 

@@ -4,7 +4,8 @@ Metaflow's own machinery does it, as under `run`: it makes what is not there yet
 the flow's code where those interpreters find them.
 
 Run as `python flow_command.py make_interpreters FLOW_FILE OPTION… step-interpreters FOLDER`; fills FOLDER and prints a JSON object
-`{step: {"python": path, "variables": {name: value}}}` with one entry for each step that does not use the run's interpreter.
+`{"variables": {name: value}, "pythons": {step: path}}`: the variables by which an interpreter finds what is in FOLDER, and the
+interpreter of each step for which Metaflow has made one.
 It imports nothing of this package: it is loaded by path, where the package may not be importable.
 """
 
@@ -14,9 +15,6 @@ import json
 import os
 import sys
 from typing import Any
-
-METAFLOW_ENVIRONMENTS = ("conda", "pypi")
-"""The values of `--environment` under which each step has its own interpreter."""
 
 COMMAND = "step-interpreters"
 _MARK = "metaflow-prefect-interpreters:"
@@ -32,14 +30,13 @@ def at_command_line() -> None:
     @click.argument("folder")  # type: ignore[untyped-decorator]
     @click.pass_obj  # type: ignore[untyped-decorator]
     def interpreters(obj: Any, folder: str) -> None:
-        variables = _install_code(obj, folder)
         found = {
-            step.name: {
-                "python": obj.environment.interpreter(step.name),
-                "variables": variables,
-            }
-            for step in obj.flow
-            if not obj.environment.is_disabled(step)
+            "variables": _install_code(obj, folder),
+            "pythons": {
+                step.name: obj.environment.interpreter(step.name)
+                for step in obj.flow
+                if not obj.environment.is_disabled(step)
+            },
         }
         sys.stdout.write(f"\n{_MARK}{json.dumps(found)}\n")
         sys.stdout.flush()

@@ -14,15 +14,23 @@ from metaflow_prefect.runtime.progress import graph_svg
 from metaflow_prefect.runtime.progress.in_words import counts, duration
 from metaflow_prefect.runtime.progress.model import Progress, StepProgress, dumps, loads
 
+_PARAGRAPH = "\n\n"
 _BEFORE, _AFTER = "<!-- progress ", " -->"
 
 
-def chart(steps: tuple[Step, ...], docs: Mapping[str, str], progress: Progress, now: float) -> str:
-    """Return the Markdown of the run's artifact; *docs* says what each step is for."""
+def chart(
+    steps: tuple[Step, ...],
+    docs: Mapping[str, str],
+    progress: Progress,
+    now: float,
+    container: str = "",
+) -> str:
+    """Return the Markdown of the run's artifact; *docs* says what each step is for, *container* what it cost."""
     image = graph_svg.data_uri(graph_svg.draw(steps, progress, now))
     head = (
         f"### `{progress.flow}/{progress.run_id}`\n\n"
         f"**{progress.state.value}**, {duration(progress.seconds(now))}\n\n"
+        f"{f'Container: {container}{_PARAGRAPH}' if container else ''}"
         f"{_failure(progress.failure)}"
     )
     rows = "\n".join(_row(step, docs.get(step.name, ""), progress, now) for step in progress.steps)

@@ -24,6 +24,11 @@ _LAST_POST_SECONDS = 10.0
 """The longest time that the end of a run waits for the last post."""
 
 
+def _nothing(_progress: Progress, _now: float) -> str:
+    """Say nothing about the container."""
+    return ""
+
+
 class Publisher:
     """Keeps the run's artifact, and one for each wide foreach, up to date."""
 
@@ -35,13 +40,16 @@ class Publisher:
         say: Callable[[str], None],
         *,
         is_continued: bool,
+        about_container: Callable[[Progress, float], str] = _nothing,
     ) -> None:
         """Prepare for a run whose progress has begun; *say* logs where the artifact is, and the first refusal by Prefect.
 
-        An execution that continues an earlier one updates its artifacts.
+        An execution that continues an earlier one updates its artifacts. *about_container* says what the container
+        costs and used.
         """
         self._say = say
         self._is_continued = is_continued
+        self._about_container = about_container
         self._current = current
         self._steps = steps
         self._docs = {step.name: _first_line(step.task) for step in steps}
@@ -88,11 +96,12 @@ class Publisher:
         if self._is_continued:
             self._find_earlier(progress.flow)
             self._is_continued = False
+        now = time.time()
         self._put(
             artifact_key(progress.flow),
             "markdown",
             f"The run's graph and its steps: {progress.state.value}",
-            chart(self._steps, self._docs, progress, time.time()),
+            chart(self._steps, self._docs, progress, now, self._about_container(progress, now)),
         )
         for step in progress.steps:
             if step.is_foreach and step.total >= _WIDE:

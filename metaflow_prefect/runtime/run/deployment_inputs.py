@@ -47,14 +47,17 @@ def completed(
     )
 
 
-def of_slice(options: LaunchOptions, steps: Iterable[Step], order: SliceOrder) -> LaunchOptions:
-    """Return *options* with what the flow run that asks for the tasks of *order* says."""
+def of_slice(
+    options: LaunchOptions, steps: Iterable[Step], order: SliceOrder, flow_run: Any
+) -> LaunchOptions:
+    """Return *options* with what the flow run that asks *flow_run* for the tasks of *order* says."""
     return replace(
         options,
         environment={**os.environ, **options.step_options},
         captured=_captured(steps, order.deployment),
         variables=dict(order.variables),
         tags=order.tags,
+        part=str(flow_run.id),
     )
 
 

@@ -24,6 +24,8 @@ from metaflow_prefect.runtime.run import (
     task_reports,
 )
 from metaflow_prefect.runtime.run.admission import Capacity
+from metaflow_prefect.runtime.run.container_report import ContainerReport
+from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.run.scheduler import Plan, Scheduler
 from metaflow_prefect.runtime.run.session import Session
@@ -74,12 +76,19 @@ def execute(
     options = deployment_inputs.completed(
         OPTIONS.get(), program, steps, context.flow_run, triggered_by or ()
     )
-    session = Session.open(program, steps, run_id, options, say)
+    group = ControlGroup.own() if context.flow_run.deployment_id is not None else None
+    container = ContainerReport.of(context.flow_run, group, options.environment)
+    session = Session.open(program, steps, run_id, options, say, container=group)
     dispatcher = Dispatcher(steps)
     scheduler = _scheduler(context, session, Suspension(context.flow_run), dispatcher)
     options.progress.begin(program.flow, run_id, steps)
     publisher = Publisher(
-        options.progress, steps, context.flow_run.id, say, is_continued=session.resumes
+        options.progress,
+        steps,
+        context.flow_run.id,
+        say,
+        is_continued=session.resumes,
+        about_container=container.line,
     )
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
@@ -87,6 +96,7 @@ def execute(
         with (
             publisher.publishing(),
             reporter.reporting(),
+            container.recording(say),
             step_runs.containers(session, scheduler, context.flow_run),
         ):
             task_reports.run_begins(program.flow, run_id, session.resumes)
@@ -119,10 +129,10 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     order = SliceOrder.from_json(tasks)
     say = task_reports.flow_log()
     program, steps = pinned_code.of_run(context, order.run_id, program, steps, say)
-    options = deployment_inputs.of_slice(OPTIONS.get(), steps, order)
-    session = Session.open(
-        program, steps, order.run_id, options, say, part=str(context.flow_run.id)
-    )
+    options = deployment_inputs.of_slice(OPTIONS.get(), steps, order, context.flow_run)
+    group = ControlGroup.own()
+    container = ContainerReport.of(context.flow_run, group, options.environment)
+    session = Session.open(program, steps, order.run_id, options, say, container=group)
     plan = SliceTasks(order.launches)
     container = session.steps[order.launches[0].place.step].container
     at_once = None if container is None else container.at_once
@@ -130,7 +140,11 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
     try:
-        with reporter.reporting(), ParentWatch(order.parent, session).watching():
+        with (
+            reporter.reporting(),
+            container.recording(say),
+            ParentWatch(order.parent, session).watching(),
+        ):
             _run_to_the_end(session, scheduler, session.join, plan.first)
     finally:
         session.dispose()

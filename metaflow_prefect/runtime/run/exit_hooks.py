@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from collections.abc import Callable, Mapping
 from types import SimpleNamespace
 from typing import Any
 
 from metaflow_prefect import names
+from metaflow_prefect.errors import InitFailed
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.run import deployment_inputs, pinned_code
-from metaflow_prefect.runtime.steps import commands, working_directory
+from metaflow_prefect.runtime.steps import commands, project_interpreter, working_directory
 from metaflow_prefect.runtime.store import captured_environment
 from metaflow_prefect.runtime.store.datastore import RunDatastore
 
@@ -62,12 +62,20 @@ def _run(program: Program, flow_run: Any, logger: Any, *, is_successful: bool) -
     """Run the functions as Metaflow's runtime does; log a failure as an error, and never raise it."""
     run_id = names.run_id(flow_run.id)
     working_directory.link_local_folder(program, os.environ)
+    variables = _variables(program, flow_run)
+    try:
+        # The run has made it; the hook may run in another process, on another machine.
+        python = project_interpreter.of(program, variables, logger.info)
+    except InitFailed as failed:
+        logger.error("%s", f"[exit_hook] No hook could run: {failed}")  # noqa: TRY400  its message says all
+        return
+    environment = commands.run_environment(program, variables, run_id=run_id, python=python)
     for function in program.on_success if is_successful else program.on_error:
-        words = [sys.executable, "-m", _SCRIPT, str(program.flow_file), function]
+        words = [python, "-m", _SCRIPT, str(program.flow_file), function]
         ended = subprocess.run(
             [*words, f"{program.flow}/{run_id}"],
             cwd=program.working_directory,
-            env=_environment(program, flow_run),
+            env=environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -81,8 +89,8 @@ def _run(program: Program, flow_run: Any, logger: Any, *, is_successful: bool) -
             show("%s", f"[exit_hook] Hook {function!r} failed with exit code {ended.returncode}")
 
 
-def _environment(program: Program, flow_run: Any) -> Mapping[str, str]:
-    """Return the environment of the run's steps, because the flow's file is imported for its functions.
+def _variables(program: Program, flow_run: Any) -> Mapping[str, str]:
+    """Return the variables of the run's steps, because the flow's file is imported for its functions.
 
     Metaflow imports it as a module. The modules beside the flow, which `python flow.py` finds by itself,
     must be on Python's search path.
@@ -95,5 +103,4 @@ def _environment(program: Program, flow_run: Any) -> Mapping[str, str]:
     given = {**taken.variables, **os.environ, **deployment_inputs.schedule(flow_run)}
     beside = str(program.flow_file.resolve().parent)
     given["PYTHONPATH"] = os.pathsep.join(filter(None, (beside, given.get("PYTHONPATH"))))
-    given = working_directory.environment(program, given)
-    return commands.environment(given, python=sys.executable, run_id=names.run_id(flow_run.id))
+    return given

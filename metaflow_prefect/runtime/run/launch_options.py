@@ -25,7 +25,8 @@ class LaunchOptions:
     `progress` is kept up to date while the run goes on. `step_options` were typed, by the names of the variables
     that say the same. `environment` is what the run's commands inherit, with the step options in it, and `variables`
     are added to that. `captured` is what @environment took from the deploying environment. `early_fork_server`
-    was started for the run before it had an id; what started it ends it.
+    was started for the run before it had an id; what started it ends it. `part` is the flow run that executes only
+    some tasks of the run.
     """
 
     tags: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class LaunchOptions:
     variables: Mapping[str, str] = field(default_factory=dict)
     captured: CapturedEnvironment = NOTHING_CAPTURED
     early_fork_server: ForkServer | None = None
+    part: str | None = None
 
     @property
     def parts(self) -> tuple[Part, ...]:

@@ -16,12 +16,15 @@ from metaflow_prefect.names import RUN_ID_VARIABLE
 from metaflow_prefect.runtime.flow.dispatcher import Launch
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.run.container_memory import ContainerMemory
+from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
 from metaflow_prefect.runtime.run.task_state import TaskState
 from metaflow_prefect.runtime.steps import (
     commands,
     executor_choice,
     exit_messages,
+    project_interpreter,
     working_directory,
 )
 from metaflow_prefect.runtime.steps.executor_protocol import StepExecutor, Stream
@@ -60,10 +63,14 @@ class Session:
     environment: Mapping[str, str]
     resumes: bool
     say: Callable[[str], None]
+    memory: ContainerMemory
     _processes: StepProcesses = field(init=False)
 
     def __post_init__(self) -> None:
-        self._processes = StepProcesses(self.context, self.executor, self._environment({}))
+        locks = {name: step.lock for name, step in self.steps.items() if step.lock is not None}
+        self._processes = StepProcesses(
+            self.context, self.executor, self._environment({}), locks, self.say
+        )
 
     @classmethod
     def open(
@@ -74,31 +81,33 @@ class Session:
         options: LaunchOptions,
         say: Callable[[str], None],
         *,
-        part: str | None = None,
+        container: ControlGroup | None = None,
     ) -> Session:
         """Prepare the execution of the run *run_id*; starts no task.
 
-        *part* names the flow run that executes only some tasks of the run. *say* writes a line for people: which steps
-        are executed in fresh processes, for example, and why.
+        *container* is the control group that the run has to itself. *say* writes a line for people: which steps are
+        executed in fresh processes, for example, and why.
 
         Raises:
             StaleGeneratedFile: the flow's file is missing or another one.
             SettingRefused: a variable has a value that it cannot have.
+            InitFailed: the packages of the flow's uv project cannot be installed.
         """
         settings = StepSettings.of(options.environment)
         local_folder = working_directory.link_local_folder(program, options.environment)
         datastore = RunDatastore.of(program, run_id, local_folder)
+        # A variable that is set here was set for this machine, and wins; the flow's import needs the others.
+        given = {**options.captured.variables, **options.environment, **options.variables}
+        python = project_interpreter.of(program, given, say)
         context = replace(
-            commands.RunContext.of(program, run_id, datastore.root),
+            commands.RunContext.of(program, run_id, datastore.root, python),
             tags=(*program.tags, *options.tags),
             origin_run_id=None if options.origin is None else options.origin.run_id,
             config_file=_write_config(program.config),
             namespace=settings.namespace,
-            parts=options.parts,
+            parts=(*options.parts, *commands.parts_of(program)),
         )
-        # A variable that is set here was set for this machine, and wins; the flow's import needs the others.
-        given = {**options.captured.variables, **options.environment, **options.variables}
-        environment = commands.run_environment(program, given, run_id=run_id)
+        environment = commands.run_environment(program, given, run_id=run_id, python=python)
         key = ForkKey.of(context, environment)
         return cls(
             context=context,
@@ -107,13 +116,14 @@ class Session:
             settings=settings,
             datastore=datastore,
             metadata=TaskMetadata(program.flow, run_id, program.metadata),
-            metadata_copy=_metadata_copy(program, datastore, part),
+            metadata_copy=_metadata_copy(program, datastore, options.part),
             executor=executor_choice.executor(
-                settings.executor, key, program.environment, say, options.early_fork_server
+                settings.executor, key, program.interpreters_of, say, options.early_fork_server
             ),
             environment=environment,
             resumes=datastore.begun(),
             say=say,
+            memory=ContainerMemory(container),
         )
 
     def begin(self, parameters: Mapping[str, object]) -> None:
@@ -279,9 +289,10 @@ class Session:
         ends = exit_messages.last_lines(log.tail.splitlines(), Path(metaflow.__file__).parent)
         lines = "\n".join(f"  {line}" for line in ends)
         place = task.launch.place
+        ending = self.memory.why_killed(place.step, code) or exit_messages.describe(code)
         pathspec = f"{self.context.program.flow}/{self.datastore.path(place)}"
         return StepFailed(
-            f"Step {place.step} failed ({task.label}, {pathspec}). {exit_messages.describe(code)}",
+            f"Step {place.step} failed ({task.label}, {pathspec}). {ending}",
             output=lines,
             user_retries=self.steps[place.step].user_retries,
         )

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID, RUN_ID_VARIABLE
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.dispatcher import Launch
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
@@ -18,6 +19,9 @@ from metaflow_prefect.runtime.in_flow import print_environment as environment_pa
 from metaflow_prefect.runtime.in_flow.flow_command import Part, with_parts
 from metaflow_prefect.runtime.steps import working_directory
 from metaflow_prefect.runtime.steps.executor_protocol import Command
+
+_OF_AN_INTERPRETER = frozenset({"site-packages", "dist-packages"})
+"""The names of folders with packages that were installed for one interpreter."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +44,13 @@ class RunContext:
     parts: tuple[Part, ...] = ()
 
     @classmethod
-    def of(cls, program: Program, run_id: str, root: str) -> RunContext:
-        """Return the context of a run of *program* by this process's interpreter; *root* is its datastore's."""
+    def of(
+        cls, program: Program, run_id: str, root: str, python: str = sys.executable
+    ) -> RunContext:
+        """Return the context of a run of *program*, by default by this process's interpreter; *root* is its datastore's."""
         return cls(
             program=program,
-            python=sys.executable,
+            python=python,
             flow_file=program.script,
             run_id=run_id,
             # Steps may work in another folder than this process; the root of an object store is an address.
@@ -53,11 +59,31 @@ class RunContext:
 
 
 def run_environment(
-    program: Program, inherited: Mapping[str, str], *, run_id: str
+    program: Program,
+    inherited: Mapping[str, str],
+    *,
+    run_id: str,
+    python: str = sys.executable,
 ) -> dict[str, str]:
-    """Return the environment of every command of a run of *program* by this process's interpreter."""
+    """Return the environment of every command of a run of *program* by the interpreter *python*."""
     there = working_directory.environment(program, inherited)
-    return environment(there, python=sys.executable, run_id=run_id)
+    if program.packages is not None:
+        there = {**there, variables.LOCKED_PACKAGES: "1"}
+    if program.project is not None:
+        there.update(_of_project(python, there))
+    return environment(there, python=python, run_id=run_id)
+
+
+def _of_project(python: str, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables that `uv run` sets, and a search path without the packages of another interpreter."""
+    folders = inherited.get("PYTHONPATH", "").split(os.pathsep)
+    kept = [folder for folder in folders if Path(folder).name not in _OF_AN_INTERPRETER]
+    return {"VIRTUAL_ENV": str(Path(python).parents[1]), "PYTHONPATH": os.pathsep.join(kept)}
+
+
+def parts_of(program: Program) -> tuple[Part, ...]:
+    """Return what every task of *program* begins with."""
+    return () if program.packages is None else (Part.LOCKED_PACKAGES,)
 
 
 def environment(inherited: Mapping[str, str], *, python: str, run_id: str) -> dict[str, str]:
@@ -169,9 +195,10 @@ def read_environment(run: RunContext) -> list[str]:
 def make_interpreters(run: RunContext, folder: str) -> list[str]:
     """Return the command that makes the steps' own interpreters and prints them (`interpreters.parse`).
 
-    It puts the code that they need into *folder*.
+    It puts the code that they need into *folder*. Where the packages are locked, it does only that.
     """
-    return [*with_parts([Part.INTERPRETERS], top_level(run)), interpreters.COMMAND, folder]
+    parts = [*parts_of(run.program), Part.INTERPRETERS]
+    return [*with_parts(parts, top_level(run)), interpreters.COMMAND, folder]
 
 
 def step(run: RunContext, attempt: Attempt, *, python: str | None = None) -> list[str]:

@@ -35,10 +35,11 @@ def started(program: Program, environment: Mapping[str, str]) -> Iterator[ForkSe
 def _server(program: Program, environment: Mapping[str, str]) -> ForkServer | None:
     kind = ExecutorKind.of(environment)
     is_forked = kind is not ExecutorKind.FRESH and not executor_choice.why_never(
-        sys.platform, program.environment
+        sys.platform, program.interpreters_of
     )
-    # A configuration is written to a file of the run's own, which is one of the server's options.
-    if not is_forked or program.config is not None:
+    # A configuration is written to a file of the run's own, which is one of the server's options; and the packages of
+    # a uv project may have to be installed first.
+    if not is_forked or program.config is not None or program.project is not None:
         return None
     root = RunDatastore.of(program, _NO_RUN).root
     context = commands.RunContext.of(program, _NO_RUN, root)

@@ -6,7 +6,6 @@ import sys
 import threading
 from collections.abc import Callable
 
-from metaflow_prefect.runtime.in_flow import make_interpreters
 from metaflow_prefect.runtime.steps.executor_protocol import Command, OnLine, StepExecutor
 from metaflow_prefect.runtime.steps.fork_server_client import ForkKey, ForkServer, ServerLost
 from metaflow_prefect.runtime.steps.fresh_process import FreshProcess
@@ -21,12 +20,13 @@ _EVERY_STEP = "every step"
 def executor(
     kind: ExecutorKind,
     key: ForkKey,
-    metaflow_environment: str,
+    metaflow_environment: str | None,
     say: Callable[[str], None],
     early: ForkServer | None = None,
 ) -> StepExecutor:
     """Return the executor for the flow of *key*; if it forks, its server starts now.
 
+    *metaflow_environment* is the value of `--environment` under which Metaflow makes the steps' interpreters, if it does.
     *say* writes a line for people: once for each reason, which steps get fresh processes and why. *early* is a
     server that has been started already; it is used if its key is the same.
     """
@@ -40,18 +40,18 @@ def executor(
     return ForkingExecutor(kind, key, say, early if is_same else None)
 
 
-def why_never(platform: str, metaflow_environment: str) -> str | None:
+def why_never(platform: str, metaflow_environment: str | None) -> str | None:
     """Return why no step of the flow can be forked here, in words, or None if steps can be forked.
 
-    >>> why_never("darwin", "local")
+    >>> why_never("darwin", None)
     'forking is only safe on Linux'
     >>> why_never("linux", "conda")
     '--environment=conda gives each step its own interpreter'
-    >>> why_never("linux", "local")
+    >>> why_never("linux", None)
     """
     if platform != "linux":
         return "forking is only safe on Linux"
-    if metaflow_environment in make_interpreters.METAFLOW_ENVIRONMENTS:
+    if metaflow_environment is not None:
         return f"--environment={metaflow_environment} gives each step its own interpreter"
     return None
 
@@ -72,7 +72,7 @@ class ForkingExecutor:
         self._fresh = FreshProcess()
         self._lock = threading.Lock()
         self._said: set[str] = set()
-        self._seen: set[frozenset[tuple[str, str]]] = set()
+        self._seen: set[tuple[str, frozenset[tuple[str, str]]]] = set()
         self._is_stopped = False
         self._servers = [early or ForkServer(key, kind.value)]
 
@@ -108,13 +108,16 @@ class ForkingExecutor:
             for server in self._servers:
                 if server.key.request(command) is not None:
                     return server
-            key = self._key.in_environment(command.environment)
+            key = self._key.of_command(command)
             if self._is_stopped or key.request(command) is None:
                 return None
             if self._is_worth_it(command) and len(self._servers) < _MAX_SERVERS:
                 self._servers.append(ForkServer(key, self._kind.value))
                 return self._servers[-1]
-        self._explain(command.name, "its @environment must be there when the flow is imported")
+        why = "it has packages of its own"
+        if key.python == self._key.python:
+            why = "its @environment must be there when the flow is imported"
+        self._explain(command.name, why)
         return None
 
     def _in_place_of(self, early: ForkServer) -> ForkServer:
@@ -126,8 +129,9 @@ class ForkingExecutor:
             return self._servers[0]
 
     def _is_worth_it(self, command: Command) -> bool:
-        """Say whether an environment was seen before: a server does not pay for a single task."""
-        key = frozenset(command.environment.items() - self._key.environment.items())
+        """Say whether an interpreter and environment were seen before: a server does not pay for a single task."""
+        added = frozenset(command.environment.items() - self._key.environment.items())
+        key = (command.words[0], added)
         comes_back = key in self._seen or self._kind is ExecutorKind.FORK
         self._seen.add(key)
         return comes_back

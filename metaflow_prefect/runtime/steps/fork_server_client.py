@@ -69,6 +69,10 @@ class ForkKey:
         """Return the same key with another environment."""
         return replace(self, environment=environment)
 
+    def of_command(self, command: Command) -> ForkKey:
+        """Return the same key with the interpreter and the environment of *command*."""
+        return replace(self, python=command.words[0], environment=command.environment)
+
     def request(self, command: Command) -> Mapping[str, Any] | None:
         """Return the request for *command*, or None where only a fresh process can execute it."""
         late = _later_variables(self.environment, command.environment)

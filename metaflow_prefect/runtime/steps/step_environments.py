@@ -1,4 +1,4 @@
-"""What differs between the processes of the steps, read from the flow: values of @environment, interpreters of @conda."""
+"""What differs between the processes of the steps, read from the flow: values of @environment, interpreters of @conda and @pypi."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
-from metaflow_prefect.errors import InitFailed
+from metaflow_prefect.errors import InitFailed, StaleGeneratedFile
 from metaflow_prefect.runtime.in_flow import make_interpreters, print_environment
-from metaflow_prefect.runtime.steps import commands
+from metaflow_prefect.runtime.packages import interpreters
+from metaflow_prefect.runtime.steps import commands, importable_metaflow
 from metaflow_prefect.runtime.steps.executor_protocol import StepExecutor, Stream
 
 _QUOTED_CHARACTERS = 2000
@@ -30,28 +32,39 @@ class StepProcess:
 
 @dataclass(slots=True)
 class StepProcesses:
-    """Asks the flow in the background, while Metaflow begins the run; waits for an answer when it is needed."""
+    """Asks the flow in the background, while Metaflow begins the run; waits for an answer when it is needed.
+
+    `locks` are the keys of the steps' locks; `say` writes a line for people.
+    """
 
     context: commands.RunContext
     executor: StepExecutor
     environment: Mapping[str, str]
+    locks: Mapping[str, str]
+    say: Callable[[str], None]
     _variables: Future[Mapping[str, Mapping[str, str]]] | None = field(default=None, init=False)
-    _interpreters: Future[Mapping[str, Mapping[str, Any]]] | None = field(default=None, init=False)
+    _interpreters: Future[Mapping[str, StepProcess]] | None = field(default=None, init=False)
     _folder: str | None = field(default=None, init=False)
 
     def ask(self, *, has_variables: bool) -> None:
         """Begin to ask; *has_variables* says whether any step has @environment."""
         if has_variables:
             self._variables = _in_background(self._read_variables)
-        if self.context.program.environment in make_interpreters.METAFLOW_ENVIRONMENTS:
-            self._folder = tempfile.mkdtemp(prefix="metaflow-prefect-code-")
-            self._interpreters = _in_background(self._make_interpreters)
+        if self.locks:
+            self._begin_to_make(self._install_locked)
+        elif self.context.program.interpreters_of is not None:
+            self._begin_to_make(self._have_metaflow_make)
+
+    def _begin_to_make(self, make: Callable[[str], Mapping[str, StepProcess]]) -> None:
+        folder = tempfile.mkdtemp(prefix="metaflow-prefect-code-")
+        self._folder = folder
+        self._interpreters = _in_background(lambda: make(folder))
 
     def wait(self) -> None:
         """Wait for the interpreters, without which no step can begin.
 
         Raises:
-            InitFailed: Metaflow could not make them.
+            InitFailed: they could not be made.
         """
         if self._interpreters is not None:
             self._interpreters.result()
@@ -62,11 +75,10 @@ class StepProcesses:
         Raises:
             InitFailed: the flow did not answer.
         """
-        own = {} if self._interpreters is None else self._interpreters.result().get(step, {})
+        made = {} if self._interpreters is None else self._interpreters.result()
+        own = made.get(step, StepProcess())
         variables = {} if self._variables is None else self._variables.result()[step]
-        return StepProcess(
-            python=own.get("python"), variables={**own.get("variables", {}), **variables}
-        )
+        return replace(own, variables={**own.variables, **variables})
 
     def dispose(self) -> None:
         """Remove the copy of the code that was made for the interpreters."""
@@ -83,17 +95,56 @@ class StepProcesses:
             fix="correct what it says; the flow's file is imported to read them",
         )
 
-    def _make_interpreters(self) -> Mapping[str, Mapping[str, Any]]:
-        assert self._folder is not None  # noqa: S101  `ask` has created it
+    def _install_locked(self, folder: str) -> Mapping[str, StepProcess]:
+        """Have uv make the interpreters of the locks, and put Metaflow and the flow's code where they find them."""
+        program = self.context.program
+        found = {} if program.packages is None else program.packages.locks
+        missing = sorted(step for step, key in self.locks.items() if key not in found)
+        if missing:
+            raise StaleGeneratedFile(
+                f"The generated file of {program.flow} has no lock for the packages of {', '.join(missing)}.",
+                fix="compile the flow again: the locks, comments at the end of the file, were changed or removed",
+            )
+        code = _in_background(lambda: self._code_variables(folder))
+        wanted = [found[key] for key in dict.fromkeys(self.locks.values())]
+        pythons = interpreters.make_all(wanted, self.environment, self.say)
+        variables = code.result()
+        return {
+            step: StepProcess(
+                python=pythons[key],
+                variables={**variables, **interpreters.activated(pythons[key], self.environment)},
+            )
+            for step, key in self.locks.items()
+        }
+
+    def _code_variables(self, folder: str) -> Mapping[str, str]:
+        """Put Metaflow into *folder*, and return the variables by which the steps' interpreters find it."""
+        linked = importable_metaflow.linked_in(folder)
+        if linked is not None:
+            return linked
+        packaged = self._asked(
+            commands.make_interpreters(self.context, folder),
+            make_interpreters.parse,
+            name="the code for the steps' interpreters",
+            problem="Metaflow could not package the code for the steps with @pypi of",
+            fix="correct what it says",
+        )
+        return dict(packaged["variables"])
+
+    def _have_metaflow_make(self, folder: str) -> Mapping[str, StepProcess]:
         kind = self.context.program.environment
-        return self._asked(
-            commands.make_interpreters(self.context, self._folder),
+        made = self._asked(
+            commands.make_interpreters(self.context, folder),
             make_interpreters.parse,
             name=f"the interpreters of --environment={kind}",
             problem=f"Metaflow could not make the interpreters of --environment={kind} for",
             fix="correct what it says; where micromamba is missing, install it or name it in "
             "METAFLOW_PATH_TO_MICROMAMBA",
         )
+        return {
+            step: StepProcess(python=python, variables=made["variables"])
+            for step, python in made["pythons"].items()
+        }
 
     def _asked(
         self,
@@ -117,6 +168,7 @@ class StepProcesses:
 
 def _in_background(call: Callable[[], _Answer]) -> Future[_Answer]:
     pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="step-processes")
-    future = pool.submit(call)
+    # In this thread's context: without it Prefect's logger looks for a server of its own.
+    future = pool.submit(copy_context().run, call)
     pool.shutdown(wait=False)
     return future

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from northflank_emulator.execution.container import Usage
@@ -31,12 +31,14 @@ class MetricStore:
         self._samples: dict[str, deque[Sample]] = {}
 
     def record(self, usage: Mapping[str, Usage], now: datetime) -> None:
-        """Keep one sample per container and second."""
+        """Keep one sample per container and second, with the most memory that was measured in that second."""
         for name, used in usage.items():
             samples = self._samples.setdefault(name, deque(maxlen=_SAMPLES))
             last = samples[-1] if samples else None
             if last is None or now - last.at >= _RESOLUTION:
                 samples.append(_sample(used, last, now))
+            elif used.memory_bytes > last.memory_bytes:
+                samples[-1] = replace(last, memory_bytes=used.memory_bytes)
         while len(self._samples) > _CONTAINERS:
             del self._samples[next(iter(self._samples))]
 

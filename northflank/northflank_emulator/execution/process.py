@@ -10,6 +10,7 @@ import sys
 import tempfile
 from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -82,7 +83,8 @@ class ProcessExecutor:
         measured = self._meter.measure({name: it.pid for name, it in self._running.items()})
         if self._memory_limits:
             for name, usage in measured.items():
-                self._running[name].check_memory(usage.memory_bytes, self._meter)
+                memory = self._running[name].check_memory(usage.memory_bytes, self._meter)
+                measured[name] = replace(usage, memory_bytes=memory)
         return measured
 
     def close(self) -> None:
@@ -138,14 +140,16 @@ class ProcessContainer:
         """Send SIGKILL to everything in the container."""
         self._publish(b"KILL\n")
 
-    def check_memory(self, used_bytes: int, meter: Meter) -> None:
-        """Kill the container if it uses more memory than its plan has."""
+    def check_memory(self, used_bytes: int, meter: Meter) -> int:
+        """Kill the container if it uses more memory than its plan has; return how much it uses, as exactly as needed."""
         limit = self._memory_bytes
         if limit is None or used_bytes <= limit or self._out_of_memory:
-            return
-        if meter.proportional_bytes(self.pid) > limit:
+            return used_bytes
+        exactly = meter.proportional_bytes(self.pid)
+        if exactly > limit:
             self._out_of_memory = True
             self.kill()
+        return exactly
 
     def _publish(self, order: bytes) -> None:
         if not self._lifeline.is_closing():

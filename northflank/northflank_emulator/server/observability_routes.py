@@ -14,7 +14,7 @@ _JOB = "/v1/projects/{project}/jobs/{job}"
 _NOTIFICATIONS = "/v1/integrations/notifications"
 _NOTIFICATION = f"{_NOTIFICATIONS}/{{notification}}"
 _MEGABYTE = 1_000_000
-_UNITS = {"cpu": "vCPU", "memory": "MB"}
+_UNITS = {"cpu": "vCPU", "memory": "mb"}
 """The units of the metrics that the emulator measures; the others are always empty here."""
 _METRICS = (
     *_UNITS,

@@ -19,6 +19,7 @@ from prefect_northflank.api.requests import ApiRequests
 from prefect_northflank.api.responses import (
     Build,
     Container,
+    ContainerMetrics,
     Job,
     JobRun,
     Json,
@@ -177,6 +178,29 @@ class NorthflankClient:
             "GET",
             f"{project.path}/jobs/{job}/logs",
             read=_log_lines,
+            params=params,
+            purpose=Purpose.MONITORING,
+            retry=POLL,
+        )
+
+    async def metrics(
+        self, project: Project, job: str, run: str, *, seen: JobRun | None
+    ) -> ContainerMetrics:
+        """Read what the containers of a run used, from its beginning to its end if it was *seen* to have ended.
+
+        Otherwise in the last minutes: the API's default is 20 of them.
+        """
+        params: dict[str, str | Sequence[str]] = {
+            "queryType": "range",
+            "metricTypes": ("cpu", "memory"),
+            "runId": run,
+        }
+        if seen is not None and seen.started_at and seen.concluded_at:
+            params |= {"startTime": seen.started_at, "endTime": seen.concluded_at}
+        return await self._requests.call(
+            "GET",
+            f"{project.path}/jobs/{job}/metrics",
+            read=lambda answer: ContainerMetrics.parse(object_or_empty(answer)),
             params=params,
             purpose=Purpose.MONITORING,
             retry=POLL,

@@ -91,6 +91,35 @@ def cheapest(needs: Needs, plans: Iterable[Plan]) -> Plan:
     return min(enough, key=_price)
 
 
+_HEADROOM = 1.25
+"""How much more memory a container is to get than the one that ran out of it: it did not live to say how much it needed."""
+
+
+def published(plan_id: str) -> Plan:
+    """Return what Northflank publishes of a plan; nothing but its id if it publishes nothing."""
+    return next((plan for plan in PUBLISHED if plan.id == plan_id), Plan(id=plan_id))
+
+
+def with_more_memory(plan: Plan, plans: Iterable[Plan]) -> Plan | None:
+    """Return the cheapest of *plans* with clearly more memory than *plan*, and no less of anything else.
+
+    None if there is none, or it is not known how much memory *plan* has.
+    """
+    if plan.memory is None:
+        return None
+    needs = Needs(
+        cpu=plan.cpu or 0,
+        memory=plan.memory * _HEADROOM,
+        gpus=plan.gpus,
+        gpu_type=plan.gpu_type,
+    )
+    known = [it for it in plans if it.memory is not None]
+    try:
+        return cheapest(needs, known)
+    except (ConfigurationError, ValueError):
+        return None
+
+
 def _has(plan: Plan, needs: Needs) -> bool:
     """Say whether the plan has what is needed, as far as it is known."""
     return (

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from copy import copy
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import httpx
 from typing_extensions import Self
@@ -28,6 +28,9 @@ from prefect_northflank.errors import (
 )
 
 T = TypeVar("T")
+Params: TypeAlias = Mapping[str, str | Sequence[str]]
+"""The query of a call; several values repeat their name."""
+
 _log = logging.getLogger(__name__)
 
 PAGE = 100
@@ -79,7 +82,7 @@ class ApiRequests:
         *,
         read: Callable[[Json], T],
         body: JsonObject | None = None,
-        params: dict[str, str] | None = None,
+        params: Params | None = None,
         purpose: Purpose = Purpose.LIFECYCLE,
         retry: RetryPolicy | None = None,
     ) -> T:
@@ -124,7 +127,7 @@ class ApiRequests:
         *,
         read: Callable[[JsonObject], T],
         body: JsonObject | None = None,
-        params: dict[str, str] | None = None,
+        params: Params | None = None,
         purpose: Purpose = Purpose.LIFECYCLE,
         retry: RetryPolicy | None = None,
     ) -> T:

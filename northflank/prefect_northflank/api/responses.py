@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
+from itertools import pairwise
 from typing import TypeAlias, TypeVar
 from urllib.parse import quote
 
@@ -17,6 +18,9 @@ from prefect_northflank.errors import MalformedResponse, UnexpectedResponse
 
 Json: TypeAlias = bool | int | float | str | list["Json"] | dict[str, "Json"] | None
 JsonObject: TypeAlias = dict[str, Json]
+
+_MEGABYTE, _MEBIBYTE = 1_000_000, 1024**2
+"""Metrics count memory in `mb` (SDK 2.1.0); plans, and everything else here, in units of 1,048,576 bytes."""
 
 _TIME = TypeAdapter(datetime)
 _Word = TypeVar("_Word", bound=Enum)
@@ -185,6 +189,54 @@ class LogLine:
             stream=prefix["stream"] if prefix else "",
             continues=prefix["tag"] == "P" if prefix else False,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerMetrics:
+    """What the containers of a run used: the peak of memory in MB (of 1,048,576 bytes), and CPU time in seconds.
+
+    None where Northflank has measured nothing.
+    """
+
+    memory_mb: float | None = None
+    cpu_seconds: float | None = None
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, Json]) -> ContainerMetrics:
+        """Parse the API's object, which has a list of measurements for each container."""
+        memory = [value for _, value in _measurements(fields.get("memory"))]
+        cpu = _measurements(fields.get("cpu"))
+        return cls(
+            memory_mb=max(memory) * _MEGABYTE / _MEBIBYTE if memory else None,
+            cpu_seconds=_integral(cpu) if cpu else None,
+        )
+
+
+def _measurements(metric: Json) -> Sequence[tuple[datetime, float]]:
+    """Return the measurements of a metric: when, and the value, container after container.
+
+    Raises:
+        UnexpectedResponse: a time is none.
+    """
+    found: list[tuple[datetime, float]] = []
+    for container in _objects(object_or_empty(metric).get("values")):
+        for point in _objects(container.get("data")):
+            value = _number(point.get("value"))
+            if value is not None:
+                found.append((moment("metrics[].data[].ts", str(point.get("ts", ""))), value))
+    return found
+
+
+def _objects(value: Json) -> Sequence[JsonObject]:
+    return [object_or_empty(item) for item in value] if isinstance(value, list) else []
+
+
+def _integral(points: Sequence[tuple[datetime, float]]) -> float:
+    """Return the CPU time behind measurements of vCPUs in use; each holds since the one before."""
+    return sum(
+        value * max((at - before).total_seconds(), 0)
+        for (before, _), (at, value) in pairwise(points)
+    )
 
 
 def whole(value: Json) -> JsonObject:

@@ -16,11 +16,14 @@ from prefect.client.schemas.filters import (
     FlowRunFilterStartTime,
     FlowRunFilterState,
     FlowRunFilterStateType,
+    TaskRunFilter,
+    TaskRunFilterState,
+    TaskRunFilterStateType,
     WorkPoolFilter,
     WorkPoolFilterName,
 )
 from prefect.client.schemas.objects import FlowRun, State, StateType
-from prefect.client.schemas.sorting import FlowRunSort
+from prefect.client.schemas.sorting import FlowRunSort, TaskRunSort
 from prefect.exceptions import Abort, ObjectNotFound, PrefectSignal
 from prefect.states import Pending
 from prefect.utilities.engine import propose_state
@@ -231,6 +234,21 @@ class FlowRunRecords:
                 f"Prefect's server answers PATCH /flow_runs with 204, and {response.status_code} came",
                 request=response.request,
             )
+
+    async def write_labels(self, flow_run_id: UUID, labels: Mapping[str, str | float]) -> None:
+        """Add *labels* to those of the flow run."""
+        await self._client.update_flow_run_labels(flow_run_id, dict(labels))
+
+    async def running_tasks(self, flow_run_id: UUID) -> Sequence[str]:
+        """Return the names of the flow run's tasks that have begun and not ended, as far as Prefect knows."""
+        running = TaskRunFilterStateType(any_=[StateType.RUNNING])
+        found = await self._client.read_task_runs(
+            flow_run_filter=FlowRunFilter(id=FlowRunFilterId(any_=[flow_run_id])),
+            task_run_filter=TaskRunFilter(state=TaskRunFilterState(type=running)),
+            sort=TaskRunSort.EXPECTED_START_TIME_DESC,
+            limit=PAGE,
+        )
+        return [task_run.name for task_run in found]
 
     async def propose(self, flow_run_id: UUID, state: State) -> bool:
         """Propose *state* and return whether Prefect accepted it; a flow run that has ended meanwhile keeps its state."""

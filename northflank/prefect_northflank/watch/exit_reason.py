@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prefect_northflank.api.plans import PUBLISHED, Plan, with_more_memory
 from prefect_northflank.api.responses import (
     Container,
     ContainerStatus,
@@ -25,9 +26,21 @@ class Evidence:
     containers: Sequence[Container]
     lines: Sequence[LogLine]
     deadline_seconds: int | None
-    plan: str
+    plan: Plan
     image: str
+    peak_mb: float | None = None
+    """The most memory that Northflank has measured."""
+    tasks: Sequence[str] = ()
+    """The tasks that were running."""
+    plans: Sequence[Plan] = PUBLISHED
+    """The plans that a container may get instead."""
 
+
+_FULL = 0.9
+"""The share of a plan's memory from which a container that was killed counts as out of memory: measurements have gaps."""
+
+_MAX_NAMED = 3
+"""How many tasks a message names."""
 
 _SIGNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (
@@ -46,10 +59,7 @@ _SIGNS: tuple[tuple[re.Pattern[str], str], ...] = (
     ),
     (
         re.compile(r"OOMKilled|out of memory|MemoryError|Cannot allocate memory", re.IGNORECASE),
-        (
-            "the container ran out of memory on plan {plan}: ask for more with the job variable memory (in Metaflow: "
-            "@resources(memory=…)), or use a larger billing_deployment_plan"
-        ),
+        "{out_of_memory}",
     ),
     (
         re.compile(
@@ -76,7 +86,11 @@ def reason(evidence: Evidence) -> str:
     for line in reversed(evidence.lines):
         for sign, words in _SIGNS:
             if sign.search(line.text):
-                return words.format(image=evidence.image, plan=evidence.plan)
+                return words.format(
+                    image=evidence.image,
+                    plan=evidence.plan.id,
+                    out_of_memory=out_of_memory(evidence),
+                )
     return _by_status(run, evidence)
 
 
@@ -87,17 +101,61 @@ def _by_status(run: JobRun, evidence: Evidence) -> str:
     if not seen or all(status.is_waiting for status in seen):
         return (
             f"its container never ran: the image {evidence.image} could not be pulled, "
-            f"no machine had room for {evidence.plan}, or the run was aborted before"
+            f"no machine had room for {evidence.plan.id}, or the run was aborted before"
         )
+    if was_full(evidence):
+        return out_of_memory(evidence)
     if ContainerStatus.KILLED in seen or ContainerStatus.KILLING in seen:
-        return (
-            "the container was killed: out of memory, evicted, or the run was aborted in Northflank "
-            f"(a larger billing_deployment_plan than {evidence.plan} helps against the first)"
+        happened = (
+            "the container was killed: out of memory, evicted, or the run was aborted in Northflank"
         )
+    else:
+        happened = "the container ended with an error before Prefect knew how the flow run ended"
+    return f"{happened}{_while_running(evidence)}; {_memory(evidence)}. If that was too little, {_more(evidence)}"
+
+
+def was_full(evidence: Evidence) -> bool:
+    """Return whether the last measurement before the end was so close to the plan's memory that no other reason is likely."""
+    memory, peak = evidence.plan.memory, evidence.peak_mb
+    return memory is not None and peak is not None and peak >= _FULL * memory
+
+
+def out_of_memory(evidence: Evidence) -> str:
+    """Return a sentence about a container whose memory ran out: what it had and used, and what to ask for."""
     return (
-        "the container ended with an error before Prefect knew how the flow run ended; if it ran out of the memory of plan "
-        f"{evidence.plan}, ask for more with the job variable memory (in Metaflow: @resources(memory=…))"
+        f"the container ran out of memory{_while_running(evidence)}; {_memory(evidence)}. "
+        f"Next time {_more(evidence)}"
     )
+
+
+def _while_running(evidence: Evidence) -> str:
+    named = ", ".join(evidence.tasks[:_MAX_NAMED])
+    more = len(evidence.tasks) - _MAX_NAMED
+    return f" while {named}{f' and {more} more' if more > 0 else ''} ran" if named else ""
+
+
+def _memory(evidence: Evidence) -> str:
+    """Return what the plan has, and how much of it was used."""
+    plan, peak = evidence.plan, evidence.peak_mb
+    size = f" ({plan.size})" if plan.size else ""
+    used = "" if peak is None else f", of which up to {peak:.0f} MB of memory were measured in use"
+    return f"it had plan {plan.id}{size}{used}"
+
+
+def _more(evidence: Evidence) -> str:
+    """Return what to write for a container with more memory."""
+    larger = with_more_memory(evidence.plan, evidence.plans)
+    if larger is not None:
+        return (
+            f"ask for memory={larger.memory} (in Metaflow: @resources(memory={larger.memory})), "
+            f"which gets plan {larger.id} ({larger.size})"
+        )
+    if evidence.plan.memory is None:
+        return (
+            "ask for more with the job variable memory (in Metaflow: @resources(memory=…)), "
+            "or use a larger billing_deployment_plan"
+        )
+    return "make the step use less, or name a larger plan of your own account in billing_deployment_plan"
 
 
 def waiting_for(containers: Sequence[Container]) -> str:

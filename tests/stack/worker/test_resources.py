@@ -40,13 +40,13 @@ def deploy(pool, home, name, *words):
     )  # fmt: skip
 
 
-def test_a_step_of_600_mb_finishes_with_its_resources_and_is_killed_without(
+def test_a_step_of_600_mb_is_killed_and_finishes_with_the_resources_it_is_told(
     pool, prefect, emulator, tmp_path
 ):
-    said = deploy(pool, tmp_path, "asking", "--with", "resources:memory=1500")
+    said = deploy(pool, tmp_path, "asking", "--with", "resources:memory=1024")
     deploy(pool, tmp_path, "silent")
     assert (
-        "plan nf-compute-100-2 (1 vCPU, 2 GB, $0.0333 an hour): start asks for memory=1500" in said
+        "plan nf-compute-50 (0.5 vCPU, 1 GB, $0.0167 an hour): start asks for memory=1024" in said
     )
 
     with pool.worker():
@@ -56,22 +56,36 @@ def test_a_step_of_600_mb_finishes_with_its_resources_and_is_killed_without(
             command(pool, tmp_path, "trigger", "--name", name, "--run-id-file", str(file))
             ids[name] = file.read_text().removeprefix("prefect-")
         ended = {name: until_final(prefect, flow_run) for name, flow_run in ids.items()}
-        answer = command(pool, tmp_path, "status", f"prefect-{ids['asking']}", "--json")
+
+    def answer(name):
+        return json.loads(command(pool, tmp_path, "status", f"prefect-{ids[name]}", "--json"))
 
     assert ended["asking"]["type"] == "COMPLETED"
-    cost = json.loads(answer)["cost"]
-    assert (cost["plan"], cost["dollars_per_hour"]) == ("nf-compute-100-2", 0.0333)
+    told = answer("asking")
+    cost = told["cost"]
+    assert (cost["plan"], cost["dollars_per_hour"]) == ("nf-compute-50", 0.0167)
     assert cost["dollars"] > 0
+    assert (told["asked"], told["used"]["memory_of"]) == ("memory=1024", "largest process")
+    assert 600 < told["used"]["memory_mb"] < 1024
+    assert told["used"]["cpu_seconds"] > 0
+    page = page_of(prefect, ids["asking"])
+    assert "plan nf-compute-50, $0.0167 an hour" in page
+    assert "MB of memory in one process and" in page
+    assert "asked for memory=1024" in page
     assert ended["silent"]["type"] == "CRASHED"
-    assert "ran out of the memory of plan nf-compute-20" in ended["silent"]["message"]
-    assert "@resources(memory=…)" in ended["silent"]["message"]
+    assert "ran out of memory while" in ended["silent"]["message"]
+    assert "plan nf-compute-20 (0.2 vCPU, 512 MB), of which up to" in ended["silent"]["message"]
+    assert "@resources(memory=1024)" in ended["silent"]["message"]
+    killed = answer("silent")
+    assert killed["used"]["memory_limit_mb"] == 512 < killed["used"]["memory_mb"]
+    assert killed["used"]["cpu_seconds"] > 0
     of = {
         name: request.body["billing"]["deploymentPlan"]
         for request in emulator.requests
         for name, flow_run in ids.items()
         if request.operation == "put.job" and flow_run.replace("-", "") in str(request.body)
     }
-    assert of == {"asking": "nf-compute-100-2", "silent": "nf-compute-20"}
+    assert of == {"asking": "nf-compute-50", "silent": "nf-compute-20"}
 
 
 def until_final(prefect, flow_run):
@@ -82,3 +96,10 @@ def until_final(prefect, flow_run):
             return state
         time.sleep(1)
     raise AssertionError(f"{flow_run} is {state['name']}")
+
+
+def page_of(prefect, flow_run):
+    """Return the Markdown of the run's artifact."""
+    wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run]}, "type": {"any_": ["markdown"]}}}
+    found = prefect.post("/artifacts/filter", wanted)
+    return "".join(item["data"] for item in found if item["task_run_id"] is None)

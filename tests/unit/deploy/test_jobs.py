@@ -113,6 +113,7 @@ def test_a_container_is_told_its_size_only_where_a_step_asks_for_one():
     assert environment(replace(silent, steps=(asking,))) == {
         "METAFLOW_PREFECT_CONTAINER_CPU": "2",
         "METAFLOW_PREFECT_CONTAINER_MEMORY": "16384",
+        "METAFLOW_PREFECT_CONTAINER_REQUEST": "memory=12000",
         "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-200-16",
         "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.1667",
     }
@@ -123,3 +124,40 @@ def test_a_container_is_told_its_size_only_where_a_step_asks_for_one():
 def nf_pool():
     template = NorthflankWorker.get_default_base_job_template()
     return WorkPool(name="nf", type="northflank", template=template)
+
+
+def test_packages_that_uv_installs_are_for_every_pool_and_micromambas_are_not():
+    def of(installer, pool_type):
+        backends = ir.Backends(
+            metadata="local", datastore="s3", environment="pypi", installer=installer
+        )
+        asked = replace(flow("s3"), backends=backends)
+        return job_variables(asked, "F/default", DeployOptions(), context(pool_type))
+
+    assert of("uv", "northflank")
+    assert of("uv", "process")
+    assert of(None, "process")
+    with pytest.raises(UnsupportedFlow, match="install uv here"):
+        of(None, "northflank")
+
+
+def in_conda(pool_template, **given):
+    backends = ir.Backends(metadata="local", datastore="s3", environment="conda")
+    pool = WorkPool(name="p", type="northflank", template=pool_template)
+    options = DeployOptions(job_variables={"env": given})
+    return job_variables(
+        replace(flow("s3"), backends=backends),
+        "F/default",
+        options,
+        replace(context("northflank"), pool=pool),
+    )
+
+
+def test_conda_needs_an_image_that_is_said_to_have_micromamba():
+    with pytest.raises(UnsupportedFlow, match="the stock image has no micromamba"):
+        in_conda({})
+
+    path = {"METAFLOW_PATH_TO_MICROMAMBA": "/bin/micromamba"}
+    assert in_conda({}, **path)["env"].items() >= path.items()
+    by_pool = {"variables": {"properties": {"env": {"type": "object", "default": path}}}}
+    in_conda(by_pool)

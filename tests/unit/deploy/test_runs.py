@@ -7,9 +7,10 @@ from datetime import datetime
 import pytest
 from prefect.client.schemas.objects import StateType
 
-from metaflow_prefect.deploy.plan.cost import Rate
 from metaflow_prefect.deploy.runs.runs import RunRecord
+from metaflow_prefect.runtime.progress.cost import Rate
 from metaflow_prefect.runtime.progress.run_result import RunStatus, status
+from metaflow_prefect.runtime.progress.usage import Usage
 
 
 @pytest.mark.parametrize("kind", list(StateType))
@@ -57,6 +58,27 @@ def test_a_run_that_began_costs_about_its_rate_times_its_run_time():
     assert ran.at(rate).summary()["cost"]["dollars"] == 0.04
     assert [run.cost for run in (ran, ran.at(None), of_own_size.at(rate))] == [None] * 3
     assert a_run("SCHEDULED", "Scheduled").at(rate).cost is None
+
+
+def test_a_run_says_what_it_used_beside_what_it_cost_and_asked_for():
+    rate = Rate(plan="nf-compute-400-16", dollars_per_hour=0.2)
+    moment = datetime(2026, 11, 22, 5, 30).astimezone()
+    usage = Usage(memory_mb=812, memory_limit_mb=16384, cpu_seconds=75)
+    ran = a_run("COMPLETED", "Completed", start=moment, seconds=720, usage=usage)
+
+    assert ran.at(rate, "cpu=4, memory=16000").container == (
+        "about $0.04 (plan nf-compute-400-16, $0.2 an hour, 12m 00s); "
+        "used up to 812 of 16384 MB of memory and 1m 15s of CPU; asked for cpu=4, memory=16000"
+    )
+    summary = ran.at(None, "memory=16000").summary()
+    assert (summary["asked"], summary["cost"]) == ("memory=16000", None)
+    assert summary["used"] == {
+        "memory_mb": 812,
+        "memory_of": "container",
+        "memory_limit_mb": 16384,
+        "cpu_seconds": 75,
+    }
+    assert a_run("COMPLETED", "Completed", start=moment).at(None, "memory=16000").container == ""
 
 
 def test_an_unknown_type_names_itself():

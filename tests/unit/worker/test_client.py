@@ -12,7 +12,7 @@ from prefect_northflank import errors
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.budget import Purpose, RateBudget
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.responses import Project, RunStatus, moment
+from prefect_northflank.api.responses import ContainerMetrics, JobRun, Project, RunStatus, moment
 from prefect_northflank.api.retry import is_ambiguous
 
 P = Project(id="demo")
@@ -419,3 +419,43 @@ def test_many_calls_refused_at_once_read_the_token_once(wire, time):
     asyncio.run(scenario())
 
     assert tokens.read == 1
+
+
+def metric(*values):
+    """Return a metric of one container, measured every ten seconds."""
+    data = [
+        {"value": value, "ts": f"2026-01-01T00:00:{10 * number:02d}Z"}
+        for number, value in enumerate(values)
+    ]
+    info = {"metricId": "memory", "metricUnit": "mb", "metricResolution": 10}
+    return {"metricInfo": info, "values": [{"metadata": {"containerId": "c"}, "data": data}]}
+
+
+def test_metrics_are_read_in_one_call_as_a_peak_of_memory_and_cpu_time(client, wire):
+    wire.answers = [reply({"memory": metric(100, 524.288, 300), "cpu": metric(0, 0.5, 2)})]
+    ended = JobRun(
+        id="r1",
+        status=RunStatus.FAILED,
+        concluded=True,
+        started_at="2026-01-01T00:00:00Z",
+        concluded_at="2026-01-01T00:00:25Z",
+    )
+
+    used = asyncio.run(client.metrics(P, "j", "r1", seen=ended))
+
+    assert used == ContainerMetrics(memory_mb=500, cpu_seconds=25)
+    (sent,) = wire.sent
+    assert sent.url.path == "/v1/projects/demo/jobs/j/metrics"
+    assert sent.url.params.get_list("metricTypes") == ["cpu", "memory"]
+    assert dict(sent.url.params) | {"metricTypes": ""} == {
+        "queryType": "range",
+        "metricTypes": "",
+        "runId": "r1",
+        "startTime": "2026-01-01T00:00:00Z",
+        "endTime": "2026-01-01T00:00:25Z",
+    }
+
+
+@pytest.mark.parametrize("answer", [{}, {"memory": {"values": []}}, {"memory": None, "cpu": []}])
+def test_what_northflank_has_not_measured_is_not_known(answer):
+    assert ContainerMetrics.parse(answer) == ContainerMetrics()

@@ -8,7 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from northflank_emulator.fields.catalog import PLANS
-from prefect_northflank.api.plans import COMPUTE_PLANS, PUBLISHED, Needs, Plan, cheapest
+from prefect_northflank.api.plans import (
+    COMPUTE_PLANS,
+    PUBLISHED,
+    Needs,
+    Plan,
+    cheapest,
+    published,
+    with_more_memory,
+)
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.job.variables import NorthflankVariables
 
@@ -68,6 +76,22 @@ def test_the_chosen_plan_has_what_is_needed_and_none_that_has_it_is_cheaper(want
 )
 def test_what_resources_ask_for_and_the_published_plan_for_it(cpu, memory, plan):
     assert cheapest(Needs(cpu=cpu, memory=memory), PUBLISHED).id == plan
+
+
+@pytest.mark.parametrize("plan", COMPUTE_PLANS, ids=lambda plan: plan.id)
+def test_a_container_that_ran_out_of_memory_gets_a_clearly_larger_plan_if_it_asks_as_told(plan):
+    larger = with_more_memory(plan, PUBLISHED)
+    if larger is None:
+        assert plan.memory * 1.25 > max(it.memory for it in COMPUTE_PLANS)
+        return
+
+    assert larger.memory >= 1.25 * plan.memory
+    assert cheapest(Needs(memory=larger.memory), PUBLISHED).memory >= larger.memory
+
+
+def test_only_a_plan_of_a_known_size_has_a_larger_one():
+    assert with_more_memory(published("our-own-plan"), PUBLISHED) is None
+    assert with_more_memory(published("nf-gpu-l4-24-1g"), PUBLISHED) is None
 
 
 @pytest.mark.parametrize(("cpu", "memory"), [(4, 62000), (32, 1024)])

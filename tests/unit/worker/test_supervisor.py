@@ -27,6 +27,12 @@ PID = InfrastructurePid(project=Project(id="demo"), job="etl-0123abcd", run="r1"
 ANOTHER = replace(PID, run=None)
 COMPLETED = State(type=StateType.COMPLETED, name="Completed")
 AT_ONCE = Intervals(poll_seconds=0.01, first_look_seconds=0.01, grace_seconds=0.01)
+FACTS = {
+    "containers": {"containers": [{"name": "etl-0123abcd-aaaa-x7k2p", "status": "TASK_KILLED"}]},
+    "logs": [],
+    "metrics": {"memory": {"values": [{"data": [{"value": 530, "ts": "2026-01-01T00:00:00Z"}]}]}},
+}
+"""What Northflank tells about a job run, beside its status."""
 LOG = logging.getLogger("test")
 
 
@@ -46,6 +52,9 @@ class RecordReader:
     refusals: int = 0
     """How often Northflank refuses the token once the states have been read."""
     written: list[str] = field(default_factory=list)
+    tasks: tuple[str, ...] = ()
+    """The tasks that are running."""
+    labels: dict[str, object] = field(default_factory=dict)
     _states_read: bool = False
 
     def refuses(self) -> bool:
@@ -83,6 +92,12 @@ class RecordReader:
         if self.pid.run is not None:
             self.state = StateType.COMPLETED
 
+    async def write_labels(self, _, labels):
+        self.labels.update(labels)
+
+    async def running_tasks(self, _):
+        return self.tasks
+
     async def propose(self, _, state):
         self.written.append(f"{state.name}: {state.message}")
         return True
@@ -100,7 +115,8 @@ def seen_through(wire):
         if request.method == "DELETE":
             return httpx.Response(403, json={"error": {"message": "not allowed"}})
         run = {"id": "r1", "runName": "etl-0123abcd-aaaa", "status": "FAILED", "concluded": True}
-        return httpx.Response(200, json={"data": {"runs": [run], **run}})
+        data = FACTS.get(request.url.path.rpartition("/")[2], {"runs": [run], **run})
+        return httpx.Response(200, json={"data": data})
 
     def seen_through(records):
         wire.answer = partial(answer, records=records)
@@ -169,3 +185,30 @@ def test_a_token_refused_once_does_not_end_the_watch_over_the_run_that_executes(
     written, _ = seen_through(RecordReader(StateType.RUNNING, misled=True, refusals=1))
 
     assert written == [str(PID)]
+
+
+def test_a_killed_container_is_reported_with_its_peak_its_tasks_and_a_request(seen_through):
+    records = RecordReader(StateType.RUNNING, tasks=("train[3]",))
+
+    (reported,), calls = seen_through(records)
+
+    assert reported == (
+        "Crashed: Northflank job run r1 of etl-0123abcd: the container ran out of memory while train[3] ran; it had "
+        "plan nf-compute-20 (0.2 vCPU, 512 MB), of which up to 505 MB of memory were measured in use. Next time ask "
+        "for memory=1024 (in Metaflow: @resources(memory=1024)), which gets plan nf-compute-50 (0.5 vCPU, 1 GB)."
+    )
+    assert sum("/metrics" in call for call in calls) == 1
+    assert records.labels["container.memory_mb"] == pytest.approx(505.4, abs=0.1)
+    assert records.labels["container.memory_limit_mb"] == 512
+
+
+def test_a_crash_that_the_container_lived_to_report_is_explained_by_its_memory(
+    seen_through, caplog
+):
+    records = RecordReader(StateType.CRASHED)
+
+    written, _ = seen_through(records)
+
+    assert written == []
+    assert "r1: the container ran out of memory; it had plan nf-compute-20" in caplog.text
+    assert records.labels["container.memory_limit_mb"] == 512

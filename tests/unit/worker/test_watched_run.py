@@ -8,6 +8,7 @@ from uuid import uuid4
 
 import pytest
 from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect_northflank.api.plans import Plan, published
 from prefect_northflank.api.responses import (
     Container,
     ContainerStatus,
@@ -226,6 +227,7 @@ def said(
     status=RunStatus.FAILED,
     deadline=3600,
     ended=ENDED,
+    **measured,
 ):
     run = JobRun(id="r1", status=status, concluded=True, started_at=BEGAN, concluded_at=ended)
     return reason(
@@ -234,8 +236,9 @@ def said(
             containers=[Container(name="c", status=it) for it in containers],
             lines=[LogLine(text=it, at="") for it in lines],
             deadline_seconds=deadline,
-            plan="nf-compute-20",
+            plan=published("nf-compute-20"),
             image="acme/flows:1",
+            **measured,
         )
     )
 
@@ -246,7 +249,7 @@ def said(
         ("Failed to pull image: manifest unknown", "acme/flows:1 could not be pulled"),
         ('exec: "prefect": executable file not found in $PATH', "command was not found"),
         ("sh: 1: prefect: command not found", "command was not found"),
-        ("OOMKilled", "ran out of memory on plan nf-compute-20: ask for more"),
+        ("OOMKilled", "ran out of memory; it had plan nf-compute-20 (0.2 vCPU, 512 MB)"),
         ("0/3 nodes are available: Insufficient memory", "no machine could take the container"),
         ("Evicted: node pressure", "evicted"),
     ],
@@ -276,5 +279,46 @@ def test_a_clean_exit_without_a_final_state_is_no_success():
 
 def test_a_run_that_is_gone_was_deleted():
     assert "deleted" in reason(
-        Evidence(run=None, containers=(), lines=(), deadline_seconds=None, plan="p", image="i")
+        Evidence(
+            run=None, containers=(), lines=(), deadline_seconds=None, plan=Plan(id="p"), image="i"
+        )
     )
+
+
+def test_a_container_killed_with_its_memory_full_names_plan_peak_tasks_and_remedy():
+    assert said(
+        containers=(ContainerStatus.KILLED,),
+        peak_mb=500.4,
+        tasks=("train[0]", "train[1]", "train[2]", "train[3]", "train[4]"),
+    ) == (
+        "the container ran out of memory while train[0], train[1], train[2] and 2 more ran; it had plan "
+        "nf-compute-20 (0.2 vCPU, 512 MB), of which up to 500 MB of memory were measured in use. Next time ask for "
+        "memory=1024 (in Metaflow: @resources(memory=1024)), which gets plan nf-compute-50 (0.5 vCPU, 1 GB)"
+    )
+
+
+def test_a_container_that_failed_with_memory_left_says_what_it_used_and_guesses_nothing():
+    words = said(peak_mb=100, tasks=("start",))
+
+    assert words.startswith("the container ended with an error before Prefect knew")
+    assert "while start ran" in words
+    assert "up to 100 MB of memory were measured in use. If that was too little, ask for" in words
+
+
+def test_a_plan_whose_size_is_not_known_and_the_largest_plan_get_a_remedy_too():
+    run = JobRun(id="r1", status=RunStatus.FAILED, concluded=True)
+
+    def words(plan: Plan) -> str:
+        return reason(
+            Evidence(
+                run=run,
+                containers=[Container(name="c", status=ContainerStatus.FAILED)],
+                lines=[LogLine(text="OOMKilled", at="")],
+                deadline_seconds=None,
+                plan=plan,
+                image="i",
+            )
+        )
+
+    assert "@resources(memory=…)" in words(Plan(id="our-own"))
+    assert "make the step use less" in words(published("nf-compute-2000-40"))

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metaflow_prefect.deploy.plan.cost import Cost, Rate
 from metaflow_prefect.runtime import variables
+from metaflow_prefect.runtime.progress.cost import Cost, Rate
 
 RATE = Rate(plan="nf-compute-400-16", dollars_per_hour=0.2)
 
