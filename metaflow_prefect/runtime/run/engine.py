@@ -131,18 +131,18 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     program, steps = pinned_code.of_run(context, order.run_id, program, steps, say)
     options = deployment_inputs.of_slice(OPTIONS.get(), steps, order, context.flow_run)
     group = ControlGroup.own()
-    container = ContainerReport.of(context.flow_run, group, options.environment)
+    report = ContainerReport.of(context.flow_run, group, options.environment)
     session = Session.open(program, steps, order.run_id, options, say, container=group)
     plan = SliceTasks(order.launches)
     container = session.steps[order.launches[0].place.step].container
-    at_once = None if container is None else container.at_once
+    at_once = 1 if container is None else container.at_once
     scheduler = _scheduler(context, session, Suspension(context.flow_run), plan, at_once)
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
     try:
         with (
             reporter.reporting(),
-            container.recording(say),
+            report.recording(say),
             ParentWatch(order.parent, session).watching(),
         ):
             _run_to_the_end(session, scheduler, session.join, plan.first)
