@@ -129,6 +129,8 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     order = SliceOrder.from_json(tasks)
     say = task_reports.flow_log()
     program, steps = pinned_code.of_run(context, order.run_id, program, steps, say)
+    # The others run elsewhere: their packages are not installed here.
+    steps = tuple(step for step in steps if step.name == order.launches[0].place.step)
     options = deployment_inputs.of_slice(OPTIONS.get(), steps, order, context.flow_run)
     group = ControlGroup.own()
     report = ContainerReport.of(context.flow_run, group, options.environment)
