@@ -57,7 +57,7 @@ def step_containers(
 
 
 def _gpu_type(options: DeployOptions) -> Mapping[str, Any]:
-    """Return what the job variables of the options say of GPUs: their type, which is no size."""
+    """Return the type of GPU that the job variables of the options name."""
     names = ("gpu_type", "billing_gpu_type")
     return {name: options.job_variables[name] for name in names if name in options.job_variables}
 
