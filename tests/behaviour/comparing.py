@@ -49,7 +49,7 @@ def compare(case: Case, root: Path, *ways: Way) -> list[str]:
     return [
         f"{way.name}: {line}"
         for way, ended in zip(ways, ours, strict=True)
-        for line in _found(case, root, ended, theirs)
+        for line in differing(case, root, ended, theirs)
     ]
 
 
@@ -67,7 +67,7 @@ class DeployedRuns:
         return [
             f"{form.value}: {line}"
             for form, ended in self.ours.items()
-            for line in _found(
+            for line in differing(
                 self.case,
                 self.root,
                 ended,
@@ -120,7 +120,7 @@ def placed(case: Case, root: Path, name: str) -> Case:
     )
 
 
-def _found(
+def differing(
     case: Case,
     root: Path,
     ours: Ended,

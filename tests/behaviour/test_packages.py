@@ -10,8 +10,8 @@ import pytest
 
 from tests.behaviour import deploying, micromamba
 from tests.behaviour.cases import FLOWS, Case
-from tests.behaviour.comparing import Way, compare, run_deployed
-from tests.behaviour.running import Form
+from tests.behaviour.comparing import differing, run_deployed
+from tests.behaviour.running import Form, start
 from tests.support.package_index import Wheel, serving
 
 CASE = Case(name="pypi_packages", folder=FLOWS / "support", options=("--environment=pypi",))
@@ -36,12 +36,12 @@ def with_packages(tmp_path, monkeypatch):
 def test_two_steps_have_two_versions_of_a_package_wherever_they_run(
     tmp_path, prefect_server, with_packages
 ):
-    run, deployed = tmp_path / "run", tmp_path / "deployed"
-    run.mkdir()
-    deployed.mkdir()
-    local = Way(name="compiled", form=Form.FILE, environment=prefect_server.environment)
+    root = tmp_path / "root"
+    root.mkdir()
 
-    assert not compare(CASE, run, local)
     with deploying.stage(prefect_server, tmp_path, deploying.POOLS) as stage:
-        runs = run_deployed(CASE, deploying.POOLS, deployed, stage)
-        assert not runs.differences()
+        runs = run_deployed(CASE, deploying.POOLS, root, stage)
+    local = start(runs.case, Form.FILE, root, prefect_server.environment).wait()
+
+    assert not runs.differences()
+    assert not differing(runs.case, root, local, runs.theirs)
