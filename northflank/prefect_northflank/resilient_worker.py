@@ -15,6 +15,11 @@ from prefect.client.orchestration import PrefectClient
 from prefect.client.schemas.objects import FlowRun
 from prefect.client.schemas.responses import WorkerFlowRunResponse
 from prefect.exceptions import PrefectSignal
+from prefect.settings import (
+    PREFECT_WORKER_QUERY_SECONDS,
+    get_current_settings,
+    temporary_settings,
+)
 from prefect.workers.base import (
     BaseJobConfiguration,
     BaseVariables,
@@ -32,6 +37,11 @@ from prefect_northflank.records.repeated_problems import RepeatedProblems
 Configuration = TypeVar("Configuration", bound=BaseJobConfiguration)
 Variables = TypeVar("Variables", bound=BaseVariables)
 Result = TypeVar("Result", bound=BaseWorkerResult)
+
+
+QUERY_SECONDS = 2.0
+"""Between two requests for flow runs. Prefect's default is ten seconds, which would be the longest part of a start; one
+request takes its server about ten milliseconds, and none of them goes to Northflank."""
 
 
 class ResilientWorker(BaseWorker[Configuration, Variables, Result], abc.ABC):
@@ -57,6 +67,14 @@ class ResilientWorker(BaseWorker[Configuration, Variables, Result], abc.ABC):
             yield
         finally:
             self._in_hand.discard(flow_run_id)
+
+    async def start(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  Prefect's signature, passed on
+        """Run the worker's loops; ask for flow runs every two seconds, unless the user has set another interval."""
+        if "query_seconds" in get_current_settings().worker.model_fields_set:
+            await super().start(*args, **kwargs)
+            return
+        with temporary_settings({PREFECT_WORKER_QUERY_SECONDS: QUERY_SECONDS}):
+            await super().start(*args, **kwargs)
 
     # -- loops and tasks -------------------------------------------------------------------------------------
 

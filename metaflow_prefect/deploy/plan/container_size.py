@@ -27,6 +27,11 @@ _ASKED = (_CPU, _MEMORY, _GPU, _DISK, _SHARED_MEMORY)
 """The arguments of @resources that concern a container; memory and storage in MB."""
 
 
+FLOOR_MB = 400
+"""The least memory that a container gets by @resources: the run itself, with a foreach of 100 trivial tasks, has used up
+to 295 MB in control groups (`python -m tests.bench.floor`), and was killed with 256; a client of S3 takes 30 MB more."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
     """The largest request of one kind, and the step that makes it."""
@@ -34,9 +39,13 @@ class Request:
     name: str
     value: float
     step: str
+    asked: float | None = None
+    """What the step asks for, if that is less than the run itself needs."""
 
     def __str__(self) -> str:
-        return f"{self.name}={self.value:g}"
+        if self.asked is None:
+            return f"{self.name}={self.value:g}"
+        return f"{self.name}={self.asked:g} (a run itself needs {self.value:g})"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,7 +124,7 @@ _OF_POOL: Mapping[str, Mapping[str, tuple[_Variable, ...]]] = {
 def container_size(flow: ir.Flow, chosen: Mapping[str, Any], pool: WorkPool) -> ContainerSize:
     """Return the size of the container in *pool*; *chosen* are the job variables that the options set."""
     requests, findings = _largest(flow)
-    size = _size(requests, findings, chosen, pool)
+    size = _size(_with_floor(requests), findings, chosen, pool)
     return size if pool.is_local else replace(size, asked=", ".join(map(str, requests)))
 
 
@@ -128,8 +137,12 @@ def _size(
     from prefect_northflank.api.plans import published
 
     if findings or not requests or pool.is_local:
-        rate = _rate_without_requests(chosen, pool) if pool.type == "northflank" else None
-        return ContainerSize(variables={}, findings=findings, rate=rate)
+        if pool.type != "northflank":
+            return ContainerSize(variables={}, findings=findings)
+        named = _named_plan(chosen, pool)
+        lines = _too_small(published(named)) if named else ()
+        rate = _rate_without_requests(chosen, pool)
+        return ContainerSize(variables={}, findings=findings, rate=rate, lines=lines)
     names = _OF_POOL.get(pool.type, {})
     if pool.type == "northflank" and (plan := _named_plan(chosen, pool)):
         storage = {_DISK, _SHARED_MEMORY}
@@ -140,7 +153,7 @@ def _size(
             cpu=found.cpu,
             memory=found.memory,
             rate=_rate_of_named(plan, {**_defaults(pool), **chosen}),
-            lines=(f"plan {plan}, which is named; {_in_words(requests)}",),
+            lines=(f"plan {plan}, which is named; {_in_words(requests)}", *_too_small(found)),
         )
     variables = _variables(requests, names, chosen, pool)
     given = {**_defaults(pool), **chosen}
@@ -163,6 +176,16 @@ def _size(
         cpu=sizes.get(_CPU),
         memory=sizes.get(_MEMORY),
         lines=(_in_words(requests),),
+    )
+
+
+def _with_floor(requests: tuple[Request, ...]) -> tuple[Request, ...]:
+    """Raise a request for memory to what the run itself needs."""
+    return tuple(
+        replace(request, value=FLOOR_MB, asked=request.value)
+        if request.name == _MEMORY and request.value < FLOOR_MB
+        else request
+        for request in requests
     )
 
 
@@ -254,6 +277,15 @@ def _named_plan(chosen: Mapping[str, Any], pool: WorkPool) -> str | None:
     return next(iter((*by_option, *by_pool)), None)
 
 
+def _too_small(plan: Plan) -> tuple[str, ...]:
+    """Warn of a plan that is named and has less memory than a run itself needs."""
+    if plan.memory is None or plan.memory >= FLOOR_MB:
+        return ()
+    return (
+        f"plan {plan.id} has {plan.memory} MB of memory; a run itself needs {FLOOR_MB} MB, so that it may be killed",
+    )
+
+
 def _rate(plan: Plan) -> Rate | None:
     price = plan.dollars_per_hour
     return None if price is None else Rate(plan=plan.id, dollars_per_hour=price)
@@ -321,6 +353,9 @@ def _on_northflank(
         plan = cheapest(needs, PUBLISHED)
     except ConfigurationError as error:
         return ContainerSize(variables=variables, findings=tuple(_beyond(requests, error)))
+    if _MEMORY not in {**given, **variables} and (plan.memory or FLOOR_MB) < FLOOR_MB:
+        floor = Request(name=_MEMORY, value=FLOOR_MB, step="the run itself")
+        return _on_northflank((*requests, floor), {**variables, _MEMORY: FLOOR_MB}, given)
     price = "" if plan.dollars_per_hour is None else f", ${plan.dollars_per_hour:g} an hour"
     size = f" ({plan.size}{price})" if plan.size else ""
     more = f"; no plan has fewer than its {plan.gpus} GPUs" if plan.gpus > needs.gpus else ""

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
+from metaflow_prefect.deploy.plan.image_choice import python_of
 from metaflow_prefect.runtime.packages.lock import Target
 
 _PLATFORMS = {"x86_64": "x86_64-manylinux_2_28", "aarch64": "aarch64-manylinux_2_28"}
 """The platform of a container by its machine, as uv names it: that of Debian 10, and of everything later."""
-
-_IN_TAG = re.compile(r":[^:/]*python(3\.\d+)|(?:^|/)python:(3\.\d+)")
 
 _IMAGE_VARIABLES = ("image", "deployment_external_image_path")
 
@@ -28,7 +26,7 @@ def target(
     """
     if pool.is_local:
         return here
-    python = next(filter(None, map(_python_of, _images(chosen, pool))), here.python)
+    python = next(filter(None, map(python_of, _images(chosen, pool))), here.python)
     # A Docker worker usually runs where one deploys; everything else is x86 unless the user says so.
     machine = here.platform.partition("-")[0] if pool.type == "docker" else "x86_64"
     usual = _PLATFORMS.get(machine, _PLATFORMS["x86_64"])
@@ -45,8 +43,3 @@ def _images(chosen: Mapping[str, Any], pool: WorkPool) -> tuple[str, ...]:
     usual = DEFAULT_IMAGE if pool.type == "northflank" else None
     found = next((str(it) for it in (*by_option, *by_pool, usual) if it), None)
     return () if found is None else (found,)
-
-
-def _python_of(image: str) -> str | None:
-    found = _IN_TAG.search(image)
-    return None if found is None else found[1] or found[2]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import platform
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -115,18 +117,23 @@ class ProjectEnvironment:
 
     def _make(self, place: Path) -> None:
         self.say("uv installs the packages of the project")
+        root = _root(self.folder)
+        # A build may leave files beside the sources, which would then be other ones.
+        with tempfile.TemporaryDirectory(prefix="metaflow-prefect-project-") as copy:
+            shutil.copytree(root, copy, dirs_exist_ok=True)
+            self._install(place, Path(copy) / self.folder.relative_to(root))
+
+    def _install(self, place: Path, project: Path) -> None:
         uv, words = self._in(place), ("sync", "--quiet", *self._words())
         try:
-            uv.run(*words, "--python", sys.executable, folder=self.folder)
+            uv.run(*words, "--python", sys.executable, folder=project)
         except UvFailed as failed:
             if not _INCOMPATIBLE.search(failed.said):
                 raise
             # Another Python that uv finds on this machine may do.
-            uv.run(*words, folder=self.folder)
+            uv.run(*words, folder=project)
         python = str(place / "bin" / "python")
-        self.uv.run(
-            "pip", "install", "--quiet", "--python", python, *self.needed, folder=self.folder
-        )
+        self.uv.run("pip", "install", "--quiet", "--python", python, *self.needed, folder=project)
 
     def _words(self) -> tuple[str, ...]:
         lock = (_root(self.folder) / "uv.lock").read_text("utf-8")

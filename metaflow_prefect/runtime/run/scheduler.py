@@ -17,7 +17,14 @@ from metaflow_prefect.runtime.run.admission import AdmissionQueue, Capacity, Req
 from metaflow_prefect.runtime.run.session import Session
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.run.task_state import TaskState
-from metaflow_prefect.runtime.step_containers.container_pool import Began, ContainerPool, TaskEnded
+from metaflow_prefect.runtime.step_containers.container_pool import (
+    Began,
+    ContainerPool,
+    Dropped,
+    News,
+    Requeued,
+    TaskEnded,
+)
 from metaflow_prefect.runtime.step_containers.node import ContainerNode
 
 _MAX_EDGES = 50
@@ -72,7 +79,7 @@ class Scheduler:
         )
         self._running: set[str] = set()
         self._elsewhere: dict[str, TaskState] = {}
-        self._finished: queue.SimpleQueue[str | Began | TaskEnded] = queue.SimpleQueue()
+        self._finished: queue.SimpleQueue[str | News] = queue.SimpleQueue()
         self._failed: list[TaskState] = []
 
     @property
@@ -93,7 +100,7 @@ class Scheduler:
         """Run the tasks of steps with @northflank in *containers*, which report to `receive`."""
         self._containers = containers
 
-    def receive(self, news: Began | TaskEnded) -> None:
+    def receive(self, news: News) -> None:
         """Take what *containers* report, from their thread."""
         self._finished.put(news)
 
@@ -112,7 +119,7 @@ class Scheduler:
         """
         self._queue(first)
         while self._ready or self._running or self._elsewhere:
-            suspended = self._suspension.state() if self._ready else None
+            suspended = self._suspension.state() if self._ready or self._elsewhere else None
             if suspended is not None:
                 self._stop_for_now(suspended)
             self._submit_what_fits()
@@ -133,13 +140,15 @@ class Scheduler:
         """
         from prefect.exceptions import Pause
 
+        if self._containers is not None:
+            self._containers.hold()
         while self._running or self._elsewhere:
             self._settle(self._finished.get())
         if not self._failed:
             raise Pause(state=state)
         self._wind_down()
 
-    def _next_finished(self) -> str | Began | TaskEnded:
+    def _next_finished(self) -> str | News:
         """Wait for the next task that ends; log now and then which retry the run waits for, if nothing else runs."""
         patience = _REMINDER_SECONDS
         while (label := self._finished_within(patience)) is None:
@@ -147,7 +156,7 @@ class Scheduler:
                 patience *= 2
         return label
 
-    def _finished_within(self, seconds: float) -> str | Began | TaskEnded | None:
+    def _finished_within(self, seconds: float) -> str | News | None:
         try:
             return self._finished.get(timeout=seconds)
         except queue.Empty:
@@ -177,15 +186,18 @@ class Scheduler:
             self._running.add(task.label)
             task.future.add_done_callback(lambda _, label=task.label: self._finished.put(label))
 
-    def _settle(self, news: str | Began | TaskEnded) -> None:
+    def _settle(self, news: str | News) -> None:
         """Process what has happened to tasks, and queue those that may run because of it."""
         match news:
             case str():
                 self._settle_here(news)
             case Began():
+                self._record_elsewhere(news.labels, Change.STARTED)
+            case Requeued():
+                self._record_elsewhere(news.labels, Change.RETRYING)
+            case Dropped():
                 for label in news.labels:
-                    if label in self._elsewhere:
-                        self._progress.record(self._tasks[label].launch.place.step, Change.STARTED)
+                    self._elsewhere.pop(label, None)
             case TaskEnded():
                 self._settle_elsewhere(news)
 
@@ -204,6 +216,11 @@ class Scheduler:
             self._has_failed(task)
             return
         self._is_done(task, record.report)
+
+    def _record_elsewhere(self, labels: Iterable[str], change: Change) -> None:
+        for label in labels:
+            if label in self._elsewhere:
+                self._progress.record(self._tasks[label].launch.place.step, change)
 
     def _settle_elsewhere(self, ended: TaskEnded) -> None:
         task = self._elsewhere.pop(ended.label, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from metaflow_prefect.errors import StepFailed
@@ -13,6 +14,9 @@ from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.step_containers import slices
 from metaflow_prefect.runtime.step_containers.slices import Lost, Slice
 from metaflow_prefect.runtime.store.datastore import RunDatastore, TaskRecord
+
+_AT_ONCE = 16
+"""How many tasks are read from the datastore at the same time."""
 
 KILLED = -9
 """The exit code that is recorded for an attempt whose container was lost: as of a process that was killed."""
@@ -41,9 +45,16 @@ class Aftermath:
 
 
 def finished_already(slice_: Slice, datastore: RunDatastore) -> dict[str, TaskRecord]:
-    """Return the results that earlier executions of the run have left of the tasks."""
-    found = {launch.place.label: datastore.record(launch.place) for launch in slice_.launches}
-    return {label: record for label, record in found.items() if record is not None}
+    """Return the results that the tasks have left so far."""
+    places = [launch.place for launch in slice_.launches]
+    # Each takes several requests of an object store.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        records = list(pool.map(datastore.record, places))
+    return {
+        place.label: record
+        for place, record in zip(places, records, strict=True)
+        if record is not None
+    }
 
 
 def aftermath(slice_: Slice, ended: Ended, step: Step, datastore: RunDatastore) -> Aftermath:

@@ -13,7 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 from uuid import UUID
 
 from metaflow_prefect.errors import StepFailed
@@ -45,6 +45,20 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Requeued:
+    """Tasks that had begun wait for another container."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dropped:
+    """No container was asked for these tasks, and none will be by this execution of the run."""
+
+    labels: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEnded:
     """What became of a task: a record, an error, or a fallback that this container has to execute.
 
@@ -65,6 +79,9 @@ class TaskEnded:
         return self.launch.place.label
 
 
+News: TypeAlias = "Began | Requeued | Dropped | TaskEnded"
+
+
 @dataclass(kw_only=True)
 class ContainerPool:
     """Runs slices in containers; reports from its own thread.
@@ -78,7 +95,7 @@ class ContainerPool:
     children: ChildRuns
     parameters: Callable[[Slice], Mapping[str, Any]]
     nodes: Callable[[Slice], Iterable[UUID]]
-    report: Callable[[Began | TaskEnded], None]
+    report: Callable[[News], None]
     say: Callable[[str], None]
     has_earlier: bool
 
@@ -87,6 +104,7 @@ class ContainerPool:
         self._active: dict[UUID, Slice] = {}
         self._begun: set[UUID] = set()
         self._inbox: queue.SimpleQueue[Slice | None] = queue.SimpleQueue()
+        self._is_held = threading.Event()
         self._is_over = threading.Event()
         self._complaint = ""
         context = contextvars.copy_context()
@@ -107,6 +125,11 @@ class ContainerPool:
         if not self._thread.is_alive() and not self._is_over.is_set():
             self._thread.start()
 
+    def hold(self) -> None:
+        """Ask for no more containers, and report the tasks that wait for one as dropped."""
+        self._is_held.set()
+        self._inbox.put(None)
+
     def stop(self, *, is_cancelled: bool) -> None:
         """Ask for no more containers; with *is_cancelled* end those that there are."""
         self._is_over.set()
@@ -114,7 +137,8 @@ class ContainerPool:
         if self._thread.ident is not None:
             self._thread.join()
         if is_cancelled and self._active:
-            self._attempt(lambda: self.children.cancel(self._active))
+            given_up, self._active = list(self._active), {}
+            self._attempt(lambda: self.children.cancel(given_up))
 
     def _run(self) -> None:
         pause = _LOOK_SECONDS
@@ -155,6 +179,10 @@ class ContainerPool:
     def _ask_for_containers(self) -> bool:
         active = Counter(slice_.step for slice_ in self._active.values())
         has_changed = False
+        if self._is_held.is_set():
+            while self._wanted:
+                self.report(Dropped(labels=self._wanted.popleft()[1].labels))
+                has_changed = True
         for _ in range(len(self._wanted)):
             moment, slice_ = self._wanted[0]
             if self._is_over.is_set():
@@ -234,6 +262,8 @@ class ContainerPool:
             self.report(TaskEnded(launch=by_label[label], node=child, error=error))
         for launch, spent in after.fallbacks:
             self.report(TaskEnded(launch=launch, node=child, spent=spent))
+        if child in self._begun and again:
+            self.report(Requeued(labels=tuple(again)))
         for next_ in after.again:
             self.say(
                 f"The container of {slice_.name} was lost; {next_.name} gets another. {ended.reason}"

@@ -89,7 +89,7 @@ class Bench:
         self.deployment = self.pool.deploy("hello", cleanup_job=False)
         defaults = {
             name: "" for name in self.pool.environment if name.startswith("PREFECT_NORTHFLANK_")
-        } | {"PREFECT_WORKER_QUERY_SECONDS": "10"}
+        } | {"PREFECT_WORKER_QUERY_SECONDS": "2"}
         self.worker = stack.enter_context(self.pool.worker(**defaults))
         self.running = 0
 
@@ -194,7 +194,7 @@ def page(calls: list[str], starts: list[str], loads: list[str], *, load: float) 
                 f"{os.cpu_count()} cores shared with the server, its PostgreSQL, the emulator and other work "
                 f"(load {load:.1f} before it began), "
                 f"Python {platform.python_version()}, Prefect {version('prefect')}. "
-                "A worker asks for flow runs every ten seconds; between two rows, the flow runs of the row above go on."
+                "The worker asks for flow runs every two seconds; between two rows, the flow runs of the row above go on."
             ),
             "",
             "| triggered at once | scheduled to started, median | smallest-largest |",

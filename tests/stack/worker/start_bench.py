@@ -88,9 +88,8 @@ class Place:
         )
         # The worker's defaults: those of the tests ask far more often.
         defaults = {name: "" for name in pool.environment if name.startswith("PREFECT_NORTHFLANK_")}
-        stack.enter_context(
-            pool.worker(**defaults | {"PREFECT_WORKER_QUERY_SECONDS": query_seconds or ""})
-        )
+        query = {} if query_seconds is None else {"PREFECT_WORKER_QUERY_SECONDS": query_seconds}
+        stack.enter_context(pool.worker(**defaults | query))
         return place
 
     def command(self, *words: str) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from prefect_northflank import NorthflankWorker
+from prefect_northflank.api.plans import PUBLISHED, Needs, cheapest
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.plan.container_size import container_size
+from metaflow_prefect.deploy.plan.container_size import FLOOR_MB, container_size
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
 
 
@@ -238,7 +241,54 @@ def test_gpus_that_the_billing_variables_ask_for_are_part_of_the_plan(name):
 
 def test_a_container_of_azure_has_no_less_memory_than_a_step_asks_for():
     size = container_size(
-        flow(train={"memory": "0.5"}), {}, pool("azure-container-instance", "memory")
+        flow(train={"memory": "410.5"}), {}, pool("azure-container-instance", "memory")
     )
 
-    assert size.variables == {"memory": 0.01}
+    assert size.variables == {"memory": 0.41}
+
+
+NORTHFLANK = northflank()
+
+
+@settings(deadline=None)
+@given(
+    st.dictionaries(
+        st.sampled_from(["cpu", "memory"]), st.floats(0.01, 20).map(str), min_size=1, max_size=2
+    )
+)
+def test_no_request_gets_less_memory_than_a_run_itself_needs(asked):
+    size = container_size(flow(start=asked), {}, NORTHFLANK)
+    needs = Needs(cpu=size.variables.get("cpu", 0), memory=size.variables.get("memory", 0))
+
+    assert cheapest(needs, PUBLISHED).memory >= FLOOR_MB
+    assert size.memory >= FLOOR_MB
+
+
+def test_a_request_below_what_a_run_needs_is_raised_and_said():
+    size = container_size(flow(start={"memory": "100"}), {}, northflank())
+    of_docker = container_size(flow(start={"memory": "100"}), {}, pool("docker", "mem_limit"))
+    of_cpu = container_size(flow(start={"cpu": "0.1"}), {}, northflank())
+
+    assert size.variables == {"memory": FLOOR_MB}
+    (line,) = size.lines
+    assert line == (
+        "plan nf-compute-20 (0.2 vCPU, 512 MB, $0.0075 an hour): "
+        "start asks for memory=100 (a run itself needs 400)"
+    )
+    assert size.asked == "memory=100"
+    assert of_docker.variables == {"mem_limit": "400m"}
+    assert of_cpu.variables == {"cpu": 0.1, "memory": FLOOR_MB}
+
+
+def test_a_plan_too_small_for_any_run_is_taken_if_it_is_named_but_not_without_a_word():
+    named = {"billing_deployment_plan": "nf-compute-10"}
+
+    for steps in ({"start": {}}, {"start": {"memory": "100"}}):
+        size = container_size(flow(**steps), named, northflank())
+
+        assert size.variables == {}
+        assert size.lines[-1] == (
+            "plan nf-compute-10 has 256 MB of memory; a run itself needs 400 MB, so that it may be killed"
+        )
+    chosen = container_size(flow(start={"cpu": "0.1"}), {"memory": 200}, northflank())
+    assert chosen.variables == {"cpu": 0.1}

@@ -101,6 +101,36 @@ def test_an_environment_that_does_not_fit_the_lock_is_not_used(mine, variables, 
     )
 
 
+BACKEND = """
+import pathlib, zipfile
+
+def build_wheel(folder, config_settings=None, metadata_directory=None):
+    pathlib.Path("left_by_the_build").touch()
+    with zipfile.ZipFile(f"{folder}/mine-1-py3-none-any.whl", "w") as wheel:
+        wheel.write("module.py")
+        wheel.writestr("mine-1.dist-info/METADATA", "Metadata-Version: 2.1\\nName: mine\\nVersion: 1\\nRequires-Dist: tinypkg==1.0\\n")
+        wheel.writestr("mine-1.dist-info/WHEEL", "Wheel-Version: 1.0\\nGenerator: t\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr("mine-1.dist-info/RECORD", "")
+    return "mine-1-py3-none-any.whl"
+"""
+"""A build that needs no other package, and leaves a file beside the sources as setuptools does."""
+
+
+def test_a_project_that_is_a_package_is_built_and_its_sources_stay_as_they_are(mine, variables):
+    (mine / "backend.py").write_text(BACKEND)
+    (mine / "module.py").write_text("VALUE = 42\n")
+    (mine / "pyproject.toml").write_text(
+        f'{DESCRIPTION}[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+    )
+    replace(mine, "virtual", "editable")
+    before = sorted(mine.iterdir())
+    python = made(mine, variables)
+
+    value = subprocess.check_output([python, "-c", "import module; print(module.VALUE)"], text=True)
+    assert value == "42\n"
+    assert sorted(mine.iterdir()) == before
+
+
 def broken_build(folder):
     (folder / "pyproject.toml").write_text(
         f'{DESCRIPTION}[build-system]\nrequires = []\nbuild-backend = "none"\nbackend-path = ["."]\n'

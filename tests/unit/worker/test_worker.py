@@ -17,6 +17,7 @@ from prefect.exceptions import InfrastructureNotAvailable, InfrastructureNotFoun
 from prefect.settings import (
     PREFECT_API_KEY,
     PREFECT_LOGGING_TO_API_ENABLED,
+    PREFECT_WORKER_QUERY_SECONDS,
     temporary_settings,
 )
 from prefect.workers.base import BaseWorker
@@ -58,6 +59,23 @@ def configuration(**changes) -> NorthflankJobConfiguration:
     made = NorthflankJobConfiguration(credentials={"api_token": "t"}, project_id="demo", **changes)
     made.prepare_for_flow_run(FlowRun(id=FLOW_RUN, flow_id=UUID(int=2), name="amber-bat"))
     return made
+
+
+@pytest.mark.parametrize(("given", "expected"), [({}, 2), ({PREFECT_WORKER_QUERY_SECONDS: 7}, 7)])
+def test_the_worker_asks_for_flow_runs_every_two_seconds_unless_told_otherwise(
+    monkeypatch, given, expected
+):
+    monkeypatch.delenv("PREFECT_WORKER_QUERY_SECONDS", raising=False)
+    asked_every = []
+
+    async def start(_self, **_):
+        asked_every.append(PREFECT_WORKER_QUERY_SECONDS.value())
+
+    monkeypatch.setattr(BaseWorker, "start", start)
+    with temporary_settings(given):
+        asyncio.run(NorthflankWorker(work_pool_name="nf").start(run_once=True))
+
+    assert asked_every == [expected]
 
 
 def kill(wire, pid=PID, **changes):
