@@ -1,7 +1,10 @@
 """Fit one model per learning rate, three of them in a container; compare all in a container of another size.
 
-python sweep_flow.py run
-python sweep_flow.py prefect deploy --work-pool nf
+A local run executes everything on this machine; a deployed run gives the steps with @northflank
+containers of their own (docs/how-to/step-containers.md).
+
+    python sweep_flow.py run
+    python sweep_flow.py prefect deploy --work-pool nf
 """
 
 from metaflow import FlowSpec, Parameter, northflank, step

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from metaflow_prefect import ir
+from metaflow_prefect.deploy.plan import job_schema
 from metaflow_prefect.deploy.plan.container_size import ContainerSize, container_size
 from metaflow_prefect.deploy.plan.deploy_context import WorkPool
 from metaflow_prefect.deploy.plan.options import DeployOptions
@@ -56,7 +57,7 @@ def step_containers(
 
 
 def _gpu_type(options: DeployOptions) -> Mapping[str, Any]:
-    """Return what the job variables of the options say of GPUs: their type, which is no size."""
+    """Return the type of GPU that the job variables of the options name."""
     names = ("gpu_type", "billing_gpu_type")
     return {name: options.job_variables[name] for name in names if name in options.job_variables}
 
@@ -76,6 +77,7 @@ def _container(
             chosen.setdefault("billing_deployment_plan", container.plan)
         if container.gpu_type is not None:
             chosen.setdefault("gpu_type", container.gpu_type)
+    unfit = job_schema.findings(chosen, pool.template)
     at_once = _at_once(flow, step.name, container)
     requests = tuple(_together(container.resources, at_once))
     alone = replace(flow, steps=(replace(step, resources=requests, container=None),))
@@ -91,6 +93,7 @@ def _container(
         findings=(
             *(_of_decorator(finding, step.name, at_once) for finding in size.findings),
             *_without_gpus(step.name, requests, chosen, pool),
+            *(replace(finding, where=f"{step.name}, {finding.where}") for finding in unfit),
         ),
     )
 

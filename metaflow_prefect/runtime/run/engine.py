@@ -129,6 +129,8 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     order = SliceOrder.from_json(tasks)
     say = task_reports.flow_log()
     program, steps = pinned_code.of_run(context, order.run_id, program, steps, say)
+    # The others run elsewhere: their packages are not installed here.
+    steps = tuple(step for step in steps if step.name == order.launches[0].place.step)
     options = deployment_inputs.of_slice(OPTIONS.get(), steps, order, context.flow_run)
     group = ControlGroup.own()
     report = ContainerReport.of(context.flow_run, group, options.environment)
@@ -158,7 +160,8 @@ def _scheduler(
 
     All steps with @northflank share a flow, and so a task runner with threads for the one that needs most.
     """
-    workers: int = getattr(context.task_runner, "_max_workers", 1) if at_once is None else at_once
+    threads: int = getattr(context.task_runner, "_max_workers", 1)
+    workers = threads if at_once is None else at_once
     capacity = Capacity.of(session.options.environment)
     steps = tuple(session.steps.values())
     return Scheduler(session, steps, workers, capacity, suspension, plan)

@@ -62,7 +62,8 @@ class Dropped:
 class TaskEnded:
     """What became of a task: a record, an error, or a fallback that this container has to execute.
 
-    `node` is the container's flow run. `spent` is the number of attempts that a fallback's task has used. `is_reused`: an earlier execution had done it.
+    `node` is the container's flow run. `spent` is the number of attempts that a fallback's task has used.
+    `is_reused`: an earlier execution had done it.
     """
 
     launch: Launch

@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from sweep_flow.py (sha256 8a8952c0c901).
+# Compiled by metaflow-prefect-northflank 0.1.0 from sweep_flow.py (sha256 a1ef17468319).
 # Do not edit: change the flow and compile it again.
 """SweepFlow: Find the learning rate with which gradient descent comes closest to the minimum of (x - 3)²."""
 
@@ -27,7 +27,7 @@ check_api(1)
 PROGRAM = Program(
     flow="SweepFlow",
     source="sweep_flow.py",
-    sha256="8a8952c0c901c7cfccb007470ffce4a377d305198a350c21cbe235b3f999930c",
+    sha256="a1ef174683192863d231cb23a6b66abc735c2664fd6b711d7e31c3f9f4333aa2",
     metadata="local",
     datastore="local",
     location=__file__,

@@ -79,9 +79,9 @@ def test_it_is_refused_and_leaves_nothing_behind(place, case):
 
 _REFUSED = """\
 start: @batch — the step would leave Prefect's container for AWS Batch
-  Fix: use @resources and a work pool
+  Fix: use @northflank: a container of its own on a work pool
 end: @kubernetes — the step would leave Prefect's container for a pod
-  Fix: use @resources and a work pool
+  Fix: use @northflank: a container of its own on a work pool
 flow: @schedule(cron='99 1 1 1 1') — Prefect does not know this schedule
   Fix: write it as minute, hour, day of month, month, day of week, each in its range, and the time zone as in Europe/Berlin
 """

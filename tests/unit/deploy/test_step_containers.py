@@ -328,6 +328,15 @@ def test_a_plan_without_the_gpus_that_the_tasks_ask_for_is_refused():
     )
 
 
+def test_job_variables_of_the_decorator_are_checked_against_the_schema_of_their_pool():
+    own = json.dumps({"memmory": 9000, "cpu": "many"})
+
+    assert findings(flow(container(job_variables=own))) == [
+        "train, job variable memmory: its name — the work pool has no such variable, and would ignore it\n  Fix: did you mean memory?",
+        "train, job variable cpu: 'many' — it is not of type 'number'\n  Fix: correct it",
+    ]
+
+
 @pytest.mark.parametrize("mounted", [True, False])
 def test_a_local_datastore_is_refused_only_where_a_container_does_not_see_it(mounted):
     environment = {"METAFLOW_DATASTORE_SYSROOT_LOCAL": "/mount"} if mounted else {}
