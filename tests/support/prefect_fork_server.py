@@ -22,7 +22,9 @@ import signal
 import socket
 import sys
 import threading
+import traceback
 import types
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
@@ -177,7 +179,7 @@ def _open_streams(streams: list[StreamOptions]) -> None:
     for number, (name, mode, options) in enumerate(
         zip(("stdin", "stdout", "stderr"), ("rb", "wb", "wb"), streams, strict=True)
     ):
-        file: Any = open(number, mode, closefd=False)  # noqa: SIM115, PTH123  the program closes it
+        file: Any = open(number, mode, closefd=False)  # noqa: SIM115  the program closes it
         file.raw.name = f"<{name}>"
         stream = io.TextIOWrapper(file, **options)
         setattr(sys, name, stream)
@@ -215,11 +217,8 @@ def leave(ending: BaseException | None) -> NoReturn:
     """End as an interpreter whose program raised *ending*, but leave the memory to the system."""
     code = _exit_code(ending)
     # What the interpreter does at its end; typeshed has neither.
-    for finish in (getattr(threading, "_shutdown"), getattr(atexit, "_run_exitfuncs")):  # noqa: B009  as above
-        try:
-            finish()
-        except BaseException:  # noqa: BLE001  the interpreter prints what goes wrong here, and goes on
-            sys.excepthook(*sys.exc_info())  # type: ignore[arg-type]
+    _call(getattr(threading, "_shutdown"))  # noqa: B009  as above
+    _call(getattr(atexit, "_run_exitfuncs"))  # noqa: B009  as above
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
@@ -227,6 +226,13 @@ def leave(ending: BaseException | None) -> NoReturn:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
     os._exit(code)
+
+
+def _call(finish: Callable[[], object]) -> None:
+    try:
+        finish()
+    except BaseException:  # noqa: BLE001  the interpreter prints what goes wrong here, and goes on
+        traceback.print_exc()
 
 
 def _exit_code(ending: BaseException | None) -> int:

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,9 +22,8 @@ While the fork server runs, such a process that would import Prefect is forked f
 """
 
 
-def cold(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the environment of processes that import all they need themselves, as a user's do."""
-    return {name: value for name, value in environment.items() if name != _FORK_SERVER}
+COLD = {_FORK_SERVER: ""}
+"""For processes that import all they need themselves, as a user's do, in an environment that has `ENVIRONMENT`."""
 
 
 @contextmanager
@@ -39,7 +38,7 @@ def fork_server() -> Iterator[None]:
         )  # fmt: skip
         try:
             wait_until(address.exists, "the fork server listens", every=0.01)
-            ENVIRONMENT[_FORK_SERVER] = f"{address}\n{sys.prefix}"
+            ENVIRONMENT[_FORK_SERVER] = f"{address}{os.pathsep}{sys.prefix}"
             yield
         finally:
             ENVIRONMENT.pop(_FORK_SERVER, None)

@@ -60,7 +60,11 @@ class Commands:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.file = folder / "compiled.py"
-        self._forked = {**os.environ, **quick_start.ENVIRONMENT, "PREFECT_API_URL": "http://localhost:1/api"}
+        self._forked = {
+            **os.environ,
+            **quick_start.ENVIRONMENT,
+            "PREFECT_API_URL": "http://localhost:1/api",
+        }
 
     def start(self, text: str, **options: Any) -> subprocess.Popen[str]:
         self.file.write_text(COMPILED + text)
@@ -77,7 +81,7 @@ class Commands:
                 [sys.executable, *words], cwd=self.folder, env=environment, input="typed", text=True,
                 capture_output=True, timeout=60, check=False,
             )
-            for environment in (forked, quick_start.cold(forked))
+            for environment in (forked, forked | quick_start.COLD)
         ]  # fmt: skip
 
 

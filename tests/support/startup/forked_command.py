@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 VARIABLE = "TESTS_FORK_SERVER"
-"""Names the environment variable: the server's socket, and after a line break the `sys.prefix` of its Python."""
+"""Names the environment variable: the server's socket, and after a colon the `sys.prefix` of its Python."""
 
 _PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # fmt: skip
 
@@ -36,7 +36,7 @@ _NO_ANSWER = 70
 
 def begin() -> None:
     """End as the command that this interpreter was started for ended; return if it must execute the command itself."""
-    address, _, prefix = os.environ[VARIABLE].partition("\n")
+    address, _, prefix = os.environ[VARIABLE].partition(os.pathsep)
     if sys.prefix != prefix or not _imports_prefect(sys.orig_argv):
         return
     # It has no answer to give to a server that is gone.

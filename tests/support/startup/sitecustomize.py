@@ -12,7 +12,7 @@ import os
 
 gc.set_threshold(100_000, 20, 20)
 
-if "TESTS_FORK_SERVER" in os.environ:
+if os.environ.get("TESTS_FORK_SERVER"):
     import forked_command
 
     forked_command.begin()
