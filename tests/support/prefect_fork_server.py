@@ -196,11 +196,16 @@ def _read_settings() -> None:
 
 
 def execute(words: list[str]) -> None:
-    """Execute what follows the interpreter and its options: `-m MODULE ARGUMENT…` or `SCRIPT ARGUMENT…`."""
+    """Execute what follows the interpreter and its options: `-c`, `-m` or a script, and its arguments."""
     rest = words[2:] if words[1] == "-u" else words[1:]
     main = types.ModuleType("__main__")
     main.__dict__["__builtins__"] = builtins
     sys.modules["__main__"] = main
+    if rest[0] == "-c":
+        sys.argv = ["-c", *rest[2:]]
+        sys.path.insert(0, "")
+        exec(compile(rest[1], "<string>", "exec"), main.__dict__)  # noqa: S102  it is what we are for
+        return
     if rest[0] == "-m":
         sys.argv = ["-m", *rest[2:]]
         sys.path.insert(0, str(Path.cwd()))

@@ -32,7 +32,7 @@ json.dump({
     "argv": sys.argv, "orig_argv": sys.orig_argv, "path": sys.path, "folder": os.getcwd(),
     "environment": {k: v for k, v in os.environ.items() if k not in ("TESTS_FORK_SERVER", "SHLVL", "_")},
     "umask": os.umask(0), "signals": [str(signal.getsignal(n)) for n in (1, 2, 3, 10, 13, 15, 17)],
-    "main": [__name__, __file__, __spec__ is None, sys.modules["__main__"].__dict__ is globals()],
+    "main": [__name__, globals().get("__file__"), __spec__ is None, sys.modules["__main__"].__dict__ is globals()],
     "streams": [[s.encoding, s.errors, s.line_buffering, s.fileno(), s.name] for s in streams],
     "unbuffered": [s.write_through for s in streams[1:]], "typed": sys.stdin.read(),
     "descriptors": [n for n in range(3, 50) if os.path.exists(f"/dev/fd/{n}") and os.get_inheritable(n)],
@@ -101,6 +101,13 @@ def test_a_forked_command_sees_what_one_of_its_own_sees(commands, words):
     (commands.folder / "below" / "link.py").symlink_to(commands.file)
 
     forked, cold = commands.results(*words, PREFECT_LOGGING_LEVEL="ERROR", PYTHONUNBUFFERED="")
+
+    assert (forked.stderr, cold.stderr) == ("True", "False")
+    assert json.loads(forked.stdout) == json.loads(cold.stdout)
+
+
+def test_the_command_of_a_container_sees_what_one_of_its_own_sees(commands):
+    forked, cold = commands.results("-c", SEEN, "flow-run", "execute")
 
     assert (forked.stderr, cold.stderr) == ("True", "False")
     assert json.loads(forked.stdout) == json.loads(cold.stdout)

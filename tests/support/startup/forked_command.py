@@ -47,13 +47,15 @@ def begin() -> None:
 
 
 def _imports_prefect(words: list[str]) -> bool:
-    """Return whether the command is Prefect's own, one of `python flow.py prefect`, or a compiled file."""
+    """Return whether the command is Prefect's own, a container's, one of `python flow.py prefect`, or a compiled file."""
     _, *rest = words
     if rest[:1] == ["-u"]:
         rest = rest[1:]
     match rest:
         case ["-m", module, *_]:
             return module.partition(".")[0] == "prefect"
+        case ["-c", _, *arguments]:
+            return arguments[:2] == ["flow-run", "execute"]
         case [program, *arguments] if not program.startswith("-"):
             is_command = Path(program).name == "prefect" or "prefect" in arguments
             return is_command or _is_compiled(program)
