@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -24,6 +25,15 @@ While the fork server runs, such a process that would import Prefect is forked f
 
 COLD = {_FORK_SERVER: ""}
 """For processes that import all they need themselves, as a user's do, in an environment that has `ENVIRONMENT`."""
+
+
+def images(folder: Path) -> Path:
+    """Return an images file of the emulator, in *folder*: every image is this Python, with `ENVIRONMENT`."""
+    environment = ", ".join(f"{name} = {json.dumps(of)}" for name, of in ENVIRONMENT.items())
+    programs = Path(sys.executable).parent
+    file = folder / "images.toml"
+    file.write_text(f'[[image]]\npattern = "*"\nbin = "{programs}"\nenv = {{ {environment} }}\n')
+    return file
 
 
 @contextmanager

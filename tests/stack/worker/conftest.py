@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import subprocess
@@ -405,17 +404,11 @@ def new_pool(prefect: Prefect, northflank: Northflank, folder: Path) -> Pool:
     return Pool(name=name, prefect=prefect, northflank=northflank, folder=folder)
 
 
-def quick_images(folder: Path) -> Path:
-    """Return an images file by which every image is this Python, whose commands of Prefect begin sooner."""
-    variables = ", ".join(f"{it} = {json.dumps(of)}" for it, of in quick_start.ENVIRONMENT.items())
-    images = folder / "images.toml"
-    images.write_text(f'[[image]]\npattern = "*"\nbin = "{BIN}"\nenv = {{ {variables} }}\n')
-    return images
-
-
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
-    settings = Settings(rate_limit=None, images=quick_images(tmp_path_factory.mktemp("images")))
+    settings = Settings(
+        rate_limit=None, images=quick_start.images(tmp_path_factory.mktemp("images"))
+    )
     with Emulator(settings) as running_emulator:
         yield running_emulator
 
