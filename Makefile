@@ -25,13 +25,13 @@ demo: $(READY) ## run examples/digits_flow.py through Prefect, with nothing to s
 demo-northflank: $(READY) ## the same flow deployed to a (emulated) Northflank: server, emulator, worker
 	$(BIN)/python -m examples.demo_northflank
 
-# A slow test starts interpreters and servers, and waits for them: three processes keep two cores busy, and more would
-# only make each test slower (tests/support/scheduling.py says which tests stay together, and which begin first).
+# Much of the time of a slow test is waiting, above all since commands are forked (CONTRIBUTING.md): four processes
+# keep two cores busy (tests/support/scheduling.py says which tests stay together, and which begin first).
 test: $(READY) ## all tests
-	$(PYTEST) --numprocesses 3
+	$(PYTEST) --numprocesses 4
 
 slow: $(READY) ## the tests that start servers, workers or whole flows
-	$(PYTEST) -m "slow" --numprocesses 3
+	$(PYTEST) -m "slow" --numprocesses 4
 
 check: format lint types layers fast ## format, lint, types, layers, fast tests
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.prefect_server import Server, running_server
-from tests.support import prefect_tables, scheduling
+from tests.support import prefect_tables, quick_start, scheduling
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
@@ -55,6 +55,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="compare every flow of tests/flows in this form only: local, or deployed to such a work pool",
     )
     parser.addoption(
+        "--cold",
+        action="store_true",
+        help="let each command of Prefect import what it needs, instead of forking it (tests/support/quick_start.py)",
+    )
+    parser.addoption(
         "--step-executor", help="how our side executes the flows of tests/behaviour (default: auto)"
     )
 
@@ -84,6 +89,17 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
     local_server.stop(Path(os.environ["PREFECT_HOME"]), even_if_used=True)
     os.environ.clear()
     os.environ.update(kept)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def fork_server(request: pytest.FixtureRequest, clean_environment: Path) -> Iterator[None]:
+    """Fork commands of Prefect for slow tests, in environments that have `quick_start.ENVIRONMENT`."""
+    is_wanted = any(any(item.iter_markers("slow")) for item in request.session.items)
+    if not is_wanted or request.config.getoption("--cold"):
+        yield
+        return
+    with quick_start.fork_server():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,13 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 main=$(${PYTHON:-python3} -c 'import sys; print("%d.%d" % sys.version_info[:2])')
-others=0
+versions=()
+pythons=()
+# Bytecode of what the tests import only: compiling all that is installed takes as long as the tests.
+make_for() {
+  env -u PYTHONDONTWRITEBYTECODE PIP_COMPILE=0 \
+    make --no-print-directory "$1" PYTHON="$3" VENV=".venvs/$2"
+}
 for version in 3.10 3.11 3.12 3.13; do
   if [ "$version" = "$main" ]; then
     echo "python$version: make check runs under it"
@@ -24,11 +30,21 @@ for version in 3.10 3.11 3.12 3.13; do
     continue
   fi
   echo "python$version: $python"
-  # Bytecode of what the tests import only: compiling all that is installed takes as long as the tests.
-  env -u PYTHONDONTWRITEBYTECODE PIP_COMPILE=0 \
-    make --no-print-directory unit PYTHON="$python" VENV=".venvs/$version"
-  others=$((others + 1))
+  versions+=("$version")
+  pythons+=("$python")
 done
-if [ "$others" -eq 0 ]; then
+# Each is installed while the tests run under the one before: much of an installation is waiting. One at a time, since
+# every installation writes the same egg-info into this folder.
+install=
+for i in "${!versions[@]}"; do
+  [ -n "$install" ] || { make_for setup "${versions[i]}" "${pythons[i]}" & install=$!; }
+  wait "$install"
+  if [ -n "${versions[i + 1]:-}" ]; then
+    make_for setup "${versions[i + 1]}" "${pythons[i + 1]}" & install=$!
+  fi
+  echo "python${versions[i]}:"
+  make_for unit "${versions[i]}" "${pythons[i]}"
+done
+if [ "${#versions[@]}" -eq 0 ]; then
   make --no-print-directory unit
 fi

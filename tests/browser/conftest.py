@@ -21,7 +21,7 @@ import httpx
 import pytest
 
 from tests.prefect_server import Server, running_server
-from tests.support import prefect_tables
+from tests.support import prefect_tables, quick_start
 
 ROOT = Path(__file__).parent.parent.parent
 SCREENSHOTS = ROOT / "docs" / "screenshots"
@@ -78,6 +78,7 @@ def site(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> Iterator[Sit
         flow = ROOT / "examples" / "digits_flow.py"
         environment = {
             **os.environ,
+            **quick_start.ENVIRONMENT,
             **server.environment,
             "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(home),
         }

@@ -1,4 +1,4 @@
-"""Sixty items, more than run at once."""
+"""Twenty items, more than the sixteen that run at once."""
 
 from metaflow import FlowSpec, step
 
@@ -6,7 +6,7 @@ from metaflow import FlowSpec, step
 class ForeachWideFlow(FlowSpec):
     @step
     def start(self):
-        self.items = list(range(60))
+        self.items = list(range(20))
         self.next(self.work, foreach="items")
 
     @step

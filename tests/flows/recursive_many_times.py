@@ -1,4 +1,4 @@
-"""A loop of twenty-five turns that carries a list along."""
+"""A loop of twelve turns that carries a list along."""
 
 from metaflow import FlowSpec, step
 
@@ -12,7 +12,7 @@ class RecursiveManyTimesFlow(FlowSpec):
     @step
     def loop(self):
         self.seen = self.seen + [len(self.seen)]
-        self.again = "yes" if len(self.seen) < 25 else "no"
+        self.again = "yes" if len(self.seen) < 12 else "no"
         self.next({"yes": self.loop, "no": self.end}, condition="again")
 
     @step

@@ -11,6 +11,8 @@ import sys
 from contextlib import closing
 from pathlib import Path
 
+from tests.support import quick_start
+
 NAME = "prefect.db"
 
 
@@ -28,7 +30,7 @@ def make(folder: Path) -> Path:
 def _make(home: Path) -> Path:
     subprocess.run(
         [sys.executable, "-m", "prefect", "server", "database", "upgrade", "-y"],
-        env={**os.environ, "PREFECT_HOME": str(home)}, check=True, capture_output=True, timeout=300,
+        env={**os.environ, **quick_start.ENVIRONMENT, "PREFECT_HOME": str(home)}, check=True, capture_output=True, timeout=300,
     )  # fmt: skip
     with closing(sqlite3.connect(home / NAME)) as database:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")

@@ -160,7 +160,8 @@ def _scheduler(
 
     All steps with @northflank share a flow, and so a task runner with threads for the one that needs most.
     """
-    workers: int = getattr(context.task_runner, "_max_workers", 1) if at_once is None else at_once
+    threads: int = getattr(context.task_runner, "_max_workers", 1)
+    workers = threads if at_once is None else at_once
     capacity = Capacity.of(session.options.environment)
     steps = tuple(session.steps.values())
     return Scheduler(session, steps, workers, capacity, suspension, plan)

@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from foreach_wide.py (sha256 42a2b6d9da3a).
+# Compiled by metaflow-prefect-northflank 0.1.0 from foreach_wide.py (sha256 ea81ffdff5a5).
 # Do not edit: change the flow and compile it again.
 """ForeachWideFlow"""
 
@@ -22,7 +22,7 @@ check_api(1)
 PROGRAM = Program(
     flow="ForeachWideFlow",
     source="foreach_wide.py",
-    sha256="42a2b6d9da3a583bee9971238a0cb0cf0949d90ac9f62f4bbdda3722a1c2bd9e",
+    sha256="ea81ffdff5a5062adb54404f457d87b62e36d8a5ea5e26de23b53cafc8772d9d",
     metadata="local",
     datastore="local",
     location=__file__,

@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from recursive_many_times.py (sha256 813c1fb130c6).
+# Compiled by metaflow-prefect-northflank 0.1.0 from recursive_many_times.py (sha256 3e325e589a3b).
 # Do not edit: change the flow and compile it again.
 """RecursiveManyTimesFlow"""
 
@@ -22,7 +22,7 @@ check_api(1)
 PROGRAM = Program(
     flow="RecursiveManyTimesFlow",
     source="recursive_many_times.py",
-    sha256="813c1fb130c6f22ca375331872ec32a87a71af67abdd2f13df581458ac069643",
+    sha256="3e325e589a3bde20774df06edb6da9a46593e7bcaf4b2089841b1dbed50e017a",
     metadata="local",
     datastore="local",
     location=__file__,

@@ -11,6 +11,7 @@ from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 
+from tests.support import quick_start
 from tests.support.waiting import wait_until
 
 FLOW = Path(__file__).parent / "counting_flow.py"
@@ -43,7 +44,7 @@ class Container:
     def command(self, *words: str) -> str:
         """Run Python with *words* in the folder; return what it says."""
         done = subprocess.run(
-            [sys.executable, *words], cwd=self.folder, env=self._environment,
+            [sys.executable, *words], cwd=self.folder, env=self._environment | quick_start.ENVIRONMENT,
             capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False,
         )  # fmt: skip
         assert done.returncode == 0, done.stdout + done.stderr

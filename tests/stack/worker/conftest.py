@@ -22,7 +22,7 @@ from northflank_emulator.settings import Settings
 from prefect_northflank import NorthflankWorker
 
 from tests.stack.worker.soak import light_images
-from tests.support import prefect_tables, waiting
+from tests.support import prefect_tables, quick_start, waiting
 from tests.support.ports import free_port
 
 T = TypeVar("T")
@@ -79,8 +79,9 @@ def suspends(marker: str = "") -> None:
 
 @flow
 def dies(marker: str = "") -> None:
-    """Take the whole container down, as the kernel does when memory is out."""
+    """Take the whole container down, as the kernel does when memory is out: its parent is to be the container's command."""
     count(marker)
+    assert not os.environ.get("TESTS_FORK_SERVER")
     print("about to die", flush=True)
     time.sleep(1)
     import signal
@@ -121,6 +122,7 @@ class Prefect:
             "PREFECT_LOGGING_TO_API_BATCH_INTERVAL": "0.5",
             "NO_COLOR": "1",
             "PATH": f"{BIN}:{os.environ['PATH']}",
+            **quick_start.ENVIRONMENT,
         }
 
     def cli(self, *arguments: str) -> str:
@@ -403,8 +405,11 @@ def new_pool(prefect: Prefect, northflank: Northflank, folder: Path) -> Pool:
 
 
 @pytest.fixture(scope="session")
-def emulator() -> Iterator[Emulator]:
-    with Emulator(Settings(rate_limit=None)) as running_emulator:
+def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
+    settings = Settings(
+        rate_limit=None, images=quick_start.images(tmp_path_factory.mktemp("images"))
+    )
+    with Emulator(settings) as running_emulator:
         yield running_emulator
 
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import quick_start
+
 pytestmark = pytest.mark.slow
 
 
@@ -26,7 +28,7 @@ def test_a_worker_in_the_background_ends_on_sigterm_and_its_flow_runs_go_on(
     pool, prefect, conftest, tmp_path
 ):
     marker = tmp_path / "marker"
-    with in_the_background(), pool.worker("one") as worker:
+    with in_the_background(), pool.worker("one", **quick_start.COLD) as worker:
         conftest.wait_until(lambda: "started!" in worker.output, "the worker has started")
         flow_run = prefect.trigger(pool.deploy("hello"), seconds=20, marker=str(marker))
         conftest.wait_until(marker.exists, "the flow has begun")

@@ -8,6 +8,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.support import quick_start
+
 pytestmark = pytest.mark.slow
 
 
@@ -136,7 +138,8 @@ def test_a_failed_flow_is_failed_and_not_started_again(served, prefect, tmp_path
 def test_a_container_that_dies_makes_its_flow_run_crashed_with_reason_and_last_lines(
     served, prefect, tmp_path
 ):
-    flow_run = prefect.trigger(served.deploy("dies"), marker=str(tmp_path / "marker"))
+    deployment = served.deploy("dies", env=quick_start.COLD)
+    flow_run = prefect.trigger(deployment, marker=str(tmp_path / "marker"))
     ended = prefect.wait_for(flow_run)
 
     assert ended["state_type"] == "CRASHED"

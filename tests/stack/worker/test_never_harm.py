@@ -8,6 +8,7 @@ import pytest
 from northflank_emulator.faults import Fault, FaultKind
 
 from tests.stack.worker.soak import faults_at, soak
+from tests.support import quick_start
 
 pytestmark = pytest.mark.slow
 
@@ -41,7 +42,7 @@ def test_a_container_that_died_while_no_worker_was_there_is_reported_by_the_next
     pool, prefect, conftest, tmp_path
 ):
     marker = tmp_path / "marker"
-    deployment = pool.deploy("dies")
+    deployment = pool.deploy("dies", env=quick_start.COLD)
     with pool.worker() as worker:
         flow_run = prefect.trigger(deployment, marker=str(marker))
         conftest.wait_until(

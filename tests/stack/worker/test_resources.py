@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import quick_start
+
 FLOWS = Path(__file__).parent / "flows"
 
 pytestmark = pytest.mark.slow
@@ -35,6 +37,8 @@ def deploy(pool, home, name, *words):
         pool, home, "deploy", "--work-pool", pool.name, "--name", name,
         "--job-variable", f"env.METAFLOW_DATASTORE_SYSROOT_LOCAL={home}",
         "--job-variable", "env.EXTRA_PIP_PACKAGES=",
+        # The memory of a forked command is not that of its container.
+        *(word for it in quick_start.COLD for word in ("--job-variable", f"env.{it}=")),
         "--job-variable", "project_id=demo",
         *words,
     )  # fmt: skip

@@ -12,6 +12,7 @@ import pytest
 from northflank_emulator.faults import Fault, FaultKind
 
 from tests.stack.worker.proxy import Deed, Proxy, Rule
+from tests.support import quick_start
 
 pytestmark = pytest.mark.slow
 
@@ -37,7 +38,7 @@ def test_a_start_that_arrives_after_that_of_another_worker_executes_nothing(
     deployment = pool.deploy("hello", cleanup_job=False)
     # The first worker's request to start is on its way for so long that everybody takes it for lost.
     held = Fault(kind=FaultKind.LATENCY, route="start.job.run", times=1, seconds=35)
-    with emulator.fault(held), pool.worker("first", **IN_A_HURRY) as first:
+    with emulator.fault(held), pool.worker("first", **IN_A_HURRY, **quick_start.COLD) as first:
         flow_run = prefect.trigger(deployment, marker=str(marker), seconds=20)
         conftest.wait_until(
             lambda: not emulator.call("GET", "/_emulator/faults"), "the start is on its way"

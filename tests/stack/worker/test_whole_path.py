@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import quick_start
+
 pytestmark = pytest.mark.slow
 
 
@@ -20,7 +22,7 @@ def test_a_flow_run_finishes_through_server_worker_and_emulator(prefect, tmp_pat
         "T",
     ]
     log = tmp_path / "emulator.log"
-    with conftest.running(command, prefect.environment, log) as emulator:
+    with conftest.running(command, prefect.environment | quick_start.COLD, log) as emulator:
         url = conftest.wait_until(
             lambda: re.search(r"^http://\S+$", emulator.output, re.MULTILINE),
             "the emulator says where it is",
@@ -28,7 +30,7 @@ def test_a_flow_run_finishes_through_server_worker_and_emulator(prefect, tmp_pat
         prefect.cli("work-pool", "create", "--type", "northflank", "nf")
         northflank = conftest.Northflank(base_url=url, token="T")
         pool = conftest.Pool(name="nf", prefect=prefect, northflank=northflank, folder=tmp_path)
-        with pool.worker() as worker:
+        with pool.worker(**quick_start.COLD) as worker:
             flow_run = prefect.trigger(pool.deploy("hello"), marker=str(tmp_path / "marker"))
             ended = prefect.wait_for(flow_run)
 
