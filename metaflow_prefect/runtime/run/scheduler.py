@@ -277,6 +277,8 @@ class Scheduler:
         """
         deadline = time.monotonic() + _FAILURE_GRACE_SECONDS
         self._ready.clear()
+        if self._containers is not None:
+            self._containers.hold()
         while self._running or self._elsewhere:
             try:
                 self._settle(self._finished.get(timeout=max(deadline - time.monotonic(), 0.01)))

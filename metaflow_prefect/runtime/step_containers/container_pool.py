@@ -185,7 +185,7 @@ class ContainerPool:
                 has_changed = True
         for _ in range(len(self._wanted)):
             moment, slice_ = self._wanted[0]
-            if self._is_over.is_set():
+            if self._is_over.is_set() or self._is_held.is_set():
                 break
             limit = self._limit(slice_.step)
             if active[slice_.step] >= limit or moment > time.monotonic():

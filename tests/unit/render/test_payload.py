@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from metaflow_prefect.render.payload import payload
+from metaflow_prefect import ir
+from metaflow_prefect.render import render_standalone
 
 FLOW = """
 from metaflow import FlowSpec, northflank, step
@@ -38,8 +39,21 @@ if __name__ == "__main__":
 OURS = ("__editable__", "metaflow_prefect_northflank")
 
 
-def unpacked(lines, folder):
-    with zipfile.ZipFile(io.BytesIO(base64.b64decode("".join(lines)))) as archive:
+def standalone(code, container=None):
+    """Return the generated file of a flow whose only step has this container."""
+    step = ir.Step(name="start", transition=ir.Transition.END, container=container)
+    flow = ir.Flow(
+        name="SmallFlow", steps=(step,), start="start", end="start",
+        source=ir.Source(file="small_flow.py", sha256="0" * 64),
+        backends=ir.Backends(metadata="local", datastore="local", environment="local"),
+    )  # fmt: skip
+    return render_standalone(flow, code)
+
+
+def unpacked(text, folder):
+    """Unpack what travels in a generated file."""
+    lines = text.rpartition("# --- payload ---\n")[2].replace("# ", "")
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(lines))) as archive:
         archive.extractall(folder)
     return folder
 
@@ -71,8 +85,8 @@ def run(*words, cwd, path):
 def test_the_decorator_travels_only_with_a_flow_that_has_it(tmp_path):
     code = {"flow.py": b"the flow\n"}
 
-    without = unpacked(payload(code), tmp_path / "without")
-    with_ = unpacked(payload(code, has_decorator=True), tmp_path / "with")
+    without = unpacked(standalone(code), tmp_path / "without")
+    with_ = unpacked(standalone(code, ir.Container()), tmp_path / "with")
 
     assert sorted(item.name for item in without.iterdir()) == ["code", "runtime"]
     plugins = Path("extension/metaflow_extensions/prefect_northflank/plugins")
@@ -84,7 +98,7 @@ def test_the_decorator_travels_only_with_a_flow_that_has_it(tmp_path):
 
 def test_a_flow_with_the_decorator_runs_where_this_package_is_not_installed(others, tmp_path):
     code = {"small_flow.py": FLOW.encode()}
-    folder = unpacked(payload(code, has_decorator=True), tmp_path / "unpacked")
+    folder = unpacked(standalone(code, ir.Container()), tmp_path / "unpacked")
     flow = str(folder / "code" / "small_flow.py")
     alone = run(flow, "--quiet", "--no-pylint", "show", cwd=tmp_path, path=[others])
     assert "cannot import name 'northflank'" in alone.stderr
@@ -102,7 +116,7 @@ def test_a_flow_with_the_decorator_runs_where_this_package_is_not_installed(othe
 
 
 def test_the_decorator_alone_brings_no_command_and_no_module_of_the_compiler(others, tmp_path):
-    folder = unpacked(payload({}, has_decorator=True), tmp_path)
+    folder = unpacked(standalone({}, ir.Container()), tmp_path)
     script = (
         "import json, sys, metaflow\n"
         "from metaflow.plugins import STEP_DECORATORS, get_plugin_cli\n"
