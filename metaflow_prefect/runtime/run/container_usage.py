@@ -118,8 +118,9 @@ class UsageMeter:
     """Measures one execution of a run, which has its process to itself."""
 
     def __init__(self, group: ControlGroup | None) -> None:
-        """Take the container's control group; None measures processes only."""
+        """Take the container's control group; None measures processes only. CPU time counts from now on."""
         self._group = group
+        self._cpu_before = None if group is None else group.cpu_seconds()
         self._highest = 0.0
         self._is_over = threading.Event()
 
@@ -157,10 +158,14 @@ class UsageMeter:
         # Between two readings a process may have used more for a moment; the kernel has noted that.
         seen = max(self._highest, self._group.working_set_mb(), largest)
         peak = self._group.peak_mb()
+        cpu = self._group.cpu_seconds()
+        if cpu is not None and self._cpu_before is not None:
+            # The container may have started, installed packages, or served another run before.
+            cpu -= self._cpu_before
         return Usage(
             memory_mb=seen if peak is None else min(seen, peak),
             memory_limit_mb=self._group.limit_mb(),
-            cpu_seconds=self._group.cpu_seconds(),
+            cpu_seconds=cpu,
         )
 
 

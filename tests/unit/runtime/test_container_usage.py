@@ -105,6 +105,15 @@ def test_a_container_without_a_limit_has_none(tmp_path, groups, files):
     assert group.limit_mb() is None
 
 
+def test_cpu_time_counts_from_the_beginning_of_the_run(tmp_path):
+    root = machine(tmp_path, "0::/\n", version_2(), CONTAINER)
+    meter = UsageMeter(ControlGroup.own(root, ME))
+
+    put(root / "sys/fs/cgroup/cpu.stat", "usage_usec 4000000\n")
+
+    assert meter.usage().cpu_seconds == 1.5
+
+
 def test_files_in_the_cache_are_not_memory_that_a_container_needs(tmp_path):
     group = ControlGroup.own(machine(tmp_path, "0::/\n", version_2(peak=4000), CONTAINER), ME)
     meter = UsageMeter(group)
@@ -131,7 +140,7 @@ def test_without_a_control_group_the_largest_process_counts():
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)  # fmt: skip
     megabytes, *rest = done.stdout.split()
 
-    assert 200 < float(megabytes) < 300
+    assert 200 < float(megabytes) < 400
     assert rest == ["largest", "process", "True"]
 
 
