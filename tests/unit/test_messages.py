@@ -42,6 +42,7 @@ NOTHING_TO_DO = {
     "StepFailed": "the user's own error is in the message: what to do is theirs to know",
     "SettingsRefused": "each of its problems names the variable and what it may be",
     "UnsupportedFlow": "each of its findings has a remedy",
+    "PackagesRefused": "each of its findings has a remedy",
     "SeveralRefusals": "each of its errors has a fix",
 }
 """Errors that need no `fix`, and why."""

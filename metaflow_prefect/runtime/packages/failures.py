@@ -90,13 +90,14 @@ _OTHER = _Kind("", "correct what uv says")
 
 def explain(said: str, target: Target) -> Failure:
     """Return the failure behind what uv *said* when packages for *target* were asked for."""
+    lines = [_DECORATION.sub("", line).strip() for line in said.splitlines() if line.strip()]
     for kind in _KINDS:
-        found = re.search(kind.pattern, said)
+        # Versions of uv fold their sentences differently.
+        found = re.search(kind.pattern, said) or re.search(kind.pattern, " ".join(lines))
         if found is not None:
             break
     else:
         kind, found = _OTHER, None
-    lines = [_DECORATION.sub("", line).strip() for line in said.splitlines() if line.strip()]
     words = {
         **{name: text or "" for name, text in (found.groupdict() if found else {}).items()},
         "said": _sentence(lines),

@@ -21,7 +21,7 @@ class ProjectFlow(FlowSpec):
 
     @step
     def square(self):
-        self.result = (self.input ** 2, sys.prefix, os.getppid(), os.path.isfile("uv.lock"))
+        self.result = (self.input**2, sys.prefix, os.getppid(), os.path.isfile("uv.lock"))
         print("tiny", tiny.__version__)
         self.next(self.join)
 
