@@ -29,7 +29,7 @@ _OURS = "metaflow-prefect-northflank"
 
 _RELOCK = "bring it up to date: `uv lock`"
 
-_PASSWORD = re.compile(r"://[^/\s\"'@:$]*:[^/\s\"'@$]+@")
+PASSWORD_IN_ADDRESS = re.compile(r"://[^/\s\"'@:$]*:[^/\s\"'@$]+@")
 """A password in an address; `${NAME}` is a variable's name."""
 
 
@@ -227,7 +227,7 @@ def _outside(found: _Files, lock: Mapping[str, Any]) -> Iterator[Finding]:
 def _with_credentials(found: _Files) -> Iterator[Finding]:
     """Refuse passwords in addresses: the files become part of the deployment."""
     for file in dict.fromkeys((found.project, found.root / _PROJECT, found.lock)):
-        if file.is_file() and _PASSWORD.search(file.read_text("utf-8")):
+        if file.is_file() and PASSWORD_IN_ADDRESS.search(file.read_text("utf-8")):
             yield _finding(
                 f"{file.name} has an address with a password in it, and would carry it into the deployment",
                 "write the address without it, give the index a name, and set UV_INDEX_<NAME>_USERNAME and "

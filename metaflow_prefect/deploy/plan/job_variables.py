@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
 from metaflow_prefect import ir
+from metaflow_prefect.analysis.uv_project import PASSWORD_IN_ADDRESS
 from metaflow_prefect.deploy.plan import job_schema
 from metaflow_prefect.deploy.plan.container_size import ContainerSize, container_size
 from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
@@ -61,6 +62,7 @@ def check(flow: ir.Flow, options: DeployOptions, pool: WorkPool, refusals: Refus
     findings = (
         *_unreachable(flow, options, pool),
         *_without_environment(flow, options, pool),
+        *_exposed(options),
         *container_size(flow, chosen_variables(options, pool), pool).findings,
     )
     if findings:
@@ -230,6 +232,21 @@ def _without_environment(
             remedy=_REMEDIES[environment],
         ),
     )
+
+
+def _exposed(options: DeployOptions) -> Iterator[Finding]:
+    """Refuse the password of a package index in a job variable, which everyone can read who sees the deployment."""
+    for name, value in options.job_variables.get("env", {}).items():
+        # A block's value goes into a secret group when the run starts.
+        is_reference = "{{" in str(value)
+        if "INDEX" in name and PASSWORD_IN_ADDRESS.search(str(value)) and not is_reference:
+            yield Finding(
+                where=f"job variable env.{name}",
+                feature="its value",
+                reason="it has a password in its address, which would be in the deployment in plain text",
+                remedy="put the variable into a secret group that the containers inherit, or the address into a Secret "
+                f"block: --job-variable 'env.{name}={{{{ prefect.blocks.secret.NAME }}}}'",
+            )
 
 
 def _given_environment(options: DeployOptions, pool: WorkPool) -> Mapping[str, Any]:

@@ -161,3 +161,19 @@ def test_conda_needs_an_image_that_is_said_to_have_micromamba():
     assert in_conda({}, **path)["env"].items() >= path.items()
     by_pool = {"variables": {"properties": {"env": {"type": "object", "default": path}}}}
     in_conda(by_pool)
+
+
+def test_the_password_of_an_index_is_refused_as_a_job_variable():
+    def deployed(value):
+        options = DeployOptions(job_variables={"env": {"UV_DEFAULT_INDEX": value}})
+        return job_variables(flow("s3"), "F/default", options, context("northflank"))["env"]
+
+    with pytest.raises(UnsupportedFlow, match="job variable env") as refused:
+        deployed("https://me:pass-word@host/simple")
+    assert "pass-word" not in str(refused.value)
+
+    for value in (
+        "https://host:8080/simple",
+        "https://{{ prefect.blocks.secret.index }}@host/simple",
+    ):
+        assert deployed(value)["UV_DEFAULT_INDEX"] == value
