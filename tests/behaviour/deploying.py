@@ -22,7 +22,6 @@ from prefect_northflank import NorthflankWorker
 from tests.behaviour.cases import Case
 from tests.behaviour.running import PATIENCE_SECONDS, Ended, Form, environment
 from tests.prefect_server import Server
-from tests.support import quick_start
 
 POOLS: Mapping[Form, str] = {Form.PROCESS: "process", Form.NORTHFLANK: "northflank"}
 """The ways to run a deployment, with the type of their work pool."""
@@ -151,9 +150,7 @@ def stage(server: Server, folder: Path, forms: Iterable[Form]) -> Iterator[Stage
     """Make the work pools of *forms* on *server*, and serve them by workers that work in *folder*."""
     with ExitStack() as running:
         http = running.enter_context(httpx.Client(base_url=server.url, timeout=60))
-        emulator = running.enter_context(
-            Emulator(Settings(rate_limit=None, images=quick_start.images(folder)))
-        )
+        emulator = running.enter_context(Emulator(Settings(rate_limit=None)))
         found = Stage(http=http, environment=server.environment)
         for form in forms:
             running.enter_context(_worker(found, form, POOLS[form], folder, emulator))
@@ -185,7 +182,6 @@ def _environment(stage: Stage, emulator: Emulator) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     return {
         **inherited,
-        **quick_start.ENVIRONMENT,
         **stage.environment,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NORTHFLANK_API_TOKEN": emulator.token,
