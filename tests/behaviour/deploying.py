@@ -22,7 +22,6 @@ from prefect_northflank import NorthflankWorker
 from tests.behaviour.cases import Case
 from tests.behaviour.running import PATIENCE_SECONDS, Ended, Form, environment
 from tests.prefect_server import Server
-from tests.support import quick_start
 
 POOLS: Mapping[Form, str] = {
     Form.PROCESS: "process",
@@ -164,9 +163,7 @@ def stage(server: Server, folder: Path, forms: Iterable[Form]) -> Iterator[Stage
     """Make the work pools of *forms* on *server*, and serve them by workers that work in *folder*."""
     with ExitStack() as running:
         http = running.enter_context(httpx.Client(base_url=server.url, timeout=60))
-        emulator = running.enter_context(
-            Emulator(Settings(rate_limit=None, images=quick_start.images(folder)))
-        )
+        emulator = running.enter_context(Emulator(Settings(rate_limit=None)))
         found = Stage(http=http, environment=server.environment)
         for form in {POOLS[form]: form for form in forms}.values():
             running.enter_context(_worker(found, form, POOLS[form], folder, emulator))
@@ -198,7 +195,6 @@ def _environment(stage: Stage, emulator: Emulator) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(_FOREIGN)}
     return {
         **inherited,
-        **quick_start.ENVIRONMENT,
         **stage.environment,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "NORTHFLANK_API_TOKEN": emulator.token,

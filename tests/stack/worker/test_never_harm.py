@@ -45,8 +45,10 @@ def test_a_container_that_died_while_no_worker_was_there_is_reported_by_the_next
     deployment = pool.deploy("dies", env=quick_start.COLD)
     with pool.worker() as worker:
         flow_run = prefect.trigger(deployment, marker=str(marker))
+        # The job is recorded before its run is started, the run after that.
         conftest.wait_until(
-            lambda: prefect.flow_run(flow_run).get("infrastructure_pid"), "it has been started"
+            lambda: (prefect.flow_run(flow_run).get("infrastructure_pid") or ":").split(":")[-1],
+            "it has been started",
         )
         worker.stop(signal.SIGKILL)
     conftest.wait_until(marker.exists, "the flow has begun")
