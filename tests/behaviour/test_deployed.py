@@ -44,6 +44,10 @@ _OF_RUN_ONLY = (
 _NO_LOCK = "the flows have no uv project with a lock; tests/stack/worker/test_uv_project.py has one"
 
 NOT_COMPARED = {
+    (
+        "sibling_fails",
+        Form.SLICES,
+    ): "its siblings wait for each other; tasks of a slice run one after the other",
     ("parameters_by_environment", Form.PROCESS): _OF_RUN_ONLY,
     ("parameters_by_environment", Form.NORTHFLANK): _OF_RUN_ONLY,
     ("environment_uv", Form.PROCESS): _NO_LOCK,

@@ -39,9 +39,6 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
     """
     from prefect.utilities.urls import url_for
 
-    # First: the deployment's runs ask for them.
-    for steps in planned.steps:
-        _create(client, steps, [])
     schedules = _schedules(planned, existing)
     blocks = {item.block: _block_id(client, item.block) for item in planned.notifications}
     with contextlib.ExitStack() as undo:
@@ -51,6 +48,11 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
         if existing is None:
             # By its name: the server may have created it although its answer was lost.
             undo.callback(_delete_if_there, client, planned.full_name)
+        # First: the deployment's runs ask for them.
+        for steps in planned.steps:
+            if existing is None:
+                undo.callback(_delete_if_there, client, steps.full_name)
+            _create(client, steps, [])
         deployment_id = str(_create(client, planned, schedules))
         if existing is None:
             undo.callback(secret_block.delete, client, deployment_id)

@@ -29,7 +29,7 @@ from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.run.scheduler import Plan, Scheduler
 from metaflow_prefect.runtime.run.session import Session
-from metaflow_prefect.runtime.run.slice_tasks import ParentWatch, SliceTasks
+from metaflow_prefect.runtime.run.slice_tasks import SliceTasks, Watch
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.servers.connection import is_embedded
 from metaflow_prefect.runtime.servers.recording import wait_until_recorded
@@ -139,13 +139,15 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     container = session.steps[order.launches[0].place.step].container
     at_once = 1 if container is None else container.at_once
     scheduler = _scheduler(context, session, Suspension(context.flow_run), plan, at_once)
+    watch = Watch(order.parent, context.flow_run.id, scheduler.give_up, say)
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
     try:
+        watch.check()
         with (
             reporter.reporting(),
             report.recording(say),
-            ParentWatch(order.parent, session).watching(),
+            watch.watching(),
         ):
             _run_to_the_end(session, scheduler, session.join, plan.first)
     finally:

@@ -104,6 +104,13 @@ class Scheduler:
         """Take what *containers* report, from their thread."""
         self._finished.put(news)
 
+    def give_up(self) -> None:
+        """End all tasks, from any thread: none of them is tried again."""
+        self._ready.clear()
+        for task in list(self._tasks.values()):
+            task.is_final = True
+        self._session.close()
+
     def nodes(self, launches: tuple[Launch, ...]) -> list[UUID]:
         """Return the runs on Prefect's server from which the edges to these tasks come."""
         parents = (parent.label for launch in launches for parent in launch.parents)

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.runtime.run.scheduler import Scheduler
 from metaflow_prefect.runtime.run.session import Session
 from metaflow_prefect.runtime.step_containers import child_runs, slice_parameters
@@ -47,10 +46,11 @@ def containers(session: Session, scheduler: Scheduler, flow_run: Any) -> Iterato
     is_cancelled = False
     try:
         yield
-    except MetaflowPrefectError:
+    except Exception:
         is_cancelled = True
         raise
     except BaseException:
+        # The flow run is suspended, or its container is being ended.
         is_cancelled = _is_given_up(flow_run)
         raise
     finally:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -14,6 +16,9 @@ from metaflow_prefect.runtime.step_containers.slices import Slice
 
 TAG = "metaflow-steps"
 """The tag of the deployments whose flow runs execute slices, and of these flow runs."""
+
+_AT_ONCE = 8
+"""How many requests to cancel a child are under way at the same time."""
 
 _MOST_READ = 200
 """As many flow runs as Prefect's server returns at most."""
@@ -45,9 +50,10 @@ def sources(environment: Mapping[str, str]) -> Mapping[str, Source]:
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """The flow run of a slice."""
+    """The flow run of a slice. `state` is Prefect's, None for one that has none yet."""
 
     id: UUID
+    state: Any = None
 
 
 class ChildRuns:
@@ -100,7 +106,7 @@ class ChildRuns:
                 parent_task_run_id=task_run.id,
                 job_variables=dict(source.job_variables),
             )
-        return Child(child.id)
+        return Child(child.id, child.state)
 
     def states(self, ids: Iterable[UUID]) -> Mapping[UUID, Any]:
         """Return the states of these children; one that was deleted is left out."""
@@ -124,9 +130,14 @@ class ChildRuns:
         from prefect.client.orchestration import get_client
         from prefect.states import Cancelling
 
-        with get_client(sync_client=True) as client:
-            for child in ids:
-                client.set_flow_run_state(child, Cancelling())
+        with get_client(sync_client=True) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
+            asked: list[Future[Any]] = [
+                pool.submit(client.set_flow_run_state, child, Cancelling()) for child in ids
+            ]
+        for answer in asked:
+            # Its own look at this flow run ends a child for which the server did not answer.
+            with suppress(Exception):
+                answer.result()
 
     def _deployment(self, client: Any, full_name: str) -> Any:
         if full_name not in self._deployments:

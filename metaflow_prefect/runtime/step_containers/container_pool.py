@@ -13,6 +13,7 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeAlias
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from metaflow_prefect.runtime.flow.graph import DEFAULT_CONTAINER_LIMIT, Step
 from metaflow_prefect.runtime.step_containers import aftermath
 from metaflow_prefect.runtime.step_containers.aftermath import Ended
 from metaflow_prefect.runtime.step_containers.child_runs import ChildRuns
-from metaflow_prefect.runtime.step_containers.slices import Slice, slices
+from metaflow_prefect.runtime.step_containers.slices import Slice, next_slices, slices
 from metaflow_prefect.runtime.store.datastore import RunDatastore, TaskRecord
 
 _LOOK_SECONDS = 2.0
@@ -35,6 +36,9 @@ _PREFIX = "Flow run encountered an exception: StepFailed: "
 _REFUSED = range(400, 500)
 _TRANSIENT = frozenset({408, 409, 425, 429})
 """Status codes with which Prefect's server refuses a container for good, and those of them that may pass."""
+
+
+_NO_DEPLOYMENT = "the deployment that gives its step containers was deleted; deploy the flow again."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,7 +198,7 @@ class ContainerPool:
             if not self._is_done_already(slice_):
                 self._ask_for(slice_)
                 active[slice_.step] += 1
-            self._wanted.popleft()
+            self._wanted.remove((moment, slice_))
             has_changed = True
         return has_changed
 
@@ -215,15 +219,23 @@ class ContainerPool:
         return True
 
     def _ask_for(self, slice_: Slice) -> None:
-        from prefect.exceptions import PrefectHTTPStatusError
+        from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
 
         try:
             child = self.children.create(slice_, self.parameters(slice_), self.nodes(slice_))
+        except ObjectNotFound:
+            self._fail(slice_, _NO_DEPLOYMENT)
+            return
         except PrefectHTTPStatusError as error:
             status = error.response.status_code
             if status not in _REFUSED or status in _TRANSIENT:
                 raise
             self._fail(slice_, f"Prefect refused its container: {error}")
+            return
+        if self.has_earlier and _was_given_up(child.state):
+            # Of an earlier execution, which failed or was canceled: this one tries again, as with every other task.
+            again = next_slices(slice_, [slice_.labels], is_fruitless=False, pause=0)
+            self._wanted.extend((0, next_) for next_ in again)
             return
         self._active[child.id] = slice_
 
@@ -245,7 +257,8 @@ class ContainerPool:
                 self.report(Began(labels=self._active[child].labels))
                 has_changed = True
             if state is None or state.is_final():
-                self._settle(child, _ended(state))
+                # Each by itself: one that cannot be settled now must not keep the others waiting.
+                self._attempt(partial(self._settle, child, _ended(state)))
                 has_changed = True
         return has_changed
 
@@ -269,6 +282,11 @@ class ContainerPool:
                 f"The container of {slice_.name} was lost; {next_.name} gets another. {ended.reason}"
             )
             self._wanted.append((time.monotonic() + next_.pause, next_))
+
+
+def _was_given_up(state: Any | None) -> bool:
+    """Say whether a flow run ended by itself: what a crash leaves is another matter."""
+    return state is not None and state.is_final() and not state.is_crashed()
 
 
 def _ended(state: Any | None) -> Ended:

@@ -5,7 +5,7 @@ A flow run's parameters may have 512 kB: a wide join's inputs are compressed as 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,6 +39,9 @@ class SliceOrder:
             "deployment": self.deployment,
             "step": first.place.step,
             "inputs": compress_list(first.inputs),
+            "outer": [[frame.index, frame.size] for frame in first.place.frames[:-1]],
+            "width": first.place.frames[-1].size if first.place.frames else None,
+            # A flow run's parameters may have 512 kB, so that each task has to take little.
             "tasks": [_task(launch) for launch in self.launches],
             "variables": dict(self.variables),
             "tags": list(self.tags),
@@ -54,7 +57,7 @@ class SliceOrder:
             run_id=data["run_id"],
             parent=data["parent"],
             deployment=data["deployment"],
-            launches=tuple(_launch(data["step"], inputs, task) for task in data["tasks"]),
+            launches=tuple(_launch(inputs, data, task) for task in data["tasks"]),
             variables=data["variables"],
             tags=tuple(data["tags"]),
         )
@@ -65,21 +68,19 @@ def order(slice_: Slice, **about: Any) -> SliceOrder:
     return SliceOrder(launches=slice_.launches, **about)
 
 
-def _task(launch: Launch) -> dict[str, Any]:
-    place = launch.place
-    return {
-        "frames": [[frame.index, frame.size] for frame in place.frames],
-        "iteration": place.iteration,
-        "split_index": launch.split_index,
-        "is_control": launch.is_control,
-    }
+def _task(launch: Launch) -> list[Any]:
+    frames = launch.place.frames
+    index = frames[-1].index if frames else None
+    return [index, launch.place.iteration, launch.split_index, int(launch.is_control)]
 
 
-def _launch(step: str, inputs: tuple[str, ...], task: Mapping[str, Any]) -> Launch:
-    frames = tuple(Frame(index, size) for index, size in task["frames"])
+def _launch(inputs: tuple[str, ...], data: Mapping[str, Any], task: Sequence[Any]) -> Launch:
+    index, iteration, split_index, is_control = task
+    inner = () if index is None else (Frame(index, data["width"]),)
+    frames = (*(Frame(*frame) for frame in data["outer"]), *inner)
     return Launch(
-        TaskPlace(step, frames, task["iteration"]),
+        TaskPlace(data["step"], frames, iteration),
         inputs,
-        split_index=task["split_index"],
-        is_control=task["is_control"],
+        split_index=split_index,
+        is_control=bool(is_control),
     )

@@ -45,10 +45,13 @@ class Slice:
 
     @property
     def name(self) -> str:
-        """The name that people see: `train[0-99]`, or the label of a single task."""
+        """The name that people see: `train[0-99]`, `train[0] and 5 more`, or the label of a single task."""
         first, last = self.launches[0].place, self.launches[-1].place
-        if len(self.launches) == 1:
+        others = len(self.launches) - 1
+        if not others:
             return first.label
+        if last.indices[-1] - first.indices[-1] != others:
+            return f"{first.label} and {others} more"
         return f"{first.label.removesuffix(']')}-{last.indices[-1]}]"
 
     @property

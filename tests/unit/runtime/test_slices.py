@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+import json
+
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metaflow_prefect.runtime.flow.dispatcher import Frame, Launch, TaskPlace
 from metaflow_prefect.runtime.flow.graph import Container
+from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder, order
 from metaflow_prefect.runtime.step_containers.slices import (
     Lost,
     Slice,
@@ -116,3 +119,30 @@ def test_fruitless_containers_are_counted_until_a_task_begins():
     (fourth,) = next_slices(third, [first.labels], is_fruitless=False, pause=0)
 
     assert [slice_.fruitless for slice_ in (first, second, third, fourth)] == [0, 1, 2, 0]
+
+
+def test_a_slice_with_gaps_is_named_by_its_first_task_and_the_number_of_others():
+    (slice_,) = slices(fan_out(6), Container(tasks=6))
+    (again,) = next_slices(
+        slice_, [("train[0]", "train[2]", "train[5]")], is_fruitless=False, pause=0
+    )
+
+    assert again.name == "train[0] and 2 more"
+
+
+@settings(deadline=None)
+@given(size=st.integers(1, 40), tasks=st.integers(1, 50), outer=st.integers(0, 3))
+def test_a_flow_run_is_told_exactly_the_tasks_of_its_slice(size, tasks, outer):
+    frames = [Frame(index, 4) for index in range(outer)]
+    for slice_ in slices(fan_out(size, *frames), Container(tasks=tasks)):
+        about = {"run_id": "prefect-1", "parent": "1", "deployment": None}
+        told = json.loads(json.dumps(order(slice_, **about).to_json()))
+
+        assert SliceOrder.from_json(told).launches == slice_.launches
+
+
+def test_ten_thousand_tasks_fit_into_the_parameters_of_a_flow_run():
+    (slice_,) = slices(fan_out(10_000), Container(tasks=10_000))
+    told = order(slice_, run_id="prefect-1", parent="1", deployment=None).to_json()
+
+    assert len(json.dumps(told)) < 512_000
