@@ -52,6 +52,8 @@ NOT_COMPARED = {
     ("parameters_by_environment", Form.NORTHFLANK): _OF_RUN_ONLY,
     ("environment_uv", Form.PROCESS): _NO_LOCK,
     ("environment_uv", Form.NORTHFLANK): _NO_LOCK,
+    ("environment_uv", Form.STEPS): _NO_LOCK,
+    ("environment_uv", Form.SLICES): _NO_LOCK,
 }
 """Deployments that are refused, or mean something else, by design, and why."""
 

@@ -1,3 +1,5 @@
+"""Steps with containers of their own in deployments: by @northflank, with a retry, and a join that asks for more."""
+
 from metaflow import FlowSpec, current, northflank, resources, retry, step
 
 
