@@ -1,4 +1,4 @@
-# Compiled by metaflow-prefect-northflank 0.1.0 from northflank.py (sha256 01e093833248).
+# Compiled by metaflow-prefect-northflank 0.1.0 from northflank.py (sha256 3fb968cf6686).
 # Do not edit: change the flow and compile it again.
 """NorthflankFlow"""
 
@@ -26,7 +26,7 @@ check_api(1)
 PROGRAM = Program(
     flow="NorthflankFlow",
     source="northflank.py",
-    sha256="01e0938332487e382009966a426ce1b855f429b3108d753213854521a776b7e6",
+    sha256="3fb968cf668611d8071826113412db64e621a1212b97b94b3274a5c52395d4ce",
     metadata="local",
     datastore="local",
     location=__file__,
