@@ -329,10 +329,10 @@ def test_a_plan_without_the_gpus_that_the_tasks_ask_for_is_refused():
 
 
 def test_job_variables_of_the_decorator_are_checked_against_the_schema_of_their_pool():
-    own = json.dumps({"memmory": 9000, "cpu": "many"})
+    own = json.dumps({"menory": 9000, "cpu": "many"})
 
     assert findings(flow(container(job_variables=own))) == [
-        "train, job variable memmory: its name — the work pool has no such variable, and would ignore it\n  Fix: did you mean memory?",
+        "train, job variable menory: its name — the work pool has no such variable, and would ignore it\n  Fix: did you mean memory?",
         "train, job variable cpu: 'many' — it is not of type 'number'\n  Fix: correct it",
     ]
 
