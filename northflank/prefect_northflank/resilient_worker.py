@@ -28,7 +28,7 @@ from prefect.workers.base import (
 )
 
 from prefect_northflank.errors import AlreadyEnded
-from prefect_northflank.flow_run.run_limit import RunLimit, is_waited_for
+from prefect_northflank.flow_run.run_limit import RunLimit, executes_a_step
 from prefect_northflank.flow_run.submit_limit import SubmitLimit
 from prefect_northflank.records.flow_runs import FlowRunRecords
 from prefect_northflank.records.prefect_retry import harden_client, is_transient, retry_prefect
@@ -159,12 +159,12 @@ class ResilientWorker(BaseWorker[Configuration, Variables, Result], abc.ABC):
         """Submit the flow runs that Prefect offers, except those that this worker is still busy with.
 
         A flow run that was handed back (SIGTERM, suspension) waits until its old container has ended; Prefect's
-        limiter would also fail on a flow run that already holds a slot. Sub-flow runs come first: the base worker stops
-        at the first flow run for which it has no slot.
+        limiter would also fail on a flow run that already holds a slot. The containers of steps come first: the base
+        worker stops at the first flow run for which it has no slot.
         """
         self._offered = frozenset(entry.flow_run.id for entry in flow_run_response)
         free = [entry for entry in flow_run_response if entry.flow_run.id not in self._in_hand]
-        free.sort(key=lambda entry: not is_waited_for(entry.flow_run))
+        free.sort(key=lambda entry: not executes_a_step(entry.flow_run))
         if isinstance(self._limiter, RunLimit):
             new = (entry.flow_run for entry in free)
             self._limiter.exempt(run for run in new if run.id not in self._submitting_flow_run_ids)

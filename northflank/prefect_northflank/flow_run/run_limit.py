@@ -1,4 +1,4 @@
-"""The worker's `--limit`, which counts flow runs but not those that another flow run waits for."""
+"""The worker's `--limit`, which does not count the containers of a flow's steps: the flow run that waits for them is."""
 
 from __future__ import annotations
 
@@ -8,12 +8,16 @@ from uuid import UUID
 import anyio
 from prefect.client.schemas.objects import FlowRun
 
+STEPS_TAG = "metaflow-steps"
+"""The tag of flow runs that execute steps with @northflank (`metaflow_prefect.runtime.step_containers.child_runs`)."""
+
 
 class RunLimit:
     """Takes the place of the limiter in Prefect's base worker.
 
-    A flow run that waits for its sub-flow runs holds a slot all the time. If they needed slots, too, a worker whose
-    slots are all held by such flow runs would start nothing any more. So a sub-flow run needs none.
+    A flow run that waits for the containers of its steps holds a slot all the time. If these needed slots, too, a
+    worker whose slots are all held by such flow runs would start nothing any more. How many containers a step has at
+    the same time is limited by @northflank. For all other sub-flow runs the limit means what Prefect says.
     """
 
     def __init__(self, limiter: anyio.CapacityLimiter) -> None:
@@ -27,7 +31,7 @@ class RunLimit:
 
     @property
     def borrowed_tokens(self) -> int:
-        """How many slots are taken, and how many sub-flow runs go on without one."""
+        """How many slots are taken, and how many flow runs go on without one."""
         return self._limiter.borrowed_tokens + len(self._exempt)
 
     def acquire_on_behalf_of_nowait(self, flow_run_id: UUID) -> None:
@@ -51,10 +55,10 @@ class RunLimit:
         self._limiter.release_on_behalf_of(flow_run_id)
 
     def exempt(self, flow_runs: Iterable[FlowRun]) -> None:
-        """Note which of *flow_runs* another flow run waits for."""
-        self._exempt.update(run.id for run in flow_runs if is_waited_for(run))
+        """Note which of *flow_runs* need no slot."""
+        self._exempt.update(run.id for run in flow_runs if executes_a_step(run))
 
 
-def is_waited_for(flow_run: FlowRun) -> bool:
-    """Say whether the flow run is another's sub-flow run."""
-    return flow_run.parent_task_run_id is not None
+def executes_a_step(flow_run: FlowRun) -> bool:
+    """Say whether the flow run is the container of a step that another flow run waits for."""
+    return flow_run.parent_task_run_id is not None and STEPS_TAG in flow_run.tags

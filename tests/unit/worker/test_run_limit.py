@@ -1,4 +1,4 @@
-"""The worker's --limit counts flow runs, but none that another flow run waits for."""
+"""The worker's --limit counts flow runs, but not the containers of their steps."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from uuid import uuid4
 import anyio
 import pytest
 from prefect.client.schemas.objects import FlowRun
-from prefect_northflank.flow_run.run_limit import RunLimit, is_waited_for
+from prefect_northflank.flow_run.run_limit import STEPS_TAG, RunLimit, executes_a_step
+
+from metaflow_prefect.runtime.step_containers import child_runs
 
 
 def run(**more):
@@ -16,7 +18,7 @@ def run(**more):
 
 
 def child():
-    return run(parent_task_run_id=uuid4())
+    return run(parent_task_run_id=uuid4(), tags=[STEPS_TAG])
 
 
 def within(check, slots=1):
@@ -28,12 +30,17 @@ def within(check, slots=1):
     asyncio.run(scenario())
 
 
-def test_a_flow_run_is_waited_for_if_it_is_anothers_sub_flow_run():
-    assert is_waited_for(child())
-    assert not is_waited_for(run())
+def test_only_a_sub_flow_run_with_the_tag_of_steps_executes_a_step():
+    assert executes_a_step(child())
+    assert not executes_a_step(run(parent_task_run_id=uuid4()))
+    assert not executes_a_step(run(tags=[STEPS_TAG]))
 
 
-def test_a_sub_flow_run_starts_where_all_slots_are_taken():
+def test_the_worker_and_the_runtime_mean_the_same_tag():
+    assert child_runs.TAG == STEPS_TAG
+
+
+def test_the_container_of_a_step_starts_where_all_slots_are_taken():
     def check(limit):
         first, second, sub = run(), run(), child()
         limit.exempt([first, second, sub])
@@ -46,7 +53,7 @@ def test_a_sub_flow_run_starts_where_all_slots_are_taken():
     within(check)
 
 
-def test_a_sub_flow_run_gives_no_slot_back_because_it_has_none():
+def test_the_container_of_a_step_gives_no_slot_back():
     def check(limit):
         first, sub = run(), child()
         limit.exempt([sub])
