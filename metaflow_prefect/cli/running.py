@@ -132,15 +132,16 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
 
     with prefect_client() as client:
         run = runs.with_container(client, runs.read(client, obj.flow.name, run_id))
-        has_waiting = not run.status.is_over and step_runs.has_some(client, run)
-        waiting = step_runs.waiting(client, run) if has_waiting else ()
+        found = step_runs.listed(client, run) if step_runs.has_some(client, run) else ()
+        containers = found if run.status.is_over else step_runs.explained(client, found)
     if not is_json:
+        waiting = [str(item) for item in containers if item.is_waiting]
         # Scripts read the status from standard output.
-        for line in (*filter(None, [run.container]), *waiting):
-            click.echo(str(line), err=True)
+        for line in filter(None, (run.container, step_runs.cost_in_words(containers), *waiting)):
+            click.echo(line, err=True)
     summary = run.summary()
-    if waiting:
-        summary["waiting"] = [item.summary() for item in waiting]
+    if containers:
+        summary["containers"] = [item.summary() for item in containers]
     show(summary, run.status.value, is_json=is_json)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import Any
 
 from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.deploy.server import deployment_record
 from metaflow_prefect.deploy.server.pages import all_pages
+from metaflow_prefect.runtime.progress.cost import Cost, Rate, about
+from metaflow_prefect.runtime.progress.usage import Usage
 
 _EXPLAINED = 20
 """Of how many containers that wait the reason is looked up."""
@@ -17,7 +21,8 @@ _EXPLAINED = 20
 class StepRun:
     """The flow run of one container. `tasks` names what it executes: `train[0-99]`.
 
-    `waits_for` is what its worker last said about it, empty once it runs.
+    `waits_for` is what its worker last said about it, empty once it runs. `cost` is what it has cost so far, and `usage`
+    what it used, as far as they are known.
     """
 
     id: str
@@ -26,6 +31,13 @@ class StepRun:
     is_final: bool
     is_running: bool
     waits_for: str = ""
+    cost: Cost | None = None
+    usage: Usage | None = None
+
+    @property
+    def is_waiting(self) -> bool:
+        """Whether it has not begun."""
+        return not self.is_final and not self.is_running
 
     def __str__(self) -> str:
         reason = f": {self.waits_for}" if self.waits_for else ""
@@ -37,7 +49,9 @@ class StepRun:
             "tasks": self.tasks,
             "flow_run": self.id,
             "state": self.state,
-            "waits_for": self.waits_for,
+            "waits_for": self.waits_for or None,
+            "cost": None if self.cost is None else self.cost.summary(),
+            "used": None if self.usage is None else self.usage.summary(),
         }
 
 
@@ -58,22 +72,36 @@ def listed(client: Any, run: RunRecord) -> tuple[StepRun, ...]:
     return tuple(sorted(found, key=lambda item: item.tasks))
 
 
-def waiting(client: Any, run: RunRecord) -> tuple[StepRun, ...]:
-    """Return the containers that have not begun, and what each waits for."""
-    found = [item for item in listed(client, run) if not item.is_final and not item.is_running]
-    return tuple(_with_reason(client, item) for item in found[:_EXPLAINED]) + tuple(
-        found[_EXPLAINED:]
+def explained(client: Any, found: Iterable[StepRun]) -> tuple[StepRun, ...]:
+    """Return the containers of *found*; those that have not begun with what each waits for."""
+    asked = count()
+    return tuple(
+        _with_reason(client, item) if item.is_waiting and next(asked) < _EXPLAINED else item
+        for item in found
     )
+
+
+def cost_in_words(found: Iterable[StepRun]) -> str:
+    """Return what the containers of steps have cost together; empty where nothing is known of any."""
+    costs = [item.cost for item in found if item.cost is not None]
+    if not costs:
+        return ""
+    containers = f"{len(costs)} container{'s' if len(costs) > 1 else ''} of steps"
+    return f"{about(sum(cost.dollars for cost in costs))} for {containers}"
 
 
 def _parse(flow_run: Any, run: RunRecord) -> StepRun:
     state = flow_run.state
+    rate = Rate.of((flow_run.job_variables or {}).get("env") or {})
+    seconds = flow_run.total_run_time.total_seconds()
     return StepRun(
         id=str(flow_run.id),
         tasks=flow_run.name.removeprefix(f"{run.name} "),
         state="unknown" if state is None else state.name,
         is_final=state is not None and state.is_final(),
         is_running=state is not None and state.is_running(),
+        cost=Cost(rate=rate, seconds=seconds) if rate is not None and seconds else None,
+        usage=Usage.of(flow_run.labels),
     )
 
 

@@ -66,7 +66,7 @@ class Cost:
 
     def __str__(self) -> str:
         price = f"${self.rate.dollars_per_hour:g} an hour"
-        return f"{_about(self.dollars)} (plan {self.rate.plan}, {price}, {duration(self.seconds)})"
+        return f"{about(self.dollars)} (plan {self.rate.plan}, {price}, {duration(self.seconds)})"
 
     def summary(self) -> dict[str, Any]:
         """Return it as JSON-able data."""
@@ -78,7 +78,12 @@ class Cost:
         }
 
 
-def _about(dollars: float) -> str:
+def about(dollars: float) -> str:
+    """Return an amount as it is shown: it is never exact.
+
+    >>> about(0.0004), about(0.0333), about(12.3)
+    ('less than $0.001', 'about $0.033', 'about $12.30')
+    """
     if 0 < dollars < _LEAST_SHOWN:
         return f"less than ${_LEAST_SHOWN}"
     return f"about ${dollars:.2f}" if dollars >= _CENTS_FROM else f"about ${dollars:.2g}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -18,8 +19,9 @@ RUN = RunRecord(
 )  # fmt: skip
 
 
-def child(tasks, kind, name=None):
+def child(tasks, kind, name=None, **more):
     return FlowRun(
+        **more,
         flow_id=uuid4(),
         name=f"grey-owl {tasks}",
         state=None if kind is None else State(type=StateType(kind), name=name),
@@ -70,7 +72,9 @@ def test_a_container_that_has_not_begun_waits_for_what_its_worker_said_last():
         lines=["Northflank has no capacity for plan nf-gpu-h100-80-1g."],
     )
 
-    (item,) = step_runs.waiting(server, RUN)
+    item = next(
+        it for it in step_runs.explained(server, step_runs.listed(server, RUN)) if it.is_waiting
+    )
 
     assert str(item) == (
         "train[2-3]  Pending: Northflank has no capacity for plan nf-gpu-h100-80-1g."
@@ -80,11 +84,15 @@ def test_a_container_that_has_not_begun_waits_for_what_its_worker_said_last():
         "flow_run": item.id,
         "state": "Pending",
         "waits_for": "Northflank has no capacity for plan nf-gpu-h100-80-1g.",
+        "cost": None,
+        "used": None,
     }
 
 
 def test_a_container_of_which_no_worker_has_spoken_waits_for_a_worker():
-    (item,) = step_runs.waiting(Server(child("join", "SCHEDULED", "Late")), RUN)
+    server = Server(child("join", "SCHEDULED", "Late"))
+
+    (item,) = step_runs.explained(server, step_runs.listed(server, RUN))
 
     assert str(item) == "join  Late: no worker of its pool has picked it up yet"
 
@@ -92,8 +100,29 @@ def test_a_container_of_which_no_worker_has_spoken_waits_for_a_worker():
 def test_of_many_containers_that_wait_only_some_are_asked_about():
     server = Server(*(child(f"train[{number}]", "SCHEDULED") for number in range(50)))
 
-    found = step_runs.waiting(server, RUN)
+    found = step_runs.explained(server, step_runs.listed(server, RUN))
 
     assert len(found) == 50
     assert len(server.asked) == 1 + 20
     assert [bool(item.waits_for) for item in found] == [True] * 20 + [False] * 30
+
+
+def test_the_cost_of_a_container_is_its_own_price_times_its_own_time():
+    size = {
+        "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-400-16",
+        "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.2",
+    }
+    own = {"job_variables": {"env": size}, "labels": {"container.memory_mb": 812.0}}
+    server = Server(
+        child("train[0]", "COMPLETED", total_run_time=timedelta(seconds=1800), **own),
+        child("train[1]", "COMPLETED", total_run_time=timedelta(seconds=900), **own),
+        child("join", "SCHEDULED"),
+    )
+
+    found = step_runs.listed(server, RUN)
+
+    assert [item.summary()["cost"] and item.summary()["cost"]["dollars"] for item in found] == [
+        None, 0.1, 0.05,
+    ]  # fmt: skip
+    assert step_runs.cost_in_words(found) == "about $0.15 for 2 containers of steps"
+    assert step_runs.cost_in_words(found[:1]) == ""
