@@ -36,7 +36,13 @@ from metaflow_prefect.deploy.server import apply, code_storage, deployment_recor
 from metaflow_prefect.deploy.server.apply import Deployed
 from metaflow_prefect.deploy.server.deployment_name import DeploymentName, of_flow
 from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
-from metaflow_prefect.deploy.server.gather_context import gather, step_pools, user, work_pool
+from metaflow_prefect.deploy.server.gather_context import (
+    gather,
+    places,
+    step_pools,
+    user,
+    work_pool,
+)
 from metaflow_prefect.deploy.server.production_tokens import TokenRequest
 from metaflow_prefect.errors import Finding, Refusals, UnsupportedFlow
 from metaflow_prefect.render import render_standalone
@@ -215,7 +221,8 @@ def _prepare(
             job_variables.check(flow, wanted, pool, refusals)
             apply.check(client, pool.name, work_queue(wanted), wanted.notifications, refusals)
             pools = step_pools(client, step_containers.named_pools(flow), refusals)
-            step_containers.check(flow, pool, pools, wanted, refusals)
+            limited = replace(pool, concurrency_limit=_places(client, flow, pool, wanted))
+            step_containers.check(flow, limited, pools, wanted, refusals)
             context = replace(
                 gather(state, pool, token, code), image_lines=choice.lines, step_pools=pools
             )
@@ -239,6 +246,14 @@ def _prepare(
         context=context,
         existing=existing,
     )
+
+
+def _places(client: Any, flow: ir.Flow, pool: WorkPool, wanted: DeployOptions) -> int | None:
+    """Return how many flow runs are executed at the same time where the flow's and its steps' are."""
+    if not any(step.container for step in flow.steps):
+        return None
+    queue = work_queue(wanted)
+    return places(client, pool, None if queue is None else queue.name)
 
 
 def _lock_target(wanted: DeployOptions, pool: WorkPool) -> Target:

@@ -180,7 +180,7 @@ def _check_limit(flow: ir.Flow, pool: WorkPool, options: DeployOptions, refusals
     lower = f"give a --concurrency-limit below {limit}, " if limit > 1 else "raise the limit, "
     refusals.add(
         DeploymentRefused(
-            f"Work pool {pool} executes {places}: runs of {flow.name} could take all of these places, and would wait "
+            f"Work pool {pool}, or its work queue, executes {places}: runs of {flow.name} could take all of these places, and would wait "
             "for containers of their steps, which need places there, too; nothing was created.",
             fix=f"{lower}or run the steps on another pool: @northflank(pool=…)",
         )

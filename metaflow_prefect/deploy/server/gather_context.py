@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,9 @@ _CLIENTS = {
     "azure": ("azure-identity", "azure-storage-blob"),
     "gs": ("google-cloud-storage", "google-auth"),
 }
+
+_DEFAULT_QUEUE = "default"
+"""The work queue of a pool from which flow runs come that name none."""
 
 _SETTINGS = (
     "DATATOOLS_S3ROOT",
@@ -75,6 +79,18 @@ def work_pool(client: Any, name: str | None, existing: DeploymentRecord | None) 
         )
     found = pools[chosen]
     return _parsed(found)
+
+
+def places(client: Any, pool: WorkPool, queue: str | None) -> int | None:
+    """Return how many flow runs the pool, or its work queue, executes at the same time; None without a limit."""
+    from prefect.exceptions import ObjectNotFound
+
+    limits = [pool.concurrency_limit]
+    # A queue that is not there yet is created with the deployment, without a limit.
+    with suppress(ObjectNotFound):
+        found = client.read_work_queue_by_name(queue or _DEFAULT_QUEUE, pool.name)
+        limits.append(found.concurrency_limit)
+    return min((limit for limit in limits if limit is not None), default=None)
 
 
 def step_pools(client: Any, names: Iterable[str], refusals: Refusals) -> dict[str, WorkPool]:

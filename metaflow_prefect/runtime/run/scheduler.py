@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 from uuid import UUID
@@ -22,6 +23,7 @@ from metaflow_prefect.runtime.step_containers.container_pool import (
     ContainerPool,
     Dropped,
     News,
+    Progressed,
     Requeued,
     TaskEnded,
 )
@@ -79,6 +81,7 @@ class Scheduler:
         )
         self._running: set[str] = set()
         self._elsewhere: dict[str, TaskState] = {}
+        self._counted: Counter[str] = Counter()
         self._finished: queue.SimpleQueue[str | News] = queue.SimpleQueue()
         self._failed: list[TaskState] = []
 
@@ -202,6 +205,8 @@ class Scheduler:
                 self._record_elsewhere(news.labels, Change.STARTED)
             case Requeued():
                 self._record_elsewhere(news.labels, Change.RETRYING)
+            case Progressed():
+                self._count_elsewhere(news.step, news.done)
             case Dropped():
                 for label in news.labels:
                     self._elsewhere.pop(label, None)
@@ -229,6 +234,13 @@ class Scheduler:
             if label in self._elsewhere:
                 self._progress.record(self._tasks[label].launch.place.step, change)
 
+    def _count_elsewhere(self, step: str, done: int) -> None:
+        """Show tasks as done that are, before their container has ended and its results are read."""
+        here = sum(task.launch.place.step == step for task in self._elsewhere.values())
+        for _ in range(min(done, here) - self._counted[step]):
+            self._progress.record(step, Change.DONE)
+            self._counted[step] += 1
+
     def _settle_elsewhere(self, ended: TaskEnded) -> None:
         task = self._elsewhere.pop(ended.label, None)
         if task is None:
@@ -239,14 +251,23 @@ class Scheduler:
             self._ready.extend([task.launch])
         elif ended.record is not None:
             task.number = None if ended.is_reused else 0
-            self._is_done(task, ended.record.report)
+            self._is_done(task, ended.record.report, is_counted=self._was_counted(task))
         else:
             task.error = ended.error
             self._has_failed(task)
 
-    def _is_done(self, task: TaskState, report: TaskReport) -> None:
+    def _was_counted(self, task: TaskState) -> bool:
+        """Say whether a task that is done was shown as such already."""
+        step = task.launch.place.step
+        if not self._counted[step]:
+            return False
+        self._counted[step] -= 1
+        return True
+
+    def _is_done(self, task: TaskState, report: TaskReport, *, is_counted: bool = False) -> None:
         place = task.launch.place
-        self._progress.record(place.step, Change.REUSED if task.is_reused else Change.DONE)
+        if not is_counted:
+            self._progress.record(place.step, Change.REUSED if task.is_reused else Change.DONE)
         self._queue(self._plan.finished(place, report))
 
     def _has_failed(self, task: TaskState) -> None:

@@ -125,6 +125,23 @@ class ChildRuns:
                 found.update({run.id: run.state for run in runs})
         return found
 
+    def finished_tasks(self, ids: Iterable[UUID]) -> int:
+        """Return how many tasks these children together have finished so far, as far as the server knows."""
+        from prefect.client.orchestration import get_client
+        from prefect.client.schemas import filters
+        from prefect.client.schemas.objects import StateType
+
+        completed = filters.TaskRunFilterStateType(any_=[StateType.COMPLETED])
+        state = filters.TaskRunFilterState(type=completed)
+        body = {
+            "flow_runs": {"id": {"any_": [str(child) for child in ids]}},
+            "task_runs": filters.TaskRunFilter(state=state).model_dump(
+                mode="json", exclude_unset=True
+            ),
+        }
+        with get_client(sync_client=True) as client:
+            return int(client.request("POST", "/task_runs/count", json=body).json())
+
     def cancel(self, ids: Iterable[UUID]) -> None:
         """Have the workers end these children."""
         from prefect.client.orchestration import get_client

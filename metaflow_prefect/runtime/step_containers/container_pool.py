@@ -30,6 +30,9 @@ _LOOK_SECONDS = 2.0
 _LONGEST_LOOK_SECONDS = 10.0
 """The time between two looks at the containers; it grows while nothing changes."""
 
+_COUNT_SECONDS = 5.0
+"""The time between two counts of the tasks that are done."""
+
 _PREFIX = "Flow run encountered an exception: StepFailed: "
 """How Prefect begins the message of a flow run that raised our error."""
 
@@ -63,6 +66,14 @@ class Dropped:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Progressed:
+    """How many tasks of *step* are done in containers that have not ended."""
+
+    step: str
+    done: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TaskEnded:
     """What became of a task: a record, an error, or a fallback that this container has to execute.
 
@@ -83,7 +94,7 @@ class TaskEnded:
         return self.launch.place.label
 
 
-News: TypeAlias = "Began | Requeued | Dropped | TaskEnded"
+News: TypeAlias = "Began | Requeued | Dropped | Progressed | TaskEnded"
 
 
 @dataclass(kw_only=True)
@@ -108,6 +119,7 @@ class ContainerPool:
         self._active: dict[UUID, Slice] = {}
         self._begun: set[UUID] = set()
         self._inbox: queue.SimpleQueue[Slice | None] = queue.SimpleQueue()
+        self._counted_at = time.monotonic()
         self._is_held = threading.Event()
         self._is_over = threading.Event()
         self._complaint = ""
@@ -152,6 +164,7 @@ class ContainerPool:
                 return
             has_changed |= self._attempt(self._ask_for_containers)
             has_changed |= self._attempt(self._look)
+            self._attempt(self._count)
             pause = _LOOK_SECONDS if has_changed else min(pause * 1.5, _LONGEST_LOOK_SECONDS)
 
     def _attempt(self, do: Callable[[], object]) -> bool:
@@ -261,6 +274,18 @@ class ContainerPool:
                 self._attempt(partial(self._settle, child, _ended(state)))
                 has_changed = True
         return has_changed
+
+    def _count(self) -> None:
+        """Ask now and then how many tasks are done in containers with several."""
+        if time.monotonic() - self._counted_at < _COUNT_SECONDS:
+            return
+        self._counted_at = time.monotonic()
+        of_step: dict[str, list[UUID]] = {}
+        for child, slice_ in self._active.items():
+            if child in self._begun and len(slice_.launches) > 1:
+                of_step.setdefault(slice_.step, []).append(child)
+        for step, children in of_step.items():
+            self.report(Progressed(step=step, done=self.children.finished_tasks(children)))
 
     def _settle(self, child: UUID, ended: Ended) -> None:
         slice_ = self._active[child]
