@@ -20,6 +20,7 @@ from metaflow_prefect.runtime.run.container_memory import ContainerMemory
 from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
 from metaflow_prefect.runtime.run.task_state import TaskState
+from metaflow_prefect.runtime.step_containers import child_runs
 from metaflow_prefect.runtime.steps import (
     commands,
     executor_choice,
@@ -67,7 +68,13 @@ class Session:
     _processes: StepProcesses = field(init=False)
 
     def __post_init__(self) -> None:
-        locks = {name: step.lock for name, step in self.steps.items() if step.lock is not None}
+        # The packages of steps with containers of their own are installed there.
+        elsewhere = child_runs.sources(self.options.environment)
+        locks = {
+            name: step.lock
+            for name, step in self.steps.items()
+            if step.lock is not None and name not in elsewhere
+        }
         self._processes = StepProcesses(
             self.context, self.executor, self._environment({}), locks, self.say
         )
