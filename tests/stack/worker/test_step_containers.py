@@ -119,10 +119,11 @@ def test_a_slice_of_a_foreach_and_a_join_run_in_containers_of_their_own(
         *((slice_, "join") for slice_ in ("train[0-1]", "train[2-3]", "train[4]")),
         ("join", "end"),
     }
+    ids = [child["id"] for child in children.values()]
     plans = {
         request.body["billing"]["deploymentPlan"]
         for request in emulator.requests
-        if request.operation == "start.job.run" and run["name"] in str(request.body)
+        if request.operation == "start.job.run" and any(it in str(request.body) for it in ids)
     }
     assert plans == {"nf-compute-50", "nf-compute-100-1"}
 
