@@ -25,7 +25,7 @@ def chosen():
     def make(flow, *, environment=None):
         key = flow.key if environment is None else flow.key.in_environment(environment)
         early = ForkServer(key.without_run_id(), "auto")
-        made = executor(ExecutorKind.AUTO, flow.key, "local", pytest.fail, early)
+        made = executor(ExecutorKind.AUTO, flow.key, None, pytest.fail, early)
         assert isinstance(made, ForkingExecutor)
         started.extend((made, early))
         return made, early

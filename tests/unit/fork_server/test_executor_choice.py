@@ -52,7 +52,7 @@ def test_where_nothing_can_be_forked_the_reason_is_said_once(probe):
 def test_whoever_asks_for_fresh_processes_gets_no_reasons(probe):
     said: list[str] = []
 
-    assert isinstance(executor(ExecutorKind.FRESH, probe().key, "local", said.append), FreshProcess)
+    assert isinstance(executor(ExecutorKind.FRESH, probe().key, None, said.append), FreshProcess)
     assert said == []
 
 
