@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.metadata import PackageNotFoundError, distribution
+from importlib.util import find_spec
 from pathlib import Path
 
 from metaflow_prefect.runtime import variables
@@ -24,8 +24,8 @@ _RELATIVE = ("METAFLOW_DATASTORE_SYSROOT_LOCAL", "METAFLOW_HOME")
 _OWN_EXTENSION = "extension"
 """Beside the unpacked code: what tells Metaflow of @northflank, where the flow has one."""
 
-_EXTENSION = "metaflow-prefect-northflank"
-"""The distribution that tells Metaflow of it where it is installed."""
+_EXTENSION = "metaflow_extensions.prefect_northflank.plugins.northflank_decorator"
+"""The module where it is installed. Its distribution says less: of an editable one, only the name may be there."""
 
 
 def link_local_folder(program: Program, environ: Mapping[str, str]) -> Path | None:
@@ -60,12 +60,11 @@ def environment(program: Program, environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _is_installed() -> bool:
-    """Say whether Metaflow knows @northflank here already; it refuses an extension that it finds twice."""
+    """Say whether Metaflow finds @northflank here already; it refuses an extension that it finds twice."""
     try:
-        distribution(_EXTENSION)
-    except PackageNotFoundError:
+        return find_spec(_EXTENSION) is not None
+    except ModuleNotFoundError:
         return False
-    return True
 
 
 @contextmanager
