@@ -52,13 +52,21 @@ class Stage:
         """Return the name of the work pool."""
         return f"flows-{POOLS[form]}"
 
-    def asked(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
-        """Return the server's answer; ask again while it is too busy to give one."""
+    def asked(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        known: tuple[int, ...] = (),
+    ) -> Any:
+        """Return the server's answer; ask again while it is too busy to give one. *known* are refusals that are no error."""
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
                 answer = self.http.request(method, path, json=body)
                 is_busy = answer.status_code == httpx.codes.SERVICE_UNAVAILABLE
+                if answer.status_code in known:
+                    return None
                 if not is_busy or time.monotonic() > deadline:
                     return answer.raise_for_status().json()
             except httpx.TransportError:
@@ -177,7 +185,8 @@ def _worker(
     body: dict[str, Any] = {"name": stage.pool(form), "type": kind}
     if form is Form.NORTHFLANK:
         body["base_job_template"] = NorthflankWorker.get_default_base_job_template()
-    stage.asked("POST", "/work_pools/", body)
+    # Another module of this session may have made it.
+    stage.asked("POST", "/work_pools/", body, known=(httpx.codes.CONFLICT,))
     with (folder / f"{kind}.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "prefect", "worker", "start", "--pool", stage.pool(form), "--type", kind],

@@ -201,11 +201,14 @@ class Prefect:
         return [(it["type"], it["name"]) for it in seen]
 
     def wait_for(self, flow_run: UUID, *states: str) -> dict[str, Any]:
+        """Return the flow run as it was when it was in one of *states*; a server that is busy for a moment matters not."""
         wanted = set(states) or FINAL
-        wait_until(
-            lambda: self.state(flow_run) in wanted, f"{flow_run} is {' or '.join(sorted(wanted))}"
-        )
-        return self.flow_run(flow_run)
+
+        def found() -> dict[str, Any] | None:
+            answer = self.flow_run(flow_run)
+            return answer if answer["state_type"] in wanted else None
+
+        return wait_until(found, f"{flow_run} is {' or '.join(sorted(wanted))}")
 
     def set_state(self, flow_run: UUID, type_: str, name: str) -> None:
         self.post(f"/flow_runs/{flow_run}/set_state", {"state": {"type": type_, "name": name}})

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import quick_start
 from tests.support.processes import wait_until_gone
 from tests.support.waiting import wait_until
 
@@ -51,6 +52,8 @@ class Home:
             "--job-variable", f"env.METAFLOW_DATASTORE_SYSROOT_LOCAL={self.folder}",
             "--job-variable", "env.EXTRA_PIP_PACKAGES=",
             "--job-variable", "project_id=demo",
+            # The flow of lost containers looks for its process by its name.
+            *(word for it in quick_start.COLD for word in ("--job-variable", f"env.{it}=")),
             *words, flow=flow,
         )  # fmt: skip
 
@@ -101,7 +104,9 @@ def test_a_slice_of_a_foreach_and_a_join_run_in_containers_of_their_own(
         "join       plan nf-compute-100-1 (1 vCPU, 1 GB, $0.025 an hour): cpu=1, memory=700" in said
     )
     listed = json.loads(home.command("list-deployments", "--all", "--json"))
-    assert [item["deployment"] for item in listed] == ["ContainedFlow/default"]
+    assert [name for it in listed if (name := it["deployment"]).startswith("ContainedFlow")] == [
+        "ContainedFlow/default"
+    ]
 
     with pool.worker():
         flow_run = home.trigger()
