@@ -119,11 +119,13 @@ def test_a_slice_of_a_foreach_and_a_join_run_in_containers_of_their_own(
     assert home.task(f"ContainedFlow/prefect-{flow_run}/train/t-2")["stdout"] == "training on c\n"
     children = children_of(prefect, flow_run)
     assert sorted(children) == ["join", "train[0-1]", "train[2-3]", "train[4]"]
-    assert edges(prefect, flow_run) == {
+    expected = {
         *(("start", slice_) for slice_ in ("train[0-1]", "train[2-3]", "train[4]")),
         *((slice_, "join") for slice_ in ("train[0-1]", "train[2-3]", "train[4]")),
         ("join", "end"),
     }
+    # The server records task runs a moment after they end.
+    wait_until(lambda: edges(prefect, flow_run) == expected, "the graph has all edges")
     ids = [child["id"] for child in children.values()]
     plans = {
         request.body["billing"]["deploymentPlan"]
