@@ -148,7 +148,7 @@ class UsageMeter:
     def usage(self) -> Usage:
         """Return what was used until now; processes that still run count where there is a control group."""
         own, ended = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-        largest = _resident_mb(max(own.ru_maxrss, ended.ru_maxrss))
+        largest = max(_own_peak_mb() or _resident_mb(own.ru_maxrss), _resident_mb(ended.ru_maxrss))
         if self._group is None:
             return Usage(
                 memory_mb=largest,
@@ -167,6 +167,16 @@ class UsageMeter:
             memory_limit_mb=self._group.limit_mb(),
             cpu_seconds=cpu,
         )
+
+
+def _own_peak_mb() -> float | None:
+    """Return the most memory that this program has had; None where the kernel does not say.
+
+    The `ru_maxrss` of a process counts the program before its `exec` too: one that a large process has started would
+    report the size of the other one (Linux: `setmax_mm_hiwater_rss` in `exec_mmap`).
+    """
+    found = re.search(r"^VmHWM:\s+(\d+) kB$", _text(Path("/proc/self/status")), re.MULTILINE)
+    return int(found[1]) / 1024 if found else None
 
 
 def _paths(text: str) -> Mapping[str, str]:
