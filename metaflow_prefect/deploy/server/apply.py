@@ -58,6 +58,7 @@ def apply(client: Any, planned: DeploymentPlan, existing: DeploymentRecord | Non
             undo.callback(secret_block.delete, client, deployment_id)
         secret_block.save(client, deployment_id, planned.captured)
         _synchronize(client, planned, deployment_id, blocks)
+        _delete_obsolete_for_steps(client, planned, deployment_id)
         undo.pop_all()
     url = url_for("deployment", obj_id=deployment_id, default_base_url=None)
     return Deployed(id=deployment_id, full_name=planned.full_name, url=url)
@@ -92,6 +93,36 @@ def _for_steps(client: Any, full_name: str) -> list[Any]:
     wanted = filters.DeploymentFilter(tags=tags)
     pages = all_pages(client.read_deployments, deployment_filter=wanted)
     return [deployment for page in pages for deployment in page]
+
+
+def _delete_obsolete_for_steps(client: Any, planned: DeploymentPlan, deployment_id: str) -> None:
+    """Remove the deployments that no step needs any more, unless a run under way may still ask for containers of them.
+
+    What stays is removed by a later deploy.
+    """
+    # All of them belong to the same flow, Prefect's flow of the steps.
+    wanted = {steps.name for steps in planned.steps}
+    obsolete = [it for it in _for_steps(client, planned.full_name) if it.name not in wanted]
+    if obsolete and not _has_runs_under_way(client, deployment_id):
+        for deployment in obsolete:
+            client.delete_deployment(deployment.id)
+
+
+def _has_runs_under_way(client: Any, deployment_id: str) -> bool:
+    from prefect.client.schemas import filters
+    from prefect.client.schemas.objects import TERMINAL_STATES, StateType
+
+    # A run that only waits for its time begins with the code of its deployment as it is then.
+    under_way = [it for it in StateType if it not in {*TERMINAL_STATES, StateType.SCHEDULED}]
+    state = filters.FlowRunFilterStateType(any_=under_way)
+    found = client.read_flow_runs(
+        deployment_filter=filters.DeploymentFilter(
+            id=filters.DeploymentFilterId(any_=[deployment_id])
+        ),
+        flow_run_filter=filters.FlowRunFilter(state=filters.FlowRunFilterState(type=state)),
+        limit=1,
+    )
+    return bool(found)
 
 
 def _delete_if_there(client: Any, full_name: str) -> None:

@@ -23,6 +23,7 @@ from metaflow_prefect.runtime.flow.graph import DEFAULT_CONTAINER_LIMIT, Step
 from metaflow_prefect.runtime.step_containers import aftermath
 from metaflow_prefect.runtime.step_containers.aftermath import Ended
 from metaflow_prefect.runtime.step_containers.child_runs import ChildRuns
+from metaflow_prefect.runtime.step_containers.server_failures import Failures, is_refusal
 from metaflow_prefect.runtime.step_containers.slices import Slice, next_slices, slices
 from metaflow_prefect.runtime.store.datastore import RunDatastore, TaskRecord
 
@@ -35,11 +36,6 @@ _COUNT_SECONDS = 5.0
 
 _PREFIX = "Flow run encountered an exception: StepFailed: "
 """How Prefect begins the message of a flow run that raised our error."""
-
-_REFUSED = range(400, 500)
-_TRANSIENT = frozenset({408, 409, 425, 429})
-"""Status codes with which Prefect's server refuses a container for good, and those of them that may pass."""
-
 
 _NO_DEPLOYMENT = "the deployment that gives its step containers was deleted; deploy the flow again."
 
@@ -123,6 +119,7 @@ class ContainerPool:
         self._is_held = threading.Event()
         self._is_over = threading.Event()
         self._complaint = ""
+        self._failures = Failures()
         context = contextvars.copy_context()
         self._thread = threading.Thread(
             target=lambda: context.run(self._run), name="containers", daemon=True
@@ -154,7 +151,7 @@ class ContainerPool:
             self._thread.join()
         if is_cancelled and self._active:
             given_up, self._active = list(self._active), {}
-            self._attempt(lambda: self.children.cancel(given_up))
+            self._attempt(lambda: self.children.cancel(given_up), None)
 
     def _run(self) -> None:
         pause = _LOOK_SECONDS
@@ -162,23 +159,50 @@ class ContainerPool:
             has_changed = self._take_new(pause)
             if self._is_over.is_set():
                 return
-            has_changed |= self._attempt(self._ask_for_containers)
-            has_changed |= self._attempt(self._look)
-            self._attempt(self._count)
+            has_changed |= self._attempt(self._ask_for_containers, self._give_up_all)
+            has_changed |= self._attempt(self._look, self._give_up_all)
+            # Only the progress that people see needs the count.
+            self._attempt(self._count, None)
             pause = _LOOK_SECONDS if has_changed else min(pause * 1.5, _LONGEST_LOOK_SECONDS)
 
-    def _attempt(self, do: Callable[[], object]) -> bool:
-        """Do something that needs the server, which may be away: the next look tries again."""
+    def _attempt(
+        self,
+        do: Callable[[], object],
+        give_up: Callable[[str], None] | None,
+        what: object = None,
+    ) -> bool:
+        """Do something that needs the server or the datastore; what fails is tried again at the next look.
+
+        *give_up* is called with the reason where trying again is of no use, because they answer, and refuse.
+        """
+        tried = what or do
         try:
-            return bool(do())
+            has_changed = bool(do())
         except Exception as error:  # noqa: BLE001  a thread's boundary; nothing of it may be lost
             complaint = f"{type(error).__name__}: {error}"
+            if give_up is not None and self._failures.is_hopeless(tried, error):
+                give_up(complaint)
+                return True
             if complaint != self._complaint:
                 self._complaint = complaint
                 self.say(
                     f"The containers could not be looked after, and will be again: {complaint}"
                 )
             return False
+        self._failures.passed(tried)
+        return has_changed
+
+    def _give_up_all(self, reason: str) -> None:
+        """Fail the tasks of all containers, which cannot be asked for or watched any more."""
+        for _, slice_ in self._wanted:
+            self._fail(slice_, reason)
+        self._wanted.clear()
+        for child in list(self._active):
+            self._give_up(child, reason)
+
+    def _give_up(self, child: UUID, reason: str) -> None:
+        slice_ = self._active.pop(child)
+        self._fail(slice_, f"what its container has done can't be known: {reason}")
 
     def _take_new(self, seconds: float) -> bool:
         """Take the slices that were added, waiting for the first at most *seconds*."""
@@ -240,8 +264,7 @@ class ContainerPool:
             self._fail(slice_, _NO_DEPLOYMENT)
             return
         except PrefectHTTPStatusError as error:
-            status = error.response.status_code
-            if status not in _REFUSED or status in _TRANSIENT:
+            if not is_refusal(error):
                 raise
             self._fail(slice_, f"Prefect refused its container: {error}")
             return
@@ -271,7 +294,11 @@ class ContainerPool:
                 has_changed = True
             if state is None or state.is_final():
                 # Each by itself: one that cannot be settled now must not keep the others waiting.
-                self._attempt(partial(self._settle, child, _ended(state)))
+                self._attempt(
+                    partial(self._settle, child, _ended(state)),
+                    partial(self._give_up, child),
+                    what=child,
+                )
                 has_changed = True
         return has_changed
 

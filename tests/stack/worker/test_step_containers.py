@@ -28,9 +28,9 @@ class Home:
         self.pool = pool
         self.folder = folder
 
-    def command(self, *words, flow="contained_flow.py"):
+    def command(self, *words, flow="contained_flow.py", top=()):
         done = subprocess.run(
-            [sys.executable, flow, "--quiet", "--no-pylint", "prefect", *words],
+            [sys.executable, flow, "--quiet", "--no-pylint", *top, "prefect", *words],
             cwd=FLOWS,
             env=self.environment,
             capture_output=True, text=True, timeout=300, check=False,
@@ -46,7 +46,7 @@ class Home:
             "PREFECT_HOME": str(self.folder / "client"),
         }
 
-    def deploy(self, *words, flow="contained_flow.py"):
+    def deploy(self, *words, flow="contained_flow.py", top=()):
         return self.command(
             "deploy", "--work-pool", self.pool.name,
             "--job-variable", f"env.METAFLOW_DATASTORE_SYSROOT_LOCAL={self.folder}",
@@ -54,7 +54,7 @@ class Home:
             "--job-variable", "project_id=demo",
             # The flow of lost containers looks for its process by its name.
             *(word for it in quick_start.COLD for word in ("--job-variable", f"env.{it}=")),
-            *words, flow=flow,
+            *words, flow=flow, top=top,
         )  # fmt: skip
 
     def trigger(self, *words, flow="contained_flow.py"):
@@ -188,6 +188,27 @@ def test_a_container_ends_with_its_run_when_that_is_canceled_or_a_sibling_fails(
     assert sorted(run["state"]["type"] for run in ended.values()) == ["CANCELLED", "FAILED"]
     failed = next(run for run in ended.values() if run["state"]["type"] == "FAILED")
     assert "Step other failed" in failed["state"]["message"]
+
+
+def test_the_deployment_of_the_steps_goes_when_no_step_and_no_run_needs_it_any_more(
+    home, pool, prefect
+):
+    def for_steps():
+        body = {"deployments": {"tags": {"all_": ["metaflow-steps", "steps-of:PlainFlow/default"]}}}
+        return [it["name"] for it in prefect.post("/deployments/filter", body)]
+
+    home.deploy(flow="plain_flow.py", top=("--with", "northflank:memory=700"))
+    flow_run = home.trigger(flow="plain_flow.py")
+    body = {"state": {"type": "RUNNING", "name": "Running"}, "force": True}
+    prefect.post(f"/flow_runs/{flow_run}/set_state", body)
+
+    home.deploy(flow="plain_flow.py")
+    while_it_runs = for_steps()
+    body = {"state": {"type": "CANCELLED", "name": "Cancelled"}, "force": True}
+    prefect.post(f"/flow_runs/{flow_run}/set_state", body)
+    home.deploy(flow="plain_flow.py")
+
+    assert (while_it_runs, for_steps()) == (["default"], [])
 
 
 def edges(prefect, flow_run):
