@@ -1,0 +1,304 @@
+"""The private names of other packages that this project relies on: what for, and what we would do if one moved.
+
+`test_private_names.py` looks each of them up, and finds every use in our code that is not listed here. A change upstream
+therefore fails as the test of one name, before anything misbehaves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PrivateName:
+    """One name. `place` is `module:Class.name`, or `module:name`.
+
+    `parameters` are those of a function, as far as we pass them or take their place; None for what is not a function.
+    `used_for` says why there is no public way, `if_it_moves` what we would do.
+    """
+
+    place: str
+    used_for: str
+    if_it_moves: str
+    parameters: tuple[str, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The name itself, without its place."""
+        return self.place.rpartition(":")[2].rpartition(".")[2]
+
+
+_ITS_REPLACEMENT = (
+    "find what calls the Northflank worker's `run` in the new base worker, and override that"
+)
+_OWN_LIMIT = "count the slots in ResilientWorker and offer the base worker none (limit=None)"
+_OWN_GROUP = "open a task group of our own in `setup`, and close it in `teardown`"
+
+WORKER = "prefect.workers.base:BaseWorker."
+
+PREFECT = (
+    PrivateName(
+        place=f"{WORKER}_sync_and_initialize",
+        parameters=(),
+        used_for="a heartbeat that fails must not end the worker's loop",
+        if_it_moves="override the loop that sends heartbeats",
+    ),
+    PrivateName(
+        place=f"{WORKER}_setup_cancellation_observer",
+        parameters=(),
+        used_for="the observer of cancellations gives up after three errors; we make another",
+        if_it_moves="start an observer of our own: the recovery reads Cancelling flow runs as well",
+    ),
+    PrivateName(
+        place=f"{WORKER}_cancelling_observer",
+        used_for="to replace the observer that gave up, and to tell it which flow runs are ours",
+        if_it_moves="as for _setup_cancellation_observer",
+    ),
+    PrivateName(
+        place=f"{WORKER}_cancel_run",
+        parameters=("flow_run_id",),
+        used_for="an error while a flow run is cancelled must not end the others",
+        if_it_moves="leave cancellation to the recovery, which is a few seconds slower",
+    ),
+    PrivateName(
+        place=f"{WORKER}_submit_run_and_capture_errors",
+        parameters=("flow_run", "task_status"),
+        used_for="some errors are not captured, and would end the worker",
+        if_it_moves=_ITS_REPLACEMENT,
+    ),
+    PrivateName(
+        place=f"{WORKER}_give_worker_labels_to_flow_run",
+        parameters=("flow_run_id",),
+        used_for="other workers know by the label whose a flow run is; a failure counted as a crash",
+        if_it_moves="write the labels with the client's `update_flow_run_labels`",
+    ),
+    PrivateName(
+        place=f"{WORKER}_submit_scheduled_flow_runs",
+        parameters=("flow_run_response",),
+        used_for="to leave out flow runs whose old container has not ended",
+        if_it_moves="filter in `get_and_submit_flow_runs`, by asking for flow runs ourselves",
+    ),
+    PrivateName(
+        place=f"{WORKER}_submit_run",
+        parameters=("flow_run",),
+        used_for="to look again whether a flow run may start, after it has waited for its slot",
+        if_it_moves=_ITS_REPLACEMENT,
+    ),
+    PrivateName(
+        place=f"{WORKER}_propose_pending_state",
+        parameters=("flow_run",),
+        used_for="to restore the final state of a flow run that a late request has covered",
+        if_it_moves="check before the worker's `run`; Prefect 3.9.4 guards a part of it itself",
+    ),
+    PrivateName(
+        place=f"{WORKER}_propose_crashed_state",
+        parameters=("flow_run", "message", "client"),
+        used_for="not to call a flow run crashed that ended well before",
+        if_it_moves="propose the state ourselves, and return a result without an error",
+    ),
+    PrivateName(
+        place=f"{WORKER}_mark_flow_run_as_cancelled",
+        parameters=("flow_run", "state_updates"),
+        used_for="the state of a flow run whose deployment was deleted",
+        if_it_moves="propose Cancelled with the client",
+    ),
+    PrivateName(
+        place=f"{WORKER}_initiate_run",
+        parameters=("flow_run", "configuration"),
+        used_for="`worker.submit` starts a job run without waiting for its end",
+        if_it_moves="override `submit`",
+    ),
+    PrivateName(
+        place=f"{WORKER}_release_limit_slot",
+        parameters=("flow_run_id",),
+        used_for="to give back the slot of a flow run that is not submitted",
+        if_it_moves=_OWN_LIMIT,
+    ),
+    PrivateName(
+        place=f"{WORKER}_limiter",
+        used_for="the containers of steps do not count against --limit",
+        if_it_moves=_OWN_LIMIT,
+    ),
+    PrivateName(
+        place=f"{WORKER}_submitting_flow_run_ids",
+        used_for="which flow runs the worker is busy with",
+        if_it_moves="keep a set of our own, in `_submit_run`",
+    ),
+    PrivateName(
+        place=f"{WORKER}_runs_task_group",
+        used_for="flow runs that another worker had started are watched in it",
+        if_it_moves=_OWN_GROUP,
+    ),
+    PrivateName(
+        place=f"{WORKER}_exit_stack",
+        used_for="what is opened in `setup` is closed in `teardown`",
+        if_it_moves="override `teardown`",
+    ),
+    PrivateName(
+        place=f"{WORKER}_logger",
+        used_for="the worker's own lines go to its log",
+        if_it_moves="prefect.logging.get_logger",
+    ),
+    PrivateName(
+        place=f"{WORKER}_work_pool_name",
+        used_for="the name of the pool whose flow runs are ours",
+        if_it_moves="keep the constructor's argument",
+    ),
+    PrivateName(
+        place="prefect.workers.base:BaseJobConfiguration._base_environment",
+        parameters=(),
+        used_for="the variables that every container gets; those of this machine stay here",
+        if_it_moves="filter `env` after `prepare_for_flow_run`",
+    ),
+    PrivateName(
+        place="prefect.workers.base:BaseJobConfiguration._base_flow_run_command",
+        parameters=(),
+        used_for="to recognize the usual command, which the gate of claims can begin with",
+        if_it_moves="compare with `prefect flow-run execute`",
+    ),
+    PrivateName(
+        place="prefect.workers.base:BaseJobConfiguration._related_resources",
+        parameters=(),
+        used_for="the resources that our events name, as all of Prefect's integrations do",
+        if_it_moves="build the list: flow run, flow, deployment, tags",
+    ),
+    PrivateName(
+        place="prefect.client.orchestration:PrefectClient._client",
+        used_for="the client offers no other access to its HTTP client, whose responses we check",
+        if_it_moves="pass a transport in `httpx_settings`, for clients that we make ourselves",
+    ),
+)
+
+METAFLOW = (
+    PrivateName(
+        place="metaflow.decorators:_attach_decorators",
+        parameters=("flow", "decospecs"),
+        used_for="`--with`, as Metaflow's own deployers attach it",
+        if_it_moves="follow metaflow/plugins/argo/argo_workflows_cli.py",
+    ),
+    PrivateName(
+        place="metaflow.decorators:_process_late_attached_decorator",
+        parameters=("deco_names", "flow", "graph", "environment", "flow_datastore", "logger"),
+        used_for="as above",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="metaflow.decorators:_init_step_decorators",
+        parameters=("flow", "graph"),
+        used_for="decorators that we refuse must not fail before all refusals are reported together",
+        if_it_moves="refusals of such decorators would be reported one by one; nothing else is lost",
+    ),
+    PrivateName(
+        place="metaflow.flowspec:FlowSpec._init_graph",
+        parameters=(),
+        used_for="the graph with the decorators of `--with`",
+        if_it_moves="follow metaflow/plugins/argo/argo_workflows_cli.py",
+    ),
+    PrivateName(
+        place="metaflow.flowspec:FlowSpecMeta._graph",
+        used_for="as above",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="metaflow.flowspec:FlowSpec._get_parameters",
+        parameters=(),
+        used_for="the flow's parameters, as Metaflow's own deployers read them",
+        if_it_moves="inspect the class for instances of Parameter",
+    ),
+    PrivateName(
+        place="metaflow.flowspec:FlowSpecMeta._flow_state",
+        used_for="the values of Config objects",
+        if_it_moves="follow metaflow/plugins/argo/argo_workflows.py",
+    ),
+    PrivateName(
+        place="metaflow.flowspec:FlowSpec._flow_mutators",
+        used_for="the files of mutators belong to the code package",
+        if_it_moves="follow metaflow/package/__init__.py",
+    ),
+    PrivateName(
+        place="metaflow.metaflow_current:Current._update_env",
+        parameters=("env",),
+        used_for="current.trigger, as Metaflow's own event decorators set it",
+        if_it_moves="follow metaflow/plugins/events_decorator.py",
+    ),
+    PrivateName(
+        place="metaflow.task:MetaflowTask._init_data",
+        parameters=("run_id", "join_type", "input_paths"),
+        used_for="`resume` with new parameters: there is no hook before they are read",
+        if_it_moves="write the parameters of a resumed run as a task that `start` reads",
+    ),
+    PrivateName(
+        place="metaflow.datastore.task_datastore:TaskDataStore._objects",
+        used_for="as above; as `passdown_partial` does",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="metaflow.datastore.task_datastore:TaskDataStore._info",
+        used_for="as above",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="metaflow.datastore.flow_datastore:FlowDataStore._storage_impl",
+        used_for="the address that a code package will have, and the storage of cards",
+        if_it_moves="make the storage from metaflow.plugins.DATASTORES again",
+    ),
+    PrivateName(
+        place="metaflow.plugins.cards.card_datastore:CardDatastore._backend",
+        used_for="the address of a card that the artifact of a task links to",
+        if_it_moves="leave the link out",
+    ),
+    PrivateName(
+        place="metaflow.plugins.pypi.micromamba:Micromamba._bin",
+        used_for="whether micromamba is installed; asking for `bin` would download it",
+        if_it_moves="look for METAFLOW_PATH_TO_MICROMAMBA and in PATH",
+    ),
+)
+
+PYTHON = (
+    PrivateName(
+        place="sys:_getframe",
+        parameters=None,
+        used_for="which module asks for a value that a forked step must have for itself",
+        if_it_moves="inspect.currentframe, which is slower",
+    ),
+    PrivateName(
+        place="weakref:finalize._registry",
+        used_for="whether the import of a flow has made a temporary folder, which forks would remove",
+        if_it_moves="start a new process for each step of a flow that has imported tempfile",
+    ),
+    PrivateName(
+        place="tempfile:TemporaryDirectory._cleanup",
+        parameters=("name", "warn_message"),
+        used_for="as above",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="atexit:_run_exitfuncs",
+        parameters=None,
+        used_for="a forked step ends as an interpreter does, without tearing down shared memory",
+        if_it_moves="end forked steps by `sys.exit`, which is slower",
+    ),
+    PrivateName(
+        place="threading:_shutdown",
+        parameters=(),
+        used_for="as above",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="numpy.random.mtrand:_rand",
+        used_for="numpy's global generator, which every fork needs in a state of its own",
+        if_it_moves="numpy.random.seed() in each fork: then a flow's own seed is lost, so refuse to fork",
+    ),
+    PrivateName(
+        place="numpy.random.mtrand:RandomState._bit_generator",
+        used_for="as above: the public way to read it also sets it",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="numpy.random.bit_generator:BitGenerator._seed_seq",
+        used_for="as above, before numpy 1.24",
+        if_it_moves="nothing: `seed_seq` is public since",
+    ),
+)
+
+ALL = (*PREFECT, *METAFLOW, *PYTHON)
