@@ -27,6 +27,7 @@ from metaflow_prefect.runtime.run.admission import Capacity
 from metaflow_prefect.runtime.run.container_report import ContainerReport
 from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
+from metaflow_prefect.runtime.run.recording_lag import RecordingLag, recorded_tasks
 from metaflow_prefect.runtime.run.scheduler import Plan, Scheduler
 from metaflow_prefect.runtime.run.session import Session
 from metaflow_prefect.runtime.run.slice_tasks import SliceTasks, Watch
@@ -165,8 +166,9 @@ def _scheduler(
     threads: int = getattr(context.task_runner, "_max_workers", 1)
     workers = threads if at_once is None else at_once
     capacity = Capacity.of(session.options.environment)
-    steps = tuple(session.steps.values())
-    return Scheduler(session, steps, workers, capacity, suspension, plan)
+    flow_run_id = context.flow_run.id
+    lag = RecordingLag(lambda: recorded_tasks(flow_run_id), session.say)
+    return Scheduler(session, workers, capacity, suspension, plan, lag)
 
 
 def _run_to_the_end(

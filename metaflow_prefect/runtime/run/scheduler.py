@@ -15,6 +15,7 @@ from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress.in_words import duration
 from metaflow_prefect.runtime.progress.model import Change
 from metaflow_prefect.runtime.run.admission import AdmissionQueue, Capacity, Request
+from metaflow_prefect.runtime.run.recording_lag import RecordingLag
 from metaflow_prefect.runtime.run.session import Session
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.run.task_state import TaskState
@@ -34,6 +35,9 @@ _MAX_EDGES = 50
 
 _FAILURE_GRACE_SECONDS = 5.0
 """What running tasks get to finish when another one failed (`NativeRuntime._killall`)."""
+
+_LAG_PAUSE_SECONDS = 0.2
+"""How long a run that is ahead of the server waits before it looks again whether it still is."""
 
 _REMINDER_SECONDS = 30.0
 """How long a run that waits for an attempt to begin stays silent; then twice as long, and so on."""
@@ -56,27 +60,29 @@ class Scheduler:
     def __init__(
         self,
         session: Session,
-        steps: tuple[Step, ...],
         workers: int,
         capacity: Capacity,
         suspension: Suspension,
         plan: Plan,
+        lag: RecordingLag,
     ) -> None:
         self._session = session
         self._progress = session.options.progress
         self._workers = workers
         self._suspension = suspension
         self._plan = plan
-        self._steps = {step.name: step for step in steps}
+        self._lag = lag
+        self._steps = session.steps
         self._containers: ContainerPool | None = None
         limit = session.settings.retry_delay_limit
         self._prefect_tasks = {
-            step.name: _prefect_task(step, limit, self._may_be_retried) for step in steps
+            step.name: _prefect_task(step, limit, self._may_be_retried)
+            for step in session.steps.values()
         }
         self._tasks: dict[str, TaskState] = {}
         self._ready = AdmissionQueue(
             capacity,
-            {step.name: Request.of(step.task.tags) for step in steps},
+            {step.name: Request.of(step.task.tags) for step in session.steps.values()},
             session.say,
         )
         self._running: set[str] = set()
@@ -185,7 +191,7 @@ class Scheduler:
         return True
 
     def _submit_what_fits(self) -> None:
-        while len(self._running) < self._workers and (launch := self._ready.take()) is not None:
+        while len(self._running) < self._workers and (launch := self._next_ready()) is not None:
             # The task's thread looks it up as soon as it runs.
             task = self._tasks[launch.place.label]
             # The parents are all done: this only draws the edges of Prefect's graph.
@@ -195,6 +201,12 @@ class Scheduler:
             task.future = prefect_task.submit(task.label, wait_for=edges or None)
             self._running.add(task.label)
             task.future.add_done_callback(lambda _, label=task.label: self._finished.put(label))
+
+    def _next_ready(self) -> Launch | None:
+        """Return a task that fits, after the server has recorded most of those that have ended."""
+        while self._ready and self._lag.is_too_long():
+            time.sleep(_LAG_PAUSE_SECONDS)
+        return self._ready.take()
 
     def _settle(self, news: str | News) -> None:
         """Process what has happened to tasks, and queue those that may run because of it."""
@@ -216,6 +228,7 @@ class Scheduler:
     def _settle_here(self, label: str) -> None:
         self._running.remove(label)
         self._ready.release(label)
+        self._lag.task_ended()
         task = self._tasks[label]
         # Dropped here: with thousands of tasks the lists of artifacts would fill the memory.
         record, task.record = task.record, None

@@ -36,8 +36,11 @@ ENDED = {**CHILD, "state": {"type": "COMPLETED", "name": "Completed"}}
 class ParentRun:
     """What the containers' side reads of the flow run that asks for them."""
 
-    id: uuid.UUID = uuid.UUID(NODE["flow_run_id"])
-    name: str = "a"
+    id: uuid.UUID
+    name: str
+
+
+PARENT = ParentRun(uuid.UUID(NODE["flow_run_id"]), "a")
 
 
 @pytest.fixture
@@ -62,7 +65,7 @@ def server():
             self.end_headers()
             self.wfile.write(text)
 
-        do_GET = do_POST
+        do_GET = do_POST  # noqa: N815  http.server's name
 
         def log_message(self, *_):
             pass
@@ -90,7 +93,7 @@ def pool(server, news, tmp_path, monkeypatch):
     made = ContainerPool(
         flow_steps={"train": step},
         datastore=RunDatastore("TrainFlow", "prefect-1", "local", str(tmp_path / ".metaflow")),
-        children=ChildRuns(ParentRun(), {"train": Source(deployment="TrainFlow-steps/default")}),
+        children=ChildRuns(PARENT, {"train": Source(deployment="TrainFlow-steps/default")}),
         parameters=lambda _: {},
         nodes=lambda _: (),
         report=news.put,
