@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 from uuid import UUID
 
@@ -57,12 +58,26 @@ class Child:
 
 
 class ChildRuns:
-    """Creates and reads the children of one flow run; used by one thread."""
+    """Creates and reads the children of one flow run; used by one thread at a time.
+
+    All requests go through one client, which takes longer to make than a request; `close` it at the end.
+    """
 
     def __init__(self, flow_run: Any, wanted: Mapping[str, Source]) -> None:
         self._flow_run = flow_run
         self._sources = wanted
         self._deployments: dict[str, Any] = {}
+        self._opened = ExitStack()
+
+    @cached_property
+    def _client(self) -> Any:
+        from prefect.client.orchestration import get_client
+
+        return self._opened.enter_context(get_client(sync_client=True))
+
+    def close(self) -> None:
+        """End the connections to the server."""
+        self._opened.close()
 
     @property
     def steps(self) -> frozenset[str]:
@@ -77,7 +92,6 @@ class ChildRuns:
         *parents* are the runs from which Prefect's graph draws edges to it.
         """
         from prefect import Task
-        from prefect.client.orchestration import get_client
         from prefect.client.schemas.objects import TaskRunResult
         from prefect.states import Pending, Scheduled
 
@@ -86,48 +100,44 @@ class ChildRuns:
         node: Any = Task(name=slice_.step, fn=_nothing)
         # The same in each execution of the flow run: the server knows the node by it.
         node.task_key = f"metaflow-steps.{slice_.step}"
-        with get_client(sync_client=True) as client:
-            deployment = self._deployment(client, source.deployment)
-            task_run = client.create_task_run(
-                task=node,
-                flow_run_id=self._flow_run.id,
-                dynamic_key=slice_.key,
-                name=slice_.name,
-                state=Pending(),
-                task_inputs={"wait_for": [TaskRunResult(id=parent) for parent in parents]},
-            )
-            child = client.create_flow_run_from_deployment(
-                deployment.id,
-                parameters={"tasks": dict(parameters)},
-                state=Scheduled(),
-                name=f"{self._flow_run.name} {slice_.name}",
-                tags=[TAG],
-                idempotency_key=key,
-                parent_task_run_id=task_run.id,
-                job_variables=dict(source.job_variables),
-            )
+        deployment = self._deployment(source.deployment)
+        task_run = self._client.create_task_run(
+            task=node,
+            flow_run_id=self._flow_run.id,
+            dynamic_key=slice_.key,
+            name=slice_.name,
+            state=Pending(),
+            task_inputs={"wait_for": [TaskRunResult(id=parent) for parent in parents]},
+        )
+        child = self._client.create_flow_run_from_deployment(
+            deployment.id,
+            parameters={"tasks": dict(parameters)},
+            state=Scheduled(),
+            name=f"{self._flow_run.name} {slice_.name}",
+            tags=[TAG],
+            idempotency_key=key,
+            parent_task_run_id=task_run.id,
+            job_variables=dict(source.job_variables),
+        )
         return Child(child.id, child.state)
 
     def states(self, ids: Iterable[UUID]) -> Mapping[UUID, Any]:
         """Return the states of these children; one that was deleted is left out."""
-        from prefect.client.orchestration import get_client
         from prefect.client.schemas import filters
 
         wanted = list(ids)
         found: dict[UUID, Any] = {}
-        with get_client(sync_client=True) as client:
-            for start in range(0, len(wanted), _MOST_READ):
-                some = wanted[start : start + _MOST_READ]
-                runs = client.read_flow_runs(
-                    flow_run_filter=filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=some)),
-                    limit=_MOST_READ,
-                )
-                found.update({run.id: run.state for run in runs})
+        for start in range(0, len(wanted), _MOST_READ):
+            some = wanted[start : start + _MOST_READ]
+            runs = self._client.read_flow_runs(
+                flow_run_filter=filters.FlowRunFilter(id=filters.FlowRunFilterId(any_=some)),
+                limit=_MOST_READ,
+            )
+            found.update({run.id: run.state for run in runs})
         return found
 
     def finished_tasks(self, ids: Iterable[UUID]) -> int:
         """Return how many tasks these children together have finished so far, as far as the server knows."""
-        from prefect.client.orchestration import get_client
         from prefect.client.schemas import filters
         from prefect.client.schemas.objects import StateType
 
@@ -139,15 +149,14 @@ class ChildRuns:
                 mode="json", exclude_unset=True
             ),
         }
-        with get_client(sync_client=True) as client:
-            return int(client.request("POST", "/task_runs/count", json=body).json())
+        return int(self._client.request("POST", "/task_runs/count", json=body).json())
 
     def cancel(self, ids: Iterable[UUID]) -> None:
         """Have the workers end these children."""
-        from prefect.client.orchestration import get_client
         from prefect.states import Cancelling
 
-        with get_client(sync_client=True) as client, ThreadPoolExecutor(_AT_ONCE) as pool:
+        client = self._client
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
             asked: list[Future[Any]] = [
                 pool.submit(client.set_flow_run_state, child, Cancelling()) for child in ids
             ]
@@ -156,9 +165,9 @@ class ChildRuns:
             with suppress(Exception):
                 answer.result()
 
-    def _deployment(self, client: Any, full_name: str) -> Any:
+    def _deployment(self, full_name: str) -> Any:
         if full_name not in self._deployments:
-            self._deployments[full_name] = client.read_deployment_by_name(full_name)
+            self._deployments[full_name] = self._client.read_deployment_by_name(full_name)
         return self._deployments[full_name]
 
 

@@ -152,6 +152,7 @@ class ContainerPool:
         if is_cancelled and self._active:
             given_up, self._active = list(self._active), {}
             self._attempt(lambda: self.children.cancel(given_up), None)
+        self.children.close()
 
     def _run(self) -> None:
         pause = _LOOK_SECONDS
