@@ -225,9 +225,14 @@ class ContainerPool:
             while self._wanted:
                 self.report(Dropped(labels=self._wanted.popleft()[1].labels))
                 has_changed = True
+        until = time.monotonic() + _LOOK_SECONDS
         for _ in range(len(self._wanted)):
             moment, slice_ = self._wanted[0]
             if self._is_over.is_set() or self._is_held.is_set():
+                break
+            if time.monotonic() > until:
+                # Those that end meanwhile must not wait until hundreds are asked for.
+                self._inbox.put(None)
                 break
             limit = self._limit(slice_.step)
             if active[slice_.step] >= limit or moment > time.monotonic():
