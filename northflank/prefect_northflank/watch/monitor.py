@@ -33,6 +33,10 @@ _POLLS_UNTIL_GONE = 2
 _MAX_EXPLAINED = 3
 """Waiting containers that one poll asks about."""
 
+_FEW_RUNS = 4
+_LONGEST_UNEXPLAINED_SECONDS = 60.0
+"""With more runs of a job than a few, a container has the longer to begin before it costs a call to ask why it waits."""
+
 
 def _no_report(_: str) -> None:
     """Leave what a container waits for unreported."""
@@ -230,8 +234,21 @@ class Monitor:
 
     async def _explain_waiting(self, poll: Poll[WatchedRun]) -> None:
         """Report why flow runs have not begun yet; only for a few of them, because each takes a call."""
-        waiting = [watch for watch in poll.runs if watch.pending and watch.concluded_at is None]
+        now = self._clock()
+        patience = min(
+            self._intervals.first_look_seconds * (1 + len(poll.runs) // _FEW_RUNS),
+            max(_LONGEST_UNEXPLAINED_SECONDS, self._intervals.first_look_seconds),
+        )
+        waiting = [
+            watch
+            for watch in poll.runs
+            if watch.pending
+            and watch.concluded_at is None
+            and now >= max(watch.began_at + patience, watch.next_explanation)
+        ]
         for watch in waiting[:_MAX_EXPLAINED]:
+            # It is asked ever more rarely: what a container waits for seldom changes later.
+            watch.next_explanation = now + (now - watch.began_at) / 2
             containers = await self._client.containers(
                 self._project, watch.pid.job, watch.pid.run or ""
             )

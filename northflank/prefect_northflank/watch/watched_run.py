@@ -72,6 +72,8 @@ class WatchedRun:
     done: asyncio.Future[WatchResult] = field(repr=False)
     report_waiting: Callable[[str], None] = field(repr=False)
     """Called with a sentence whenever the container waits for something else."""
+    next_explanation: float = 0.0
+    """Before then it is not asked what the container waits for."""
     run: JobRun | None = None
     """The job run as last seen."""
     missing_polls: int = 0

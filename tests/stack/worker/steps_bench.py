@@ -192,7 +192,9 @@ def main() -> int:
         if options.waiting:
             wait_for_all(found, options.at_once, options.waiting)
         for tasks in options.tasks:
-            print(f"foreach of {tasks}: {found.run('--tasks', str(tasks))}", flush=True)
+            finished = found.run("--tasks", str(tasks))
+            print(f"foreach of {tasks}: {finished}", flush=True)
+            print_lost_containers(found, finished.flow_run)
     return 0
 
 
@@ -208,6 +210,13 @@ def compare_a_chunk(found: Bench, proxy: Proxy, tasks: int) -> None:
         f"{tasks} tasks in one container of the step take {chunk:.1f} s, in the flow's own {own:.1f} s: {chunk / own:.2f} times",
         flush=True,
     )
+
+
+def print_lost_containers(found: Bench, flow_run: str) -> None:
+    """Print why containers were replaced: nothing here kills any."""
+    for line in found.home.command("logs", f"prefect-{flow_run}", flow=FLOW).splitlines():
+        if " was lost; " in line:
+            print(line, flush=True)
 
 
 def states_of_containers(found: Bench, flow_run: str) -> list[str]:

@@ -181,6 +181,45 @@ def test_what_a_container_waits_for_is_told_when_it_changes(watched, prefect):
     ]
 
 
+@pytest.mark.parametrize("runs, seconds, most", [(1, 30, 2), (100, 45, 0), (100, 600, 100)])
+def test_a_hundred_containers_that_begin_cost_no_calls_to_explain_it(
+    client, wire, time, prefect, runs, seconds, most
+):
+    prefect.state = StateType.PENDING
+    pids = [InfrastructurePid(project=P, job="j", run=f"r{number}") for number in range(runs)]
+    listed = [{"id": pid.run, "status": "RUNNING", "concluded": False} for pid in pids]
+
+    def answer(request):
+        if request.url.path.endswith("/containers"):
+            return httpx.Response(200, json={"data": {"containers": []}})
+        if request.url.path.endswith("/runs"):
+            return httpx.Response(200, json={"data": {"runs": listed}, "pagination": {}})
+        return httpx.Response(200, json={"data": listed[0]})
+
+    async def scenario():
+        wire.answer = answer
+        monitor = Monitor(
+            client=client,
+            records=prefect,
+            project=P,
+            intervals=Intervals(),
+            logger=logging.getLogger("test"),
+            clock=time,
+        )
+        for number, pid in enumerate(pids):
+            monitor.add(UUID(int=number + 1), pid, pending_timeout=None)
+        for _ in range(seconds // 5):
+            await monitor.read_states()
+            await monitor.poll_due()
+            time.now += 5
+
+    asyncio.run(scenario())
+
+    asked = sum(request.url.path.endswith("/containers") for request in wire.sent)
+    assert asked <= most
+    assert len(wire.sent) - asked <= 20
+
+
 def test_a_northflank_that_does_not_answer_keeps_no_end_from_being_seen(client, wire, prefect):
     """Looks may hang for as long as the network does; what Prefect says is heard all the same."""
 
