@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
 from typing import Any
 
@@ -70,10 +70,18 @@ def findings(state: Any) -> tuple[Finding, ...]:
             return (*found, *_without_uv(state))
 
 
-def made(state: Any, flow: ir.Flow, target: Target, *, may_be_kept: bool = False) -> ir.Flow:
+def made(
+    state: Any,
+    flow: ir.Flow,
+    target: Target,
+    *,
+    elsewhere: Mapping[str, Target] = locks.NOWHERE,
+    may_be_kept: bool = False,
+) -> ir.Flow:
     """Return *flow* with the locks of its packages for *target*, or have Metaflow make its interpreters.
 
-    Both take long where it is the first time. *may_be_kept* says whether a lock of the last day will do.
+    Both take long where it is the first time. *elsewhere* has the targets of the steps that run in other places;
+    *may_be_kept* says whether a lock of the last day will do.
 
     Raises:
         PackagesRefused: packages cannot be had; names all of them with their steps.
@@ -86,7 +94,9 @@ def made(state: Any, flow: ir.Flow, target: Target, *, may_be_kept: bool = False
                 state.environment.init_environment(state.echo)
             return flow
         case Installer.UV:
-            return locks.locked(flow, target, os.environ, may_be_kept=may_be_kept)
+            return locks.locked(
+                flow, target, os.environ, elsewhere=elsewhere, may_be_kept=may_be_kept
+            )
         case None:
             return flow
 

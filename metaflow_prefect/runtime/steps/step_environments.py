@@ -112,14 +112,19 @@ class StepProcesses:
         return {
             step: StepProcess(
                 python=pythons[key],
-                variables={**variables, **interpreters.activated(pythons[key], self.environment)},
+                variables={
+                    **importable_metaflow.without_second_extension(variables, found[key]),
+                    **interpreters.activated(pythons[key], self.environment),
+                },
             )
             for step, key in self.locks.items()
         }
 
     def _code_variables(self, folder: str) -> Mapping[str, str]:
         """Put Metaflow into *folder*, and return the variables by which the steps' interpreters find it."""
-        linked = importable_metaflow.linked_in(folder)
+        installed = importable_metaflow.installed_extension()
+        beside = importable_metaflow.unpacked_extension(self.context.program.working_directory)
+        linked = importable_metaflow.linked_in(folder, installed or beside)
         if linked is not None:
             return linked
         packaged = self._asked(

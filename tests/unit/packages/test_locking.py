@@ -57,6 +57,16 @@ def test_packages_are_locked_for_the_containers_python_and_platform(flow, variab
         locked(asked, CONTAINER, variables)
 
 
+def test_packages_of_a_step_elsewhere_are_locked_for_its_own_container(flow, variables):
+    asked = flow(start=("tinypkg>=2",), train=("tinypkg>=2",), end=("later_python",))
+    elsewhere = {"train": here(), "end": replace(CONTAINER, python="3.13")}
+
+    found = locks_of(locked(asked, CONTAINER, variables, elsewhere=elsewhere))
+
+    targets = {step: it.target for it in found.values() for step in it.steps}
+    assert targets == {"start": CONTAINER, **elsewhere}
+
+
 def test_a_flow_without_packages_needs_no_uv(flow):
     asked = flow(start=(), end=())
 
