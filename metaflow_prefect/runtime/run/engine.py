@@ -14,7 +14,8 @@ from metaflow_prefect.runtime.flow.graph import End, Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.progress import prefect_log_filter
 from metaflow_prefect.runtime.progress.in_words import duration
-from metaflow_prefect.runtime.progress.model import Change, State
+from metaflow_prefect.runtime.progress.model import Change, Progress, State
+from metaflow_prefect.runtime.progress.run_artifact import Containers
 from metaflow_prefect.runtime.progress.run_artifact_publisher import Publisher
 from metaflow_prefect.runtime.run import (
     deployment_inputs,
@@ -30,6 +31,7 @@ from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.run.scheduler import Plan, Scheduler
 from metaflow_prefect.runtime.run.session import Session
 from metaflow_prefect.runtime.run.slice_tasks import SliceTasks, Watch
+from metaflow_prefect.runtime.run.step_costs import StepCosts
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.servers.connection import is_embedded
 from metaflow_prefect.runtime.servers.recording import wait_until_recorded
@@ -88,7 +90,7 @@ def execute(
         context.flow_run.id,
         say,
         is_continued=session.resumes,
-        about_container=container.line,
+        about_containers=_about(container, StepCosts.of(context.flow_run, options.environment)),
     )
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
@@ -109,6 +111,19 @@ def execute(
         _RUN.reset(token)
         if is_embedded():
             wait_until_recorded(context.flow_run.id, scheduler.task_runs)
+
+
+def _about(
+    container: ContainerReport, step_costs: StepCosts
+) -> Callable[[Progress, float], Containers]:
+    """Return what says on the run's page what its containers cost and used."""
+
+    def containers(progress: Progress, now: float) -> Containers:
+        own = container.cost(progress, now)
+        of_steps = step_costs.table(own, is_over=progress.ended is not None)
+        return Containers(container.line(progress, now), of_steps)
+
+    return containers
 
 
 def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str, Any]) -> None:

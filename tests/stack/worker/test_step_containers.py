@@ -133,6 +133,26 @@ def test_a_slice_of_a_foreach_and_a_join_run_in_containers_of_their_own(
         if request.operation == "start.job.run" and any(it in str(request.body) for it in ids)
     }
     assert plans == {"nf-compute-50", "nf-compute-100-1"}
+    # The page, `status` and `list-runs` say what each container costs an hour, how long it ran, and the sum.
+    told = json.loads(home.command("status", f"prefect-{flow_run}", "--json"))
+    (listed,) = json.loads(home.command("list-runs", "--json"))
+    assert listed["containers"] == told["containers"]
+    costs = {item["tasks"]: item["cost"] for item in told["containers"]}
+    prices = {tasks: cost["dollars_per_hour"] for tasks, cost in costs.items()}
+    assert prices == dict.fromkeys(("train[0-1]", "train[2-3]", "train[4]"), 0.0167) | {
+        "join": 0.025
+    }
+    all_costs = [told["cost"], *costs.values()]
+    assert all(cost["seconds"] > 0 for cost in all_costs)
+    assert told["total_cost"]["containers"] == 5
+    assert told["total_cost"]["dollars"] == pytest.approx(
+        sum(it["dollars"] for it in all_costs), abs=1e-5
+    )
+    page = page_of(prefect, flow_run)
+    assert all(f"| `{tasks}` |" in page for tasks in costs)
+    assert "$0.025 (nf-compute-100-1)" in page
+    assert "for 4 containers of steps" in page
+    assert " in all" in page
 
 
 def test_a_task_that_loses_its_container_has_used_an_attempt_and_no_other_runs_twice(
@@ -188,6 +208,13 @@ def test_a_container_ends_with_its_run_when_that_is_canceled_or_a_sibling_fails(
     assert sorted(run["state"]["type"] for run in ended.values()) == ["CANCELLED", "FAILED"]
     failed = next(run for run in ended.values() if run["state"]["type"] == "FAILED")
     assert "Step other failed" in failed["state"]["message"]
+
+
+def page_of(prefect, flow_run):
+    """Return the Markdown of the run's artifact."""
+    wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run]}, "type": {"any_": ["markdown"]}}}
+    found = prefect.post("/artifacts/filter", wanted)
+    return "".join(item["data"] for item in found if item["task_run_id"] is None)
 
 
 def edges(prefect, flow_run):
