@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
@@ -99,6 +101,22 @@ def made(
             )
         case None:
             return flow
+
+
+def manifest(state: Any) -> dict[str, bytes]:
+    """Return the file in which Metaflow keeps what it has resolved for the flow's steps, as its code packages have it.
+
+    With it, Metaflow takes the same files of the same packages wherever it makes the interpreters. Nothing where
+    Metaflow makes none, or has not resolved them yet.
+    """
+    if chosen(state) is not Installer.MICROMAMBA:
+        return {}
+    environment = state.environment
+    ids = {environment.get_environment(step).get("id_") for step in state.flow}
+    file = Path(environment.get_environment_manifest_path())
+    known = json.loads(file.read_text("utf-8") or "{}") if file.is_file() else {}
+    own = {id_: known[id_] for id_ in sorted(ids & known.keys())}
+    return {file.name: json.dumps(own, sort_keys=True).encode()} if own else {}
 
 
 def _bad_choice() -> tuple[Finding, ...]:

@@ -232,6 +232,7 @@ def _prepare(
     # Last: it takes minutes where they are not there yet.
     target, elsewhere = _lock_targets(flow, wanted, context)
     flow = interpreters.made(state, flow, target, elsewhere=elsewhere)
+    code = {**code, **interpreters.manifest(state)}
     generated = render_standalone(flow, code, analysis.project)
     package = _package(state, flow.name, code)
     if package is not None:

@@ -11,33 +11,39 @@ class PythonsFlow(FlowSpec):
     def start(self):
         import tinypkg
 
-        self.seen = [(sys.version_info[:2], tinypkg.__version__)]
-        self.next(self.train)
+        self.first = [sys.version_info[:2], tinypkg.__version__]
+        self.next(self.newer, self.older)
 
     @northflank(memory=500)
     @pypi(python="3.13", packages={"tinypkg": "2.0"})
     @step
-    def train(self):
+    def newer(self):
         import tinypkg
 
-        self.seen = [*self.seen, (sys.version_info[:2], tinypkg.__version__)]
-        self.next(self.report)
+        self.own = [sys.version_info[:2], tinypkg.__version__]
+        self.next(self.join)
 
     @northflank(memory=500)
     @pypi(python="3.10", packages={"tinypkg": "1.0"})
     @step
-    def report(self):
+    def older(self):
         import tinypkg
 
-        self.seen = [*self.seen, (sys.version_info[:2], tinypkg.__version__)]
-        self.next(self.end)
+        self.own = [sys.version_info[:2], tinypkg.__version__]
+        self.next(self.join)
 
     @pypi(python="3.12", packages={"tinypkg": "2.0"})
     @step
-    def end(self):
+    def join(self, inputs):
         import tinypkg
 
-        self.seen = [*self.seen, (sys.version_info[:2], tinypkg.__version__)]
+        last = [sys.version_info[:2], tinypkg.__version__]
+        self.seen = [inputs.newer.first, inputs.newer.own, inputs.older.own, last]
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
 
 
 if __name__ == "__main__":
