@@ -30,12 +30,10 @@ from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.run.scheduler import Plan, Scheduler
 from metaflow_prefect.runtime.run.session import Session
-from metaflow_prefect.runtime.run.slice_tasks import SliceTasks, Watch
 from metaflow_prefect.runtime.run.step_costs import StepCosts
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.servers.connection import is_embedded
 from metaflow_prefect.runtime.servers.recording import wait_until_recorded
-from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
 from metaflow_prefect.runtime.steps import step_options
 from metaflow_prefect.runtime.steps.executor_protocol import Stream
 
@@ -140,6 +138,10 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     context = FlowRunContext.get()
     assert context is not None  # noqa: S101  only ever called inside a flow run
     assert context.flow_run is not None  # noqa: S101  as above
+    # Only in the container of a step.
+    from metaflow_prefect.runtime.run.slice_tasks import SliceTasks, Watch
+    from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
+
     prefect_log_filter.install()
     order = SliceOrder.from_json(tasks)
     say = task_reports.flow_log()

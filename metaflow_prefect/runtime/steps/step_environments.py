@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from metaflow_prefect.errors import InitFailed, StaleGeneratedFile
 from metaflow_prefect.runtime.in_flow import make_interpreters, print_environment
-from metaflow_prefect.runtime.packages import interpreters
 from metaflow_prefect.runtime.steps import commands, importable_metaflow
 from metaflow_prefect.runtime.steps.executor_protocol import StepExecutor, Stream
 
@@ -97,6 +96,9 @@ class StepProcesses:
 
     def _install_locked(self, folder: str) -> Mapping[str, StepProcess]:
         """Have uv make the interpreters of the locks, and put Metaflow and the flow's code where they find them."""
+        # Few flows have packages.
+        from metaflow_prefect.runtime.packages import interpreters
+
         program = self.context.program
         found = {} if program.packages is None else program.packages.locks
         missing = sorted(step for step, key in self.locks.items() if key not in found)
