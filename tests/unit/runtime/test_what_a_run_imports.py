@@ -17,7 +17,6 @@ SELDOM = (
     "metaflow_prefect.runtime.packages.project",
     "metaflow_prefect.runtime.packages.uv",
     "metaflow_prefect.runtime.run.slice_tasks",
-    "metaflow_prefect.runtime.servers.local_server",
 )
 """What only a run with a command line, with packages, or in the container of a step needs."""
 
