@@ -132,6 +132,23 @@ def test_an_index_that_does_not_answer_is_named_without_its_credentials(flow, va
     assert time.monotonic() - began < 30
 
 
+def test_a_version_that_only_a_later_index_has_is_refused_with_uvs_remedy(
+    flow, variables, tmp_path
+):
+    with serving(tmp_path, Wheel("tinypkg", "3.0")) as first:
+        asked = {**variables, "UV_INDEX": first.url()}
+        with pytest.raises(PackagesRefused) as caught:
+            locked(flow(train=("tinypkg==1.0",)), CONTAINER, asked)
+
+        (finding,) = caught.value.findings
+        assert "UV_INDEX_STRATEGY=unsafe-best-match" in finding.remedy
+        assert locked(
+            flow(train=("tinypkg==1.0",)),
+            CONTAINER,
+            {**asked, "UV_INDEX_STRATEGY": "unsafe-best-match"},
+        ).locks
+
+
 def test_an_index_that_wants_other_credentials_is_named_without_them(flow, variables, tmp_path):
     with serving(tmp_path, Wheel("tinypkg", "1.0"), credentials="someone:S3cretWord") as private:
         right = {**variables, "UV_DEFAULT_INDEX": private.url("someone:S3cretWord")}
