@@ -76,8 +76,9 @@ soak: $(READY) ## kill flows and workers, break requests, run thousands of tasks
 	$(BIN)/python -m tests.bench --rounds 1 --case far: --memory
 	$(BIN)/python -m tests.stack.worker.soak --runs 300 --kills 50 --workers 3 --faults 0.1 --proxy 0.1 --proxy-answers
 
-bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on the emulator; the headless stack; the worker
+bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on the emulator; the headless stack; the worker; packages
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.packages
 	$(BIN)/python -m tests.contract.load
 	$(BIN)/python -m tests.stack.headless.bench
 	$(BIN)/python -m tests.stack.worker.bench

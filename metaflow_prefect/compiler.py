@@ -74,7 +74,8 @@ def standalone(state: Any, analysis: Analysis) -> str:
 def code_with_project(state: Any, analysis: Analysis) -> dict[str, bytes]:
     """Return the files that are beside the flow where its steps work."""
     project = analysis.project
-    return {**({} if project is None else project.beside_the_flow), **code_files(state)}
+    beside = {} if project is None else project.beside_the_flow
+    return {**beside, **code_files(state), **interpreters.manifest(state)}
 
 
 def analyze_for(

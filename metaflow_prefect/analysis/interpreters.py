@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from enum import Enum
+from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
@@ -70,10 +72,18 @@ def findings(state: Any) -> tuple[Finding, ...]:
             return (*found, *_without_uv(state))
 
 
-def made(state: Any, flow: ir.Flow, target: Target, *, may_be_kept: bool = False) -> ir.Flow:
+def made(
+    state: Any,
+    flow: ir.Flow,
+    target: Target,
+    *,
+    elsewhere: Mapping[str, Target] = locks.NOWHERE,
+    may_be_kept: bool = False,
+) -> ir.Flow:
     """Return *flow* with the locks of its packages for *target*, or have Metaflow make its interpreters.
 
-    Both take long where it is the first time. *may_be_kept* says whether a lock of the last day will do.
+    Both take long where it is the first time. *elsewhere* has the targets of the steps that run in other places;
+    *may_be_kept* says whether a lock of the last day will do.
 
     Raises:
         PackagesRefused: packages cannot be had; names all of them with their steps.
@@ -86,9 +96,27 @@ def made(state: Any, flow: ir.Flow, target: Target, *, may_be_kept: bool = False
                 state.environment.init_environment(state.echo)
             return flow
         case Installer.UV:
-            return locks.locked(flow, target, os.environ, may_be_kept=may_be_kept)
+            return locks.locked(
+                flow, target, os.environ, elsewhere=elsewhere, may_be_kept=may_be_kept
+            )
         case None:
             return flow
+
+
+def manifest(state: Any) -> dict[str, bytes]:
+    """Return the file in which Metaflow keeps what it has resolved for the flow's steps, as its code packages have it.
+
+    With it, Metaflow takes the same files of the same packages wherever it makes the interpreters. Nothing where
+    Metaflow makes none, or has not resolved them yet.
+    """
+    if chosen(state) is not Installer.MICROMAMBA:
+        return {}
+    environment = state.environment
+    ids = {environment.get_environment(step).get("id_") for step in state.flow}
+    file = Path(environment.get_environment_manifest_path())
+    known = json.loads(file.read_text("utf-8") or "{}") if file.is_file() else {}
+    own = {id_: known[id_] for id_ in sorted(ids & known.keys())}
+    return {file.name: json.dumps(own, sort_keys=True).encode()} if own else {}
 
 
 def _bad_choice() -> tuple[Finding, ...]:

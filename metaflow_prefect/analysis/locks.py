@@ -21,22 +21,31 @@ from metaflow_prefect.runtime.packages.uv import INSTALL_IT, Uv, UvFailed
 class _Wanted:
     """A distinct list of requirements, and the steps that have it."""
 
-    packages: ir.Packages
+    requirements: tuple[str, ...]
     target: Target
     steps: tuple[str, ...]
 
 
+NOWHERE: Mapping[str, Target] = {}
+"""The targets of other places, where all steps run in the same one."""
+
+
 def locked(
-    flow: ir.Flow, target: Target, variables: Mapping[str, str], *, may_be_kept: bool = False
+    flow: ir.Flow,
+    target: Target,
+    variables: Mapping[str, str],
+    *,
+    elsewhere: Mapping[str, Target] = NOWHERE,
+    may_be_kept: bool = False,
 ) -> ir.Flow:
     """Return *flow* with locks for *target*; uv and the package index are as *variables* say.
 
-    *may_be_kept* says whether a lock that was made less than a day ago will do, or any if the index does not help.
+    *elsewhere* has the targets of the steps that run in other places. *may_be_kept* says whether a lock that was made less than a day ago will do, or any if the index does not help.
 
     Raises:
         PackagesRefused: packages cannot be had; names all of them with their steps.
     """
-    wanted = _wanted(flow, target)
+    wanted = _wanted(flow, target, elsewhere)
     if not wanted:
         return flow
     found = _lock_all(flow.name, wanted, variables, may_be_kept=may_be_kept)
@@ -57,19 +66,16 @@ def minor(version: str) -> str:
     return ".".join(version.split(".")[:2])
 
 
-def _wanted(flow: ir.Flow, target: Target) -> list[_Wanted]:
-    groups: dict[tuple[tuple[str, ...], str], list[ir.Step]] = {}
+def _wanted(flow: ir.Flow, target: Target, elsewhere: Mapping[str, Target]) -> list[_Wanted]:
+    groups: dict[tuple[tuple[str, ...], Target], list[str]] = {}
     for step in flow.steps:
         if step.packages is not None:
-            python = minor(step.packages.python or target.python)
-            groups.setdefault((step.packages.requirements, python), []).append(step)
+            place = elsewhere.get(step.name, target)
+            own = replace(place, python=minor(step.packages.python or place.python))
+            groups.setdefault((step.packages.requirements, own), []).append(step.name)
     return [
-        _Wanted(
-            packages=ir.Packages(requirements=requirements, python=python),
-            target=replace(target, python=python),
-            steps=tuple(step.name for step in steps),
-        )
-        for (requirements, python), steps in groups.items()
+        _Wanted(requirements=requirements, target=own, steps=tuple(steps))
+        for (requirements, own), steps in groups.items()
     ]
 
 
@@ -100,7 +106,7 @@ def _lock_all(
 
 
 def _lock(uv: Uv, wanted: _Wanted, *, may_be_kept: bool) -> Lock:
-    kept = KeptLock.of(wanted.packages.requirements, wanted.target, uv.environment)
+    kept = KeptLock.of(wanted.requirements, wanted.target, uv.environment)
     found = kept.fresh() if may_be_kept else None
     if found is None:
         try:
@@ -123,7 +129,7 @@ def _resolved(uv: Uv, wanted: _Wanted) -> str:
     compiled = uv.run(
         "pip", "compile", "-", "--quiet", "--generate-hashes", "--no-header", "--no-annotate", "--no-build",
         "--python", sys.executable, "--python-version", version, *place,
-        text="\n".join(wanted.packages.requirements),
+        text="\n".join(wanted.requirements),
     )  # fmt: skip
     return requirements_only(compiled)
 

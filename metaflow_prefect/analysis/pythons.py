@@ -19,11 +19,15 @@ _PATCHES = range(60)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PythonRequest:
-    """What asks for a Python, in words, and the versions that it accepts, as in `requires-python`."""
+    """What asks for a Python, in words, and the versions that it accepts, as in `requires-python`.
+
+    `step` is the step whose interpreter alone it is for; None is for all steps.
+    """
 
     where: str
     feature: str
     accepts: str
+    step: str | None = None
 
     def __str__(self) -> str:
         return f"{self.where} asks for {self.feature}"
@@ -68,4 +72,5 @@ def _of_steps(state: Any) -> Iterator[PythonRequest]:
                     where=node.name,
                     feature=f"@pypi(python={str(version)!r})",
                     accepts=f"=={minor}.*",
+                    step=node.name,
                 )

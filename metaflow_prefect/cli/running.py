@@ -60,7 +60,7 @@ def trigger(
     **values: Any,
 ) -> None:
     """Start a run of the deployment."""
-    from metaflow_prefect.deploy.runs import follow_run
+    from metaflow_prefect.deploy.runs import follow_run, step_runs
     from metaflow_prefect.deploy.runs import trigger as triggering
     from metaflow_prefect.runtime.progress import terminal
 
@@ -85,7 +85,12 @@ def trigger(
         is_shown = terminal.is_wanted() and not is_json
         run = follow_run.wait(on.client, run) if is_shown else triggering.wait(on.client, run)
         run = run.at(on.deployment.rate, on.deployment.asked)
-        summary = {**run.summary(), "steps": follow_run.steps_of(on.client, run)}
+        has_some = on.deployment.has_step_containers
+        containers = step_runs.listed(on.client, run) if has_some else ()
+        summary = {
+            **step_runs.summary(run, containers),
+            "steps": follow_run.steps_of(on.client, run),
+        }
     show(summary, _with_container(run), is_json=is_json)
     if run.status is not RunStatus.SUCCEEDED:
         sys.exit(1)
@@ -108,13 +113,16 @@ def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool
 
     Runs that a schedule has yet to start are listed only with `--state pending`.
     """
-    from metaflow_prefect.deploy.runs import runs
+    from metaflow_prefect.deploy.runs import runs, step_runs
 
     wanted = frozenset(RunStatus(state.upper().replace("-", "_")) for state in states)
     with deployment_of(obj, name) as on:
         found = tuple(runs.listed(on.client, on.deployment, wanted))
+        has_some = is_json and on.deployment.has_step_containers
+        containers = step_runs.of_runs(on.client, found) if has_some else {}
     text = "\n".join(f"{run.run_id}  {_with_container(run)}" for run in found) or "none"
-    show([run.summary() for run in found], text, is_json=is_json)
+    summaries = [step_runs.summary(run, containers.get(run.id, ())) for run in found]
+    show(summaries, text, is_json=is_json)
 
 
 @command(
@@ -137,12 +145,10 @@ def status(obj: Any, run_id: str, is_json: bool) -> None:
     if not is_json:
         waiting = [str(item) for item in containers if item.is_waiting]
         # Scripts read the status from standard output.
-        for line in filter(None, (run.container, step_runs.cost_in_words(containers), *waiting)):
+        costs = step_runs.costs_in_words(run, containers)
+        for line in filter(None, (run.container, *costs, *waiting)):
             click.echo(line, err=True)
-    summary = run.summary()
-    if containers:
-        summary["containers"] = [item.summary() for item in containers]
-    show(summary, run.status.value, is_json=is_json)
+    show(step_runs.summary(run, containers), run.status.value, is_json=is_json)
 
 
 @command(

@@ -21,8 +21,7 @@ from metaflow_prefect.deploy.plan import (
     step_containers,
     summary,
 )
-from metaflow_prefect.deploy.plan.deploy_context import DeployContext, WorkPool
-from metaflow_prefect.deploy.plan.image_choice import ImageChoice
+from metaflow_prefect.deploy.plan.deploy_context import DeployContext, ImageChoice, WorkPool
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.deploy.plan.plan import (
     DeploymentPlan,
@@ -215,22 +214,25 @@ def _prepare(
             token = _token(name, existing, token_request)
         with refusals.gather():
             pool = work_pool(client, wanted.work_pool, existing)
-            choice = _choose_image(analysis, wanted, pool, refusals)
-            wanted = replace(wanted, image=choice.image or wanted.image)
+            pools = step_pools(client, step_containers.named_pools(flow), refusals)
+            image, step_images = _choose_images(analysis, wanted, pool, pools, refusals)
+            wanted = replace(wanted, image=image.image or wanted.image)
             _check_uv(analysis, pool, refusals)
             job_variables.check(flow, wanted, pool, refusals)
             apply.check(client, pool.name, work_queue(wanted), wanted.notifications, refusals)
-            pools = step_pools(client, step_containers.named_pools(flow), refusals)
             limited = replace(pool, concurrency_limit=_places(client, flow, pool, wanted))
             step_containers.check(flow, limited, pools, wanted, refusals)
             context = replace(
-                gather(state, pool, token, code), image_lines=choice.lines, step_pools=pools
-            )
+                gather(state, pool, token, code),
+                image=image, step_images=step_images, step_pools=pools,
+            )  # fmt: skip
     refusals.raise_all()
     assert name is not None  # noqa: S101  or it was refused
     assert context is not None  # noqa: S101  or its pool was refused
     # Last: it takes minutes where they are not there yet.
-    flow = interpreters.made(state, flow, _lock_target(wanted, context.pool))
+    target, elsewhere = _lock_targets(flow, wanted, context)
+    flow = interpreters.made(state, flow, target, elsewhere=elsewhere)
+    code = {**code, **interpreters.manifest(state)}
     generated = render_standalone(flow, code, analysis.project)
     package = _package(state, flow.name, code)
     if package is not None:
@@ -256,11 +258,25 @@ def _places(client: Any, flow: ir.Flow, pool: WorkPool, wanted: DeployOptions) -
     return places(client, pool, None if queue is None else queue.name)
 
 
-def _lock_target(wanted: DeployOptions, pool: WorkPool) -> Target:
-    """Return what packages are locked for."""
-    chosen = job_variables.chosen_variables(wanted, pool)
+def _lock_targets(
+    flow: ir.Flow, wanted: DeployOptions, context: DeployContext
+) -> tuple[Target, Mapping[str, Target]]:
+    """Return what packages are locked for: in the flow's container, and in those of steps by their names."""
     platform = os.environ.get(variables.PLATFORM) or None
-    return lock_target.target(chosen, pool, here(), platform=platform)
+    pool = context.pool
+    chosen = job_variables.chosen_variables(wanted, pool)
+    found = step_containers.step_containers(
+        flow, pool, context.step_pools, wanted, context.step_images
+    )
+    return lock_target.target(chosen, pool, here(), platform=platform), {
+        item.step: lock_target.target(
+            {**job_variables.chosen_for_steps(wanted, pool, item.pool), **item.job_variables},
+            item.pool,
+            here(),
+            platform=platform,
+        )
+        for item in found
+    }
 
 
 def _check_flow(
@@ -286,15 +302,21 @@ def _check_flow(
             apply.known_schedule(schedule)
 
 
-def _choose_image(
-    analysis: Analysis, wanted: DeployOptions, pool: WorkPool, refusals: Refusals
-) -> ImageChoice:
-    """Choose the image of the Python that the flow asks for."""
-    chosen = job_variables.chosen_variables(wanted, pool)
-    choice = image_choice.choose(analysis.pythons, chosen, pool)
-    if choice.findings:
-        refusals.add(UnsupportedFlow(analysis.flow.name, choice.findings))
-    return choice
+def _choose_images(
+    analysis: Analysis,
+    wanted: DeployOptions,
+    pool: WorkPool,
+    pools: Mapping[str, WorkPool],
+    refusals: Refusals,
+) -> tuple[ImageChoice, Mapping[str, ImageChoice]]:
+    """Choose the images of the Pythons that are asked for: the flow's, and those of steps by their names."""
+    flow, pythons = analysis.flow, analysis.pythons
+    own = image_choice.of_flow(flow, pythons, job_variables.chosen_variables(wanted, pool), pool)
+    of_steps = step_containers.images(flow, pythons, pool, pools, wanted, own.image)
+    findings = [finding for choice in (own, *of_steps.values()) for finding in choice.findings]
+    if findings:
+        refusals.add(UnsupportedFlow(flow.name, tuple(findings)))
+    return own, of_steps
 
 
 def _check_uv(analysis: Analysis, pool: WorkPool, refusals: Refusals) -> None:

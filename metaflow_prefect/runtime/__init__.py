@@ -20,7 +20,8 @@ if TYPE_CHECKING:
         Switch,
     )
     from metaflow_prefect.runtime.flow.program import RUNTIME_API, Program, check_api
-    from metaflow_prefect.runtime.local.command_line import Json, Parameter, main
+    from metaflow_prefect.runtime.local.declared_parameters import Json, Parameter
+    from metaflow_prefect.runtime.local.main import main
     from metaflow_prefect.runtime.packages.lock import locked_packages
     from metaflow_prefect.runtime.run.engine import execute, execute_slice, run_step
     from metaflow_prefect.runtime.run.exit_hooks import exit_hooks
@@ -54,7 +55,8 @@ _MODULES = {
     **dict.fromkeys(
         ("Container", "End", "Foreach", "Next", "Parallel", "Split", "Step", "Switch"), "flow.graph"
     ),
-    **dict.fromkeys(("Json", "Parameter", "main"), "local.command_line"),
+    **dict.fromkeys(("Json", "Parameter"), "local.declared_parameters"),
+    "main": "local.main",
     **dict.fromkeys(("RUNTIME_API", "Program", "check_api"), "flow.program"),
 }
 

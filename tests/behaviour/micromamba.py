@@ -22,6 +22,9 @@ _REQUESTS = ("requests", "urllib3", "certifi", "idna", "charset_normalizer")
 _MADE = "made"
 """The file that a complete environment has."""
 
+_NO_CHANNEL = "no-channel"
+"""A file that says that there is no channel in which packages could be looked up."""
+
 _CHANNEL = "https://channel.invalid/linux-64/"
 
 
@@ -33,12 +36,19 @@ def install(folder: Path) -> dict[str, str]:
     return {"METAFLOW_PATH_TO_MICROMAMBA": str(program), "MICROMAMBA_STAND_IN": str(folder)}
 
 
+def without_channel(folder: Path) -> None:
+    """Let the program in *folder* resolve nothing any more."""
+    (folder / _NO_CHANNEL).touch()
+
+
 def _environments(root: Path) -> list[str]:
     return [str(file.parent) for file in root.glob(f"envs/metaflow/*/*/{_MADE}")]
 
 
-def _packages(words: list[str]) -> list[dict[str, str]]:
+def _packages(root: Path, words: list[str]) -> list[dict[str, str]]:
     """Solve: each spec `name==1.0` or `name>=1.0` as the address of one package."""
+    if (root / _NO_CHANNEL).exists():
+        sys.exit("the stand-in for micromamba reaches no channel")
     found = []
     for spec in words:
         name, _, version = spec.replace(">=", "==").partition("==")
@@ -81,7 +91,7 @@ def _answer(root: Path, words: list[str]) -> Any:
             return [{"name": "python", "version": version}]
         case ["create", *_] if "--dry-run" in options:
             specs = [word for word in words[1:] if not word.startswith("-")]
-            return {"actions": {"LINK": _packages(specs)}}
+            return {"actions": {"LINK": _packages(root, specs)}}
         case ["create", *_] if "--download-only" in options:
             return {}
         case ["create", *rest]:

@@ -1,4 +1,4 @@
-"""The table of docs/performance.md, between its two marks."""
+"""The tables of docs/performance.md, each between its two marks."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def table(rows: Sequence[Row], rounds: int) -> str:
         for row in rows
     )
     return (
-        f"{_machine()}\nMedian (smallest-largest) of {rounds} interleaved rounds (one for 1,000 tasks).\n\n"
+        f"{machine()}\nMedian (smallest-largest) of {rounds} interleaved rounds (one for 1,000 tasks).\n\n"
         "| case | executor | wall, s | ratio | CPU of the tree, s | ratio | peak PSS, MB |\n"
         "|---|---|---|---|---|---|---|\n"
         f"{shown}\n"
@@ -76,7 +76,8 @@ def _or_dash(value: float | None) -> str:
     return "-" if value is None else f"{value:.0f}"
 
 
-def _machine() -> str:
+def machine() -> str:
+    """Return what was measured on."""
     versions = ", ".join(f"{name} {version(name)}" for name in ("metaflow", "prefect"))
     today = dt.datetime.now(dt.timezone.utc).date()
     load = os.getloadavg()[1]
@@ -87,7 +88,12 @@ def _machine() -> str:
 
 
 def write(text: str) -> None:
-    """Replace what stands between the marks of the page."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+    """Replace the table of the runs."""
+    replace_between(BEGIN, END, text)
+
+
+def replace_between(begin: str, end: str, text: str) -> None:
+    """Replace what stands between two marks of the page."""
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    _, _, after = rest.partition(end)
+    PAGE.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")

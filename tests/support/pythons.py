@@ -31,12 +31,12 @@ def found(version: str) -> str | None:
     return None
 
 
-def stock_image(folder: Path, python: str) -> Path:
-    """Make what stands for a stock image of *python*: Prefect, pip and uv; return its folder of programs."""
+def stock_image(folder: Path, python: str, *packages: str) -> Path:
+    """Make what stands for a stock image of *python*: Prefect, pip, uv and *packages*; return its folder of programs."""
     uv = shutil.which("uv", path=str(Path(sys.executable).parent)) or "uv"
     subprocess.run([uv, "venv", "--quiet", "--seed", "--python", python, folder], check=True)
     own = folder / "bin" / "python"
-    prefect = [uv, "pip", "install", "--quiet", "--python", own, "prefect>=3.8.8,<4"]
+    prefect = [uv, "pip", "install", "--quiet", "--python", own, "prefect>=3.8.8,<4", *packages]
     subprocess.run(prefect, check=True)
     (folder / "bin" / "uv").symlink_to(Path(uv).resolve())
     return folder / "bin"

@@ -1,4 +1,4 @@
-"""The work pool of a deployment, and the facts of the machine it is deployed from; plain values."""
+"""The work pool of a deployment, its images, and the facts of the machine it is deployed from; plain values."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from metaflow_prefect.errors import Finding
 from metaflow_prefect.runtime.store.captured_environment import (
     NOTHING_CAPTURED,
     CapturedEnvironment,
@@ -42,7 +43,31 @@ class WorkPool:
     @property
     def image_variable(self) -> str:
         """The job variable for the image of its containers."""
-        return _IMAGE_VARIABLES.get(self.type, "image")
+        # Where the pool has a default for the short name, that wins over the long one.
+        return "image" if self.defaults.get("image") else _IMAGE_VARIABLES.get(self.type, "image")
+
+    @property
+    def defaults(self) -> Mapping[str, Any]:
+        """The values that its template gives to job variables."""
+        properties = (self.template.get("variables") or {}).get("properties") or {}
+        return {
+            name: schema["default"]
+            for name, schema in properties.items()
+            if isinstance(schema, Mapping) and schema.get("default") is not None
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ImageChoice:
+    """The image to use where one has to be chosen, the reason in words, and why none can be.
+
+    `python` is the one of the container, as `3.12`, as far as it is known.
+    """
+
+    image: str | None = None
+    python: str | None = None
+    lines: tuple[str, ...] = ()
+    findings: tuple[Finding, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,8 +77,9 @@ class DeployContext:
     `owner` is the person who deploys, `token` the production token. `metaflow_environment` holds the
     `METAFLOW_*` variables by which a run finds the datastore and the metadata service;
     `requirements` is what a stock image must install first. `python` is this machine's interpreter.
-    `captured` are the values of @environment that come from this machine's environment. `image_lines` say which
-    image was chosen for the flow, and why. `step_pools` are the work pools that steps name in @northflank.
+    `captured` are the values of @environment that come from this machine's environment. `image` is
+    what was chosen for the flow, and `step_images` for steps with @northflank, by their names. `step_pools` are the
+    work pools that steps name in @northflank.
     """
 
     owner: str
@@ -64,4 +90,5 @@ class DeployContext:
     python: str = "python"
     captured: CapturedEnvironment = NOTHING_CAPTURED
     step_pools: Mapping[str, WorkPool] = field(default_factory=dict)
-    image_lines: tuple[str, ...] = ()
+    image: ImageChoice = ImageChoice()
+    step_images: Mapping[str, ImageChoice] = field(default_factory=dict)

@@ -1,15 +1,19 @@
-"""The image of a flow that asks for a Python: one of that Python, unless an image is chosen already; pure."""
+"""The images of containers where a Python is asked for: one of that Python, unless an image is chosen already; pure.
+
+The flow's container has to suit the steps that run in it, the container of a step with @northflank only that step.
+"""
 
 from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
+from metaflow_prefect import ir
 from metaflow_prefect.analysis.pythons import PythonRequest
-from metaflow_prefect.deploy.plan.deploy_context import WorkPool
+from metaflow_prefect.deploy.plan.deploy_context import ImageChoice, WorkPool
 from metaflow_prefect.errors import Finding
 
 STOCK_PYTHONS = ("3.10", "3.11", "3.12", "3.13")
@@ -22,32 +26,52 @@ _IN_TAG = re.compile(r"python(3\.\d+)")
 _OFFICIAL = re.compile(r"(?:^|/)python:(3\.\d+)")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ImageChoice:
-    """The image to use where one has to be chosen, the reason in words, and why none can be.
+def of_flow(
+    flow: ir.Flow,
+    requests: tuple[PythonRequest, ...],
+    chosen: Mapping[str, Any],
+    pool: WorkPool,
+) -> ImageChoice:
+    """Choose the image of the container in which the steps of *flow* run that have none of their own."""
+    elsewhere = {step.name for step in flow.steps if step.container is not None}
+    own = tuple(request for request in requests if request.step not in elsewhere)
+    return choose(own, chosen, pool)
 
-    `python` is the one of the container, as `3.12`, as far as it is known.
-    """
 
-    image: str | None = None
-    python: str | None = None
-    lines: tuple[str, ...] = ()
-    findings: tuple[Finding, ...] = ()
+def of_step(
+    step: str,
+    requests: tuple[PythonRequest, ...],
+    chosen: Mapping[str, Any],
+    pool: WorkPool,
+    inherited: str | None,
+) -> ImageChoice:
+    """Choose the image of the containers of *step*, as `choose` does, with what is refused in the step's words."""
+    own = tuple(request for request in requests if request.step in {None, step})
+    choice = choose(own, chosen, pool, inherited)
+    findings = tuple(
+        replace(finding, where=step, remedy="name an image of that Python: @northflank(image=…)")
+        for finding in choice.findings
+    )
+    return replace(choice, findings=findings)
 
 
 def choose(
-    requests: tuple[PythonRequest, ...], chosen: Mapping[str, Any], pool: WorkPool
+    requests: tuple[PythonRequest, ...],
+    chosen: Mapping[str, Any],
+    pool: WorkPool,
+    inherited: str | None = None,
 ) -> ImageChoice:
-    """Choose the image of a flow with *requests*; *chosen* are the job variables that the options ask for.
+    """Choose the image of a container with *requests*; *chosen* are the job variables that are asked for.
 
-    The image that the options name wins, then that of the pool's template.
+    The image that they name wins, then that of the pool's template. *inherited* is the image that the container has
+    where none of these names one.
     """
     if pool.is_local:
         return ImageChoice()
     named = _named(chosen, pool)
     if named is not None:
         return _checked(requests, named)
-    default = _default(chosen, pool)
+    default = inherited or _default(chosen, pool)
     if default is None and _is_built(chosen, pool):
         return ImageChoice()
     agreed = [
@@ -56,7 +80,7 @@ def choose(
         if all(request.accepts_minor(version) for request in requests)
     ]
     if not agreed:
-        return ImageChoice(findings=(_disagreement(requests),))
+        return ImageChoice(findings=tuple(_not_in_stock(requests)) or (_disagreement(requests),))
     known = None if default is None else python_of(default)
     if agreed == list(STOCK_PYTHONS) or known in agreed:
         return ImageChoice(python=known)
@@ -98,14 +122,26 @@ def _checked(requests: tuple[PythonRequest, ...], image: str) -> ImageChoice:
     )
 
 
+def _not_in_stock(requests: tuple[PythonRequest, ...]) -> Iterator[Finding]:
+    offered = f"{STOCK_PYTHONS[0]} to {STOCK_PYTHONS[-1]}"
+    for request in requests:
+        if not any(map(request.accepts_minor, STOCK_PYTHONS)):
+            yield Finding(
+                where=request.where,
+                feature=request.feature,
+                reason=f"no stock image has it; they have Python {offered}",
+                remedy="ask for one of these, or name an image that has what is asked for: --image",
+            )
+
+
 def _disagreement(requests: tuple[PythonRequest, ...]) -> Finding:
     asked = "; ".join(str(request) for request in requests)
-    offered = f"{STOCK_PYTHONS[0]} to {STOCK_PYTHONS[-1]}"
     return Finding(
         where="flow",
-        feature="the Python that it asks for",
-        reason=f"its steps share one container, and no stock image ({offered}) has all that they ask for: {asked}",
-        remedy="ask for the same Python everywhere, or name an image that has what they ask for: --image",
+        feature="the Pythons that it asks for",
+        reason=f"these steps share one container, which has one Python: {asked}",
+        remedy="give steps that ask for another Python containers of their own, with @northflank; or ask for the same "
+        "Python everywhere",
     )
 
 
@@ -115,7 +151,7 @@ def _named(chosen: Mapping[str, Any], pool: WorkPool) -> str | None:
 
     names = ("image", pool.image_variable)
     by_option = [str(chosen[name]) for name in names if chosen.get(name)]
-    defaults = _defaults(pool)
+    defaults = pool.defaults
     by_pool = [
         str(defaults[name]) for name in names if defaults.get(name, DEFAULT_IMAGE) != DEFAULT_IMAGE
     ]
@@ -131,17 +167,8 @@ def _default(chosen: Mapping[str, Any], pool: WorkPool) -> str | None:
 
 
 def _is_built(chosen: Mapping[str, Any], pool: WorkPool) -> bool:
-    given = {**_defaults(pool), **chosen}
+    given = {**pool.defaults, **chosen}
     body = given.get("job_body")
     return any(given.get(name) for name in _OTHER_SOURCES) or (
         isinstance(body, Mapping) and "deployment" in body
     )
-
-
-def _defaults(pool: WorkPool) -> Mapping[str, Any]:
-    properties = (pool.template.get("variables") or {}).get("properties") or {}
-    return {
-        name: schema["default"]
-        for name, schema in properties.items()
-        if isinstance(schema, Mapping) and schema.get("default") is not None
-    }

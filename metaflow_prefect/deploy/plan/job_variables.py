@@ -92,14 +92,8 @@ def step_job_variables(
 
     The job variables of the options are meant for the deployment's own pool.
     """
-    on_pool = replace(context, pool=pool)
-    is_own = pool.name == context.pool.name
-    given = (
-        options
-        if is_own
-        else replace(options, image=None, job_variables=_only_environment(options))
-    )
-    environment = _environment(flow, full_name, given, on_pool)
+    given = _given_to_steps(options, context.pool, pool)
+    environment = _environment(flow, full_name, given, replace(context, pool=pool))
     for name in (
         variables.CONTAINER_CPU,
         variables.CONTAINER_MEMORY,
@@ -110,17 +104,27 @@ def step_job_variables(
     return {
         **_FOR_METAFLOW.get(pool.type, {}),
         **_FOR_STEPS.get(pool.type, {}),
-        **{
-            name: value
-            for name, value in chosen_variables(given, pool).items()
-            if pool.type != "northflank" or name not in _SIZE_ON_NORTHFLANK
-        },
+        **chosen_for_steps(options, context.pool, pool),
         "env": environment,
     }
 
 
-def _only_environment(options: DeployOptions) -> dict[str, Any]:
-    return {"env": options.job_variables["env"]} if "env" in options.job_variables else {}
+def chosen_for_steps(options: DeployOptions, own_pool: WorkPool, pool: WorkPool) -> dict[str, Any]:
+    """Return the job variables that the options ask for in containers of steps on *pool*, by their names there."""
+    return {
+        name: value
+        for name, value in chosen_variables(_given_to_steps(options, own_pool, pool), pool).items()
+        if pool.type != "northflank" or name not in _SIZE_ON_NORTHFLANK
+    }
+
+
+def _given_to_steps(options: DeployOptions, own_pool: WorkPool, pool: WorkPool) -> DeployOptions:
+    if pool.name == own_pool.name:
+        return options
+    given = options.job_variables
+    return replace(
+        options, image=None, job_variables={"env": given["env"]} if "env" in given else {}
+    )
 
 
 def container_lines(flow: ir.Flow, options: DeployOptions, pool: WorkPool) -> tuple[str, ...]:
@@ -251,6 +255,4 @@ def _exposed(options: DeployOptions) -> Iterator[Finding]:
 
 def _given_environment(options: DeployOptions, pool: WorkPool) -> Mapping[str, Any]:
     """Return the variables that the user gives to containers: in the pool's template, and for this deployment."""
-    properties = (pool.template.get("variables") or {}).get("properties") or {}
-    by_pool = (properties.get("env") or {}).get("default") or {}
-    return {**by_pool, **options.job_variables.get("env", {})}
+    return {**(pool.defaults.get("env") or {}), **options.job_variables.get("env", {})}

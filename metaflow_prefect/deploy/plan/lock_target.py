@@ -37,9 +37,8 @@ def _images(chosen: Mapping[str, Any], pool: WorkPool) -> tuple[str, ...]:
     """Return the image of the containers, if it is known: that of the options, of the pool, or the worker's own."""
     from prefect_northflank.job.settings import DEFAULT_IMAGE
 
-    properties = (pool.template.get("variables") or {}).get("properties") or {}
     by_option = [chosen.get(name) for name in _IMAGE_VARIABLES]
-    by_pool = [(properties.get(name) or {}).get("default") for name in _IMAGE_VARIABLES]
+    by_pool = [pool.defaults.get(name) for name in _IMAGE_VARIABLES]
     usual = DEFAULT_IMAGE if pool.type == "northflank" else None
     found = next((str(it) for it in (*by_option, *by_pool, usual) if it), None)
     return () if found is None else (found,)

@@ -109,7 +109,9 @@ def plan(
     keys = argument_names(flow)
     parameters = with_defaults(flow.parameters, options.parameter_defaults)
     is_triggered = flow.triggers is not None
-    found = step_containers.step_containers(flow, context.pool, context.step_pools, options)
+    found = step_containers.step_containers(
+        flow, context.pool, context.step_pools, options, context.step_images
+    )
     job_variables = jobs.job_variables(flow, f"{flow.name}/{name}", options, context)
     job_variables["env"].update(step_containers.sources_variable(flow, name, context.pool, found))
     planned = DeploymentPlan(
@@ -132,7 +134,7 @@ def plan(
         work_pool=context.pool.name,
         work_queue=work_queue(options),
         job_variables=job_variables,
-        container=(*context.image_lines, *jobs.container_lines(flow, options, context.pool)),
+        container=(*context.image.lines, *jobs.container_lines(flow, options, context.pool)),
         code=pull_step.code_delivery(
             file_name, generated, flow.name, context.python if context.pool.is_local else "python"
         ),

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.deploy.plan import job_schema
+from metaflow_prefect.analysis.pythons import PythonRequest
+from metaflow_prefect.deploy.plan import image_choice, job_schema, job_variables
 from metaflow_prefect.deploy.plan.container_size import ContainerSize, container_size
-from metaflow_prefect.deploy.plan.deploy_context import WorkPool
+from metaflow_prefect.deploy.plan.deploy_context import ImageChoice, WorkPool
 from metaflow_prefect.deploy.plan.options import DeployOptions
 from metaflow_prefect.errors import DeploymentRefused, Finding, Refusals, UnsupportedFlow
 from metaflow_prefect.render import steps_flow_name
@@ -33,6 +34,10 @@ class StepContainer:
     findings: tuple[Finding, ...] = ()
 
 
+_GPU_TYPE = ("gpu_type", "billing_gpu_type")
+"""Job variables of a deployment that name the type of GPU, in containers of steps too."""
+
+
 def named_pools(flow: ir.Flow) -> tuple[str, ...]:
     """Return the work pools that steps name, without repetition."""
     named = (step.container.pool for step in flow.steps if step.container is not None)
@@ -40,55 +45,97 @@ def named_pools(flow: ir.Flow) -> tuple[str, ...]:
 
 
 def step_containers(
-    flow: ir.Flow, own_pool: WorkPool, pools: Mapping[str, WorkPool], options: DeployOptions
+    flow: ir.Flow,
+    own_pool: WorkPool,
+    pools: Mapping[str, WorkPool],
+    options: DeployOptions,
+    images: Mapping[str, ImageChoice],
 ) -> tuple[StepContainer, ...]:
-    """Return the containers of the steps with @northflank; *pools* are those that steps name."""
+    """Return the containers of the steps with @northflank; *pools* are those that steps name, *images* theirs by step."""
     return tuple(
         _container(
             flow,
             step,
-            step.container,
-            pools.get(step.container.pool or "", own_pool),
-            _gpu_type(options) if step.container.pool in {None, own_pool.name} else {},
+            pool_of(step.container, own_pool, pools),
+            images.get(step.name, ImageChoice()),
+            job_variables.chosen_for_steps(
+                options, own_pool, pool_of(step.container, own_pool, pools)
+            ),
         )
         for step in flow.steps
         if step.container is not None
     )
 
 
-def _gpu_type(options: DeployOptions) -> Mapping[str, Any]:
-    """Return the type of GPU that the job variables of the options name."""
-    names = ("gpu_type", "billing_gpu_type")
-    return {name: options.job_variables[name] for name in names if name in options.job_variables}
+def images(
+    flow: ir.Flow,
+    requests: tuple[PythonRequest, ...],
+    own_pool: WorkPool,
+    pools: Mapping[str, WorkPool],
+    options: DeployOptions,
+    inherited: str | None,
+) -> Mapping[str, ImageChoice]:
+    """Choose the images of the steps with @northflank, by their names; *requests* are all that ask for a Python.
+
+    *inherited* is the image that was chosen for the flow, which its steps on the same pool have, too.
+    """
+    found: dict[str, ImageChoice] = {}
+    for step in flow.steps:
+        if step.container is not None:
+            pool = pool_of(step.container, own_pool, pools)
+            of_deployment = job_variables.chosen_for_steps(options, own_pool, pool)
+            chosen = {**of_deployment, **chosen_variables(step.container, pool, of_deployment)}
+            default = inherited if pool.name == own_pool.name else None
+            found[step.name] = image_choice.of_step(step.name, requests, chosen, pool, default)
+    return found
+
+
+def pool_of(container: ir.Container, own_pool: WorkPool, pools: Mapping[str, WorkPool]) -> WorkPool:
+    """Return the work pool from which a container comes: the one that it names of *pools*, or the deployment's own."""
+    return pools.get(container.pool or "", own_pool)
+
+
+def chosen_variables(
+    container: ir.Container, pool: WorkPool, of_deployment: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the job variables that @northflank asks for; *of_deployment* are those of all steps on *pool*."""
+    chosen: dict[str, Any] = {}
+    if container.image is not None and not pool.is_local:
+        # Of the two names, the worker lets the short one win.
+        name = "image" if of_deployment.get("image") else pool.image_variable
+        chosen[name] = container.image
+    if pool.type == "northflank" and container.plan is not None:
+        chosen["billing_deployment_plan"] = container.plan
+    if pool.type == "northflank" and container.gpu_type is not None:
+        chosen["gpu_type"] = container.gpu_type
+    return {**chosen, **json.loads(container.job_variables)}
 
 
 def _container(
     flow: ir.Flow,
     step: ir.Step,
-    container: ir.Container,
     pool: WorkPool,
-    gpu_type: Mapping[str, Any],
+    image: ImageChoice,
+    of_deployment: Mapping[str, Any],
 ) -> StepContainer:
-    chosen: dict[str, Any] = json.loads(container.job_variables)
-    if container.image is not None and not pool.is_local:
-        chosen.setdefault(pool.image_variable, container.image)
-    if pool.type == "northflank":
-        if container.plan is not None:
-            chosen.setdefault("billing_deployment_plan", container.plan)
-        if container.gpu_type is not None:
-            chosen.setdefault("gpu_type", container.gpu_type)
+    container = step.container
+    assert container is not None  # noqa: S101  only ever called for such steps
+    if image.image is not None:
+        container = replace(container, image=image.image)
+    chosen = chosen_variables(container, pool, of_deployment)
     unfit = job_schema.findings(chosen, pool.template)
     at_once = _at_once(flow, step.name, container)
     requests = tuple(_together(container.resources, at_once))
     alone = replace(flow, steps=(replace(step, resources=requests, container=None),))
+    gpu_type = {name: of_deployment[name] for name in _GPU_TYPE if name in of_deployment}
     size = container_size(alone, {**gpu_type, **chosen}, pool)
     environment = {**_capacity(size), **chosen.pop("env", {})}
-    job_variables = {**size.variables, **chosen, **({"env": environment} if environment else {})}
-    words = "; ".join(size.lines) or "as the work pool has it"
+    given = {**size.variables, **chosen, **({"env": environment} if environment else {})}
+    words = "; ".join((*image.lines, *size.lines)) or "as the work pool has it"
     return StepContainer(
         step=step.name,
         pool=pool,
-        job_variables=job_variables,
+        job_variables=given,
         line=words.replace(f"{step.name} asks for ", ""),
         findings=(
             *(_of_decorator(finding, step.name, at_once) for finding in size.findings),
@@ -160,7 +207,8 @@ def check(
     refusals: Refusals,
 ) -> None:
     """Gather what the containers of the steps cannot have."""
-    found = step_containers(flow, own_pool, pools, options)
+    # No image is too small for anything.
+    found = step_containers(flow, own_pool, pools, options, {})
     findings = [
         *(finding for item in found for finding in item.findings),
         *_unreachable(flow, found, is_datastore_mounted=options.is_datastore_mounted),

@@ -14,7 +14,7 @@ from metaflow_prefect.deploy.server.deployment_record import DeploymentRecord
 from metaflow_prefect.deploy.server.pages import all_pages
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.local.typed_command import typed
-from metaflow_prefect.runtime.progress.cost import Cost, Rate
+from metaflow_prefect.runtime.progress.cost import Cost, Rate, total
 from metaflow_prefect.runtime.progress.run_result import RunStatus, status
 from metaflow_prefect.runtime.progress.usage import Usage
 from metaflow_prefect.runtime.run.container_report import in_words
@@ -108,6 +108,7 @@ class RunRecord:
             "end": None if self.end is None else self.end.isoformat(),
             "url": self.url,
             "cost": None if self.cost is None else self.cost.summary(),
+            "total_cost": total((self.cost,)),
             "asked": self.asked or None,
             "used": None if self.usage is None else self.usage.summary(),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import Any
@@ -10,11 +10,17 @@ from typing import Any
 from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.deploy.server import deployment_record
 from metaflow_prefect.deploy.server.pages import all_pages
-from metaflow_prefect.runtime.progress.cost import Cost, Rate, about
+from metaflow_prefect.runtime.progress.cost import Cost, total, total_in_words
 from metaflow_prefect.runtime.progress.usage import Usage
 
 _EXPLAINED = 20
 """Of how many containers that wait the reason is looked up."""
+
+_SHOWN = 20
+"""Of how many containers people are told the cost one by one."""
+
+_RUNS_AT_ONCE = 50
+"""Of how many runs the containers are asked for together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,26 +87,50 @@ def explained(client: Any, found: Iterable[StepRun]) -> tuple[StepRun, ...]:
     )
 
 
-def cost_in_words(found: Iterable[StepRun]) -> str:
-    """Return what the containers of steps have cost together; empty where nothing is known of any."""
-    costs = [item.cost for item in found if item.cost is not None]
-    if not costs:
-        return ""
-    containers = f"{len(costs)} container{'s' if len(costs) > 1 else ''} of steps"
-    return f"{about(sum(cost.dollars for cost in costs))} for {containers}"
+def of_runs(client: Any, found: Sequence[RunRecord]) -> Mapping[str, tuple[StepRun, ...]]:
+    """Return the containers that each of these runs has asked for, by the run's id; `listed` for many."""
+    from prefect.client.schemas import filters
+
+    runs = {run.id: run for run in found}
+    children: dict[str, list[StepRun]] = {id_: [] for id_ in runs}
+    for start in range(0, len(found), _RUNS_AT_ONCE):
+        some = [run.id for run in found[start : start + _RUNS_AT_ONCE]]
+        parent = filters.FlowRunFilterParentFlowRunId(any_=some)
+        wanted = filters.FlowRunFilter(parent_flow_run_id=parent)
+        for page in all_pages(client.read_flow_runs, flow_run_filter=wanted):
+            for item in page:
+                # Its key begins with the run that has asked for it.
+                run = runs.get((item.idempotency_key or "").partition("/")[0])
+                if run is not None:
+                    children[run.id].append(_parse(item, run))
+    return {id_: tuple(sorted(of, key=lambda it: it.tasks)) for id_, of in children.items()}
+
+
+def summary(run: RunRecord, found: Sequence[StepRun]) -> dict[str, Any]:
+    """Return what commands show of the run and its containers, as JSON-able data."""
+    costs = (run.cost, *(item.cost for item in found))
+    containers = {"containers": [item.summary() for item in found]} if found else {}
+    return {**run.summary(), "total_cost": total(costs), **containers}
+
+
+def costs_in_words(run: RunRecord, found: Sequence[StepRun]) -> tuple[str, ...]:
+    """Return lines that say what each container of the run's steps has cost, and all of them together."""
+    lines = [f"{item.tasks}  {item.cost}" for item in found if item.cost is not None]
+    more = len(lines) - _SHOWN
+    rest = (f"and {more} more; --json lists all",) if more > 0 else ()
+    together = total_in_words(run.cost, (item.cost for item in found))
+    return (*lines[:_SHOWN], *rest, *([together] if together else []))
 
 
 def _parse(flow_run: Any, run: RunRecord) -> StepRun:
     state = flow_run.state
-    rate = Rate.of((flow_run.job_variables or {}).get("env") or {})
-    seconds = flow_run.total_run_time.total_seconds()
     return StepRun(
         id=str(flow_run.id),
         tasks=flow_run.name.removeprefix(f"{run.name} "),
         state="unknown" if state is None else state.name,
         is_final=state is not None and state.is_final(),
         is_running=state is not None and state.is_running(),
-        cost=Cost(rate=rate, seconds=seconds) if rate is not None and seconds else None,
+        cost=Cost.of_step(flow_run),
         usage=Usage.of(flow_run.labels),
     )
 

@@ -30,6 +30,7 @@ def at_command_line() -> None:
     @click.argument("folder")  # type: ignore[untyped-decorator]
     @click.pass_obj  # type: ignore[untyped-decorator]
     def interpreters(obj: Any, folder: str) -> None:
+        _take_over_manifest(obj.environment)
         found = {
             "variables": _install_code(obj, folder),
             "pythons": {
@@ -42,6 +43,23 @@ def at_command_line() -> None:
         sys.stdout.flush()
 
     cli.cli.add_command(interpreters)
+
+
+def _take_over_manifest(environment: Any) -> None:
+    """Have Metaflow take what it resolved when the flow was deployed; what is not there it resolves now."""
+    from metaflow.plugins.pypi import MAGIC_FILE
+
+    folder = os.path.dirname(os.path.abspath(sys.argv[0]))  # noqa: PTH100, PTH120  no pathlib before the flow asks for it
+    beside = os.path.join(folder, MAGIC_FILE)  # noqa: PTH118  as above
+    if not os.path.isfile(beside):  # noqa: PTH113  as above
+        return
+    with open(beside) as file:  # noqa: PTH123  as above
+        resolved = json.load(file)
+    for id_, platforms in resolved.items():
+        for platform, types in platforms.items():
+            for type_, packages in types.items():
+                if environment.read_from_environment_manifest([id_, platform, type_]) is None:
+                    environment.write_to_environment_manifest([id_, platform, type_], packages)
 
 
 def _install_code(obj: Any, folder: str) -> dict[str, str]:

@@ -6,15 +6,13 @@ import json
 import os
 import sys
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metaflow_prefect.errors import MetaflowPrefectError
 from metaflow_prefect.names import option_key
-from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.generated_file import program_of
 from metaflow_prefect.runtime.flow.parameter_values import json_value
+from metaflow_prefect.runtime.local.declared_parameters import Json, Parameter
 from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.option_variables import of_metaflows_command
 from metaflow_prefect.runtime.local.output_files import check as check_output
@@ -25,48 +23,8 @@ from metaflow_prefect.runtime.steps import step_options
 from metaflow_prefect.runtime.steps.working_directory import keep_written_files
 
 
-@dataclass(frozen=True, slots=True)
-class Json:
-    """The type of a parameter of Metaflow's `JSONType`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Parameter:
-    """One parameter of the flow.
-
-    `name` is Metaflow's; `argument` is that of the generated function, where it has to differ
-    (dashes, keywords). `default` is what Metaflow evaluated when the flow was compiled.
-    """
-
-    name: str
-    type: type = str
-    default: object = None
-    required: bool = False
-    help: str = ""
-    choices: tuple[str, ...] = ()
-    argument: str | None = None
-
-    @property
-    def keyword(self) -> str:
-        """The name of the generated function's argument."""
-        return self.argument or self.name
-
-
-def main(flow: Any, parameters: tuple[Parameter, ...] = ()) -> None:
-    """Run *flow* with the parameters of this process's command line, and exit.
-
-    The exit code is 0 when the flow run completed, 1 when it failed, 2 when the command line is wrong.
-    """
-    command = _command(flow, parameters)
-    try:
-        # As for `python flow.py prefect run`, which it replaces.
-        command.main(prog_name=Path(sys.argv[0]).name, auto_envvar_prefix=variables.COMMAND_PREFIX)
-    except MetaflowPrefectError as error:
-        sys.stderr.write(f"{error.headline}: {error}\n")
-        sys.exit(1)
-
-
-def _command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
+def command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
+    """Return the command that runs *flow* with *parameters*."""
     # The same click that Metaflow uses gives the same words for the same mistakes.
     from metaflow._vendor import click
 

@@ -64,6 +64,11 @@ _KINDS = (
         f"correct the package's name, or name the index that has it: {_INDEX}",
     ),
     _Kind(
+        r"available on a subsequent index",
+        "let uv compare the versions of all indexes (UV_INDEX_STRATEGY=unsafe-best-match), if you trust all of them "
+        "equally; or choose a version that the first index has",
+    ),
+    _Kind(
         r"no wheels? with a matching|no usable wheels?|has no wheels|building from source is disabled",
         "choose a version that has a wheel for {target}; @pypi does not build packages from source",
     ),

@@ -1,9 +1,9 @@
-"""About what a run cost: the price of its container's plan, times how long the run ran; pure."""
+"""About what a run cost: the price of the plan of each of its containers, times how long it ran; pure."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -59,6 +59,16 @@ class Cost:
     rate: Rate
     seconds: float
 
+    @classmethod
+    def of_step(cls, flow_run: Any) -> Cost | None:
+        """Return what the container of a step has cost so far; None where its price is not known, or it has not begun.
+
+        *flow_run* is the one that executes the step's tasks; its own job variables have the price.
+        """
+        rate = Rate.of((flow_run.job_variables or {}).get("env") or {})
+        seconds = flow_run.estimated_run_time.total_seconds()
+        return cls(rate=rate, seconds=seconds) if rate is not None and seconds else None
+
     @property
     def dollars(self) -> float:
         """The price times the run time."""
@@ -87,3 +97,30 @@ def about(dollars: float) -> str:
     if 0 < dollars < _LEAST_SHOWN:
         return f"less than ${_LEAST_SHOWN}"
     return f"about ${dollars:.2f}" if dollars >= _CENTS_FROM else f"about ${dollars:.2g}"
+
+
+def total(costs: Iterable[Cost | None]) -> dict[str, Any] | None:
+    """Return what all containers of a run have cost together, as JSON-able data; None where nothing is known of any."""
+    known = [cost for cost in costs if cost is not None]
+    if not known:
+        return None
+    return {"dollars": round(_sum(known), 6), "containers": len(known)}
+
+
+def total_in_words(own: Cost | None, of_steps: Iterable[Cost | None]) -> str:
+    """Return what the containers of steps have cost together, and with the flow's own; empty where nothing is known.
+
+    >>> cost = Cost(rate=Rate(plan="nf-compute-400-16", dollars_per_hour=0.2), seconds=720)
+    >>> total_in_words(cost, (cost, None, cost))
+    'about $0.08 for 2 containers of steps, about $0.12 in all'
+    """
+    known = [cost for cost in of_steps if cost is not None]
+    if not known:
+        return ""
+    containers = f"{len(known)} container{'s' if len(known) > 1 else ''} of steps"
+    in_all = "" if own is None else f", {about(_sum((own, *known)))} in all"
+    return f"{about(_sum(known))} for {containers}{in_all}"
+
+
+def _sum(costs: Iterable[Cost]) -> float:
+    return math.fsum(cost.dollars for cost in costs)

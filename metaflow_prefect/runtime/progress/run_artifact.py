@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress import graph_svg
@@ -18,25 +19,37 @@ _PARAGRAPH = "\n\n"
 _BEFORE, _AFTER = "<!-- progress ", " -->"
 
 
+class Containers(NamedTuple):
+    """What the page says about a run's containers: a sentence about its own, and Markdown about those of its steps."""
+
+    own: str = ""
+    of_steps: str = ""
+
+
+NOT_KNOWN = Containers()
+"""What is said about containers where nothing is known of them."""
+
+
 def chart(
     steps: tuple[Step, ...],
     docs: Mapping[str, str],
     progress: Progress,
     now: float,
-    container: str = "",
+    containers: Containers = NOT_KNOWN,
 ) -> str:
-    """Return the Markdown of the run's artifact; *docs* says what each step is for, *container* what it cost."""
+    """Return the Markdown of the run's artifact; *docs* says what each step is for, *containers* what they cost."""
     image = graph_svg.data_uri(graph_svg.draw(steps, progress, now))
     head = (
         f"### `{progress.flow}/{progress.run_id}`\n\n"
         f"**{progress.state.value}**, {duration(progress.seconds(now))}\n\n"
-        f"{f'Container: {container}{_PARAGRAPH}' if container else ''}"
+        f"{f'Container: {containers.own}{_PARAGRAPH}' if containers.own else ''}"
         f"{_failure(progress.failure)}"
     )
     rows = "\n".join(_row(step, docs.get(step.name, ""), progress, now) for step in progress.steps)
     return (
         f"{head}![graph of {progress.flow}]({image})\n\n"
         f"| step | state | tasks | time | what it does |\n|---|---|---|---|---|\n{rows}\n\n"
+        f"{containers.of_steps}"
         f"{_BEFORE}{_hidden(dumps(progress))}{_AFTER}\n"
     )
 

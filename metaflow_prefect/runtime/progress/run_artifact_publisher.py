@@ -14,7 +14,7 @@ from metaflow_prefect.names import artifact_key
 from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.progress.current_progress import CurrentProgress
 from metaflow_prefect.runtime.progress.model import Progress, StepProgress
-from metaflow_prefect.runtime.progress.run_artifact import chart, percent
+from metaflow_prefect.runtime.progress.run_artifact import NOT_KNOWN, Containers, chart, percent
 
 _EVERY_SECONDS = 5.0
 _WIDE = 20
@@ -24,9 +24,9 @@ _LAST_POST_SECONDS = 10.0
 """The longest time that the end of a run waits for the last post."""
 
 
-def _nothing(_progress: Progress, _now: float) -> str:
-    """Say nothing about the container."""
-    return ""
+def _nothing(_progress: Progress, _now: float) -> Containers:
+    """Say nothing about containers."""
+    return NOT_KNOWN
 
 
 class Publisher:
@@ -40,16 +40,16 @@ class Publisher:
         say: Callable[[str], None],
         *,
         is_continued: bool,
-        about_container: Callable[[Progress, float], str] = _nothing,
+        about_containers: Callable[[Progress, float], Containers] = _nothing,
     ) -> None:
         """Prepare for a run whose progress has begun; *say* logs where the artifact is, and the first refusal by Prefect.
 
-        An execution that continues an earlier one updates its artifacts. *about_container* says what the container
-        costs and used.
+        An execution that continues an earlier one updates its artifacts. *about_containers* says what its containers
+        cost and used.
         """
         self._say = say
         self._is_continued = is_continued
-        self._about_container = about_container
+        self._about_containers = about_containers
         self._current = current
         self._steps = steps
         self._docs = {step.name: _first_line(step.task) for step in steps}
@@ -101,7 +101,7 @@ class Publisher:
             artifact_key(progress.flow),
             "markdown",
             f"The run's graph and its steps: {progress.state.value}",
-            chart(self._steps, self._docs, progress, now, self._about_container(progress, now)),
+            chart(self._steps, self._docs, progress, now, self._about_containers(progress, now)),
         )
         for step in progress.steps:
             if step.is_foreach and step.total >= _WIDE:

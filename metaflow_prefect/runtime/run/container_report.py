@@ -62,11 +62,14 @@ class ContainerReport:
 
     def line(self, progress: Progress, now: float) -> str:
         """Return the sentence about the container for the run's page; empty where nothing is known."""
-        cost = None
-        if self.rate is not None:
-            seconds = self.earlier_seconds + progress.seconds(now)
-            cost = Cost(rate=self.rate, seconds=seconds)
-        return in_words(cost, self._last[-1] if self._last else None, self.asked)
+        last = self._last[-1] if self._last else None
+        return in_words(self.cost(progress, now), last, self.asked)
+
+    def cost(self, progress: Progress, now: float) -> Cost | None:
+        """Return what the container has cost so far; None where its price is not known."""
+        if self.rate is None:
+            return None
+        return Cost(rate=self.rate, seconds=self.earlier_seconds + progress.seconds(now))
 
     def _record(self, say: Callable[[str], None]) -> None:
         from prefect.client.orchestration import get_client

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaflow_prefect.names import PARAMETERS_TASK_ID
 from metaflow_prefect.runtime import variables
@@ -13,7 +13,6 @@ from metaflow_prefect.runtime.flow.graph import Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.in_flow import current_trigger
 from metaflow_prefect.runtime.run.launch_options import LaunchOptions
-from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
 from metaflow_prefect.runtime.store import resume_origin
 from metaflow_prefect.runtime.store.captured_environment import (
     NOTHING_CAPTURED,
@@ -22,6 +21,9 @@ from metaflow_prefect.runtime.store.captured_environment import (
 from metaflow_prefect.runtime.store.captured_environment import read as read_captured
 from metaflow_prefect.runtime.store.datastore import RunDatastore
 from metaflow_prefect.runtime.store.resume_origin import ResumeOrigin
+
+if TYPE_CHECKING:
+    from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
 
 
 def completed(

@@ -14,7 +14,8 @@ from metaflow_prefect.runtime.flow.graph import End, Step
 from metaflow_prefect.runtime.flow.program import Program
 from metaflow_prefect.runtime.progress import prefect_log_filter
 from metaflow_prefect.runtime.progress.in_words import duration
-from metaflow_prefect.runtime.progress.model import Change, State
+from metaflow_prefect.runtime.progress.model import Change, Progress, State
+from metaflow_prefect.runtime.progress.run_artifact import Containers
 from metaflow_prefect.runtime.progress.run_artifact_publisher import Publisher
 from metaflow_prefect.runtime.run import (
     deployment_inputs,
@@ -30,11 +31,10 @@ from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
 from metaflow_prefect.runtime.run.recording_lag import RecordingLag, recorded_tasks
 from metaflow_prefect.runtime.run.scheduler import Plan, Scheduler
 from metaflow_prefect.runtime.run.session import Session
-from metaflow_prefect.runtime.run.slice_tasks import SliceTasks, Watch
+from metaflow_prefect.runtime.run.step_costs import StepCosts
 from metaflow_prefect.runtime.run.suspension import Suspension
 from metaflow_prefect.runtime.servers.connection import is_embedded
 from metaflow_prefect.runtime.servers.recording import wait_until_recorded
-from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
 from metaflow_prefect.runtime.steps import step_options
 from metaflow_prefect.runtime.steps.executor_protocol import Stream
 
@@ -89,7 +89,7 @@ def execute(
         context.flow_run.id,
         say,
         is_continued=session.resumes,
-        about_container=container.line,
+        about_containers=_about(container, StepCosts.of(context.flow_run, options.environment)),
     )
     reporter = task_reports.Reporter(session, context.flow_run)
     token = _RUN.set(_Run(session, scheduler, reporter))
@@ -112,6 +112,19 @@ def execute(
             wait_until_recorded(context.flow_run.id, scheduler.task_runs)
 
 
+def _about(
+    container: ContainerReport, step_costs: StepCosts
+) -> Callable[[Progress, float], Containers]:
+    """Return what says on the run's page what its containers cost and used."""
+
+    def containers(progress: Progress, now: float) -> Containers:
+        own = container.cost(progress, now)
+        of_steps = step_costs.table(own, is_over=progress.ended is not None)
+        return Containers(container.line(progress, now), of_steps)
+
+    return containers
+
+
 def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str, Any]) -> None:
     """Execute tasks of one step for another flow run; called from the generated flow function.
 
@@ -126,6 +139,10 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     context = FlowRunContext.get()
     assert context is not None  # noqa: S101  only ever called inside a flow run
     assert context.flow_run is not None  # noqa: S101  as above
+    # Only in the container of a step.
+    from metaflow_prefect.runtime.run.slice_tasks import SliceTasks, Watch
+    from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
+
     prefect_log_filter.install()
     order = SliceOrder.from_json(tasks)
     say = task_reports.flow_log()

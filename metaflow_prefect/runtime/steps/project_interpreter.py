@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from importlib.metadata import version
 
 from metaflow_prefect.runtime.flow.program import Program
-from metaflow_prefect.runtime.packages import project
 
 
 def of(program: Program, variables: Mapping[str, str], say: Callable[[str], None]) -> str:
@@ -20,6 +19,9 @@ def of(program: Program, variables: Mapping[str, str], say: Callable[[str], None
     """
     if program.project is None:
         return sys.executable
+    # Few flows have one.
+    from metaflow_prefect.runtime.packages import project
+
     return project.interpreter(program.project, _needed(program.datastore), variables, say)
 
 

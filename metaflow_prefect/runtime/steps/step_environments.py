@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from metaflow_prefect.errors import InitFailed, StaleGeneratedFile
 from metaflow_prefect.runtime.in_flow import make_interpreters, print_environment
-from metaflow_prefect.runtime.packages import interpreters
 from metaflow_prefect.runtime.steps import commands, importable_metaflow
 from metaflow_prefect.runtime.steps.executor_protocol import StepExecutor, Stream
 
@@ -97,6 +96,9 @@ class StepProcesses:
 
     def _install_locked(self, folder: str) -> Mapping[str, StepProcess]:
         """Have uv make the interpreters of the locks, and put Metaflow and the flow's code where they find them."""
+        # Few flows have packages.
+        from metaflow_prefect.runtime.packages import interpreters
+
         program = self.context.program
         found = {} if program.packages is None else program.packages.locks
         missing = sorted(step for step, key in self.locks.items() if key not in found)
@@ -112,14 +114,19 @@ class StepProcesses:
         return {
             step: StepProcess(
                 python=pythons[key],
-                variables={**variables, **interpreters.activated(pythons[key], self.environment)},
+                variables={
+                    **importable_metaflow.without_second_extension(variables, found[key]),
+                    **interpreters.activated(pythons[key], self.environment),
+                },
             )
             for step, key in self.locks.items()
         }
 
     def _code_variables(self, folder: str) -> Mapping[str, str]:
         """Put Metaflow into *folder*, and return the variables by which the steps' interpreters find it."""
-        linked = importable_metaflow.linked_in(folder)
+        installed = importable_metaflow.installed_extension()
+        beside = importable_metaflow.unpacked_extension(self.context.program.working_directory)
+        linked = importable_metaflow.linked_in(folder, installed or beside)
         if linked is not None:
             return linked
         packaged = self._asked(

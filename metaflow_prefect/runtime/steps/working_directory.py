@@ -11,21 +11,14 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from importlib.util import find_spec
 from pathlib import Path
 
 from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.flow.program import Program
+from metaflow_prefect.runtime.steps import importable_metaflow
 
 _RELATIVE = ("METAFLOW_DATASTORE_SYSROOT_LOCAL", "METAFLOW_HOME")
 """Variables of Metaflow whose folder may be relative to the working directory of the command."""
-
-
-_OWN_EXTENSION = "extension"
-"""Beside the unpacked code: what tells Metaflow of @northflank, where the flow has one."""
-
-_EXTENSION = "metaflow_extensions.prefect_northflank.plugins.northflank_decorator"
-"""The module where it is installed. Its distribution says less: of an editable one, only the name may be there."""
 
 
 def link_local_folder(program: Program, environ: Mapping[str, str]) -> Path | None:
@@ -47,8 +40,9 @@ def environment(program: Program, environ: Mapping[str, str]) -> dict[str, str]:
     """Return *environ* as the run's commands need it in their working directory."""
     if program.working_directory is None:
         return dict(environ)
-    own = Path(program.working_directory).parent / _OWN_EXTENSION
-    if own.is_dir() and not _is_installed():
+    own = importable_metaflow.unpacked_extension(program.working_directory)
+    # Metaflow refuses an extension that it finds twice.
+    if own is not None and importable_metaflow.installed_extension() is None:
         path = [str(own), *filter(None, [environ.get("PYTHONPATH")])]
         environ = {**environ, "PYTHONPATH": os.pathsep.join(path)}
     absolute = {
@@ -57,14 +51,6 @@ def environment(program: Program, environ: Mapping[str, str]) -> dict[str, str]:
         if environ.get(name)
     }
     return {**environ, **absolute}
-
-
-def _is_installed() -> bool:
-    """Say whether Metaflow finds @northflank here already; it refuses an extension that it finds twice."""
-    try:
-        return find_spec(_EXTENSION) is not None
-    except ModuleNotFoundError:
-        return False
 
 
 @contextmanager

@@ -32,12 +32,13 @@ def conda_flow(pool, home: Path, *words: str):
     return json.loads(done.stdout)
 
 
-def test_metaflow_makes_a_steps_interpreter_in_a_container_that_has_micromamba(
+def test_a_container_with_micromamba_makes_the_interpreter_that_was_resolved_at_deploy(
     pool, prefect, tmp_path
 ):
     for place in ("here", "image"):
         (tmp_path / place).mkdir()
     of_image = micromamba.install(tmp_path / "image")
+    micromamba.without_channel(tmp_path / "image")
     conda_flow(
         pool, tmp_path, "deploy", "--work-pool", pool.name, "--name", pool.name,
         "--job-variable", f"env.METAFLOW_DATASTORE_SYSROOT_LOCAL={tmp_path}",

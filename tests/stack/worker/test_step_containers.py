@@ -133,6 +133,26 @@ def test_a_slice_of_a_foreach_and_a_join_run_in_containers_of_their_own(
         if request.operation == "start.job.run" and any(it in str(request.body) for it in ids)
     }
     assert plans == {"nf-compute-50", "nf-compute-100-1"}
+    # The page, `status` and `list-runs` say what each container costs an hour, how long it ran, and the sum.
+    told = json.loads(home.command("status", f"prefect-{flow_run}", "--json"))
+    (listed,) = json.loads(home.command("list-runs", "--json"))
+    assert listed["containers"] == told["containers"]
+    costs = {item["tasks"]: item["cost"] for item in told["containers"]}
+    prices = {tasks: cost["dollars_per_hour"] for tasks, cost in costs.items()}
+    assert prices == dict.fromkeys(("train[0-1]", "train[2-3]", "train[4]"), 0.0167) | {
+        "join": 0.025
+    }
+    all_costs = [told["cost"], *costs.values()]
+    assert all(cost["seconds"] > 0 for cost in all_costs)
+    assert told["total_cost"]["containers"] == 5
+    assert told["total_cost"]["dollars"] == pytest.approx(
+        sum(it["dollars"] for it in all_costs), abs=1e-5
+    )
+    page = page_of(prefect, flow_run)
+    assert all(f"| `{tasks}` |" in page for tasks in costs)
+    assert "$0.025 (nf-compute-100-1)" in page
+    assert "for 4 containers of steps" in page
+    assert " in all" in page
 
 
 def test_a_task_that_loses_its_container_has_used_an_attempt_and_no_other_runs_twice(
@@ -209,6 +229,13 @@ def test_the_deployment_of_the_steps_goes_when_no_step_and_no_run_needs_it_any_m
     home.deploy(flow="plain_flow.py")
 
     assert (while_it_runs, for_steps()) == (["default"], [])
+
+
+def page_of(prefect, flow_run):
+    """Return the Markdown of the run's artifact."""
+    wanted = {"artifacts": {"flow_run_id": {"any_": [flow_run]}, "type": {"any_": ["markdown"]}}}
+    found = prefect.post("/artifacts/filter", wanted)
+    return "".join(item["data"] for item in found if item["task_run_id"] is None)
 
 
 def edges(prefect, flow_run):

@@ -57,8 +57,31 @@ def test_steps_that_ask_for_different_pythons_are_refused_together():
         (asking("a", "==3.10.*"), asking("b", "==3.12.*")), {}, northflank()
     ).findings
 
-    assert "a asks for Python ==3.10.*; b asks for Python ==3.12.*" in finding.reason
-    assert "--image" in finding.remedy
+    assert str(finding) == (
+        "flow: the Pythons that it asks for — these steps share one container, which has one Python: "
+        "a asks for Python ==3.10.*; b asks for Python ==3.12.*\n"
+        "  Fix: give steps that ask for another Python containers of their own, with @northflank; or ask for the same "
+        "Python everywhere"
+    )
+
+
+def test_a_python_that_no_stock_image_has_is_refused_by_its_step():
+    requests = (asking("a", "==3.9.*"), asking("b", "==3.12.*"))
+
+    (finding,) = choose(requests, {}, northflank()).findings
+
+    assert str(finding) == (
+        "a: Python ==3.9.* — no stock image has it; they have Python 3.10 to 3.13\n"
+        "  Fix: ask for one of these, or name an image that has what is asked for: --image"
+    )
+
+
+def test_an_image_that_the_flow_has_is_inherited_where_it_suits():
+    inherited = "prefecthq/prefect:3-python3.13"
+    any_, other = choose((), {}, DOCKER, inherited), asking("a", "==3.10.*")
+
+    assert (any_.image, any_.python) == (None, "3.13")
+    assert choose((other,), {}, DOCKER, inherited).image == "prefecthq/prefect:3-python3.10"
 
 
 @pytest.mark.parametrize(

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import pytest
 from prefect.utilities.templating import find_placeholders
 from prefect_northflank import NorthflankWorker
+from prefect_northflank.job.settings import JobSettings
 
 from metaflow_prefect import ir
 from metaflow_prefect.deploy import prefect_yaml
@@ -167,7 +168,9 @@ def test_a_container_has_what_the_tasks_that_run_together_in_it_ask_for():
     asked = {"cpu": "1", "memory": "4000"}
 
     def size(train, of=None):
-        (found, *_) = step_containers.step_containers(of or flow(train), northflank(), {}, NAMED)
+        (found, *_) = step_containers.step_containers(
+            of or flow(train), northflank(), {}, NAMED, {}
+        )
         return {name: value for name, value in found.job_variables.items() if name != "env"}
 
     assert size(container(asked)) == {"cpu": 1, "memory": 4000}
@@ -317,6 +320,28 @@ def test_the_type_of_gpu_that_an_option_names_does_not_count_on_another_pool():
     (found,) = findings(flow(train), options, northflank(), northflank("other"))
 
     assert found.startswith("train: @northflank with gpu=1 — Northflank needs to know which GPU")
+
+
+@pytest.mark.parametrize(
+    ("options", "pool"),
+    [
+        (DeployOptions(job_variables={"image": "of-the-option:1"}), northflank()),
+        (DeployOptions(image="of-the-option:1"), northflank(image="of-the-pool:1")),
+        (DeployOptions(image="of-the-option:1"), northflank()),
+    ],
+    ids=["short name in an option", "short name in the pool", "long name"],
+)
+def test_the_image_of_the_decorator_wins_under_both_names_of_the_variable(options, pool):
+    first = planned(flow(container(image="of-the-step:1")), options, context(pool))
+    (steps,) = first.steps
+
+    def image(*given):
+        merged = {name: value for of in (pool.defaults, *given) for name, value in of.items()}
+        known = {name: merged[name] for name in JobSettings.model_fields.keys() & merged}
+        return JobSettings(**known).deployment_external_image_path
+
+    assert image(first.job_variables) == "of-the-option:1"
+    assert image(steps.job_variables, sources(first)["train"].job_variables) == "of-the-step:1"
 
 
 def test_a_plan_without_the_gpus_that_the_tasks_ask_for_is_refused():

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from uuid import uuid4
 
@@ -10,6 +11,7 @@ from prefect.client.schemas.objects import FlowRun, State, StateType
 
 from metaflow_prefect.deploy.runs import step_runs
 from metaflow_prefect.deploy.runs.runs import RunRecord
+from metaflow_prefect.runtime.progress.cost import Rate
 from metaflow_prefect.runtime.progress.run_result import status
 
 RUN = RunRecord(
@@ -17,6 +19,12 @@ RUN = RunRecord(
     status=status("RUNNING", "Running"), state="Running", message="", due=None, is_planned=False,
     start=None, end=None,
 )  # fmt: skip
+
+NOW = datetime.now(timezone.utc)
+PRICED = {
+    "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-400-16",
+    "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.2",
+}
 
 
 def child(tasks, kind, name=None, **more):
@@ -108,14 +116,10 @@ def test_of_many_containers_that_wait_only_some_are_asked_about():
 
 
 def test_the_cost_of_a_container_is_its_own_price_times_its_own_time():
-    size = {
-        "METAFLOW_PREFECT_CONTAINER_PLAN": "nf-compute-400-16",
-        "METAFLOW_PREFECT_CONTAINER_DOLLARS_PER_HOUR": "0.2",
-    }
-    own = {"job_variables": {"env": size}, "labels": {"container.memory_mb": 812.0}}
+    own = {"job_variables": {"env": PRICED}, "labels": {"container.memory_mb": 812.0}}
     server = Server(
-        child("train[0]", "COMPLETED", total_run_time=timedelta(seconds=1800), **own),
-        child("train[1]", "COMPLETED", total_run_time=timedelta(seconds=900), **own),
+        child("train[0]", "COMPLETED", estimated_run_time=timedelta(seconds=1800), **own),
+        child("train[1]", "COMPLETED", estimated_run_time=timedelta(seconds=900), **own),
         child("join", "SCHEDULED"),
     )
 
@@ -124,5 +128,46 @@ def test_the_cost_of_a_container_is_its_own_price_times_its_own_time():
     assert [item.summary()["cost"] and item.summary()["cost"]["dollars"] for item in found] == [
         None, 0.1, 0.05,
     ]  # fmt: skip
-    assert step_runs.cost_in_words(found) == "about $0.15 for 2 containers of steps"
-    assert step_runs.cost_in_words(found[:1]) == ""
+    priced = replace(RUN, rate=Rate(plan="p", dollars_per_hour=0.1), seconds=3600, start=NOW)
+    plan = "plan nf-compute-400-16, $0.2 an hour"
+    assert step_runs.costs_in_words(priced, found) == (
+        f"train[0]  about $0.10 ({plan}, 30m 00s)",
+        f"train[1]  about $0.05 ({plan}, 15m 00s)",
+        "about $0.15 for 2 containers of steps, about $0.25 in all",
+    )
+    assert step_runs.costs_in_words(RUN, found)[-1] == "about $0.15 for 2 containers of steps"
+    assert step_runs.costs_in_words(priced, found[:1]) == ()
+    told = step_runs.summary(priced, found)
+    assert told["total_cost"] == {"dollars": 0.25, "containers": 3}
+    assert [item["cost"] and item["cost"]["seconds"] for item in told["containers"]] == [
+        None,
+        1800,
+        900,
+    ]
+    assert step_runs.summary(RUN, ())["total_cost"] is None
+
+
+def test_of_many_containers_people_are_told_some_and_the_sum_of_all():
+    own = {"job_variables": {"env": PRICED}, "estimated_run_time": timedelta(seconds=180)}
+    server = Server(*(child(f"train[{number:02}]", "COMPLETED", **own) for number in range(30)))
+
+    *lines, rest, together = step_runs.costs_in_words(RUN, step_runs.listed(server, RUN))
+
+    assert (len(lines), rest) == (20, "and 10 more; --json lists all")
+    assert together == "about $0.30 for 30 containers of steps"
+
+
+def test_the_containers_of_many_runs_are_asked_for_together():
+    other = replace(RUN, id=str(uuid4()))
+    server = Server(
+        child("train[0]", "COMPLETED", idempotency_key=f"{RUN.id}/train/0"),
+        child("join", "COMPLETED", idempotency_key=f"{other.id}/join/0"),
+        child("end", "COMPLETED", idempotency_key=None),
+    )
+
+    found = step_runs.of_runs(server, [RUN, other])
+
+    assert {id_: [it.tasks for it in of] for id_, of in found.items()} == {
+        RUN.id: ["train[0]"], other.id: ["join"],
+    }  # fmt: skip
+    assert [[str(id_) for id_ in asked] for asked in server.asked] == [[RUN.id, other.id]]

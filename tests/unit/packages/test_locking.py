@@ -57,6 +57,16 @@ def test_packages_are_locked_for_the_containers_python_and_platform(flow, variab
         locked(asked, CONTAINER, variables)
 
 
+def test_packages_of_a_step_elsewhere_are_locked_for_its_own_container(flow, variables):
+    asked = flow(start=("tinypkg>=2",), train=("tinypkg>=2",), end=("later_python",))
+    elsewhere = {"train": here(), "end": replace(CONTAINER, python="3.13")}
+
+    found = locks_of(locked(asked, CONTAINER, variables, elsewhere=elsewhere))
+
+    targets = {step: it.target for it in found.values() for step in it.steps}
+    assert targets == {"start": CONTAINER, **elsewhere}
+
+
 def test_a_flow_without_packages_needs_no_uv(flow):
     asked = flow(start=(), end=())
 
@@ -120,6 +130,23 @@ def test_an_index_that_does_not_answer_is_named_without_its_credentials(flow, va
     assert "/simple/tinypkg" in finding.reason
     assert "S3cretWord" not in str(caught.value)
     assert time.monotonic() - began < 30
+
+
+def test_a_version_that_only_a_later_index_has_is_refused_with_uvs_remedy(
+    flow, variables, tmp_path
+):
+    with serving(tmp_path, Wheel("tinypkg", "3.0")) as first:
+        asked = {**variables, "UV_INDEX": first.url()}
+        with pytest.raises(PackagesRefused) as caught:
+            locked(flow(train=("tinypkg==1.0",)), CONTAINER, asked)
+
+        (finding,) = caught.value.findings
+        assert "UV_INDEX_STRATEGY=unsafe-best-match" in finding.remedy
+        assert locked(
+            flow(train=("tinypkg==1.0",)),
+            CONTAINER,
+            {**asked, "UV_INDEX_STRATEGY": "unsafe-best-match"},
+        ).locks
 
 
 def test_an_index_that_wants_other_credentials_is_named_without_them(flow, variables, tmp_path):
