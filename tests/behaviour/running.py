@@ -106,6 +106,8 @@ def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(root),
         "PYTHONUNBUFFERED": "1",
+        # What Metaflow does with a step on this machine is what the others are compared with.
+        "METAFLOW_NORTHFLANK_RUN_LOCALLY": "1",
         **(extra or {}),
     }
 

@@ -87,6 +87,8 @@ class LongRetry:
     max_seconds: float
     """How long the failures of one call may last."""
     report: Callable[[str], None]
+    who: str = "The worker"
+    """Who tries again, in the words of a report."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = monotonic
     reported: set[object] = field(default_factory=set)
@@ -141,7 +143,7 @@ class FailureStreak:
             raise failure
         self._count += 1
         status = failure.status if isinstance(failure, ApiError) else None
-        outlook = f"The worker tries again for up to {retry.max_seconds:.0f} s."
+        outlook = f"{retry.who} tries again for up to {retry.max_seconds:.0f} s."
         retry.report_once((type(failure), status), f"{failure} {outlook}")
         await retry.sleep(min(REPEATABLE.wait_seconds(self._count), left))
 
