@@ -238,7 +238,10 @@ class Containers:
         """Return the id of the job run that executes the task; None if it is not to be found."""
         tokens = StartTokens(conversation, token)
         retry = LongRetry(
-            max_seconds=PATIENCE_SECONDS, report=partial(_say, conversation), who="The run"
+            max_seconds=PATIENCE_SECONDS,
+            report=partial(_say, conversation),
+            who="The run",
+            describe=problem,
         )
         deadline = monotonic() + PATIENCE_SECONDS
         while True:
