@@ -27,3 +27,7 @@ class CallAllowance:
             return False
         self._left -= 1
         return True
+
+    def spend(self, calls: int) -> None:
+        """Count calls that a look has taken beyond its first."""
+        self._left -= calls

@@ -8,6 +8,7 @@ from time import monotonic
 
 from prefect_northflank.api.budget import Purpose
 from prefect_northflank.api.client import NorthflankClient
+from prefect_northflank.api.requests import PAGE
 from prefect_northflank.api.responses import JobRun, Project
 from prefect_northflank.errors import NorthflankError, NotFound
 
@@ -57,11 +58,13 @@ class Sweep:
                 self._project, job, runs[0].run, purpose=Purpose.MONITORING
             )
             return {run.id: run}
-        wanted, found = {run.run for run in runs}, dict[str, JobRun]()
+        wanted, found, seen = {run.run for run in runs}, dict[str, JobRun](), 0
         async for shown in self._client.runs(self._project, job, purpose=Purpose.MONITORING):
+            seen += 1
             if shown.id in wanted:
                 found[shown.id] = shown
             # Every page is a call.
             if len(found) == len(wanted):
                 break
+        self._allowance.spend(max(seen - 1, 0) // PAGE)
         return found
