@@ -59,7 +59,7 @@ golden: $(READY) ## rewrite the expected files of tests/golden, then show what c
 	$(PYTEST) tests/unit tests/golden tests/packaging tests/docs -m "golden" --update-golden
 	@git --no-pager diff --stat -- tests docs
 
-differential: $(READY) ## compare every flow of tests/flows with Metaflow's own run: AS="local process nf", steps executed by EXECUTOR
+differential: $(READY) ## compare every flow of tests/flows with Metaflow's own run: AS="local process nf laptop", steps executed by EXECUTOR
 	$(PYTEST) tests/behaviour --numprocesses 3 --step-executor $(or $(EXECUTOR),auto) $(addprefix --as ,$(or $(AS),local process nf))
 
 fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run

@@ -39,7 +39,7 @@ class Ask(str, Enum):
     WAITS = "waits"
     """By a task: say what its container waits for."""
     DONE = "done"
-    """By a task: it is over, its container need not be ended."""
+    """By a task: it is over; its container need not be ended, or has been given up (`abort`)."""
 
 
 class News(str, Enum):

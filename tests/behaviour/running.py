@@ -26,6 +26,7 @@ class Form(str, Enum):
     PROCESS = "prefect deploy --work-pool process"
     NORTHFLANK = "prefect deploy --work-pool nf"
     STEPS = "prefect deploy --work-pool process --with northflank"
+    LAPTOP = "run --with northflank"
     SLICES = "prefect deploy --work-pool process --with northflank:tasks_per_container=3"
 
 
@@ -85,6 +86,9 @@ def command(case: Case, form: Form, out: Path) -> tuple[list[str], list[str] | N
     match form:
         case Form.METAFLOW:
             return [*flow, "run", *added, *case.arguments], None
+        case Form.LAPTOP:
+            sent = ("--with", "northflank:cpu=0.5")
+            return [*flow, "--datastore", "s3", "run", *sent, *added, *case.arguments], None
         case Form.DIRECT:
             return [*flow, "prefect", "run", *added, *case.arguments], None
         case Form.FILE:

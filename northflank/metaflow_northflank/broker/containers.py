@@ -156,7 +156,9 @@ class Containers:
         running = [
             run
             for run in (*self._active.runs, *self._orphans)
-            if not run.is_concluded and not run.conversation.is_done
+            if not run.is_concluded
+            and not run.conversation.is_done
+            and not run.conversation.wants_end
         ]
         left = {run.job for run in running} if leave else set()
         if not leave:
@@ -284,14 +286,15 @@ class Containers:
         """Watch the job run until its task is over; end it if the task is gone."""
         self._active.add(run)
         self._of[conversation] = run
-        await conversation.tell(News.STARTED, job=run.job, run=run.run)
+        patience = self._jobs.steps[run.step].settings.pending_timeout_seconds
+        await conversation.tell(News.STARTED, job=run.job, run=run.run, patience=patience)
         await conversation.is_over.wait()
         self._active.remove(run)
         del self._of[conversation]
         if conversation.is_done or run.is_concluded:
             return
         self._orphans.append(run)
-        if not self._leave and not run.is_aborted:
+        if (conversation.wants_end or not self._leave) and not run.is_aborted:
             await self._abort(run)
 
 

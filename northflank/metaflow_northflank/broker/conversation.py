@@ -23,6 +23,8 @@ class Conversation:
         """Set when the other side is gone, or has said that it is done."""
         self.is_done = False
         """Whether the other side has said that it is done."""
+        self.wants_end = False
+        """Whether it has said so because it has given its container up."""
 
     async def tell(self, news: News, **details: Any) -> None:
         """Send news; the other side may be gone."""
@@ -51,7 +53,8 @@ class Conversation:
                 if ask in _REPLIES:
                     self._replies.put_nowait(ask)
                 elif ask is Ask.DONE:
-                    self.is_done = True
+                    self.wants_end = bool(message["abort"])
+                    self.is_done = not self.wants_end
                     return
                 else:
                     yield message

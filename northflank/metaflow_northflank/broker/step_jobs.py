@@ -16,6 +16,9 @@ from prefect_northflank.job.definition import JobRequest, Subject, request_for
 from prefect_northflank.job.settings import JobSettings
 from pydantic import ValidationError
 
+LEAST_MEMORY = 512
+"""MB of a container whose step asks for less: so much takes Metaflow itself, with the processes that write the log."""
+
 GRACE_SECONDS = 15
 """Between SIGTERM and SIGKILL, the least that Northflank has: a run that has ended leaves nothing for longer."""
 
@@ -138,6 +141,8 @@ def _defaults(
     chosen: dict[str, Any] = {
         name: _amount(name, value) for name, value in needs["amounts"].items()
     }
+    if isinstance(chosen.get("memory"), int) and 0 < chosen["memory"] < LEAST_MEMORY:
+        chosen["memory"] = LEAST_MEMORY
     chosen |= {
         "cleanup_job": False,
         "description": identity.description,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sys
@@ -11,6 +12,7 @@ from types import FrameType
 from typing import Any, TypeVar
 
 from metaflow_northflank.attempt import START_TOKEN, Arrival, AttemptRecord, ContainerExit
+from metaflow_northflank.container import local_metadata
 from metaflow_northflank.container.step_process import StepProcess
 from metaflow_northflank.container.variables import STEP_SCRIPT
 from metaflow_northflank.heartbeat import INTERVAL_SECONDS, LOST_AFTER, Heartbeat, LifeWatch
@@ -30,6 +32,7 @@ def main() -> int:
     if not may_execute(record, os.environ[START_TOKEN]):
         print("Nothing is executed: this task was started again meanwhile.", flush=True)  # noqa: T201  the log
         return 0
+    _register_what_is_known()
     ended = _executed(_life_watch(store, pathspec.split("/")[1]))
     _save_logs()
     patiently(lambda: record.record_exit(ended))
@@ -72,6 +75,14 @@ def _executed(watch: LifeWatch | None) -> ContainerExit:
     return ContainerExit(
         code=_ENDED_BY_CONTAINER if reason and code else code, reason=reason if code else ""
     )
+
+
+def _register_what_is_known() -> None:
+    objects = os.environ.pop(local_metadata.OBJECTS, None)
+    if objects:
+        from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
+
+        local_metadata.write(DATASTORE_LOCAL_DIR, json.loads(objects))
 
 
 def _life_watch(store: Any, run_id: str) -> LifeWatch | None:

@@ -49,6 +49,9 @@ class Followed:
     concluded_at: float | None = None
     reason: str | None = None
     """Why Northflank says that the container ended; None if it has not been asked."""
+    gives_up_at: float | None = None
+    """When the container must have announced itself; None: no limit."""
+    has_given_up: bool = False
     is_asked_why: bool = False
     has_arrived: bool = False
     """Whether the container has announced itself."""
@@ -81,22 +84,45 @@ class Followed:
         """Return how the task ended, if that is certain."""
         ended = self.record.exit()
         self.show_log()
-        if ended is not None:
-            if ended.code == KILLED and not ended.reason and self.reason is None:
-                return self._explain()
-            return self._ended(ended)
+        if ended is None:
+            return self._without_exit()
+        if ended.code == KILLED and not ended.reason and self.reason is None:
+            return self._explain()
+        return self._ended(ended)
+
+    def _without_exit(self) -> Outcome | None:
+        """Return how a task ended whose container has not recorded how it did."""
+        if self.has_given_up:
+            return None if self.reason is None else self._late()
         if self.concluded_at is None:
             self._ask_what_it_waits_for()
+            if self.gives_up_at is not None and self.clock() >= self.gives_up_at:
+                self._give_up()
             return None
         if self.clock() < self.concluded_at + SETTLE_SECONDS:
             return None
-        if self.reason is None:
-            return self._explain()
-        return self._ended(None)
+        return self._explain() if self.reason is None else self._ended(None)
 
     def _ended(self, ended: ContainerExit | None) -> Outcome:
         self.show_log()
         return outcome(ended, succeeded=self.record.succeeded(), reason=self.reason or "")
+
+    def _give_up(self) -> None:
+        """Have the container execute nothing any more, unless it has begun meanwhile."""
+        self.gives_up_at = None
+        if self.has_arrived or any(self.record.arrival(token) is not None for token in self.tokens):
+            return
+        self.record.record_start(uuid4().hex)
+        if any(self._executes(token) for token in self.tokens):
+            return
+        self.has_given_up = True
+        self._tell(Ask.EXPLAIN)
+
+    def _late(self) -> Outcome:
+        words = (
+            f"The task's container did not begin in time (pending_timeout_seconds): {self.reason}."
+        )
+        return Outcome(code=FAILED, words=words)
 
     def _explain(self) -> Outcome | None:
         # Metaflow's word is enough: a container that is lost after that has lost nothing.
@@ -135,8 +161,7 @@ class Followed:
             case News.TOKEN:
                 self._record_start(str(message["token"]))
             case News.STARTED:
-                self.job, self.run = str(message["job"]), str(message["run"])
-                self.on_started(self.job, self.run)
+                self._has_started(message)
             case News.CONCLUDED:
                 self.concluded_at = self.clock()
             case News.EXPLAINED:
@@ -147,6 +172,12 @@ class Followed:
                 self.refusal = message
             case News.PREPARED | News.FINISHED:
                 return
+
+    def _has_started(self, message: Message) -> None:
+        self.job, self.run = str(message["job"]), str(message["run"])
+        patience = message["patience"]
+        self.gives_up_at = None if patience is None else self.clock() + float(patience)
+        self.on_started(self.job, self.run)
 
     def _ask_to_start(self) -> None:
         token = uuid4().hex

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 import time
@@ -10,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from metaflow_northflank.attempt import AttemptRecord
+from metaflow_northflank.container import local_metadata
 from metaflow_northflank.container.variables import DESCRIPTION
 from metaflow_northflank.errors import NorthflankFailed
 from metaflow_northflank.heartbeat import LOST_AFTER
@@ -74,7 +76,7 @@ class TaskCommand:
         except BrokerLost:
             ended = LOST
         self._bring_metadata_home()
-        _say_goodbye(broker, ended)
+        _say_goodbye(broker, ended, abort=followed.has_given_up)
         if ended.words:
             obj.echo_always(ended.words, err=True)
         return ended.code
@@ -126,11 +128,22 @@ class TaskCommand:
             "METAFLOW_FLOW_FILENAME": os.path.basename(sys.argv[0]),  # noqa: PTH119  pathlib is slow to import
             LOST_AFTER: os.environ.get(LOST_AFTER, ""),
             DESCRIPTION: "{}",
+            **self._registered(),
             **input_path_variables(self.options["input_paths"] or ""),
         }
         user = get_username()
         metaflow = metaflow_environment(self._obj, code, self.options["run_id"], user)
         return {**metaflow, **own, **self._environment_decorator()}
+
+    def _registered(self) -> dict[str, str]:
+        """Return what Metaflow has registered of the run and the task here, if metadata is kept in files."""
+        if self._obj.metadata.TYPE != "local":
+            return {}
+        from metaflow.plugins.datastores.local_storage import LocalStorage
+
+        root = LocalStorage.get_datastore_root_from_config(lambda *_, **__: None)
+        path = (self._obj.flow.name, self.options["run_id"], self.step, self.options["task_id"])
+        return {local_metadata.OBJECTS: json.dumps(local_metadata.read(root, *path))}
 
     def _environment_decorator(self) -> dict[str, str]:
         return {
@@ -221,13 +234,13 @@ def _uv_if_missing(environment: Any) -> tuple[str, ...]:
     return ("(command -v uv > /dev/null || python -m pip install -qqq uv)",)
 
 
-def _say_goodbye(broker: BrokerClient, ended: Outcome) -> None:
+def _say_goodbye(broker: BrokerClient, ended: Outcome, *, abort: bool) -> None:
     from contextlib import suppress
 
     from metaflow_northflank.task.broker_client import Broken
 
     with suppress(Broken):
-        broker.ask(Ask.DONE, code=ended.code)
+        broker.ask(Ask.DONE, code=ended.code, abort=abort)
     broker.close()
 
 

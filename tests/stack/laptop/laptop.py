@@ -6,6 +6,7 @@ The emulator pulls one image: a Python with boto3, and nothing of this project, 
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -152,6 +153,7 @@ def stock_image(folder: Path) -> Path:
 @contextmanager
 def s3() -> Iterator[str]:
     """The address of an S3 API with one empty bucket."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)
     server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     host, port = server.get_host_and_port()

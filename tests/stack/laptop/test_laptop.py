@@ -213,7 +213,7 @@ def brokers(parent: int) -> list[int]:
 def test_a_task_whose_container_is_lost_says_why_and_may_be_caught(laptop):
     said = laptop.command(LOST, "run")
 
-    assert "it ran out of memory; it had plan nf-compute-10 (0.1 vCPU, 256 MB)" in said
+    assert "it ran out of memory; it had plan nf-compute-20 (0.2 vCPU, 512 MB)" in said
     assert "@resources(memory=" in said
     assert "the image registry.example.com/none:1 could not be pulled" in said
     assert laptop.jobs() == []

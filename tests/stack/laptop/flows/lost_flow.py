@@ -17,7 +17,11 @@ class LostFlow(FlowSpec):
         self.next(self.join)
 
     @catch(var="failure", print_exception=False)
-    @northflank(image="registry.example.com/none:1", plan="nf-compute-20")
+    @northflank(
+        image="registry.example.com/none:1",
+        plan="nf-compute-20",
+        job_variables={"pending_timeout_seconds": 20},
+    )
     @step
     def homeless(self):
         self.next(self.join)
