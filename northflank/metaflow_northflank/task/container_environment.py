@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping
 from typing import Any
 
 _SAME = (
@@ -39,6 +40,10 @@ _NOT_THERE = ("METAFLOW_DATASTORE_SYSROOT_LOCAL", "METAFLOW_NORTHFLANK_SOCKET")
 _PASSED_ON = ("METAFLOW_PRODUCTION_TOKEN", "METAFLOW_OWNER")
 
 
+_KEY_HEADER = "x-api-key"
+"""The header that Metaflow makes of METAFLOW_SERVICE_AUTH_KEY: a secret, which a secret group gives the containers."""
+
+
 def metaflow_environment(
     obj: Any, package: dict[str, str], run_id: str, user: str
 ) -> dict[str, str]:
@@ -52,8 +57,7 @@ def metaflow_environment(
         "METAFLOW_DEFAULT_DATASTORE": obj.flow_datastore.TYPE,
         "METAFLOW_DEFAULT_METADATA": obj.metadata.TYPE,
         "METAFLOW_SERVICE_URL": metaflow_config.SERVICE_INTERNAL_URL,
-        "METAFLOW_SERVICE_HEADERS": json.dumps(metaflow_config.SERVICE_HEADERS),
-        f"METAFLOW_DATASTORE_SYSROOT_{obj.flow_datastore.TYPE.upper()}": obj.flow_datastore.datastore_root,
+        "METAFLOW_SERVICE_HEADERS": json.dumps(_without_key(metaflow_config.SERVICE_HEADERS)),
         **{f"METAFLOW_{name}": getattr(metaflow_config, name, None) for name in _SAME},
         **{f"METAFLOW_CODE_{name}": value for name, value in package.items()},
         **{name: os.environ.get(name) for name in _PASSED_ON},
@@ -62,8 +66,14 @@ def metaflow_environment(
             for name, value in config_values()
             if name.startswith(_PREFIXES) and name not in _NOT_THERE
         },
+        # It may have been given on the command line.
+        f"METAFLOW_DATASTORE_SYSROOT_{obj.flow_datastore.TYPE.upper()}": obj.flow_datastore.datastore_root,
     }
     if obj.environment.TYPE == "uv":
         # An image may tell uv to install into its own Python, where the step would not find the packages.
         variables["UV_SYSTEM_PYTHON"] = "0"
     return {name: str(value) for name, value in variables.items() if value not in (None, "")}
+
+
+def _without_key(headers: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in headers.items() if name.lower() != _KEY_HEADER}

@@ -150,6 +150,39 @@ def test_a_run_that_ends_early_leaves_no_container_and_no_job(end, laptop, aslee
     wait_until(lambda: not laptop.jobs(), "the job is deleted", seconds=3 * ENDS_WITHIN)
 
 
+def test_two_users_run_the_same_flow_in_one_project_and_one_s_end_is_not_the_other_s(
+    laptop, tmp_path
+):
+    there, here = tmp_path / "there", tmp_path / "here"
+    there.mkdir()
+    here.mkdir()
+    ann = laptop.start(SLEEPING, "run", "--folder", str(here))
+    laptop.user = "ben"
+    try:
+        ben = laptop.start(SLEEPING, "run", "--folder", str(there))
+        for run, folder in ((ann, here), (ben, there)):
+            asleep_in = folder / "asleep"
+            wait_until(
+                lambda file=asleep_in, run=run: file.exists() or run.process.poll() is not None,
+                "the step sleeps",
+                seconds=300,
+            )
+        assert len(laptop.jobs()) == 2
+        os.killpg(ben.process.pid, signal.SIGINT)
+        assert ben.wait() != 0
+        wait_until_gone(int((there / "asleep").read_text()), seconds=3 * ENDS_WITHIN)
+        listed = laptop.command(SLEEPING, "northflank", "list", "--all-users")
+    finally:
+        laptop.user = "ann"
+    (here / "wake").touch()
+
+    assert ann.wait() == 0, ann.output
+    assert [
+        line.split("User: ")[1].split()[0] for line in listed.splitlines() if "User: " in line
+    ] == ["ann"]
+    assert laptop.jobs() == []
+
+
 def test_containers_that_may_finish_are_taken_over_by_resume(laptop, asleep, tmp_path):
     laptop.settings = {"METAFLOW_NORTHFLANK_ORPHANS": "finish"}
     try:
