@@ -143,8 +143,12 @@ def stock_image(folder: Path) -> Path:
         "pattern": "python:*",
         "bin": str(folder / "env" / "bin"),
         "entrypoint": [],
-        # What pip would install is there.
-        "env": {"METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1", "UV_SYSTEM_PYTHON": "1"},
+        # What pip would install is there; for more, it finds this machine's packages as Northflank's finds PyPI's.
+        "env": {
+            "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
+            "UV_SYSTEM_PYTHON": "1",
+            **{name: it for name, it in os.environ.items() if name.startswith("PIP_")},
+        },
     }
     images.write_text(json.dumps({"image": [entry]}))
     return images

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -250,3 +253,30 @@ def test_a_task_whose_container_is_lost_says_why_and_may_be_caught(laptop):
     assert "@resources(memory=" in said
     assert "the image registry.example.com/none:1 could not be pulled" in said
     assert laptop.jobs() == []
+
+
+def test_a_step_has_the_packages_of_its_uv_project_in_an_image_without_uv(laptop, tmp_path):
+    """The image tells uv to use its own Python, as Prefect's does; the step has the project's all the same."""
+    project = tmp_path / "project"
+    project.mkdir()
+    shutil.copy(FLOWS / "uv_flow.py", project)
+    (project / "pyproject.toml").write_text(
+        '[project]\nname = "p"\nversion = "1"\nrequires-python = ">=3.10"\ndependencies = ["humanize==4.11.0"]\n'
+    )
+    uv = Path(sys.executable).with_name("uv")
+    subprocess.run([uv, "lock", "--quiet"], cwd=project, check=True, timeout=100)
+    home, laptop.folder = laptop.folder, project
+    try:
+        run = laptop.start(project / "uv_flow.py", "run", options=("--environment=uv",))
+        assert run.wait() == 0, run.output
+        found = laptop.read(
+            "import json, sys; from metaflow import Run, namespace; namespace(None); "
+            "d = Run(sys.argv[1]).data; print(json.dumps([d.said, d.prefix]))",
+            f"UvFlow/{run.run_id}",
+        )
+    finally:
+        laptop.folder = home
+
+    said, prefix = found
+    assert said == "1,234,567"
+    assert prefix.endswith("/metaflow/.venv")

@@ -53,7 +53,7 @@ class EverythingFlow(FlowSpec):
         self.attempts = [it.attempt for it in inputs]
         self.next(self.both)
 
-    @catch(var="slow")
+    @catch(var="slow", print_exception=False)
     @timeout(seconds=5)
     @step
     def both(self, inputs):
