@@ -10,16 +10,14 @@ from metaflow_northflank.broker.conversation import Conversation
 from metaflow_northflank.broker.preparation import prepare
 from metaflow_northflank.protocol import LONGEST_LINE, Ask, Message, News
 
-_NOTHING_RAN = "Nothing was started on Northflank."
-
 
 class Server:
     """Serves the processes of one run over a Unix socket."""
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._containers: Containers | None = None
-        self._prepared = asyncio.Event()
+        self._prepared: asyncio.Future[Containers] = asyncio.get_running_loop().create_future()
+        """The run's containers, once it has said what it needs."""
         self._leave = False
 
     async def listen(self, path: str) -> asyncio.Server:
@@ -28,8 +26,8 @@ class Server:
 
     async def close(self) -> None:
         """End what still runs, or leave it where the user chose so: the run's process is gone."""
-        if self._containers is not None:
-            await self._containers.finish(leave=self._leave)
+        if self._prepared.done():
+            await self._prepared.result().finish(leave=self._leave)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         conversation = Conversation(reader, writer)
@@ -51,18 +49,18 @@ class Server:
             case Ask.PREPARE:
                 await self._prepare(conversation, message)
             case Ask.FINISH:
-                lines = [_NOTHING_RAN]
-                if self._containers is not None:
-                    lines = await self._containers.finish(leave=bool(message["leave"]))
+                lines: list[str] = []
+                if self._prepared.done():
+                    lines = await self._prepared.result().finish(leave=bool(message["leave"]))
                 await conversation.tell(News.FINISHED, lines=lines)
             case Ask.START:
-                await (await self._ready()).start(conversation, message)
+                await (await asyncio.shield(self._prepared)).start(conversation, message)
             case Ask.ATTACH:
-                await (await self._ready()).attach(conversation, message)
+                await (await asyncio.shield(self._prepared)).attach(conversation, message)
             case Ask.EXPLAIN:
-                await (await self._ready()).explain(conversation)
+                await (await asyncio.shield(self._prepared)).explain(conversation)
             case Ask.WAITS:
-                await (await self._ready()).say_what_it_waits_for(conversation)
+                await (await asyncio.shield(self._prepared)).say_what_it_waits_for(conversation)
             case Ask.RECORDED | Ask.BEGUN | Ask.DONE:
                 return
 
@@ -70,21 +68,14 @@ class Server:
         done = await prepare(message, self._environment)
         self._leave = bool(message["leave"])
         if done.client is not None and done.jobs is not None and not done.refused:
-            self._containers = Containers(
+            containers = Containers(
                 done.client,
                 done.jobs,
                 most=int(message["max_containers"]),
                 leave=self._leave,
                 again=bool(message["again"]),
             )
-            self._prepared.set()
+            self._prepared.set_result(containers)
         elif done.client is not None:
             await done.client.close()
         await conversation.tell(News.PREPARED, refused=done.refused, lines=done.lines)
-
-    async def _ready(self) -> Containers:
-        """Return the containers once the run has said what it needs: a broker that replaces another has to wait."""
-        await self._prepared.wait()
-        if self._containers is None:
-            raise asyncio.CancelledError
-        return self._containers

@@ -36,10 +36,13 @@ class BrokerProcess:
         self._lines: Any = None
         self._prepared: dict[str, Any] = {}
         self._lock = threading.Lock()
+        self._is_ready = False
+        """Whether this broker knows what the run needs."""
         self._is_closed = False
 
     def start(self) -> None:
         """Start the process. It reads the token from its environment, and ends when this process does."""
+        self._is_ready = False
         with open(self._log, "ab") as log:  # noqa: PTH123  as above
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "metaflow_northflank.broker", self.path],
@@ -59,15 +62,12 @@ class BrokerProcess:
             return self._prepare()
 
     def keep_alive(self) -> None:
-        """Replace the broker if it has died."""
-        process = self._process
-        if process is None or process.poll() is None or not self._lock.acquire(blocking=False):
+        """Replace the broker if it has died, and tell the new one what the run needs until it knows."""
+        if not self._lock.acquire(blocking=False):
             return
         try:
             if not self._is_closed:
-                self._disconnect()
-                self.start()
-                self._prepare(again=True)
+                self._revive()
         finally:
             self._lock.release()
 
@@ -76,10 +76,7 @@ class BrokerProcess:
         with self._lock:
             self._is_closed = True
             try:
-                if self._process is not None and self._process.poll() is not None:
-                    self._disconnect()
-                    self.start()
-                    self._prepare(again=True)
+                self._revive()
                 return self._asked(Ask.FINISH, FINISH_SECONDS, leave=leave)
             except (OSError, NorthflankFailed):
                 return None
@@ -98,8 +95,17 @@ class BrokerProcess:
                 self._process.wait()
         shutil.rmtree(self._folder, ignore_errors=True)
 
+    def _revive(self) -> None:
+        if self._process is not None and self._process.poll() is not None:
+            self._disconnect()
+            self.start()
+        if not self._is_ready:
+            self._prepare(again=True)
+
     def _prepare(self, *, again: bool = False) -> Message:
-        return self._asked(Ask.PREPARE, START_SECONDS, again=again, **self._prepared)
+        answer = self._asked(Ask.PREPARE, START_SECONDS, again=again, **self._prepared)
+        self._is_ready = not answer["refused"]
+        return answer
 
     def _asked(self, what: Ask, seconds: float, **details: Any) -> Message:
         if self._connection is None:

@@ -23,11 +23,6 @@ DATASTORES = ("s3", "azure", "gs")
 _sessions: dict[str, RunSession] = {}
 
 
-def session_of(run_id: str) -> RunSession | None:
-    """Return the session of a run that has begun."""
-    return _sessions.get(run_id)
-
-
 def begin(
     flow: Any, package: Any, run_id: str, flow_datastore: Any, logger: Any
 ) -> RunSession | None:
