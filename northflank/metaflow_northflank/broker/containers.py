@@ -92,6 +92,7 @@ class Containers:
         self._starts: set[asyncio.Task[ActiveRun | None]] = set()
         self._orphans: list[ActiveRun] = []
         self._finishing = asyncio.Lock()
+        self._finished: list[str] | None = None
         self._is_closing = False
         self._sweep = asyncio.create_task(Sweep(client, jobs.project, self._active).forever())
 
@@ -141,16 +142,22 @@ class Containers:
     async def finish(self, *, leave: bool) -> list[str]:
         """End what still runs and delete the jobs, or leave both; return what was done, in words."""
         async with self._finishing:
-            self._is_closing = True
-            for task in self._starts:
-                task.cancel()
-            await asyncio.gather(*self._starts, return_exceptions=True)
-            try:
-                return await asyncio.wait_for(self._end(leave=leave), FINISH_SECONDS)
-            except (TimeoutError, asyncio.TimeoutError):
-                return [
-                    "Northflank did not answer in time. See what is left with `northflank list`."
-                ]
+            if self._finished is None:
+                self._finished = await self._finish(leave=leave)
+            return self._finished
+
+    async def _finish(self, *, leave: bool) -> list[str]:
+        self._is_closing = True
+        for task in self._starts:
+            task.cancel()
+        await asyncio.gather(*self._starts, return_exceptions=True)
+        try:
+            lines = await asyncio.wait_for(self._end(leave=leave), FINISH_SECONDS)
+        except (TimeoutError, asyncio.TimeoutError):
+            lines = ["Northflank did not answer in time. See what is left with `northflank list`."]
+        self._sweep.cancel()
+        await self._client.close()
+        return lines
 
     async def _end(self, *, leave: bool) -> list[str]:
         running = [

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from metaflow_northflank.broker.containers import Containers
 from metaflow_northflank.broker.conversation import Conversation
 from metaflow_northflank.broker.preparation import prepare
 from metaflow_northflank.protocol import LONGEST_LINE, Ask, Message, News
+
+_FAILED = 1
+"""The exit code of a task that may be tried again."""
+
+_log = logging.getLogger(__name__)
 
 
 class Server:
@@ -35,12 +41,22 @@ class Server:
         try:
             async for message in conversation.messages():
                 # While a start is under way its task may answer and ask.
-                task = asyncio.create_task(self._answer(conversation, message))
+                task = asyncio.create_task(self._safely(conversation, message))
                 tasks.add(task)
                 task.add_done_callback(tasks.discard)
             await asyncio.gather(*tasks, return_exceptions=True)
         finally:
             conversation.close()
+
+    async def _safely(self, conversation: Conversation, message: Message) -> None:
+        """Answer; a task must not wait forever for an answer that a fault of this process has prevented."""
+        try:
+            await self._answer(conversation, message)
+        except Exception as error:  # noqa: BLE001  as the docstring says
+            _log.exception("Could not answer %s", message["ask"])
+            await conversation.tell(
+                News.REFUSED, reason=f"the run's broker failed: {error!r}", code=_FAILED
+            )
 
     async def _answer(  # noqa: C901  one line for each question
         self, conversation: Conversation, message: Message

@@ -35,7 +35,11 @@ class Sweep:
             await asyncio.sleep(_LOOK_SECONDS)
             for job, runs in self._active.due(monotonic()).items():
                 if self._allowance.take():
-                    await self._look(job, runs)
+                    # Without a watch, a container that dies without a word would never be missed.
+                    try:
+                        await self._look(job, runs)
+                    except Exception:  # noqa: BLE001  as the comment says
+                        _log.exception("Could not look at job %s", job)
 
     async def _look(self, job: str, runs: list[ActiveRun]) -> None:
         try:

@@ -14,7 +14,7 @@ import time
 from typing import Any
 
 from metaflow_northflank.errors import NorthflankFailed
-from metaflow_northflank.protocol import Ask, Message, decoded, encoded
+from metaflow_northflank.protocol import Ask, Message, News, decoded, encoded
 
 START_SECONDS = 60.0
 FINISH_SECONDS = 40.0
@@ -117,7 +117,10 @@ class BrokerProcess:
         line = self._lines.readline()
         if not line:
             raise NorthflankFailed(f"Its broker has died: {self._last_words()}")
-        return decoded(line)
+        answer = decoded(line)
+        if answer["news"] == News.REFUSED.value:
+            raise NorthflankFailed(str(answer["reason"]))
+        return answer
 
     def _connect(self) -> None:
         deadline = time.monotonic() + START_SECONDS

@@ -32,6 +32,8 @@ from metaflow_northflank.task.outcome import Outcome
 from metaflow_northflank.task.task_log import TaskLog
 
 SECONDS_PER_MINUTE = 60
+INTERRUPTED = 130
+"""The exit code of a shell's command that Ctrl-C has ended."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +77,9 @@ class TaskCommand:
             ended = followed.wait()
         except BrokerLost:
             ended = LOST
+        except KeyboardInterrupt:
+            # The broker ends the container when it sees this process gone.
+            return INTERRUPTED
         self._bring_metadata_home()
         _say_goodbye(broker, ended, abort=followed.has_given_up)
         if ended.words:
