@@ -59,7 +59,7 @@ golden: $(READY) ## rewrite the expected files of tests/golden, then show what c
 	$(PYTEST) tests/unit tests/golden tests/packaging tests/docs -m "golden" --update-golden
 	@git --no-pager diff --stat -- tests docs
 
-differential: $(READY) ## compare every flow of tests/flows with Metaflow's own run: AS="local process nf", steps executed by EXECUTOR
+differential: $(READY) ## compare every flow of tests/flows with Metaflow's own run: AS="local process nf laptop", steps executed by EXECUTOR
 	$(PYTEST) tests/behaviour --numprocesses 3 --step-executor $(or $(EXECUTOR),auto) $(addprefix --as ,$(or $(AS),local process nf))
 
 fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run
@@ -74,6 +74,7 @@ screenshots: $(READY) ## take the pictures of docs/screenshots anew, with a Chro
 soak: $(READY) ## kill flows and workers, break requests, run thousands of tasks: nothing lost, twice or left
 	$(BIN)/python -m tests.stack.durability.kills --kills 20 --seed 1
 	$(BIN)/python -m tests.bench --rounds 1 --case far: --memory
+	$(BIN)/python -m tests.stack.laptop.soak --kills 50 --seed 1
 	$(BIN)/python -m tests.stack.worker.soak --runs 300 --kills 50 --workers 3 --faults 0.1 --proxy 0.1 --proxy-answers
 
 bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on the emulator; the headless stack; the worker; packages

@@ -51,8 +51,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         "--as",
         action="append",
         default=[],
-        choices=("local", "process", "nf", "steps", "slices"),
-        help="compare every flow of tests/flows in this form only: local, or deployed to such a work pool",
+        choices=("local", "process", "nf", "steps", "slices", "laptop"),
+        help="compare every flow of tests/flows in this form only: local, deployed to such a work pool, or `run --with northflank` (laptop)",
     )
     parser.addoption(
         "--cold",

@@ -10,6 +10,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     forms = config.getoption("--as")
     if not forms or "local" in forms:
         return
-    kept = [item for item in items if item.path.name == "test_deployed.py"]
+    others = {"test_deployed.py"} if set(forms) - {"laptop"} else set()
+    others |= {"test_on_northflank.py"} if "laptop" in forms else set()
+    kept = [item for item in items if item.path.name in others]
     config.hook.pytest_deselected(items=[item for item in items if item not in kept])
     items[:] = kept

@@ -26,6 +26,7 @@ class Form(str, Enum):
     PROCESS = "prefect deploy --work-pool process"
     NORTHFLANK = "prefect deploy --work-pool nf"
     STEPS = "prefect deploy --work-pool process --with northflank"
+    LAPTOP = "run --with northflank"
     SLICES = "prefect deploy --work-pool process --with northflank:tasks_per_container=3"
 
 
@@ -85,6 +86,9 @@ def command(case: Case, form: Form, out: Path) -> tuple[list[str], list[str] | N
     match form:
         case Form.METAFLOW:
             return [*flow, "run", *added, *case.arguments], None
+        case Form.LAPTOP:
+            sent = ("--with", "northflank:cpu=0.5")
+            return [*flow, "--datastore", "s3", "run", *sent, *added, *case.arguments], None
         case Form.DIRECT:
             return [*flow, "prefect", "run", *added, *case.arguments], None
         case Form.FILE:
@@ -106,6 +110,8 @@ def environment(root: Path, extra: Mapping[str, str] | None = None) -> dict[str,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(root),
         "PYTHONUNBUFFERED": "1",
+        # What Metaflow does with a step on this machine is what the others are compared with.
+        "METAFLOW_NORTHFLANK_RUN_LOCALLY": "1",
         **(extra or {}),
     }
 

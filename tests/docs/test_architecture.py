@@ -9,6 +9,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent.parent
 PACKAGES = (
     "metaflow_prefect",
+    "northflank/metaflow_northflank",
     "northflank/northflank_emulator",
     "northflank/prefect_northflank",
 )
@@ -33,7 +34,7 @@ def test_the_map_has_one_row_for_each_room_and_no_other():
 
 def test_every_file_and_folder_that_is_named_exists():
     named = re.findall(r"`([a-z_]+/[\w/.]*)`", TEXT)
-    places = (ROOT, ROOT / "northflank/prefect_northflank")
+    places = (ROOT, ROOT / "northflank/prefect_northflank", ROOT / "northflank/metaflow_northflank")
 
     assert [name for name in named if not any((at / name).exists() for at in places)] == []
 

@@ -228,7 +228,8 @@ def test_the_commands_of_the_tutorial_work(tmp_path):
         "PREFECT_HEADLESS_CACHE": str(tmp_path / "stack"),
     }
     blocks = command_blocks((ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8"))
-    with reading(tmp_path, environment, {"4200": str(free_port())}) as reader:
+    ports = {written: str(free_port()) for written in ("4200", "5005", "8765")}
+    with reading(tmp_path, environment, ports) as reader:
         try:
             execute(blocks, reader)
         finally:

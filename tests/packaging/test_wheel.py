@@ -11,6 +11,7 @@ ROOT = Path(__file__).parent.parent.parent
 EXPECTED = Path(__file__).with_name("wheel_contents.txt")
 PACKAGES = (
     "metaflow_prefect",
+    "northflank/metaflow_northflank",
     "northflank/prefect_northflank",
     "northflank/northflank_emulator",
     "extension/metaflow_extensions",
@@ -59,6 +60,7 @@ def test_metaflow_finds_us_through_top_level(wheel):
 
     assert top_level == [
         "metaflow_extensions",
+        "metaflow_northflank",
         "metaflow_prefect",
         "northflank_emulator",
         "prefect_northflank",

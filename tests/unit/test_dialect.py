@@ -14,6 +14,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
     "metaflow_prefect": ROOT / "metaflow_prefect",
+    "metaflow_northflank": ROOT / "northflank" / "metaflow_northflank",
     "prefect_northflank": ROOT / "northflank" / "prefect_northflank",
     "northflank_emulator": ROOT / "northflank" / "northflank_emulator",
     "extension": ROOT / "extension",

@@ -42,6 +42,27 @@ def test_metaflow_s_own_commands_load_nothing_of_ours_but_the_descriptors(loaded
 
     assert not of(modules, "prefect", "jinja2", "rich", "httpx", "metaflow_prefect.runtime")
     assert not of(modules, "metaflow_prefect.cli", "metaflow_prefect.analysis")
+    assert of(modules, "metaflow_northflank") <= {
+        "metaflow_northflank", "metaflow_northflank.cli", "metaflow_northflank.cli.group"
+    }  # fmt: skip
+
+
+def test_the_process_of_a_task_of_run_with_northflank_loads_no_http_client(loaded):
+    modules = loaded(
+        "-c",
+        "import metaflow_northflank.task.trampoline, metaflow_northflank.run.session, "
+        f"metaflow_northflank.cli.group, metaflow_northflank.container.__main__, sys\n{SHOW}",
+    )
+
+    assert of(modules, "metaflow_northflank")
+    assert not of(modules, "prefect", "prefect_northflank", "httpx", "pydantic")
+
+
+def test_the_broker_of_a_run_loads_neither_metaflow_nor_prefect(loaded):
+    modules = loaded("-c", f"import metaflow_northflank.broker.__main__, sys\n{SHOW}")
+
+    assert of(modules, "httpx")
+    assert not of(modules, "prefect", "metaflow", "metaflow_prefect", "boto3")
 
 
 def test_compiling_loads_neither_prefect_nor_the_engine(loaded):

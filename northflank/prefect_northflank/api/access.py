@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
+
+from prefect_northflank.api.addresses import is_http
+from prefect_northflank.errors import InvalidAddress, InvalidToken, MissingToken
 
 DEFAULT_BASE_URL = "https://api.northflank.com"
 """Northflank's public API (docs: "Use the API")."""
+
+TOKEN_VARIABLES = ("NORTHFLANK_API_TOKEN", "NF_API_TOKEN")
+"""The variables that may hold the token if nothing else has one, in this order (names of the vendor's SDK)."""
+
+BASE_URL_VARIABLES = ("NORTHFLANK_API_BASE_URL", "NF_API_HOST", "NF_HOST")
+TEAM_VARIABLES = ("NORTHFLANK_TEAM_ID", "NF_TEAM_ID")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,3 +45,32 @@ class RenewableAccess:
             if self.value.token == refused and self.value.reread_token is not None:
                 self.value = replace(self.value, token=await self.value.reread_token() or refused)
         return self.value.token
+
+
+def access_from(
+    environment: Mapping[str, str],
+    *,
+    token: str | None = None,
+    base_url: str | None = None,
+    team: str | None = None,
+) -> Access:
+    """Return the given values, completed from *environment*.
+
+    Raises:
+        MissingToken: neither has a token.
+        InvalidToken: the token cannot be sent.
+        InvalidAddress: the base URL is not an HTTP address.
+    """
+    token = (token or _first(environment, TOKEN_VARIABLES) or "").strip()
+    if not token:
+        raise MissingToken
+    if not (token.isascii() and token.isprintable()):
+        raise InvalidToken
+    base_url = base_url or _first(environment, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
+    if not is_http(base_url):
+        raise InvalidAddress(base_url)
+    return Access(token=token, base_url=base_url, team=team or _first(environment, TEAM_VARIABLES))
+
+
+def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:
+    return next((environment[name] for name in names if environment.get(name)), None)

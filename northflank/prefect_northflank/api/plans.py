@@ -70,24 +70,46 @@ class Needs:
         return ", ".join(f"{name}={value}" for name, value in asked if value)
 
 
+class NoPlanLargeEnough(ConfigurationError):
+    """More is asked for than the largest plan has."""
+
+    def __init__(self, needs: Needs, largest: Plan) -> None:
+        super().__init__(
+            what=str(needs),
+            why=f"no plan of Northflank is large enough; the largest is {largest.id} ({largest.size})",
+            remedy="ask for less, or name one of your account's own plans in the job variable billing_deployment_plan",
+        )
+
+
+class UnknownGpuType(ConfigurationError):
+    """GPUs are asked for, but not of which type, or of a type that no plan has."""
+
+    def __init__(self, needs: Needs, types: Sequence[str]) -> None:
+        self.types = tuple(types)
+        super().__init__(
+            what=f"gpu_type={needs.gpu_type}" if needs.gpu_type else f"gpu={needs.gpus}",
+            why="Northflank needs to know which GPU"
+            if needs.gpu_type is None
+            else "Northflank has no plan with this GPU",
+            remedy=f"set the job variable gpu_type to one of {', '.join(types)}",
+        )
+
+
 def cheapest(needs: Needs, plans: Iterable[Plan]) -> Plan:
     """Return the cheapest of *plans* that has all of *needs*; of equally cheap ones the largest.
 
     A container without GPUs gets no plan with GPUs; where no plan has the number of GPUs, the next larger number.
 
     Raises:
-        ConfigurationError: no plan is large enough, or the type of GPU is missing or unknown.
+        NoPlanLargeEnough: no plan is large enough.
+        UnknownGpuType: the type of GPU is missing or unknown.
     """
     offered = list(plans)
     of_kind = _of_kind(needs, offered)
     enough = [plan for plan in of_kind if _has(plan, needs)]
     if not enough:
         largest = max(of_kind, key=_capacity)
-        raise ConfigurationError(
-            what=str(needs),
-            why=f"no plan of Northflank is large enough; the largest is {largest.id} ({largest.size})",
-            remedy="ask for less, or name one of your account's own plans in the job variable billing_deployment_plan",
-        )
+        raise NoPlanLargeEnough(needs, largest)
     return min(enough, key=_price)
 
 
@@ -145,13 +167,7 @@ def _of_kind(needs: Needs, plans: Sequence[Plan]) -> list[Plan]:
         return [plan for plan in plans if not plan.gpus]
     types = sorted({plan.gpu_type for plan in plans if plan.gpu_type})
     if needs.gpu_type not in types:
-        raise ConfigurationError(
-            what=f"gpu_type={needs.gpu_type}" if needs.gpu_type else f"gpu={needs.gpus}",
-            why="Northflank needs to know which GPU"
-            if needs.gpu_type is None
-            else "Northflank has no plan with this GPU",
-            remedy=f"set the job variable gpu_type to one of {', '.join(types)}",
-        )
+        raise UnknownGpuType(needs, types)
     return [plan for plan in plans if plan.gpu_type == needs.gpu_type]
 
 

@@ -87,6 +87,10 @@ class LongRetry:
     max_seconds: float
     """How long the failures of one call may last."""
     report: Callable[[str], None]
+    who: str = "The worker"
+    """Who tries again, in the words of a report."""
+    describe: Callable[[NorthflankError], str] = str
+    """Words a failure for the reader of a report."""
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     clock: Callable[[], float] = monotonic
     reported: set[object] = field(default_factory=set)
@@ -141,8 +145,8 @@ class FailureStreak:
             raise failure
         self._count += 1
         status = failure.status if isinstance(failure, ApiError) else None
-        outlook = f"The worker tries again for up to {retry.max_seconds:.0f} s."
-        retry.report_once((type(failure), status), f"{failure} {outlook}")
+        outlook = f"{retry.who} tries again for up to {retry.max_seconds:.0f} s."
+        retry.report_once((type(failure), status), f"{retry.describe(failure)} {outlook}")
         await retry.sleep(min(REPEATABLE.wait_seconds(self._count), left))
 
     async def _wait_for_rate_limit(self, failure: NoCallsLeft | RateLimited) -> None:

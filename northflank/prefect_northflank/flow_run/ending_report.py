@@ -18,13 +18,8 @@ from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.records.flow_runs import FlowRunRecords
 from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.records.usage import labels_of
-from prefect_northflank.watch.exit_reason import (
-    Evidence,
-    hit_deadline,
-    out_of_memory,
-    reason,
-    was_full,
-)
+from prefect_northflank.watch.exit_cause import Evidence, hit_deadline, was_full
+from prefect_northflank.watch.exit_reason import out_of_memory, reason
 from prefect_northflank.watch.watched_run import WatchOutcome, WatchResult
 
 LAST_LINES = 25

@@ -8,15 +8,7 @@ from collections.abc import Mapping
 from prefect.blocks.core import Block
 from pydantic import Field, SecretStr
 
-from prefect_northflank.api.access import DEFAULT_BASE_URL, Access
-from prefect_northflank.errors import InvalidAddress, InvalidToken, MissingToken
-from prefect_northflank.job.environment import is_http
-
-TOKEN_VARIABLES = ("NORTHFLANK_API_TOKEN", "NF_API_TOKEN")
-"""The variables that may hold the token if the block has none, in this order (names of the vendor's SDK)."""
-
-BASE_URL_VARIABLES = ("NORTHFLANK_API_BASE_URL", "NF_API_HOST", "NF_HOST")
-TEAM_VARIABLES = ("NORTHFLANK_TEAM_ID", "NF_TEAM_ID")
+from prefect_northflank.api.access import DEFAULT_BASE_URL, Access, access_from
 
 
 class Northflank(Block):
@@ -56,22 +48,11 @@ class Northflank(Block):
             InvalidToken: the token cannot be sent.
             InvalidAddress: the base URL is not an HTTP address.
         """
-        known = os.environ if environment is None else environment
-        token = (
-            self.api_token.get_secret_value() if self.api_token else _first(known, TOKEN_VARIABLES)
-        )
-        token = (token or "").strip()
-        if not token:
-            raise MissingToken
-        if not (token.isascii() and token.isprintable()):
-            raise InvalidToken
-        base_url = self.base_url or _first(known, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
-        if not is_http(base_url):
-            raise InvalidAddress(base_url)
-        return Access(
-            token=token,
-            base_url=base_url,
-            team=self.team_id or _first(known, TEAM_VARIABLES),
+        return access_from(
+            os.environ if environment is None else environment,
+            token=self.api_token.get_secret_value() if self.api_token else None,
+            base_url=self.base_url,
+            team=self.team_id,
         )
 
 
@@ -80,7 +61,3 @@ class NorthflankCredentials(Northflank):
 
     _block_type_name = "Northflank Credentials"
     _block_type_slug = "northflank-credentials"
-
-
-def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:
-    return next((environment[name] for name in names if environment.get(name)), None)

@@ -76,6 +76,13 @@ class JobRequest:
         tags = self.body.get("tags")
         return [str(tag) for tag in tags] if isinstance(tags, list) else ()
 
+    def overrides_with(self, environment: Mapping[str, str]) -> JsonObject:
+        """Return what the run overrides, with more variables for its container."""
+        if not environment:
+            return self.overrides
+        known = _object(self.overrides.get("runtimeEnvironment"))
+        return {**self.overrides, "runtimeEnvironment": {**known, **environment}}
+
 
 def request_for(subject: Subject, variables: JobSettings) -> JobRequest:
     """Return the request for the job of *subject* with these *variables*.

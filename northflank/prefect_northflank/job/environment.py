@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import ipaddress
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
+from prefect_northflank.api.addresses import is_loopback
 from prefect_northflank.errors import ConfigurationError, LoopbackApiUrl, Refusals, TemplatedValue
 
 SECRETS = frozenset({"PREFECT_API_KEY", "PREFECT_API_AUTH_STRING", "PREFECT_CLIENT_CUSTOM_HEADERS"})
@@ -79,34 +78,6 @@ def job_environment(
         plain={key: value for key, value in kept.items() if key not in all_secret},
         secret={key: value for key, value in kept.items() if key in all_secret},
     )
-
-
-def is_http(url: str) -> bool:
-    """Return whether *url* is the address of an HTTP server.
-
-    >>> is_http("https://api.example.com"), is_http("api.example.com")
-    (True, False)
-    """
-    parts = urlsplit(url)
-    return parts.scheme in {"http", "https"} and bool(parts.hostname)
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether *url* is a loopback address.
-
-    >>> is_loopback("http://127.0.0.1:4200/api"), is_loopback("https://api.example.com")
-    (True, False)
-    """
-    host = urlsplit(url).hostname
-    if not host:
-        return False
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address.is_loopback or address.is_unspecified
 
 
 def _check(key: str, value: str, *, expand_templates: bool) -> None:

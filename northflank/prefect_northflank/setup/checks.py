@@ -15,6 +15,7 @@ from prefect.types.names import raise_on_name_alphanumeric_dashes_only
 from prefect.workers.base import BaseWorker
 
 from prefect_northflank.api.access import Access
+from prefect_northflank.api.addresses import is_http, is_loopback
 from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import (
@@ -28,7 +29,7 @@ from prefect_northflank.errors import (
     VendorPackageInstalled,
 )
 from prefect_northflank.job import names
-from prefect_northflank.job.environment import SECRETS, is_http, is_loopback
+from prefect_northflank.job.environment import SECRETS
 from prefect_northflank.vendor_package import refuse_vendor_package
 
 OUR_WORKER = "prefect_northflank.worker"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -40,16 +40,26 @@ CheckClaim = Callable[[], Awaitable[None]]
 """Raises `TakenOver` if the worker has lost its claim to the flow run."""
 
 
+EnvironmentOfStart = Callable[[], Awaitable[Mapping[str, str]]]
+"""Returns the variables that tell the container of this start from those of repeated starts."""
+
+
 async def _no_check() -> None:
     """Check nothing: there is no other worker."""
 
 
+async def _no_environment() -> Mapping[str, str]:
+    """Return nothing: what tells starts apart is recorded elsewhere."""
+    return {}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class _PrefectQueries:
-    """The questions that only Prefect's records can answer."""
+class _Callbacks:
+    """What only the caller's records can answer."""
 
     claimed: Claimed
     check_claim: CheckClaim
+    environment_of_start: EnvironmentOfStart
 
 
 class JobStarter:
@@ -73,19 +83,22 @@ class JobStarter:
         retry: LongRetry,
         claimed: Claimed,
         check_claim: CheckClaim = _no_check,
+        environment_of_start: EnvironmentOfStart = _no_environment,
     ) -> JobRun:
         """Create the job if necessary, start one run of it, and return that run.
 
         *claimed* is called only after a start without a response, to tell its run from those of other flow runs.
-        *check_claim* is called when the job exists, right before each request to start it.
+        *check_claim* is called when the job exists, right before each request to start it; then *environment_of_start*.
         Starts of one lasting job happen one after the other, so that at most one of them is ever in doubt. One that waits
         for a transient failure to pass delays no other; each reports what it waits for.
         """
-        prefect = _PrefectQueries(claimed=claimed, check_claim=check_claim)
+        ask = _Callbacks(
+            claimed=claimed, check_claim=check_claim, environment_of_start=environment_of_start
+        )
         if request.lasting:
-            return await self._start(project, request, prefect, retry)
+            return await self._start(project, request, ask, retry)
         try:
-            return await self._start(project, request, prefect, retry)
+            return await self._start(project, request, ask, retry)
         except NorthflankError as failure:
             await self._remove_if_not_started(project, request, failure)
             raise
@@ -93,7 +106,7 @@ class JobStarter:
             self._in_doubt.discard((project, request.name))
 
     async def _start(
-        self, project: Project, request: JobRequest, prefect: _PrefectQueries, retry: LongRetry
+        self, project: Project, request: JobRequest, ask: _Callbacks, retry: LongRetry
     ) -> JobRun:
         putting, starting, deletions = FailureStreak(retry), FailureStreak(retry), 0
         while True:
@@ -103,8 +116,8 @@ class JobStarter:
                 async with self._one_at_a_time(project, request):
                     await self._put_job(project, request, retry)
                     putting, failures = FailureStreak(retry), starting
-                    await prefect.check_claim()
-                    return await self._start_once(project, request, prefect, retry)
+                    await ask.check_claim()
+                    return await self._start_once(project, request, ask, retry)
             except NotFound as missing:
                 deletions += 1
                 if failures is not starting or deletions == MAX_PUTS:
@@ -119,24 +132,25 @@ class JobStarter:
         return self._locks[project, request.name] if request.lasting else nullcontext()
 
     async def _start_once(
-        self, project: Project, request: JobRequest, prefect: _PrefectQueries, retry: LongRetry
+        self, project: Project, request: JobRequest, ask: _Callbacks, retry: LongRetry
     ) -> JobRun:
         """Request one run; if the response is ambiguous, return the run that is found.
 
         Raises:
             StartInDoubt: the response is ambiguous, and Northflank does not answer whether there is a run.
         """
+        overrides = request.overrides_with(await ask.environment_of_start())
         began = datetime.now(timezone.utc)
         try:
             with explaining_missing_build(request):
-                return await self._client.start_run(project, request.name, request.overrides)
+                return await self._client.start_run(project, request.name, overrides)
         except NorthflankError as failure:
             if not is_ambiguous(failure):
                 raise
             self._in_doubt.add((project, request.name))
             since = began - CLOCKS_DIFFER_BY
             try:
-                found = await self._find(project, request, prefect.claimed, retry, since=since)
+                found = await self._find(project, request, ask.claimed, retry, since=since)
             except NorthflankError as unseen:
                 raise StartInDoubt(job=request.name, start=failure, look=unseen) from failure
             if found is None:

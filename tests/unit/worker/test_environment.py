@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import pytest
+from prefect_northflank.api.addresses import is_loopback
 from prefect_northflank.errors import (
     ConfigurationError,
     LoopbackApiUrl,
     SeveralRefused,
     TemplatedValue,
 )
-from prefect_northflank.job.environment import is_loopback, job_environment, shippable
+from prefect_northflank.job.environment import job_environment, shippable
 
 NORTHFLANK = "https://api.northflank.com"
 

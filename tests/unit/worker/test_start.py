@@ -39,6 +39,7 @@ class Northflank:
     plan: list[str] = field(default_factory=list)
     jobs: dict[str, list[str]] = field(default_factory=dict)
     puts: int = 0
+    started: list[dict] = field(default_factory=list)
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         found = re.search(r"/jobs/([^/]+)/runs$", request.url.path)
@@ -56,6 +57,7 @@ class Northflank:
         if request.method == "GET":
             shown = [{"id": it, "status": "RUNNING", "startedAt": None} for it in runs]
             return httpx.Response(200, json={"data": {"runs": shown}})
+        self.started.append(json.loads(request.content))
         fault = self.plan.pop(0) if self.plan else "none"
         if fault in {"dropped before", "503 before", "refused"}:
             return self._lose(fault)
@@ -74,11 +76,7 @@ class Northflank:
         return httpx.Response(503, json={"error": {"message": "down"}})
 
 
-async def for_sure():
-    pass
-
-
-def start(northflank, long_retry, request=SINGLE, *, claimed=(), times=1, check_claim=for_sure):
+def start(northflank, long_retry, request=SINGLE, *, claimed=(), times=1, **callbacks):
     async def scenario():
         async def taken():
             return claimed
@@ -90,9 +88,7 @@ def start(northflank, long_retry, request=SINGLE, *, claimed=(), times=1, check_
         )
         starter = JobStarter(client.without_waiting(), sleep=long_retry.sleep)
         return [
-            await starter.start(
-                P, request, retry=long_retry, claimed=taken, check_claim=check_claim
-            )
+            await starter.start(P, request, retry=long_retry, claimed=taken, **callbacks)
             for _ in range(times)
         ]
 
@@ -222,6 +218,23 @@ def test_a_flow_run_taken_over_before_its_start_or_its_repetition_is_not_started
 
     assert asked[0] == (1, 1)
     assert northflank.jobs[request_.name] == []
+
+
+def test_each_request_to_start_has_variables_of_its_own(long_retry):
+    northflank = Northflank(plan=["503 before"])
+    request = replace(LASTING, overrides={"runtimeEnvironment": {"SAME": "x"}})
+    made = []
+
+    async def environment_of_start():
+        made.append(str(len(made)))
+        return {"TOKEN": made[-1]}
+
+    start(northflank, long_retry, request, environment_of_start=environment_of_start)
+
+    assert [body["runtimeEnvironment"] for body in northflank.started] == [
+        {"SAME": "x", "TOKEN": "0"},
+        {"SAME": "x", "TOKEN": "1"},
+    ]
 
 
 def test_a_missing_project_is_an_error_not_a_loop(long_retry):

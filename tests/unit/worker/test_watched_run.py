@@ -21,7 +21,8 @@ from prefect_northflank.intervals import Intervals
 from prefect_northflank.records.flow_runs import OWNER_LABEL, FlowRunRecord
 from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.recovery.orphan_rules import PoolWorkers, RecoveryAction, action_for
-from prefect_northflank.watch.exit_reason import Evidence, reason
+from prefect_northflank.watch.exit_cause import Evidence
+from prefect_northflank.watch.exit_reason import reason
 from prefect_northflank.watch.poll_schedule import polls_due, seconds_to_next_poll
 from prefect_northflank.watch.watched_run import WatchedRun, WatchOutcome, outcome_of
 

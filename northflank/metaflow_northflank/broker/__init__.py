@@ -1,0 +1,1 @@
+"""The one process of a run that calls Northflank; knows no Metaflow."""

@@ -1,0 +1,127 @@
+"""The container's first process once Metaflow is there: may it execute the task, execute it, record how it ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, TypeVar
+
+from metaflow_northflank.attempt import START_TOKEN, Arrival, AttemptRecord, ContainerExit
+from metaflow_northflank.container import local_metadata
+from metaflow_northflank.container.step_process import StepProcess
+from metaflow_northflank.container.variables import STEP_SCRIPT
+from metaflow_northflank.heartbeat import INTERVAL_SECONDS, LOST_AFTER, Heartbeat, LifeWatch
+
+T = TypeVar("T")
+
+_TRIES = 6
+_ENDED_BY_CONTAINER = 1
+"""The exit code of a step that the container has ended: may be retried."""
+
+
+def main() -> int:
+    """Execute the step, unless a later start has replaced this container's."""
+    store = _flow_datastore()
+    pathspec, attempt = os.environ["MF_PATHSPEC"], int(os.environ["MF_ATTEMPT"])
+    record = AttemptRecord(store, pathspec, attempt)
+    if not may_execute(record, os.environ[START_TOKEN]):
+        print("Nothing is executed: this task was started again meanwhile.", flush=True)  # noqa: T201  the log
+        return 0
+    _register_what_is_known()
+    ended = _executed(_life_watch(store, pathspec.split("/")[1]))
+    _save_logs()
+    patiently(lambda: record.record_exit(ended))
+    return ended.code
+
+
+def may_execute(record: AttemptRecord, token: str) -> bool:
+    """Return whether no later start than that with *token* has been recorded."""
+    patiently(lambda: record.record_arrival(token, Arrival.ANNOUNCED))
+    is_last = patiently(record.last_start) == token
+    patiently(
+        lambda: record.record_arrival(token, Arrival.EXECUTING if is_last else Arrival.DECLINED)
+    )
+    return is_last
+
+
+def _executed(watch: LifeWatch | None) -> ContainerExit:
+    """Execute the step until it ends, this container is to end, or the run is lost."""
+    reason = ""
+    next_look = time.monotonic() + INTERVAL_SECONDS
+    step = StepProcess(os.environ[STEP_SCRIPT])
+
+    def on_sigterm(_: int, __: FrameType | None) -> None:
+        nonlocal reason
+        reason = reason or "the container was asked to end: its job run was aborted or evicted"
+        step.terminate()
+
+    def look() -> None:
+        nonlocal reason, next_look
+        if watch is None or time.monotonic() < next_look:
+            return
+        if watch.is_lost():
+            reason = reason or "its run gave no sign of life: it was killed, or its machine sleeps"
+            step.terminate()
+        next_look = time.monotonic() + INTERVAL_SECONDS
+
+    signal.signal(signal.SIGTERM, on_sigterm)
+    code = step.wait(look)
+    # A step that has ended well in spite of SIGTERM has ended well.
+    return ContainerExit(
+        code=_ENDED_BY_CONTAINER if reason and code else code, reason=reason if code else ""
+    )
+
+
+def _register_what_is_known() -> None:
+    objects = os.environ.pop(local_metadata.OBJECTS, None)
+    if objects:
+        from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
+
+        local_metadata.write(DATASTORE_LOCAL_DIR, json.loads(objects))
+
+
+def _life_watch(store: Any, run_id: str) -> LifeWatch | None:
+    lost_after = os.environ.get(LOST_AFTER)
+    if not lost_after:
+        return None
+    return LifeWatch(Heartbeat(store, run_id).last, float(lost_after))
+
+
+def _flow_datastore() -> Any:
+    from metaflow.datastore import FlowDataStore
+    from metaflow.plugins import DATASTORES
+
+    storage = next(it for it in DATASTORES if os.environ["MF_DATASTORE"] == it.TYPE)
+    root = storage.get_datastore_root_from_config(lambda *_, **__: None)
+    flow_name = os.environ["MF_PATHSPEC"].split("/")[0]
+    return FlowDataStore(flow_name, None, storage_impl=storage, ds_root=root)
+
+
+def _save_logs() -> None:
+    from metaflow.mflog.save_logs import save_logs
+
+    save_logs()
+
+
+def patiently(act: Callable[[], T]) -> T:
+    """Return what *act* returns; try again while the datastore fails.
+
+    Raises:
+        Exception: that of the last try.
+    """
+    for number in range(1, _TRIES):
+        try:
+            return act()
+        except Exception as error:  # noqa: BLE001  storage clients raise anything
+            print(f"The datastore does not answer: {error!r}", flush=True)  # noqa: T201  the container's log
+        time.sleep(min(2.0**number, 20.0))
+    return act()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""The hooks of all steps with @northflank in the process of a run: one session for the run, whichever step asks."""
+
+from __future__ import annotations
+
+import sys
+import threading
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+from uuid import uuid4
+
+from metaflow_northflank import settings as settings_module
+from metaflow_northflank.errors import NorthflankRefused
+from metaflow_northflank.heartbeat import INTERVAL_SECONDS, LOST_AFTER, Heartbeat
+from metaflow_northflank.protocol import SOCKET, Message
+from metaflow_northflank.run.broker_process import BrokerProcess
+from metaflow_northflank.run.needs import step_needs
+from metaflow_northflank.settings import Orphans, Settings
+
+DATASTORES = ("s3", "azure", "gs")
+"""The datastores that a container can reach."""
+
+_sessions: dict[str, RunSession] = {}
+
+
+def begin(
+    flow: Any, package: Any, run_id: str, flow_datastore: Any, logger: Any
+) -> RunSession | None:
+    """Return the session of a run, and begin it with the first step that asks; None if its steps run here.
+
+    Raises:
+        NorthflankRefused: the run cannot work; nothing was started.
+    """
+    if run_id not in _sessions:
+        settings, refused = settings_module.read()
+        if settings.run_locally:
+            return None
+        session = RunSession(flow, package, run_id, flow_datastore, logger, settings)
+        session.begin([str(it) for it in refused])
+        _sessions[run_id] = session
+    return _sessions[run_id]
+
+
+class RunSession:
+    """What a run keeps beside Metaflow: its broker, the code package's place, the sign of life."""
+
+    def __init__(
+        self,
+        flow: Any,
+        package: Any,
+        run_id: str,
+        flow_datastore: Any,
+        logger: Any,
+        settings: Settings,
+    ) -> None:
+        self._flow = flow
+        self._package = package
+        self._run_id = run_id
+        self._flow_datastore = flow_datastore
+        self._logger = logger
+        self._settings = settings
+        self._broker = BrokerProcess()
+        self._code: tuple[str, str, str] | None = None
+        self._stopped = threading.Event()
+        self._is_over = False
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that the processes of tasks need."""
+        stops = self._settings.orphans is Orphans.STOP
+        return {
+            SOCKET: self._broker.path,
+            LOST_AFTER: f"{self._settings.lost_after_seconds:g}" if stops else "",
+        }
+
+    def begin(self, refused: list[str]) -> None:
+        """Check everything, in the broker what needs Northflank; then give signs of life."""
+        if self._flow_datastore.TYPE not in DATASTORES:
+            refused.append(_unreachable_datastore(self._flow_datastore.TYPE))
+        try:
+            self._broker.start()
+            answer = self._ask_broker()
+        except BaseException:
+            self._broker.close()
+            raise
+        refused += answer["refused"]
+        if refused:
+            self._broker.close()
+            raise NorthflankRefused(refused)
+        for line in answer["lines"]:
+            self._logger(f"Northflank: {line}", system_msg=True)
+        threading.Thread(target=self._live, name="northflank-heartbeat", daemon=True).start()
+
+    def _ask_broker(self) -> Message:
+        from metaflow.util import get_username
+
+        settings = self._settings
+        return self._broker.prepare(
+            flow=self._flow.name,
+            run_id=self._run_id,
+            # Two users may have runs of the same id: without a metadata service it is the time.
+            nonce=uuid4().hex,
+            user=get_username(),
+            project=settings.project,
+            team=settings.team,
+            max_containers=settings.max_containers,
+            leave=settings.orphans is Orphans.FINISH,
+            steps={
+                step.__name__: step_needs(decorator, step.decorators, settings)
+                for step, decorator in _decorated(self._flow)
+            },
+        )
+
+    def code_package(self) -> tuple[str, str, str]:
+        """Return metadata, hash and address of the code package; upload it the first time."""
+        if self._code is None:
+            from metaflow.metaflow_config import FEAT_ALWAYS_UPLOAD_CODE_PACKAGE
+
+            package = self._package
+            if FEAT_ALWAYS_UPLOAD_CODE_PACKAGE:
+                url, sha = package.package_url(), package.package_sha()
+            else:
+                url, sha = self._flow_datastore.save_data([package.blob], len_hint=1)[0]
+            self._code = (package.package_metadata, sha, url)
+        return self._code
+
+    def send_elsewhere(self, cli_args: Any) -> None:
+        """Have the process of a task start a container instead of executing the step."""
+        cli_args.commands = ["northflank", "step"]
+        cli_args.command_args += self.code_package()
+        cli_args.env.update(self.environment)
+        cli_args.entrypoint[0] = sys.executable
+
+    def finish(self, exception: BaseException | None) -> None:
+        """End what still runs, or leave it where the user chose so; once."""
+        if self._is_over:
+            return
+        self._is_over = True
+        leave = exception is not None and self._settings.orphans is Orphans.FINISH
+        answer = self._broker.finish(leave=leave)
+        self._stopped.set()
+        self._broker.close()
+        if answer is None:
+            self._logger(_NOT_ANSWERED, system_msg=True, bad=True)
+            return
+        for line in answer["lines"]:
+            self._logger(f"Northflank: {line}", system_msg=True)
+
+    def _live(self) -> None:
+        """Give signs of life, and replace the broker if it dies."""
+        heartbeat = Heartbeat(self._flow_datastore, self._run_id)
+        while True:
+            # A sign that cannot be given is given with the next look: the datastore may fail for a moment.
+            with suppress(Exception):
+                if self._settings.orphans is Orphans.STOP:
+                    heartbeat.beat()
+            with suppress(Exception):
+                self._broker.keep_alive()
+            if self._stopped.wait(INTERVAL_SECONDS):
+                return
+
+
+_NOT_ANSWERED = (
+    "Northflank: it is unknown whether containers of this run still run. "
+    "See `northflank list`, and end them with `northflank kill`."
+)
+
+
+def _decorated(flow: Any) -> Iterable[tuple[Any, Any]]:
+    """Yield the steps with @northflank, and that decorator."""
+    for step in flow:
+        for decorator in step.decorators:
+            if decorator.name == "northflank":
+                yield step, decorator
+
+
+def _unreachable_datastore(kind: str) -> str:
+    known = ", ".join(f"--datastore={it}" for it in DATASTORES)
+    return (
+        f"--datastore={kind}: a container cannot reach it. Fix: use one of {known}, "
+        "or set METAFLOW_DEFAULT_DATASTORE (https://docs.metaflow.org/admin-guide)."
+    )
