@@ -24,7 +24,7 @@ ENDS_WITHIN = 30
 """Seconds after the end of a run until its containers have ended; a busy machine gets more."""
 
 READ = """
-import json, sys
+import json, re, sys
 from metaflow import Run, namespace
 namespace(None)
 run = Run(sys.argv[1])
@@ -37,7 +37,7 @@ for step in run:
         tasks[place] = {
             "successful": task.successful, "attempts": task.current_attempt + 1,
             "data": {name: repr(task[name].data) for name in sorted(named)},
-            "stdout": [line for line in task.stdout.splitlines() if line not in LINES],
+            "stdout": [re.sub(r"\\d{4}-.*?\\d{3} ", "", line) for line in task.stdout.splitlines() if line not in LINES],
             "parents": len(list(task.parent_task_pathspecs)),
             "caught": "slow" in named or bool(getattr(task.data, "slow", None)),
         }
