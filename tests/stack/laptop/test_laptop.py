@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -196,6 +197,8 @@ def test_containers_that_may_finish_are_taken_over_by_resume(laptop, asleep, tmp
         os.kill(pid, 0)
         listed = laptop.command(SLEEPING, "northflank", "list", "--run-id", run.run_id)
         assert "Job run: " in listed
+        task = re.search(rf"{run.run_id}/sleeper/\d+", run.output)[0]
+        assert "Task is starting." in laptop.command(SLEEPING, "northflank", "logs", task)
         (tmp_path / "wake").touch()
         wait_until_gone(pid, seconds=120)
         killed = laptop.command(SLEEPING, "northflank", "kill")
