@@ -82,6 +82,7 @@ bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on
 	$(BIN)/python -m tests.bench.packages
 	$(BIN)/python -m tests.contract.load
 	$(BIN)/python -m tests.stack.headless.bench
+	$(BIN)/python -m tests.stack.laptop.bench
 	$(BIN)/python -m tests.stack.worker.bench
 	$(BIN)/python -m tests.stack.worker.start_bench
 

@@ -8,6 +8,7 @@ A process of its own, because Metaflow's client reads where S3 is when it is imp
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import replace
@@ -29,6 +30,10 @@ _OF_METAFLOW = (
 """Lines with which Metaflow's backends begin the log of a task, and those of environments."""
 
 
+_FOLDER = re.compile(r'(?<=File \\")[^"]*/|(?<=File ")[^"]*/')
+"""The folders of files in tracebacks."""
+
+
 def shown(run: RunSnapshot) -> RunSnapshot:
     """Return the run without what is meant to differ."""
     return replace(run, tasks={place: _task(task) for place, task in run.tasks.items()})
@@ -39,6 +44,7 @@ def _task(task: TaskSnapshot) -> TaskSnapshot:
     return replace(
         task,
         metadata=_metadata(task.metadata),
+        artifacts={name: _FOLDER.sub("", value) for name, value in task.artifacts.items()},
         stdout=_lines(task.stdout),
         stderr=_lines(task.stderr),
         cards=(),
@@ -51,7 +57,8 @@ def _metadata(metadata: Mapping[str, str]) -> dict[str, str]:
 
 def _lines(text: str) -> str:
     # Where the code lies, and what Metaflow itself says about a task that failed.
-    return "\n".join(line for line in text.splitlines() if not line.startswith(_OF_METAFLOW))
+    kept = (line for line in text.splitlines() if not line.startswith(_OF_METAFLOW))
+    return _FOLDER.sub("", "\n".join(kept))
 
 
 def main(root: str, ours: str, theirs: str) -> None:

@@ -21,6 +21,7 @@ ROOT = Path(__file__).parents[2]
 
 OTHERWISE = {
     "environment_uv": "the flows have no uv project with a lock",
+    "include_file": "the artifact names the datastore in which the file is",
     "working_directory": "it shows the folder in which the step works, which is the container's",
     "place_of_the_code": "it shows where the code lies, which is the container's folder",
     "reached_by_a_link": "it shows where the code lies, which is the container's folder",

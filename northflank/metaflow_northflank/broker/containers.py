@@ -125,7 +125,12 @@ class Containers:
         else:
             job = self._jobs.steps[run.step]
             found = await diagnose(self._client, self._jobs.project, run, job)
-        await conversation.tell(News.EXPLAINED, reason=found.reason, lines=list(found.lines))
+        await conversation.tell(
+            News.EXPLAINED,
+            reason=found.reason,
+            memory=found.is_about_memory,
+            lines=list(found.lines),
+        )
 
     async def say_what_it_waits_for(self, conversation: Conversation) -> None:
         """Tell what the container waits for."""

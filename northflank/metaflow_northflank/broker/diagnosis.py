@@ -28,6 +28,8 @@ class Diagnosis:
     """Why a container ended, and its last lines where they say more."""
 
     reason: str
+    is_about_memory: bool = False
+    """Whether memory may have been the cause."""
     lines: Sequence[str] = ()
 
 
@@ -55,8 +57,13 @@ async def diagnose(
         image=job.settings.deployment_external_image_path or "of the job",
         peak_mb=peak,
     )
-    shown = lines if cause_of(evidence) in _SAYS_NOTHING else ()
-    return Diagnosis(reason=ending(evidence), lines=[line.text[:LONGEST_LINE] for line in shown])
+    cause = cause_of(evidence)
+    shown = lines if cause in _SAYS_NOTHING else ()
+    return Diagnosis(
+        reason=ending(evidence),
+        is_about_memory=cause in {ExitCause.OUT_OF_MEMORY, ExitCause.KILLED},
+        lines=[line.text[:LONGEST_LINE] for line in shown],
+    )
 
 
 async def what_it_waits_for(

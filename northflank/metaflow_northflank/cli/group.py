@@ -40,7 +40,7 @@ def northflank() -> None:
 @click.option(
     "--ubf-context",
     default=None,
-    type=click.Choice([None, UBF_CONTROL, UBF_TASK]),
+    type=click.Choice([UBF_CONTROL, UBF_TASK]),
     help="Passed to the top-level 'step'.",
 )
 @click.option("--num-parallel", default=0, type=int, help="Passed to the top-level 'step'.")

@@ -35,6 +35,8 @@ def main() -> int:
     _register_what_is_known()
     ended = _executed(_life_watch(store, pathspec.split("/")[1]))
     _save_logs()
+    if os.environ.get("METAFLOW_DEFAULT_METADATA") == "local":
+        patiently(lambda: _send_metadata_home(record))
     patiently(lambda: record.record_exit(ended))
     return ended.code
 
@@ -100,6 +102,14 @@ def _flow_datastore() -> Any:
     root = storage.get_datastore_root_from_config(lambda *_, **__: None)
     flow_name = os.environ["MF_PATHSPEC"].split("/")[0]
     return FlowDataStore(flow_name, None, storage_impl=storage, ds_root=root)
+
+
+def _send_metadata_home(record: AttemptRecord) -> None:
+    """Put metadata in files where the run fetches it, also of a step that had no time to do so itself."""
+    from metaflow.metadata_provider.util import sync_local_metadata_to_datastore
+    from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
+
+    sync_local_metadata_to_datastore(DATASTORE_LOCAL_DIR, record.task)
 
 
 def _save_logs() -> None:

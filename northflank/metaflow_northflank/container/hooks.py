@@ -1,4 +1,4 @@
-"""What the decorator does in the step's process in the container: metadata, logs while it runs, local metadata home."""
+"""What the decorator does in the step's process in the container: metadata, and its log while it runs."""
 
 from __future__ import annotations
 
@@ -17,8 +17,7 @@ def is_in_container() -> bool:
 class TaskInContainer:
     """The hooks of one task."""
 
-    def __init__(self, task_datastore: Any, metadata: Any) -> None:
-        self._task_datastore = task_datastore
+    def __init__(self, metadata: Any) -> None:
         self._metadata = metadata
         self._logs: Any = None
 
@@ -44,11 +43,6 @@ class TaskInContainer:
         self._logs.start()
 
     def end(self) -> None:
-        """Put local metadata where the run can fetch it; the log is saved once more at the container's end."""
-        if self._metadata.TYPE == "local":
-            from metaflow.metadata_provider.util import sync_local_metadata_to_datastore
-            from metaflow.metaflow_config import DATASTORE_LOCAL_DIR
-
-            sync_local_metadata_to_datastore(DATASTORE_LOCAL_DIR, self._task_datastore)
+        """Stop saving the log; the container saves it once more at its end."""
         if self._logs is not None:
             self._logs.terminate()

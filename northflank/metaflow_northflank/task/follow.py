@@ -47,6 +47,7 @@ class Followed:
     run: str = ""
     began: float = 0.0
     concluded_at: float | None = None
+    explanation: Message | None = None
     reason: str | None = None
     """Why Northflank says that the container ended; None if it has not been asked."""
     gives_up_at: float | None = None
@@ -105,7 +106,14 @@ class Followed:
 
     def _ended(self, ended: ContainerExit | None) -> Outcome:
         self.show_log()
-        return outcome(ended, succeeded=self.record.succeeded(), reason=self.reason or "")
+        reason, explanation = self.reason or "", self.explanation or {}
+        if ended is None:
+            for line in explanation.get("lines", ()):
+                self.say(f"container: {line}")
+        elif not explanation.get("memory"):
+            # The container lived to say how the step ended: only memory explains more.
+            reason = ""
+        return outcome(ended, succeeded=self.record.succeeded(), reason=reason)
 
     def _give_up(self) -> None:
         """Have the container execute nothing any more, unless it has begun meanwhile."""
@@ -154,7 +162,7 @@ class Followed:
         if message is not None:
             self._take(message)
 
-    def _take(self, message: Message) -> None:  # noqa: C901  one line for each kind of news
+    def _take(self, message: Message) -> None:
         match News(message["news"]):
             case News.WAITING:
                 self.say(str(message["text"]))
@@ -165,9 +173,8 @@ class Followed:
             case News.CONCLUDED:
                 self.concluded_at = self.clock()
             case News.EXPLAINED:
+                self.explanation = message
                 self.reason = str(message["reason"])
-                for line in message["lines"]:
-                    self.say(f"container: {line}")
             case News.REFUSED:
                 self.refusal = message
             case News.PREPARED | News.FINISHED:

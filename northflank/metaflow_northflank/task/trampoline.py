@@ -236,7 +236,11 @@ def _uv_if_missing(environment: Any) -> tuple[str, ...]:
     """Return what installs uv in an image that has none: Metaflow itself would fetch it from GitHub."""
     if environment.TYPE != "uv":
         return ()
-    return ("(command -v uv > /dev/null || python -m pip install -qqq uv)",)
+    # pip puts it there where it may not write beside Python.
+    return (
+        "export PATH=$PATH:$HOME/.local/bin",
+        "(command -v uv > /dev/null || python -m pip install -qqq uv)",
+    )
 
 
 def _say_goodbye(broker: BrokerClient, ended: Outcome, *, abort: bool) -> None:

@@ -99,7 +99,7 @@ def table(found: Mapping[str, list[Cost]], rounds: int) -> str:
         for name, costs in found.items()
     )
     return (
-        f"{machine()}\nMedian (smallest-largest) of {rounds} rounds.\n\n"
+        f"{machine()}\nMedian (smallest-largest) of {rounds} {'rounds' if rounds > 1 else 'round'}.\n\n"
         f"| | wall, s | CPU of the tree, s |\n|---|---:|---:|\n{rows}\n"
     )
 

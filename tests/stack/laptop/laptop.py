@@ -29,7 +29,15 @@ KEYS = {
     "AWS_SECRET_ACCESS_KEY": "secret",
     "AWS_DEFAULT_REGION": "us-east-1",
 }
-NOT_IN_THE_IMAGE = ("metaflow", "prefect", "northflank", "__editable__", "__pycache__")
+NOT_IN_THE_IMAGE = (
+    "metaflow",
+    "prefect",
+    "northflank",
+    "__editable__",
+    "__pycache__",
+    "uv-",
+    "uv_",
+)
 FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "TESTS_")
 PATIENCE_SECONDS = 500
 
@@ -136,7 +144,7 @@ def stock_image(folder: Path) -> Path:
     venv.create(folder / "env", with_pip=False, symlinks=True)
     (site,) = (folder / "env").glob("lib/python*/site-packages")
     for item in Path(sysconfig.get_path("purelib")).iterdir():
-        if not any(name in item.name.lower() for name in NOT_IN_THE_IMAGE):
+        if item.name != "uv" and not any(name in item.name.lower() for name in NOT_IN_THE_IMAGE):
             (site / item.name).symlink_to(item)
     images = folder / "images.json"
     entry = {

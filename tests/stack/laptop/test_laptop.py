@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,7 +25,7 @@ ENDS_WITHIN = 30
 """Seconds after the end of a run until its containers have ended; a busy machine gets more."""
 
 READ = """
-import json, sys
+import json, re, sys
 from metaflow import Run, namespace
 namespace(None)
 run = Run(sys.argv[1])
@@ -37,7 +38,7 @@ for step in run:
         tasks[place] = {
             "successful": task.successful, "attempts": task.current_attempt + 1,
             "data": {name: repr(task[name].data) for name in sorted(named)},
-            "stdout": [line for line in task.stdout.splitlines() if line not in LINES],
+            "stdout": [re.sub(r"\\d{4}-.*?\\d{3} ", "", line) for line in task.stdout.splitlines() if line not in LINES],
             "parents": len(list(task.parent_task_pathspecs)),
             "caught": "slow" in named or bool(getattr(task.data, "slow", None)),
         }
@@ -196,6 +197,8 @@ def test_containers_that_may_finish_are_taken_over_by_resume(laptop, asleep, tmp
         os.kill(pid, 0)
         listed = laptop.command(SLEEPING, "northflank", "list", "--run-id", run.run_id)
         assert "Job run: " in listed
+        task = re.search(rf"{run.run_id}/sleeper/\d+", run.output)[0]
+        assert "Task is starting." in laptop.command(SLEEPING, "northflank", "logs", task)
         (tmp_path / "wake").touch()
         wait_until_gone(pid, seconds=120)
         killed = laptop.command(SLEEPING, "northflank", "kill")

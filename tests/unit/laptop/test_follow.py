@@ -100,13 +100,29 @@ def test_a_container_that_ends_without_a_word_is_explained_by_northflank(record,
             started(tell)
             tell("concluded")
         if message["ask"] == "explain":
-            tell("explained", reason=REASON, lines=["last words"])
+            tell("explained", reason=REASON, memory=False, lines=["last words"])
 
     with broker(tmp_path / "s", answer):
         ended = followed(record, tmp_path / "s", said).wait()
 
     assert ended == Outcome(code=1, words=f"The task's container is lost: {REASON}.")
     assert said == ["container: last words"]
+
+
+@pytest.mark.parametrize("memory", [True, False])
+def test_a_step_that_was_killed_is_told_of_memory_if_that_may_be_why(memory, record, tmp_path):
+    def answer(message, tell):
+        if message["ask"] == "start":
+            started(tell)
+            record.record_exit(ContainerExit(code=137))
+        if message["ask"] == "explain":
+            tell("explained", reason="it ran out of memory", memory=memory, lines=["noise"])
+
+    with broker(tmp_path / "s", answer):
+        ended = followed(record, tmp_path / "s").wait()
+
+    because = ": it ran out of memory" if memory else ""
+    assert ended == Outcome(code=137, words=f"The step's process was killed{because}.")
 
 
 def test_a_refused_start_ends_the_task_with_the_code_that_it_says(record, tmp_path):
@@ -178,7 +194,7 @@ def test_a_container_that_does_not_begin_in_time_is_given_up_and_executes_nothin
             tokens.append(message["token"])
             started(tell, patience=0.1)
         if message["ask"] == "explain":
-            tell("explained", reason="no capacity", lines=[])
+            tell("explained", reason="no capacity", memory=False, lines=[])
 
     with broker(tmp_path / "s", answer):
         task = followed(record, tmp_path / "s")

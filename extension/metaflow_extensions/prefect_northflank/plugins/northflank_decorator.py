@@ -151,7 +151,7 @@ class NorthflankDecorator(StepDecorator):  # type: ignore[misc]  # Metaflow has 
         from metaflow_northflank.container import hooks
 
         if hooks.is_in_container():
-            self._in_container = hooks.TaskInContainer(task_datastore, metadata)
+            self._in_container = hooks.TaskInContainer(metadata)
             self._in_container.begin(run_id, step_name, task_id, retry_count)
 
     def task_finished(
@@ -163,6 +163,6 @@ class NorthflankDecorator(StepDecorator):  # type: ignore[misc]  # Metaflow has 
         retry_count: int,
         max_user_code_retries: int,
     ) -> None:
-        """Put what the container knows where the run finds it."""
+        """Stop what saves the log while the step runs."""
         if self._in_container is not None:
             self._in_container.end()
