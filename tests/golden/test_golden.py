@@ -57,7 +57,8 @@ WHOLE = {
 Of all others they would repeat these: a thousand lines of diff for one changed field, which nobody would read.
 """
 
-pytestmark = pytest.mark.golden
+# The first of them compiles all flows.
+pytestmark = [pytest.mark.golden, pytest.mark.timeout(600)]
 
 
 def compile_all(out: Path, cwd: Path) -> Path:

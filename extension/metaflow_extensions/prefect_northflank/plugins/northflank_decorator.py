@@ -110,6 +110,9 @@ class NorthflankDecorator(StepDecorator):  # type: ignore[misc]  # Metaflow has 
 
     def runtime_init(self, flow: Any, graph: Any, package: Any, run_id: str) -> None:
         """Begin the session of the run, with all its steps, unless its steps are to run here."""
+        if find_spec("metaflow_northflank") is None:
+            # Only this module has travelled with a deployment's code: the steps run where the run does.
+            return
         from metaflow_northflank.run import session
 
         self._session = session.begin(flow, package, run_id, self._flow_datastore, self._logger)
