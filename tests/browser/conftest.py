@@ -13,6 +13,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,7 @@ class Site:
     completed: str
     shapes: str
     failed: str
+    contained: str
     deployment: str
 
     def ask(self, path: str, body: dict[str, Any]) -> Any:
@@ -101,8 +103,35 @@ def site(tmp_path_factory: pytest.TempPathFactory, tables: Path) -> Iterator[Sit
         pool = {"name": "browser", "type": "process"}
         httpx.post(f"{server.url}/work_pools/", json=pool, timeout=60).raise_for_status()
         deployed = json.loads(prefect("deploy", "--work-pool", "browser", "--json"))
+        contained_flow = ROOT / "examples" / "sweep_flow.py"
+        prefect("deploy", "--work-pool", "browser", of=contained_flow)
+        with _process_worker(environment, home):
+            words = ("trigger", "--wait", "--run-id-file", str(home / "id"))
+            prefect(*words, of=contained_flow)
+        contained = (home / "id").read_text().removeprefix("prefect-")
         page = server.url.removesuffix("/api") + "/v2"
-        yield Site(server, page, completed, shapes, failed, deployed["id"])
+        yield Site(server, page, completed, shapes, failed, contained, deployed["id"])
+
+
+@contextmanager
+def _process_worker(environment: dict[str, str], folder: Path) -> Iterator[None]:
+    """Run a worker of the pool `browser`."""
+    command = [shutil.which("prefect", path=str(Path(sys.executable).parent)) or "prefect"]
+    command += ["worker", "start", "--pool", "browser", "--type", "process"]
+    with (folder / "worker.log").open("wb") as log:
+        worker = subprocess.Popen(
+            command,
+            cwd=folder,
+            env={**environment, "PREFECT_WORKER_QUERY_SECONDS": "2"},
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        yield
+    finally:
+        # Its run is over. It would ignore SIGTERM where SIGINT was ignored when it started.
+        worker.kill()
+        worker.wait(60)
 
 
 @pytest.fixture(

@@ -66,6 +66,24 @@ def test_the_older_page_draws_it_too(site, page):
     assert image.evaluate("image => image.complete && image.naturalWidth") > 100
 
 
+def test_a_run_with_containers_for_steps_has_a_node_for_each_with_its_edges(site, page, picture):
+    edges = {(start.split()[-1], end.split()[-1]) for start, end in site.edges(site.contained)}
+    assert edges == {
+        ("start", "train[0-2]"),
+        ("start", "train[3-5]"),
+        ("train[0-2]", "compare"),
+        ("train[3-5]", "compare"),
+        ("compare", "end"),
+    }
+
+    page.goto(f"{site.page}/runs/flow-run/{site.contained}?tab=SubflowRuns")
+    page.get_by_text("Completed", exact=True).first.wait_for()
+    page.get_by_text("train[3-5]").first.wait_for()
+    page.locator("canvas").first.wait_for()
+    page.wait_for_timeout(4000)
+    picture(page, "step-containers")
+
+
 def test_the_artifact_of_a_task_lists_what_it_stored_and_its_card(site, page, picture):
     page.goto(f"{site.page}/artifacts/artifact/{site.artifact('digits-flow-evaluate')}")
 
