@@ -26,7 +26,6 @@ OTHERWISE = {
     "place_of_the_code": "it shows where the code lies, which is the container's folder",
     "reached_by_a_link": "it shows where the code lies, which is the container's folder",
     "exit_zero_is_a_failure": "Metaflow's runtime stops with an internal error; the process of the task says that the task failed",
-    "pypi_packages": "Metaflow's own way with @pypi needs micromamba",
 }
 """Flows that show what is meant to differ, and why."""
 
