@@ -5,6 +5,7 @@ from __future__ import annotations
 TOGETHER = (
     ("tests/stack/worker/test_life_of_a_run.py", "tests/stack/worker/test_container_faults.py"),
     ("tests/stack/worker/test_started_once.py", "tests/stack/worker/test_trouble.py", "tests/stack/worker/test_never_harm.py"),
+    ("tests/stack/laptop/test_laptop.py",),
     ("tests/stack/deployments/",),
     ("tests/stack/headless/test_sqlite_stack.py", "tests/stack/headless/test_foreground.py", "tests/stack/headless/test_seed_document.py"),
     ("tests/stack/worker/",),

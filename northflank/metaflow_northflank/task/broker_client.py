@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 from metaflow_northflank.protocol import Ask, Message, decoded, encoded
@@ -52,8 +53,9 @@ class BrokerClient:
                     raise BrokerLost from error
                 time.sleep(_RETRY_SECONDS)
                 continue
-            self._socket = connection
-            threading.Thread(target=self._listen, args=(connection,), daemon=True).start()
+            # What an earlier connection has brought, its end above all, is not this one's.
+            self._socket, self._news = connection, queue.Queue()
+            threading.Thread(target=_listen, args=(connection, self._news), daemon=True).start()
             return
 
     def ask(self, what: Ask, **details: Any) -> None:
@@ -91,11 +93,11 @@ class BrokerClient:
         except OSError as error:
             raise Broken from error
 
-    def _listen(self, connection: socket.socket) -> None:
-        try:
-            with connection.makefile("rb") as lines:
-                for line in lines:
-                    self._news.put(decoded(line))
-        except (OSError, ValueError):
-            pass
-        self._news.put(None)
+
+def _listen(connection: socket.socket, news: queue.Queue[Message | None]) -> None:
+    """Put each message into *news*, and None at the end of the connection."""
+    # However the connection ends, it has ended.
+    with suppress(OSError, ValueError), connection.makefile("rb") as lines:
+        for line in lines:
+            news.put(decoded(line))
+    news.put(None)

@@ -155,7 +155,7 @@ def stock_image(folder: Path) -> Path:
         "env": {
             "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
             "UV_SYSTEM_PYTHON": "1",
-            **{name: it for name, it in os.environ.items() if name.startswith("PIP_")},
+            **{name: it for name, it in os.environ.items() if name.startswith(("PIP_", "SSL_"))},
         },
     }
     images.write_text(json.dumps({"image": [entry]}))

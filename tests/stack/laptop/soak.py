@@ -32,6 +32,7 @@ from tests.support.processes import is_alive
 FLOW = Path(__file__).parent / "flows" / "ledger_flow.py"
 ENDS_WITHIN = 30.0
 MOST_RESUMES = 4
+NOT_BEGUN = "Resume could not find run id"
 LONGEST_MOMENT = 25.0
 """Seconds until the kill: about as long as a run takes on an idle machine with two cores."""
 
@@ -100,7 +101,11 @@ def one_round(
         resumes = 0
         while code != 0 and resumes < MOST_RESUMES and run.run_id_file.exists():
             resumes += 1
-            run = made.start(FLOW, "resume", "--origin-run-id", run.run_id)
+            again = ("resume", "--origin-run-id", run.run_id)
+            # Metaflow cannot resume a run that was killed before it had begun.
+            if NOT_BEGUN in run.output:
+                again = ("run", "--ledger", str(ledger))
+            run = made.start(FLOW, *again)
             code = run.wait()
         if code != 0 and run.run_id_file.exists():
             tally.lost.append(f"{number}: {run.output[-2000:]}")

@@ -13,8 +13,9 @@ from metaflow.datastore import FlowDataStore
 from metaflow.plugins import DATASTORES
 from metaflow_northflank.attempt import Arrival, AttemptRecord, ContainerExit
 from metaflow_northflank.container.__main__ import may_execute
+from metaflow_northflank.protocol import Ask
 from metaflow_northflank.task import broker_client, follow
-from metaflow_northflank.task.broker_client import BrokerClient, BrokerLost
+from metaflow_northflank.task.broker_client import Broken, BrokerClient, BrokerLost
 from metaflow_northflank.task.follow import Followed
 from metaflow_northflank.task.outcome import Outcome
 
@@ -172,6 +173,33 @@ def test_a_task_attaches_to_the_broker_that_replaces_a_dead_one(record, tmp_path
         followed(record, tmp_path / "s").wait()
 
     assert asked == [("attach", "j", "r")]
+
+
+def ask_until_it_fails(client):
+    while True:
+        client.ask(Ask.WAITS)
+
+
+def test_the_end_of_an_earlier_connection_is_not_that_of_the_next(record, tmp_path):
+    """Taken for it, the task would hang up, and the broker would end its container."""
+
+    def first(*_):
+        return True
+
+    def second(_, tell):
+        started(tell)
+
+    with broker(tmp_path / "s", first, second):
+        client = BrokerClient(str(tmp_path / "s"))
+        client.connect()
+        client.ask(Ask.WAITS)
+        with pytest.raises(Broken):
+            ask_until_it_fails(client)
+        client.connect()
+        client.ask(Ask.ATTACH)
+        heard = [client.news(5.0), client.news(0.2)]
+
+    assert [it and it["news"] for it in heard] == ["started", None]
 
 
 def test_a_task_whose_run_is_gone_ends(record, tmp_path):

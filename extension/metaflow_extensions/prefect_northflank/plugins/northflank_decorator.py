@@ -109,9 +109,11 @@ class NorthflankDecorator(StepDecorator):  # type: ignore[misc]  # Metaflow has 
             yield str(path), str(path.relative_to(root.parent))
 
     def runtime_init(self, flow: Any, graph: Any, package: Any, run_id: str) -> None:
-        """Begin the session of the run, with all its steps, unless its steps are to run here."""
-        if find_spec("metaflow_northflank") is None:
-            # Only this module has travelled with a deployment's code: the steps run where the run does.
+        """Begin the session of the run, with all its steps, unless its steps are to run here.
+
+        So they do where the rest of this project is missing, as in a container that runs the whole flow.
+        """
+        if find_spec("metaflow_northflank") is None or find_spec("metaflow_northflank.run") is None:
             return
         from metaflow_northflank.run import session
 
