@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import shutil
 import sys
 
 from metaflow_northflank.broker.server import Server
@@ -17,6 +18,8 @@ async def main(path: str) -> None:
     async with await server.listen(path):
         await _end_of_input()
         await server.close()
+    # A run that was killed could not remove it.
+    shutil.rmtree(os.path.dirname(path), ignore_errors=True)  # noqa: PTH120  the socket's folder, as text
 
 
 async def _end_of_input() -> None:

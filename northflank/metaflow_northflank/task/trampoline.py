@@ -76,7 +76,8 @@ class TaskCommand:
             self._pause()
             ended = followed.wait()
         except BrokerLost:
-            ended = LOST
+            # Without its run, what the container has registered has no reader.
+            return LOST.code
         except KeyboardInterrupt:
             # The broker ends the container when it sees this process gone.
             return INTERRUPTED
