@@ -61,7 +61,7 @@ async def one_task(path, seconds, running=None):
     await asyncio.sleep(seconds)
     if running is not None:
         running["now"] -= 1
-    await tell(ask="done", code=0)
+    await tell(ask="done", code=0, abort=False)
     writer.close()
     return news["run"]
 
