@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+from collections.abc import Iterator
+
 import pytest
 
 from tests.stack.laptop.laptop import laptop as new_laptop
@@ -11,3 +14,11 @@ from tests.stack.laptop.laptop import laptop as new_laptop
 def laptop(tmp_path_factory):
     with new_laptop(tmp_path_factory.mktemp("laptop")) as made:
         yield made
+
+
+@pytest.fixture(autouse=True)
+def heed_ctrl_c() -> Iterator[None]:
+    """Let SIGINT end what a test starts, even where the tests themselves were started with `&`."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
