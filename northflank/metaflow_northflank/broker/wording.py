@@ -107,7 +107,7 @@ def ending(evidence: Evidence) -> str:  # noqa: C901, PLR0911  a sentence for ea
         case ExitCause.NO_COMMAND:
             return f"the image {image} lacks a program that Metaflow needs (bash, python with pip, base64)"
         case ExitCause.OUT_OF_MEMORY:
-            return f"it ran out of memory; {_memory(evidence)}. Next time {_more(evidence)}"
+            return f"it ran out of memory; {evidence.memory}. Next time {_more(evidence)}"
         case ExitCause.NO_MACHINE:
             return f"Northflank has no capacity for plan {plan} now; ask for less, or choose another plan"
         case ExitCause.EVICTED:
@@ -121,9 +121,9 @@ def ending(evidence: Evidence) -> str:  # noqa: C901, PLR0911  a sentence for ea
             )
         case ExitCause.KILLED:
             happened = "it was killed: out of memory, evicted, or aborted in Northflank"
-            return f"{happened}; {_memory(evidence)}. If that was too little, {_more(evidence)}"
+            return f"{happened}; {evidence.memory}. If that was too little, {_more(evidence)}"
         case ExitCause.FAILED:
-            return f"it ended with an error before it could say how; {_memory(evidence)}"
+            return f"it ended with an error before it could say how; {evidence.memory}"
 
 
 def waits_for(containers: tuple[Container, ...], plan: str, image: str) -> str:
@@ -136,13 +136,6 @@ def waits_for(containers: tuple[Container, ...], plan: str, image: str) -> str:
     if seen & {ContainerStatus.STARTING, ContainerStatus.STAGING}:
         return f"The container is being prepared: it waits for a machine or the image {image}."
     return "The container has ended; Northflank has not concluded its run yet."
-
-
-def _memory(evidence: Evidence) -> str:
-    plan, peak = evidence.plan, evidence.peak_mb
-    size = f" ({plan.size})" if plan.size else ""
-    used = "" if peak is None else f", of which up to {peak:.0f} MB of memory were measured in use"
-    return f"it had plan {plan.id}{size}{used}"
 
 
 def _more(evidence: Evidence) -> str:

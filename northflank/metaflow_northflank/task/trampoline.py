@@ -58,11 +58,11 @@ class TaskCommand:
 
     def run(self) -> int:
         """Execute the task in a container, and return the exit code of this process."""
+        broker = BrokerClient(_socket())
         obj, run_id, task_id = self._obj, self.options["run_id"], self.options["task_id"]
         place = f"{run_id}/{self.step}/{task_id}"
         record = AttemptRecord(obj.flow_datastore, place, self._attempt)
         log = TaskLog(record.task, obj.echo_always)
-        broker = BrokerClient(_socket())
         followed = Followed(
             record=record,
             broker=broker,

@@ -58,6 +58,17 @@ class Evidence:
     plans: Sequence[Plan] = PUBLISHED
     """The plans that a container may get instead."""
 
+    @property
+    def memory(self) -> str:
+        """What the plan has and how much of it was used, as the part of a sentence."""
+        size = f" ({self.plan.size})" if self.plan.size else ""
+        used = (
+            ""
+            if self.peak_mb is None
+            else f", of which up to {self.peak_mb:.0f} MB of memory were measured in use"
+        )
+        return f"it had plan {self.plan.id}{size}{used}"
+
 
 _FULL = 0.9
 """The share of a plan's memory from which a container that was killed counts as out of memory: measurements have gaps."""

@@ -65,13 +65,13 @@ def _deadline(evidence: Evidence) -> str:
 
 
 def _perhaps_memory(happened: str, evidence: Evidence) -> str:
-    return f"{happened}{_while_running(evidence)}; {_memory(evidence)}. If that was too little, {_more(evidence)}"
+    return f"{happened}{_while_running(evidence)}; {evidence.memory}. If that was too little, {_more(evidence)}"
 
 
 def out_of_memory(evidence: Evidence) -> str:
     """Return a sentence about a container whose memory ran out: what it had and used, and what to ask for."""
     return (
-        f"the container ran out of memory{_while_running(evidence)}; {_memory(evidence)}. "
+        f"the container ran out of memory{_while_running(evidence)}; {evidence.memory}. "
         f"Next time {_more(evidence)}"
     )
 
@@ -80,14 +80,6 @@ def _while_running(evidence: Evidence) -> str:
     named = ", ".join(evidence.tasks[:_MAX_NAMED])
     more = len(evidence.tasks) - _MAX_NAMED
     return f" while {named}{f' and {more} more' if more > 0 else ''} ran" if named else ""
-
-
-def _memory(evidence: Evidence) -> str:
-    """Return what the plan has, and how much of it was used."""
-    plan, peak = evidence.plan, evidence.peak_mb
-    size = f" ({plan.size})" if plan.size else ""
-    used = "" if peak is None else f", of which up to {peak:.0f} MB of memory were measured in use"
-    return f"it had plan {plan.id}{size}{used}"
 
 
 def _more(evidence: Evidence) -> str:

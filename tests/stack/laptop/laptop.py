@@ -6,7 +6,6 @@ The emulator pulls one image: a Python with boto3, and nothing of this project, 
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -19,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import boto3
-from moto.server import ThreadedMotoServer
 from northflank_emulator import Emulator
 from northflank_emulator.settings import Settings
+
+from tests.support.s3 import s3_api
 
 KEYS = {
     "AWS_ACCESS_KEY_ID": "key",
@@ -163,29 +162,10 @@ def stock_image(folder: Path) -> Path:
 
 
 @contextmanager
-def s3() -> Iterator[str]:
-    """The address of an S3 API with one empty bucket."""
-    logging.getLogger("werkzeug").setLevel(logging.ERROR)
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3", endpoint_url=address, aws_access_key_id="key", aws_secret_access_key="secret",
-        region_name="us-east-1",
-    )  # fmt: skip
-    client.create_bucket(Bucket="bucket")
-    try:
-        yield address
-    finally:
-        server.stop()
-
-
-@contextmanager
 def laptop(folder: Path, *, rate_limit: int | None = None) -> Iterator[Laptop]:
     """Yield a laptop; every job of its project gets the keys of S3 from a secret group."""
     settings = Settings(rate_limit=rate_limit, images=stock_image(folder))
-    with s3() as address, Emulator(settings) as emulator:
+    with s3_api() as address, Emulator(settings) as emulator:
         emulator.call(
             "POST",
             "/v1/projects/demo/secrets",

@@ -15,13 +15,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 from northflank_emulator import Emulator
 from northflank_emulator.settings import Settings
 
 from tests.stack.metadata_service import MetadataService, running_service
+from tests.support.s3 import s3_api
 
 FLOWS = Path(__file__).parent / "flows"
 KEYS = {
@@ -63,17 +62,8 @@ def stock_image(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def s3() -> Iterator[str]:
     """The address of an S3 API with one empty bucket."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    address = f"http://{host}:{port}"
-    client = boto3.client(
-        "s3", endpoint_url=address, aws_access_key_id="key", aws_secret_access_key="secret",
-        region_name="us-east-1",
-    )  # fmt: skip
-    client.create_bucket(Bucket="bucket")
-    yield address
-    server.stop()
+    with s3_api() as address:
+        yield address
 
 
 @pytest.fixture(scope="module")
