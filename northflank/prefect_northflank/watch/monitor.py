@@ -18,24 +18,17 @@ from prefect_northflank.loggers import LoggerOrAdapter
 from prefect_northflank.records.flow_runs import FlowRunRecord, RecordReader
 from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.records.repeated_problems import RepeatedProblems
-from prefect_northflank.watch.exit_reason import waiting_for
 from prefect_northflank.watch.poll_schedule import (
     Poll,
     calls_to_poll_all,
     polls_due,
     seconds_to_next_poll,
 )
+from prefect_northflank.watch.waiting_reports import WaitingReports
 from prefect_northflank.watch.watched_run import ABOUT_TO_END, WatchedRun, WatchResult, outcome_of
 
 _POLLS_UNTIL_GONE = 2
 """Consecutive polls without the run before it counts as deleted: one response may come from a stale replica."""
-
-_MAX_EXPLAINED = 3
-"""Waiting containers that one poll asks about."""
-
-_FEW_RUNS = 4
-_LONGEST_UNEXPLAINED_SECONDS = 60.0
-"""With more runs of a job than a few, a container has the longer to begin before it costs a call to ask why it waits."""
 
 
 def _no_report(_: str) -> None:
@@ -64,6 +57,7 @@ class Monitor:
         self._intervals = intervals
         self._problems = RepeatedProblems(logger)
         self._clock = clock
+        self._waiting = WaitingReports(client, project, intervals, clock)
         self._watches: dict[str, WatchedRun] = {}
         self._loop: asyncio.Task[None] | None = None
 
@@ -176,7 +170,7 @@ class Monitor:
             seen = await (self._list(poll) if poll.lists else self._read(poll))
             for watch in poll.runs:
                 await self._note(watch, seen.get(watch.pid.run or ""))
-            await self._explain_waiting(poll)
+            await self._waiting.report(poll)
         except NoCallsLeft as error:
             self._postpone(error.seconds)
             return
@@ -231,31 +225,6 @@ class Monitor:
             await self._client.project_name(self._project, purpose=Purpose.MONITORING)
             return True
         return False
-
-    async def _explain_waiting(self, poll: Poll[WatchedRun]) -> None:
-        """Report why flow runs have not begun yet; only for a few of them, because each takes a call."""
-        now = self._clock()
-        patience = min(
-            self._intervals.first_look_seconds * (1 + len(poll.runs) // _FEW_RUNS),
-            max(_LONGEST_UNEXPLAINED_SECONDS, self._intervals.first_look_seconds),
-        )
-        waiting = [
-            watch
-            for watch in poll.runs
-            if watch.pending
-            and watch.concluded_at is None
-            and now >= max(watch.began_at + patience, watch.next_explanation)
-        ]
-        for watch in waiting[:_MAX_EXPLAINED]:
-            # It is asked ever more rarely: what a container waits for seldom changes later.
-            watch.next_explanation = now + (now - watch.began_at) / 2
-            containers = await self._client.containers(
-                self._project, watch.pid.job, watch.pid.run or ""
-            )
-            text = waiting_for(containers)
-            if text != watch.waiting_for:
-                watch.waiting_for = text
-                watch.report_waiting(text)
 
     def _schedule(self, poll: Poll[WatchedRun]) -> None:
         now = self._clock()

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -105,6 +105,8 @@ class Prefect:
     home: Path
     flows: Path
     http: httpx.Client
+    restart: Callable[[], None]
+    """Kill the server as a crash of its machine does, and start it again with the same database and port."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -266,8 +268,30 @@ def prefect_server(home: Path, *, database: str | None = None) -> Iterator[Prefe
     port = free_port()
     url = f"http://127.0.0.1:{port}/api"
     user, password = AUTH.split(":")
-    with httpx.Client(base_url=url, auth=(user, password), timeout=60) as http:
-        server = Prefect(url=url, home=home, flows=home, http=http)
+    with (
+        httpx.Client(base_url=url, auth=(user, password), timeout=60) as http,
+        ExitStack() as processes,
+    ):
+
+        def start() -> Process:
+            process = processes.enter_context(running(command, env, home / "server.log"))
+
+            def is_ready() -> bool:
+                assert process.process.poll() is None, process.output
+                try:
+                    return http.get("/ready").is_success
+                except httpx.TransportError:
+                    return False
+
+            wait_until(is_ready, "the Prefect server answers")
+            return process
+
+        def restart() -> None:
+            nonlocal process
+            process.stop(signal.SIGKILL)
+            process = start()
+
+        server = Prefect(url=url, home=home, flows=home, http=http, restart=restart)
         env = server.environment | {
             "PREFECT_SERVER_API_AUTH_STRING": AUTH,
             # SQLite under several workers and containers on two cores: wait for the lock instead of answering 503.
@@ -278,27 +302,10 @@ def prefect_server(home: Path, *, database: str | None = None) -> Iterator[Prefe
         }
         if database is not None:
             env["PREFECT_SERVER_DATABASE_CONNECTION_URL"] = database
-        command = [
-            str(BIN / "prefect"),
-            "server",
-            "start",
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--no-ui",
-        ]
-        with running(command, env, home / "server.log") as process:
-
-            def is_ready() -> bool:
-                assert process.process.poll() is None, process.output
-                try:
-                    return http.get("/ready").is_success
-                except httpx.TransportError:
-                    return False
-
-            wait_until(is_ready, "the Prefect server answers")
-            yield server
+        program = [str(BIN / "prefect"), "server", "start", "--no-ui"]
+        command = [*program, "--host", "127.0.0.1", "--port", str(port)]
+        process = start()
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""`python -m tests.stack.worker.step_soak`: kill the containers of runs and of their steps, and the worker, at random.
+"""`python -m tests.stack.worker.step_soak`: kill the containers of runs and of their steps, the worker, and Prefect's server.
 
 A run whose own container was killed is executed again. At the end no task is lost, none was done twice, and each
 execution that was not done belongs to a kill.
@@ -127,7 +127,8 @@ def soak(options: argparse.Namespace, folder: Path, stack: ExitStack) -> Soak:
     found.home.deploy(flow="ledger_flow.py")
     stack.enter_context(faults_at(emulator, options.faults))
     worker = stack.enter_context(pool.worker("first"))
-    began, restarted = time.monotonic(), 0
+    restarts: Counter[str] = Counter()
+    began = time.monotonic()
     while time.monotonic() - began < PATIENCE_SECONDS + 30 * options.kills:
         done = found.killed.total()
         while len(found.ledgers) < options.runs and len(found.ledgers) <= done * options.runs / max(
@@ -140,15 +141,21 @@ def soak(options: argparse.Namespace, folder: Path, stack: ExitStack) -> Soak:
         time.sleep(found.dice.uniform(*BETWEEN_KILLS_SECONDS))
         if done < options.kills:
             found.kill_a_container(of_step=found.dice.random() < 0.5)
-        if options.workers > restarted and done >= (restarted + 1) * options.kills / (
-            options.workers + 1
-        ):
+        if (killed := restarts["worker"]) < due(options.workers, options.kills, done):
             worker.stop(signal.SIGKILL)
-            restarted += 1
-            worker = stack.enter_context(pool.worker(f"worker-{restarted}"))
-    found.killed["worker"] = restarted
+            restarts["worker"] += 1
+            worker = stack.enter_context(pool.worker(f"worker-{killed + 1}"))
+        if restarts["server"] < due(options.servers, options.kills, done):
+            prefect.restart()
+            restarts["server"] += 1
     found.check()
+    print(f"killed and started again: {dict(restarts)}")
     return found
+
+
+def due(restarts: int, kills: int, done: int) -> int:
+    """Return how many of *restarts*, spread over *kills*, belong to the first *done* kills."""
+    return min(restarts, done * (restarts + 1) // max(kills, 1))
 
 
 def main() -> int:
@@ -158,6 +165,9 @@ def main() -> int:
         "--kills", type=int, default=100, help="of containers: half of runs, half of steps"
     )
     parser.add_argument("--workers", type=int, default=5, help="how often the worker is killed")
+    parser.add_argument(
+        "--servers", type=int, default=5, help="how often Prefect's server is killed"
+    )
     parser.add_argument(
         "--faults", type=float, default=0.2, help="how likely a request to Northflank goes wrong"
     )

@@ -181,7 +181,7 @@ def test_what_a_container_waits_for_is_told_when_it_changes(watched, prefect):
     ]
 
 
-@pytest.mark.parametrize("case", [(1, 30, 2), (100, 45, 0), (100, 600, 100)])
+@pytest.mark.parametrize("case", [(1, 30, 2), (100, 45, 0), (100, 600, 6)])
 def test_a_hundred_containers_that_begin_cost_no_calls_to_explain_it(
     client, wire, time, prefect, case
 ):
