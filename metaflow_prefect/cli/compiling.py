@@ -79,11 +79,14 @@ def create(
 def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> None:
     """Compile the flow and run it in this process."""
     from metaflow_prefect.compiler import run_now
+    from metaflow_prefect.launcher.forked import set_prefects_logging_up
     from metaflow_prefect.runtime.progress.run_result import conclude
 
+    set_prefects_logging_up()
     keywords = {name: options.pop(key) for key, name in _parameter_keys(obj.flow).items()}
     local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed_options())
     result = run_now(obj, keywords, compile_request(options), local=local)
+    _start_launcher()
     conclude(result, is_json=is_json, fix=_how_to_go_on())
 
 
@@ -121,8 +124,10 @@ def resume(
     of that run; a new value that you give applies to the steps that are executed again.
     """
     from metaflow_prefect.compiler import resume_now
+    from metaflow_prefect.launcher.forked import set_prefects_logging_up
     from metaflow_prefect.runtime.progress.run_result import conclude
 
+    set_prefects_logging_up()
     obj, values = context.obj, given(context, options)
     if options["deployed"]:
         values = carried(context, values)
@@ -138,6 +143,7 @@ def resume(
     rerun = frozenset({step_to_rerun} if step_to_rerun else ())
     local = LocalOptions(run_id_file=run_id_file, step_options=step_options.typed_options())
     result = resume_now(obj, origin_run_id, rerun, new, compile_request(options), local)
+    _start_launcher()
     conclude(result, is_json=options["is_json"], fix=_how_to_go_on())
 
 
@@ -169,6 +175,16 @@ def _resumed_on_its_pool(
         )
     with deployment_of(obj, name) as on:
         return trigger.resume(on.client, on.deployment, origin_run_id, step_to_rerun, values)
+
+
+def _start_launcher() -> None:
+    """Let the next run on the local server begin in a process that has imported Metaflow and Prefect."""
+    from metaflow_prefect.launcher.handover import start_for_the_next
+    from metaflow_prefect.runtime.servers.connection import is_on_local_server, prefect_home
+    from metaflow_prefect.runtime.servers.local_server_files import ServerFiles
+
+    if is_on_local_server():
+        start_for_the_next(ServerFiles.below(prefect_home()).folder)
 
 
 def _parameter_keys(flow: Any) -> dict[str, str]:

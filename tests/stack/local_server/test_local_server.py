@@ -22,22 +22,12 @@ from websockets.sync.client import connect
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime.servers import local_server
-from tests.support import prefect_tables
 from tests.support.processes import wait_until_gone
 
 pytestmark = pytest.mark.slow
 
 FLOW = Path(__file__).parents[2] / "bench" / "flows" / "linear.py"
 PATIENCE_SECONDS = 240
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory, tables):
-    """A PREFECT_HOME whose server is ended when the module is done."""
-    home = tmp_path_factory.mktemp("prefect-home")
-    prefect_tables.place(tables, home)
-    yield home
-    local_server.stop(home, even_if_used=True)
 
 
 def environment(home, **more):
