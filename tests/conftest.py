@@ -79,6 +79,8 @@ def clean_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
         METAFLOW_HOME=str(home / ".metaflowconfig"),
+        # Most tests have one run on a local server, for which a launcher would be started in vain.
+        METAFLOW_PREFECT_LAUNCHER="off",
         METAFLOW_DATASTORE_SYSROOT_LOCAL=str(home),
         # A console of its own width would fold what tests read.
         COLUMNS="200",

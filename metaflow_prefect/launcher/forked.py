@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import atexit
 import builtins
-import contextlib
 import fcntl
 import io
 import logging
@@ -12,15 +10,14 @@ import os
 import signal
 import socket
 import sys
-import threading
-import traceback
 import types
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NoReturn
 
 from metaflow_prefect.launcher.request import PASSED_ON, Received, Request, StreamOptions, tell
+from metaflow_prefect.runtime.in_flow.fork_child import leave
 
 _has_logging_to_set_up: list[bool] = []
 
@@ -33,7 +30,7 @@ def execute(received: Received, connection: socket.socket) -> NoReturn:
         _run(received.request)
     except BaseException as error:  # noqa: BLE001  a process boundary: the end of an interpreter is emulated
         ending = error
-    _leave(ending, connection)
+    leave(ending, received.request.program, tell=lambda code: tell(connection, exit=code))
 
 
 def _become(received: Received) -> None:
@@ -115,7 +112,7 @@ def set_prefects_logging_up() -> None:
 
 def _run(request: Request) -> None:
     main = types.ModuleType("__main__")
-    script = str(Path.cwd() / request.program)
+    script = request.program
     main.__dict__.update(
         __builtins__=builtins,
         __file__=script,
@@ -124,42 +121,3 @@ def _run(request: Request) -> None:
     )
     sys.modules["__main__"] = main
     exec(compile(Path(script).read_bytes(), script, "exec"), main.__dict__)  # noqa: S102  it is what we are for
-
-
-def _leave(ending: BaseException | None, connection: socket.socket) -> NoReturn:
-    """End as an interpreter whose program raised *ending*, but leave the memory to the system."""
-    code = _exit_code(ending)
-    # What the interpreter does at its end; typeshed has neither.
-    _call(getattr(threading, "_shutdown"))  # noqa: B009  as above
-    _call(getattr(atexit, "_run_exitfuncs"))  # noqa: B009  as above
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(OSError, ValueError):
-            stream.flush()
-    if isinstance(ending, KeyboardInterrupt):
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        os.kill(os.getpid(), signal.SIGINT)
-    tell(connection, exit=code)
-    os._exit(code)
-
-
-def _call(finish: Callable[[], object]) -> None:
-    try:
-        finish()
-    except BaseException:  # noqa: BLE001  the interpreter prints what goes wrong here, and goes on
-        traceback.print_exc()
-
-
-def _exit_code(ending: BaseException | None) -> int:
-    match ending:
-        case None | SystemExit(code=None):
-            return 0
-        case SystemExit(code=int(code)):
-            return code & 0xFF
-        case SystemExit():
-            sys.stderr.write(f"{ending.code}\n")
-        case _:
-            trace = ending.__traceback__
-            while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
-                trace = trace.tb_next
-            sys.excepthook(type(ending), ending.with_traceback(trace), trace)
-    return 1

@@ -1,7 +1,7 @@
 """Has `python flow.py prefect run` executed by a fork of the launcher, and ends as that ends.
 
-To whoever started it, this process is the command: it has its process id, passes on the signals that it gets, stops and
-continues with it, and ends as the command ends. If this process is killed, the command is, as it would be itself.
+For the shell that started it, this process is the command: it passes on the signals that it gets, stops and continues
+with the fork, and ends as the fork ends. If this process is killed, the command is, as it would be itself.
 `metaflow_extensions` calls `hand_over` as the first thing of `import metaflow`.
 """
 
@@ -26,12 +26,9 @@ from typing import Any, NoReturn
 
 from metaflow_prefect.launcher import likeness
 from metaflow_prefect.launcher.request import PASSED_ON, is_of_this_user, of_this_process, send
+from metaflow_prefect.runtime import variables
 
-VARIABLE = "METAFLOW_PREFECT_LAUNCHER"
-"""Set by the user: `off` for no launcher."""
-
-OFF = "off"
-
+_OFF = "off"
 _COMMANDS = ("run", "resume")
 _ANSWER_SECONDS = 10.0
 _KILLED = 1
@@ -99,7 +96,7 @@ def _folder() -> Path:
 
 def _is_wanted(words: Sequence[str]) -> bool:
     """Say whether the command line is that of a run."""
-    if sys.platform != "linux" or os.environ.get(VARIABLE) == OFF or "--help" in words:
+    if sys.platform != "linux" or os.environ.get(variables.LAUNCHER) == _OFF or "--help" in words:
         return False
     return any(words[at : at + 2] == ["prefect", command] for at in range(len(words)) for command in _COMMANDS)  # fmt: skip
 
@@ -201,11 +198,10 @@ def _answer(answers: Any) -> dict[str, int]:
 
 def _follow(answers: Any, pid: int) -> NoReturn:
     """Wait for the end of the command, whose process is *pid*, and end as it did."""
-    _let_go()
     _pass_on_signals(pid)
     code = _answer(answers).get("exit")
     if code is None:
-        # The launcher was killed; the command goes on, and this process with it.
+        # The launcher and the command were killed, or the launcher alone: the command goes on, and this process with it.
         _wait_for(pid)
         code = _KILLED
     if code < 0:
@@ -227,13 +223,6 @@ def _pass_on_signals(pid: int) -> None:
     for number, handler in (*((it, pass_on) for it in (*PASSED_ON, signal.SIGCONT)), (signal.SIGTSTP, stop_with_it)):  # fmt: skip
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
-
-
-def _let_go() -> None:
-    """Close this process's standard files: whoever reads its output waits until all have closed it."""
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for number in range(3):
-        os.dup2(nothing, number)
 
 
 def _wait_for(pid: int) -> None:

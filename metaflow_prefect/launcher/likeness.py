@@ -1,4 +1,4 @@
-"""What a process has from whoever started it, and a fork of the launcher could not take over: it must be the same.
+"""What a process has from its parent, and a fork of the launcher could not take over: it must be the same.
 
 What a fork can take over travels in the request (`request.py`): the words, the environment, the working directory, the
 open files, the file mode mask and the ignored signals. The environment counts here all the same, because modules may
@@ -32,7 +32,7 @@ def digest(environment: Mapping[str, str]) -> str:
 
 def _facts(environment: Mapping[str, str]) -> Iterator[str]:
     yield from (sys.executable, sys.version, sys.prefix, str(sys.flags))
-    yield from (str(sys.warnoptions), str(sys._xoptions))  # noqa: SLF001  the documented name
+    yield str(sys.warnoptions)
     # Its first entry is the folder of the program.
     yield from sys.path[1:]
     for name in sorted(environment.keys() - _ABOUT_THE_SHELL):

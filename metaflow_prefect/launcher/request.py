@@ -16,6 +16,7 @@ import struct
 import sys
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 PASSED_ON = (
@@ -38,7 +39,7 @@ StreamOptions = dict[str, Any]
 class Request:
     """A command. `descriptors` are the numbers of its open files, which travel beside it.
 
-    `path` is `sys.path`, and `program` the script as the interpreter was told it.
+    `path` is `sys.path`, and `program` the script, as an absolute path.
     """
 
     program: str
@@ -64,7 +65,7 @@ class Received:
 def of_this_process(environment: dict[str, str], without: int) -> Request:
     """Return the request by which this process is executed elsewhere; *without* is a file that stays here."""
     return Request(
-        program=sys.argv[0],
+        program=str(Path.cwd() / sys.argv[0]),
         argv=sys.argv,
         orig_argv=sys.orig_argv,
         environment=environment,

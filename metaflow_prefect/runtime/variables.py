@@ -28,6 +28,9 @@ LOCAL_SERVER = "METAFLOW_PREFECT_LOCAL_SERVER"
 LOCAL_SERVER_IDLE_SECONDS = "METAFLOW_PREFECT_LOCAL_SERVER_IDLE_SECONDS"
 """Set by the user: how long the local server stays when no run uses it."""
 
+LAUNCHER = "METAFLOW_PREFECT_LAUNCHER"
+"""Set by the user: `off`, and each run on the local server imports Metaflow and Prefect itself."""
+
 COMMAND_PREFIX = "METAFLOW_PREFECT_RUN"
 """Set by the user: with `_OPTION` appended, the value of an option of a generated file's command."""
 

@@ -12,16 +12,23 @@ import argparse
 import os
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import psutil
+
+from metaflow_prefect.launcher.handover import socket_name
 from metaflow_prefect.runtime.servers import local_server
 from tests.bench.cases import CASES, LONG_FLOW, Case, Contender, long_flow
-from tests.bench.measuring import Cost, measure, peak_megabytes
+from tests.bench.measuring import Cost, cpu_seconds_of_children, measure, peak_megabytes
 from tests.bench.page import Row, table, write
 from tests.prefect_server import running_server
+from tests.support.waiting import wait_until
 
+_REAPED_SECONDS = 0.5
+LAUNCHER = "metaflow_prefect.launcher"
 FLOWS = Path(__file__).parent / "flows"
 
 
@@ -49,7 +56,27 @@ class Place:
     def measure(self, contender: Contender) -> Cost:
         """Run *contender* once."""
         words = [sys.executable, *contender.words]
-        return measure(words, self.environment_of(contender), self.folder)
+        launchers = self._launchers() if contender.without_server else []
+        before = sum(map(cpu_seconds_of_children, launchers))
+        cost = measure(words, self.environment_of(contender), self.folder)
+        # A launcher's fork is not a descendant of the command that it executes, and is reaped a moment later.
+        time.sleep(_REAPED_SECONDS if launchers else 0)
+        forked = sum(map(cpu_seconds_of_children, launchers)) - before
+        return replace(cost, cpu_seconds=cost.cpu_seconds + forked)
+
+    def wait_for_launcher(self) -> None:
+        """Wait until a run without a configured server is executed by a launcher, where there is one."""
+        folder = self.home / "metaflow-prefect"
+        if sys.platform == "linux":
+            wait_until(lambda: list(folder.glob(socket_name("*"))), "a launcher listens")
+
+    def _launchers(self) -> list[psutil.Process]:
+        return [
+            process
+            for process in psutil.process_iter(["cmdline"])
+            if LAUNCHER in (process.info["cmdline"] or ())
+            and process.environ().get("PREFECT_HOME") == str(self.home)
+        ]
 
 
 def prepare(place: Place) -> None:
@@ -67,6 +94,7 @@ def bench(case: Case, rounds: int, place: Place) -> list[Row]:
     for contender in case.contenders:
         if contender.without_server:
             place.measure(contender)
+            place.wait_for_launcher()
     for number in range(min(rounds, case.most_rounds)):
         for contender in case.contenders:
             cost = place.measure(contender)

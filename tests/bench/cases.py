@@ -16,7 +16,8 @@ LONG_FLOW = "long.py"
 class Contender:
     """A command, in a folder with the flows and what they compile to.
 
-    `without_server`: no server is configured; then it is run once before it is measured.
+    `without_server`: no server is configured; then it is run once before it is measured, which starts the local
+    server, and a launcher where there is one.
     """
 
     name: str
@@ -64,6 +65,21 @@ def _far(name: str, flow: str, *words: str) -> Case:
     return Case(name=name, contenders=(ours,), most_rounds=1, only_by_name=True)
 
 
+def _without_server(name: str, flow: str) -> Case:
+    command = (f"{flow}.py", "--no-pylint")
+    return Case(
+        name=f"{name}, no server configured",
+        contenders=(
+            Contender(name="python flow.py run", words=(*command, "run")),
+            Contender(
+                name="prefect run, second time",
+                words=(*command, "prefect", "run"),
+                without_server=True,
+            ),
+        ),
+    )
+
+
 def _compiling(name: str, file: str) -> Case:
     flow = (file, "--no-pylint")
     return Case(
@@ -77,18 +93,9 @@ def _compiling(name: str, file: str) -> Case:
 
 CASES = (
     _running("linear, 3 steps", "linear"),
-    Case(
-        name="linear, 3 steps, no server configured",
-        contenders=(
-            Contender(name="python flow.py run", words=("linear.py", "--no-pylint", "run")),
-            Contender(
-                name="prefect run, second time",
-                words=("linear.py", "--no-pylint", "prefect", "run"),
-                without_server=True,
-            ),
-        ),
-    ),
+    _without_server("linear, 3 steps", "linear"),
     _running("branch, 8 wide", "branch"),
+    _without_server("branch, 8 wide", "branch"),
     _running("foreach, 20 tasks", "foreach", "--width", "20"),
     _running("foreach, 100 tasks", "foreach", "--width", "100"),
     _running("foreach, 1,000 tasks", "foreach", "--width", "1000", most_rounds=1, wide=True),

@@ -12,6 +12,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
+
 _SAMPLE_SECONDS = 0.2
 
 
@@ -60,6 +62,12 @@ def measure(words: Sequence[str], environment: Mapping[str, str], folder: Path) 
         said = (folder / "output").read_text(errors="replace")[-2000:]
         raise subprocess.CalledProcessError(process.returncode, list(words), output=said)
     return Cost(wall_seconds=wall, cpu_seconds=usage.ru_utime + usage.ru_stime)
+
+
+def cpu_seconds_of_children(process: psutil.Process) -> float:
+    """Return the CPU time of the children of *process* that have ended, and of theirs."""
+    times = process.cpu_times()
+    return float(times.children_user + times.children_system)
 
 
 def peak_megabytes(words: Sequence[str], environment: Mapping[str, str], folder: Path) -> float:

@@ -203,6 +203,7 @@ def test_the_commands_of_the_readme_and_of_the_pages_it_leads_to_work(prefect_se
     """A reader who types the README, then each page, every one in a new shell."""
     environment = {
         **os.environ,
+        "METAFLOW_PREFECT_LAUNCHER": "",
         **prefect_server.environment,
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path),
@@ -223,6 +224,7 @@ def test_the_commands_of_the_tutorial_work(tmp_path):
     """It brings its own server, emulator and worker: those of `prefect-headless`."""
     environment = {
         **os.environ,
+        "METAFLOW_PREFECT_LAUNCHER": "",
         "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_HEADLESS_CACHE": str(tmp_path / "stack"),

@@ -116,10 +116,13 @@ def _leave_our_frames_out_of_stacks() -> None:
     traceback.walk_stack = walk_stack
 
 
-def leave(ending: BaseException | None, flow_file: str) -> NoReturn:
+def leave(
+    ending: BaseException | None, flow_file: str, tell: Callable[[int], object] = lambda _: None
+) -> NoReturn:
     """End the process as the interpreter ends the script *flow_file*, an absolute path, that raised *ending*.
 
-    The memory is not torn down, which would copy every page that is shared with the server.
+    The memory is not torn down, which would copy every page that is shared with the server. *tell* gets the exit
+    code, as the last thing that is done.
     """
     code = _exit_code(ending, flow_file)
     _call_at_exit(getattr(threading, "_shutdown"))  # noqa: B009  as Py_FinalizeEx does; typeshed lacks it
@@ -130,6 +133,7 @@ def leave(ending: BaseException | None, flow_file: str) -> NoReturn:
     if isinstance(ending, KeyboardInterrupt):
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         os.kill(os.getpid(), signal.SIGINT)
+    tell(code)
     os._exit(code)
 
 

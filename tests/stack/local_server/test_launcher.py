@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from metaflow_prefect.launcher import handover
+from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.servers import local_server
 from tests.support.processes import is_alive, wait_until_gone
 from tests.support.waiting import wait_until
@@ -42,7 +43,7 @@ class Commands:
         shutil.copy(FLOW, self.flow)
         self._told = folder / "told.json"
         self._environment = {
-            name: value for name, value in os.environ.items() if name != handover.VARIABLE
+            name: value for name, value in os.environ.items() if name != variables.LAUNCHER
         } | {"PREFECT_HOME": str(home), "TOLD": str(self._told)}
 
     @property
