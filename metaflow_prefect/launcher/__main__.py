@@ -21,7 +21,7 @@ from metaflow_prefect.launcher import freshness, likeness
 from metaflow_prefect.launcher.forked import execute
 from metaflow_prefect.launcher.handover import socket_name
 from metaflow_prefect.launcher.preloaded import import_what_runs_import
-from metaflow_prefect.launcher.request import Received, is_of_this_user, receive, tell
+from metaflow_prefect.launcher.request import Received, is_gone, is_of_this_user, receive, tell
 
 _LAUNCHERS = 3
 """How many there may be in a folder: one for each environment of the user's shells."""
@@ -33,9 +33,10 @@ _SERVER = Path("server.json")
 
 @dataclass
 class Launcher:
-    """Forks for each command. `stamps` are those of the files that it has imported."""
+    """Forks for each command. `stamps` are those of the files that it has imported, `inode` is that of its socket."""
 
     address: Path
+    inode: int
     stamps: dict[str, freshness.Stamp]
     listener: socket.socket
     running: dict[int, socket.socket] = field(default_factory=dict)
@@ -54,8 +55,7 @@ class Launcher:
                 os.read(woken, 4096)
                 self._reap()
             for pid, command in self.running.items():
-                # It sends nothing more: its process was killed.
-                if command in readable:
+                if command in readable and is_gone(command):
                     with contextlib.suppress(ProcessLookupError):
                         os.kill(pid, signal.SIGKILL)
             if self.listener in readable and (found := self._accept()) is not None:
@@ -65,13 +65,24 @@ class Launcher:
         return None
 
     def _is_needed(self) -> bool:
-        return self.address.exists() and _SERVER.exists()
+        return self.is_found() and _SERVER.exists()
+
+    def is_found(self) -> bool:
+        """Say whether commands find this launcher: another may have taken its address."""
+        with contextlib.suppress(OSError):
+            return self.address.stat().st_ino == self.inode
+        return False
+
+    def leave(self) -> None:
+        """Let no more commands find this launcher."""
+        if self.is_found():
+            self.address.unlink(missing_ok=True)
 
     def _accept(self) -> tuple[Received, socket.socket] | None:
         command, _ = self.listener.accept()
         if not is_of_this_user(command) or not freshness.is_unchanged(self.stamps):
             # The command is executed by its own process then.
-            self.address.unlink(missing_ok=True)
+            self.leave()
             command.close()
             return None
         received = receive(command)
@@ -128,10 +139,12 @@ def main() -> int:
     listener = listening(address)
     if listener is None:
         return 0
-    found = Launcher(address, freshness.imported(environment), listener).serve()
+    stamps = freshness.imported(environment)
+    launcher = Launcher(address, address.stat().st_ino, stamps, listener)
+    found = launcher.serve()
     if found is not None:
         execute(*found)
-    address.unlink(missing_ok=True)
+    launcher.leave()
     return 0
 
 

@@ -16,7 +16,14 @@ from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from typing import Any, NoReturn
 
-from metaflow_prefect.launcher.request import PASSED_ON, Received, Request, StreamOptions, tell
+from metaflow_prefect.launcher.request import (
+    PASSED_ON,
+    Received,
+    Request,
+    StreamOptions,
+    has_go,
+    tell,
+)
 from metaflow_prefect.runtime.in_flow.fork_child import leave
 
 _has_logging_to_set_up: list[bool] = []
@@ -24,6 +31,9 @@ _has_logging_to_set_up: list[bool] = []
 
 def execute(received: Received, connection: socket.socket) -> NoReturn:
     """Execute the program of a command, tell its process how it ended, and end."""
+    if not has_go(connection):
+        # The command executes its program itself, or was killed.
+        os._exit(0)
     ending: BaseException | None = None
     try:
         _become(received)

@@ -7,7 +7,6 @@ with the fork, and ends as the fork ends. If this process is killed, the command
 
 from __future__ import annotations
 
-import ast
 import contextlib
 import json
 import os
@@ -17,15 +16,21 @@ import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
 
 from metaflow_prefect.launcher import likeness
-from metaflow_prefect.launcher.request import PASSED_ON, is_of_this_user, of_this_process, send
+from metaflow_prefect.launcher.prelude import has_only_imported
+from metaflow_prefect.launcher.request import (
+    PASSED_ON,
+    give_go,
+    is_of_this_user,
+    of_this_process,
+    send,
+)
 from metaflow_prefect.runtime import variables
 
 _OFF = "off"
@@ -35,15 +40,15 @@ _KILLED = 1
 
 
 @dataclass(frozen=True, slots=True)
-class _Missed:
-    """What a launcher has to be started with that could have executed this process's command."""
+class _Command:
+    """What the launcher of a command is found by, and started with."""
 
     digest: str
     environment: dict[str, str]
 
 
-_missed: list[_Missed] = []
-"""One, where this process's command could have been executed by a launcher."""
+_without_launcher: list[_Command] = []
+"""The command of this process, where a launcher could have executed it and there was none."""
 
 
 def hand_over() -> None:
@@ -51,17 +56,38 @@ def hand_over() -> None:
     if not _is_wanted(sys.argv[1:]) or not _is_plain():
         return
     environment = dict(os.environ)
-    missed = _Missed(likeness.digest(environment), environment)
-    # A launcher that is gone, stale or broken answers nothing, and is not asked for anything again.
-    with contextlib.suppress(OSError), _launcher(missed.digest) as launcher:
-        send(launcher, of_this_process(environment, without=launcher.fileno()))
-        answers = launcher.makefile("rb")
-        launcher.settimeout(_ANSWER_SECONDS)
-        pid = _answer(answers).get("pid")
-        launcher.settimeout(None)
-        if pid is not None:
-            _follow(answers, pid)
-    _missed.append(missed)
+    command = _Command(likeness.digest(environment), environment)
+    accepted = _handed_over(command)
+    if accepted is not None:
+        _follow(accepted)
+    _without_launcher.append(command)
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    """A fork that executes the command of this process; `answers` tell how it ends."""
+
+    pid: int
+    answers: Any
+
+
+def _handed_over(command: _Command) -> _Accepted | None:
+    """Return the fork that executes the command from now on; None if there is none, and there will be none."""
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        _connect(connection, command.digest)
+        connection.settimeout(_ANSWER_SECONDS)
+        send(connection, of_this_process(command.environment, without=connection.fileno()))
+        answers = connection.makefile("rb")
+        accepted = _Accepted(json.loads(answers.readline())["pid"], answers)
+        connection.settimeout(None)
+        give_go(connection)
+    except Exception:  # noqa: BLE001  whatever is wrong with a launcher, the command can be executed without
+        # A fork that waits for its go ends.
+        with contextlib.suppress(OSError):
+            connection.shutdown(socket.SHUT_RDWR)
+        return None
+    return accepted
 
 
 def start_for_the_next(folder: Path) -> None:
@@ -69,12 +95,12 @@ def start_for_the_next(folder: Path) -> None:
 
     *folder* is that of the local server, with which the launcher ends.
     """
-    if not _missed or folder != _folder():
+    if not _without_launcher or folder != _folder():
         return
-    missed = _missed.pop()
+    command = _without_launcher.pop()
     subprocess.Popen(
-        [sys.executable, "-m", __package__, missed.digest],
-        env=missed.environment,
+        [sys.executable, "-m", __package__, command.digest],
+        env=command.environment,
         cwd=folder,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
@@ -108,6 +134,7 @@ def _is_plain() -> bool:
         rest = rest[1:]
     return (
         rest == sys.argv
+        and None not in (sys.stdin, sys.stdout, sys.stderr)
         and threading.active_count() == 1
         and sys.gettrace() is None
         and sys.getprofile() is None
@@ -131,83 +158,51 @@ def _outermost() -> FrameType:
 
 
 def _has_only_imported(frame: FrameType) -> bool:
-    """Say whether the program has done nothing before it imports Metaflow, except import the standard library.
-
-    Its fork executes the program from its beginning, so whatever it has done here would be done twice.
-    """
-    program = sys.argv[0]
-    if frame.f_globals.get("__name__") != "__main__" or frame.f_globals.get("__file__") != str(
-        Path.cwd() / program
-    ):
+    """Say whether the program, whose outermost frame is *frame*, has done nothing that its fork would do again."""
+    program = Path.cwd() / sys.argv[0]
+    if frame.f_globals.get("__name__") != "__main__" or frame.f_globals.get("__file__") != str(program):  # fmt: skip
         return False
-    try:
-        text = Path(program).read_bytes()
-        statements = ast.parse(text).body
-    except (OSError, SyntaxError, ValueError):
-        return False
-    before = [it for it in statements if it.lineno < frame.f_lineno]
-    here = [it for it in statements if it.lineno <= frame.f_lineno <= (it.end_lineno or it.lineno)]
-    return all(_is_harmless(it) for it in before if it not in here) and [
-        set(_imported(it)) for it in here
-    ] == [{"metaflow"}]
+    with contextlib.suppress(OSError):
+        return has_only_imported(program.read_bytes(), frame.f_lineno)
+    return False
 
 
-def _is_harmless(statement: ast.stmt) -> bool:
-    if isinstance(statement, ast.Expr):
-        return isinstance(statement.value, ast.Constant)
-    names = list(_imported(statement))
-    return bool(names) and all(name in sys.stdlib_module_names for name in names)
-
-
-def _imported(statement: ast.stmt) -> Iterator[str]:
-    """Yield the packages that an import statement names; none of another statement."""
-    match statement:
-        case ast.Import(names=names):
-            yield from (alias.name.partition(".")[0] for alias in names)
-        case ast.ImportFrom(module=str(module), level=0):
-            yield module.partition(".")[0]
-
-
-@contextmanager
-def _launcher(digest: str) -> Iterator[socket.socket]:
+def _connect(connection: socket.socket, digest: str) -> None:
     """Connect to the launcher of this user, in the folder of the local server.
 
     Raises:
         OSError: there is none.
     """
-    with socket.socket(socket.AF_UNIX) as found:
-        back = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            # The path of a socket may have a hundred characters, so that it is told from here.
-            os.chdir(_folder())
-            found.connect(socket_name(digest))
-        finally:
-            os.fchdir(back)
-            os.close(back)
-        if not is_of_this_user(found):
-            raise ConnectionRefusedError
-        yield found
+    back = os.open(".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        # The path of a socket may have a hundred characters, so that it is told from here.
+        os.chdir(_folder())
+        connection.connect(socket_name(digest))
+    finally:
+        os.fchdir(back)
+        os.close(back)
+    if not is_of_this_user(connection):
+        raise ConnectionRefusedError
 
 
-def _answer(answers: Any) -> dict[str, int]:
-    with contextlib.suppress(OSError):
-        line = answers.readline()
-        return dict(json.loads(line)) if line else {}
-    return {}
-
-
-def _follow(answers: Any, pid: int) -> NoReturn:
-    """Wait for the end of the command, whose process is *pid*, and end as it did."""
-    _pass_on_signals(pid)
-    code = _answer(answers).get("exit")
+def _follow(fork: _Accepted) -> NoReturn:
+    """Wait for the end of the command, and end as it did."""
+    _pass_on_signals(fork.pid)
+    code = _exit_code(fork.answers)
     if code is None:
         # The launcher and the command were killed, or the launcher alone: the command goes on, and this process with it.
-        _wait_for(pid)
+        _wait_for(fork.pid)
         code = _KILLED
     if code < 0:
         signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
         os.kill(os.getpid(), -code)
     os._exit(code)
+
+
+def _exit_code(answers: Any) -> int | None:
+    with contextlib.suppress(OSError, ValueError, KeyError):
+        return int(json.loads(answers.readline())["exit"])
+    return None
 
 
 def _pass_on_signals(pid: int) -> None:

@@ -31,6 +31,11 @@ _MOST_DESCRIPTORS = 200
 
 _CREDENTIALS = struct.Struct("3i")
 
+_PATIENCE_SECONDS = 10.0
+"""How long the launcher waits for a command that has connected: one that is stopped must not keep others waiting."""
+
+_GO = b"g"
+
 StreamOptions = dict[str, Any]
 """How standard input, output or error is opened: what `io.TextIOWrapper` is told besides the file."""
 
@@ -94,16 +99,37 @@ def send(connection: socket.socket, request: Request) -> None:
 
 
 def receive(connection: socket.socket) -> Received | None:
-    """Return what a command has sent; None if it ended before it had sent all."""
-    size, files, _, _ = socket.recv_fds(connection, 4, _MOST_DESCRIPTORS + 1)
-    wanted = int.from_bytes(size, "big")
-    data = connection.recv(wanted, socket.MSG_WAITALL) if wanted else b""
-    if not files or len(data) < wanted or not data:
-        for number in files:
-            os.close(number)
-        return None
-    folder, *opened = files
-    return Received(Request(**json.loads(data)), folder, tuple(opened))
+    """Return what a command has sent; None if it ended before it had sent all, or does not go on."""
+    files: list[int] = []
+    connection.settimeout(_PATIENCE_SECONDS)
+    with contextlib.suppress(OSError, ValueError), connection.makefile("rb") as sent:
+        size, files, _, _ = socket.recv_fds(connection, 4, _MOST_DESCRIPTORS + 1)
+        request = Request(**json.loads(sent.read(int.from_bytes(size, "big"))))
+        connection.settimeout(None)
+        return Received(request, files[0], tuple(files[1:]))
+    for number in files:
+        os.close(number)
+    return None
+
+
+def give_go(connection: socket.socket) -> None:
+    """Let the fork begin. Before that the command may still execute its program itself; never after."""
+    connection.sendall(_GO)
+
+
+def has_go(connection: socket.socket) -> bool:
+    """Wait until the command lets its fork begin, and say whether it does."""
+    return connection.recv(1) == _GO
+
+
+def is_gone(connection: socket.socket) -> bool:
+    """Say whether the other side of *connection*, which is readable, was killed."""
+    try:
+        return connection.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT) == b""
+    except BlockingIOError:
+        return False
+    except OSError:
+        return True
 
 
 def tell(connection: socket.socket, **message: int) -> None:
