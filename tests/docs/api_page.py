@@ -26,6 +26,9 @@ PACKAGES = {
 }
 """What the page shows of each package; nothing named: all that it exports."""
 
+LONGEST_SIGNATURE = 60
+"""Longer ones have a line for each parameter; what is shown within a line of text is never that long."""
+
 ELSEWHERE = {
     "NorthflankJobConfiguration": "The [job variables](job-variables.md) of one flow run, resolved.",
     "NorthflankWorker": "The worker of type `northflank`, which `prefect worker start --pool …` starts.",
@@ -81,16 +84,20 @@ def _object(found: Any) -> str:
         return f"\n### `{found.name}`\n\n{ELSEWHERE[found.name]}\n"
     if found.is_class:
         return _class(found)
-    title = f"{found.name}{_signature(found)}" if found.is_function else found.name
-    return f"\n### `{title}`\n\n{_text(found)}"
+    return f"\n### `{found.name}`\n\n{_call(found, found)}{_text(found)}"
+
+
+def _call(found: Any, function: Any) -> str:
+    """Return how it is called, if it is; headings have the bare name."""
+    shown = _signature(function) if function is not None and function.is_function else ""
+    return f"```python\n{found.name}{shown}\n```\n\n" if shown else ""
 
 
 def _class(found: Any) -> str:
     base = ", ".join(str(it).rpartition(".")[2] for it in found.bases)
     kind = f"A subclass of `{base}`. " if base and base != "object" else ""
     init = found.members.get("__init__")
-    title = f"{found.name}{_signature(init)}" if init is not None else found.name
-    parts = [f"\n### `{title}`\n\n{kind}{_text(found)}"]
+    parts = [f"\n### `{found.name}`\n\n{_call(found, init)}{kind}{_text(found)}"]
     if "Enum" in str(found.bases):
         members = (f"`{it.name}` ({it.value})" for it in _fields(found))
         parts.append(f"\nIts members: {', '.join(members).replace(chr(39), '`')}.\n")
@@ -117,7 +124,7 @@ def _methods(found: Any) -> Iterator[Any]:
 
 
 def _method(member: Any) -> str:
-    signature = "" if _is_property(member) else _signature(member)
+    signature = "" if _is_property(member) else " ".join(_signature(member).split())
     return f"\n**`{member.name}{signature}`** {_text(member)}"
 
 
@@ -161,7 +168,9 @@ def _signature(function: Any) -> str:
         name = f"{stars.get(it.kind, '')}{it.name}"
         has_default = it.default is not None and it.kind not in stars
         shown.append(f"{name}={it.default}" if has_default else name)
-    return f"({', '.join(shown)})"
+    line = f"({', '.join(shown)})"
+    is_long = len(line) > LONGEST_SIGNATURE
+    return "(\n" + "".join(f"    {it},\n" for it in shown) + ")" if is_long else line
 
 
 def _text(found: Any) -> str:
