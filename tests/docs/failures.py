@@ -140,7 +140,7 @@ def unsupported_decorator(folder: Path) -> str:
 
 
 def mistyped_parameter(folder: Path) -> str:
-    return command(folder, "prefect", "run", "--alhpa", "0.1")
+    return command(folder, "prefect", "run", "--alfa", "0.1")
 
 
 def file_of_ones_own(folder: Path) -> str:
@@ -264,7 +264,7 @@ def places_for_runs_only(_: Path) -> str:
 
 def unknown_parameter(_: Path) -> str:
     alpha = Argument(key="alpha", name="alpha")
-    return refusal(lambda: flow_run_parameters((alpha,), {"alhpa": 0.1}, "TrainFlow/default"))
+    return refusal(lambda: flow_run_parameters((alpha,), {"alfa": 0.1}, "TrainFlow/default"))
 
 
 # -- the Prefect server -------------------------------------------------------------------------------------
