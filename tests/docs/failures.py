@@ -129,6 +129,29 @@ def without_this_package(folder: Path) -> str:
     return command(folder, "prefect", "run", METAFLOW_EXTENSIONS_SEARCH_DIRS=nowhere)
 
 
+THEIR_GROUP = """
+from metaflow._vendor import click
+
+@click.group()
+def cli(): pass
+
+@cli.group()
+def prefect(): pass
+
+@prefect.command()
+def create(): pass
+"""
+"""A command group with the name of ours, as the package metaflow-prefect has one."""
+
+
+def beside_metaflow_prefect(folder: Path) -> str:
+    plugins = folder / "site" / "metaflow_extensions" / "prefect" / "plugins"
+    plugins.mkdir(parents=True)
+    (plugins / "mfextinit_prefect.py").write_text('CLIS_DESC = [("prefect", ".group.cli")]\n')
+    (plugins / "group.py").write_text(THEIR_GROUP)
+    return command(folder, "prefect", "deploy", PYTHONPATH=str(folder / "site"))
+
+
 def without_a_user(folder: Path) -> str:
     """The user of most containers is root, which Metaflow does not count as a name."""
     nameless = dict.fromkeys(("USERNAME", "SUDO_USER", "METAFLOW_USER", "USER"), "")
@@ -501,6 +524,7 @@ def container_that_never_ran(_: Path) -> str:
 
 FAILURES: dict[str, Failure] = {
     "No such command 'prefect'": without_this_package,
+    "No such command 'deploy'": beside_metaflow_prefect,
     "Metaflow could not determine your user name": without_a_user,
     "that can't be honored on Prefect": unsupported_decorator,
     "no such option": mistyped_parameter,
