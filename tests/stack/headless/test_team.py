@@ -134,7 +134,7 @@ def test_a_team_shares_a_server_and_a_run_outlives_the_upgrades_around_it(stack,
 
 
 def job_runs(member: Colleague) -> int:
-    """How often Northflank was asked to start a container, and whether a job has the password in plain text."""
+    """Return how often Northflank was asked to start a container; check that no job has the password in plain text."""
     northflank = httpx.Client(
         base_url=f"{member.environment['NORTHFLANK_API_BASE_URL']}/v1/projects/demo",
         headers={"Authorization": f"Bearer {member.environment['NORTHFLANK_API_TOKEN']}"},
