@@ -66,7 +66,7 @@ STEP_DECORATORS = (
         "environment in which you deploy, which are in a Prefect Secret block",
     ),
     _mapped("resources", "the size of a deployed run's container: the largest request of all steps, and no less than a run itself needs (on Northflank the cheapest plan that has it), in which tasks run together only if it has what they ask for; tags of the task (`cpu=4`), for Prefect's concurrency limits"),
-    _mapped("northflank", "a container of its own for each task, or for some tasks of a foreach: a flow run of a second deployment; under Metaflow's own `run` each task is a job run on Northflank; otherwise the step runs on this machine"),
+    _mapped("northflank", "in a deployment, the step's tasks run in containers of their own, each of which is a flow run of a second deployment; several tasks of a foreach can share one. Under Metaflow's own `run`, each task is a job run on Northflank. Otherwise, the step runs on this machine"),
     _mapped("parallel", "a local gang: the control task starts its workers, as under `run`"),
     _within("card", "rendered and stored by the step"),
     _within("secrets", "fetched by the step"),

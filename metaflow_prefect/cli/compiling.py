@@ -100,8 +100,8 @@ def run(obj: Any, run_id_file: str | None, is_json: bool, **options: Any) -> Non
     click.option(
         "--deployed",
         is_flag=True,
-        help="Resume a run of the deployment as a new run of it, on its work pool, with the code that is deployed. "
-        "The options for compiling and --step-executor have no effect then.",
+        help="Resume a deployed run as a new run of its deployment, on its work pool, with the deployed code. "
+        "--tag, --with, --max-workers, --workflow-timeout and --step-executor then have no effect.",
     ),
     NAME,
     JSON,
@@ -120,8 +120,8 @@ def resume(
 ) -> None:
     """Resume an earlier run from where it failed.
 
-    What that run has finished is not executed again; it may be a run of Metaflow's own. Parameters keep the values
-    of that run; a new value that you give applies to the steps that are executed again.
+    Tasks that the earlier run finished are not executed again. It may also be a run of Metaflow's own `run`.
+    Parameters keep their values; a new value applies to the tasks that are executed again.
     """
     from metaflow_prefect.compiler import resume_now
     from metaflow_prefect.launcher.forked import set_prefects_logging_up

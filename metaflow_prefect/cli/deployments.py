@@ -68,7 +68,7 @@ _DEPLOY_OPTIONS = (
     ),
     click.option(
         "--namespace", "user_namespace",
-        help="The namespace of the steps, instead of the production token's.",
+        help="The namespace that Metaflow's client uses inside the steps, instead of the production token's.",
     ),
     AUTHORIZE,
     click.option("--new-token", "given_token", help="Use this production token from now on."),

@@ -8,6 +8,7 @@ from typing import Any
 
 from metaflow._vendor import click
 
+from metaflow_prefect.cli import former_words
 from metaflow_prefect.runtime.local.typed_command import UNKNOWN, beginning, values
 
 SECTIONS = (
@@ -35,10 +36,13 @@ class Suggesting(click.Group):  # type: ignore[misc]  # Metaflow's click has no 
     """A group that suggests the word that a mistyped one may mean."""
 
     def invoke(self, ctx: Any) -> Any:
-        """Suggest the option that is most like an unknown one."""
+        """Suggest the option that is most like an unknown one, or what is typed here instead."""
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
+            instead = former_words.OPTIONS.get((error.ctx.info_name, error.option_name))
+            if instead is not None:
+                error.ctx.fail(f"no such option: {error.option_name}: {instead}.")
             if not error.possibilities:
                 error.possibilities = _like(error.option_name, _options(error.ctx))
             raise
@@ -46,7 +50,8 @@ class Suggesting(click.Group):  # type: ignore[misc]  # Metaflow's click has no 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Suggest the command that is most like an unknown one."""
         if self.get_command(ctx, args[0]) is None:
-            for near in _like(args[0], self.list_commands(ctx)):
+            former = former_words.COMMANDS.get(args[0])
+            for near in [former] if former else _like(args[0], self.list_commands(ctx)):
                 ctx.fail(f"No such command {args[0]!r}. Did you mean {near!r}?")
         return super().resolve_command(ctx, args)
 

@@ -109,7 +109,7 @@ def trigger(
     JSON,
 )
 def list_runs(obj: Any, name: str | None, states: tuple[str, ...], is_json: bool) -> None:
-    """List the runs of the deployment, the latest first.
+    """List the runs of the deployment, latest first.
 
     Runs that a schedule has yet to start are listed only with `--state pending`.
     """
@@ -183,8 +183,8 @@ def logs(obj: Any, run_id: str, step_name: str | None, follow: bool, is_json: bo
 def fetch(obj: Any, run_id: str, is_json: bool) -> None:
     """Copy the metadata of a run to this machine.
 
-    Metaflow's client then finds a run that wrote its metadata to files in its container. With a metadata service
-    this is not needed.
+    Metaflow's client can then find a run that kept its metadata in files of its container. You do not need this
+    with a metadata service.
     """
     from metaflow_prefect.deploy.runs import fetch_metadata, runs
     from metaflow_prefect.deploy.server import deployment_record

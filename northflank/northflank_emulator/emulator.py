@@ -27,6 +27,7 @@ _START_SECONDS = 60
 _STOP_SECONDS = 60
 _CALL_SECONDS = 60
 DEFAULT_TOKEN = "emulator-token"  # noqa: S105  opens nothing but an emulator
+"""The token of an emulator whose settings have none."""
 
 
 class EmulatorNotStartedError(Exception):

@@ -17,7 +17,7 @@ from prefect_northflank import NorthflankWorkerVariables
 from metaflow_prefect.cli import cli
 from metaflow_prefect.cli.overview import SECTIONS
 from metaflow_prefect.headless.settings.model import VARIABLES
-from tests.docs import reference_pages
+from tests.docs import api_page, reference_pages
 
 ROOT = Path(__file__).parents[2]
 REFERENCE = ROOT / "docs" / "reference"
@@ -40,6 +40,11 @@ def test_the_page_of_job_variables_is_made_from_the_work_pools_schema(golden):
 @pytest.mark.golden
 def test_the_page_of_settings_is_made_from_the_variables(golden):
     golden(REFERENCE / "settings.md", reference_pages.settings(VARIABLES))
+
+
+@pytest.mark.golden
+def test_the_page_of_the_python_interface_is_made_from_the_docstrings(golden):
+    golden(REFERENCE / "python.md", api_page.page())
 
 
 def test_the_site_is_built_without_a_warning(tmp_path):

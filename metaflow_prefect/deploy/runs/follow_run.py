@@ -50,18 +50,19 @@ class _Watch:
         self._client = client
         self.run = run
         self._progress: Progress | None = None
-        self.screen = TerminalProgress(lambda: self._progress, waiting=_waiting(run))
+        self.screen = TerminalProgress(lambda: self._progress, waiting=waiting(run))
         self.screen.link = run.url or ""
 
     def poll(self) -> RunRecord:
         """Ask the server for the run and its progress."""
         self.run = runs.read(self._client, self.run.flow_name, self.run.id)
-        self.screen.waiting = _waiting(self.run)
+        self.screen.waiting = waiting(self.run)
         self._progress = _as_ended(_posted(self._client, self.run), self.run)
         return self.run
 
 
-def _waiting(run: RunRecord) -> str:
+def waiting(run: RunRecord) -> str:
+    """Return what a terminal shows of a run that has no progress yet."""
     hint = ": no worker of its pool has picked it up yet" if run.status is RunStatus.PENDING else ""
     return f"{run.pathspec}\n  {run.state}{hint}"
 

@@ -36,8 +36,8 @@ def declarations() -> Iterator[tuple[str, dict[str, Any]]]:
             "type": click.Choice([kind.value for kind in ExecutorKind]),
             "expose_value": False,
             "callback": _note(variables.STEP_EXECUTOR),
-            "help": "How steps are executed: forked from a process that has imported the flow (auto: if that is "
-            f"safe), or in a fresh interpreter each; {variables.STEP_EXECUTOR} also sets it. "
+            "help": "How to execute steps: fork them from a process that has imported the flow, start a fresh interpreter "
+            f"for each, or (auto) fork only where that is safe. {variables.STEP_EXECUTOR} also sets it. "
             f"[default: {DEFAULT_EXECUTOR.value}]",
         },
     )
@@ -46,8 +46,8 @@ def declarations() -> Iterator[tuple[str, dict[str, Any]]]:
         {
             "expose_value": False,
             "callback": _note(variables.NAMESPACE),
-            "help": "The namespace of Metaflow's client inside the steps, instead of the user's: a tag, or "
-            "everything if empty.",
+            "help": "The namespace that Metaflow's client uses inside the steps, instead of the user's. If empty, the "
+            "client sees all runs.",
         },
     )
     yield (
