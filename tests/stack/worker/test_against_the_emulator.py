@@ -11,7 +11,8 @@ from uuid import uuid4
 import pytest
 import yaml
 from northflank_emulator import Emulator
-from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
+from northflank_emulator.choices import AbortedRun, Choices, LogPrefix, RunOrder
+from northflank_emulator.settings import Pace, Settings
 from northflank_emulator.state.permissions import Role
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.client import NorthflankClient
