@@ -117,6 +117,8 @@ class LiveApi:
     ) -> Answer:
         """Return the answer to one request; *path* is below the project if it does not begin with `/v1`.
 
+        *token* takes the place of the account's; an empty one is not sent at all.
+
         Raises:
             NoCallsLeft: the calls that the hour has left are needed for cleaning up.
             httpx.HTTPError: there was no answer, also after several attempts if the request can be repeated.
@@ -174,7 +176,8 @@ class LiveApi:
         params: Mapping[str, Any] | None,
         token: str | None,
     ) -> Answer:
-        headers = {"authorization": f"Bearer {self.access.token if token is None else token}"}
+        used = self.access.token if token is None else token
+        headers = {"authorization": f"Bearer {used}"} if used else {}
         self.budget.sent()
         begun = time.monotonic()
         response: httpx.Response | None = None

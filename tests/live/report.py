@@ -80,7 +80,10 @@ def markdown(report: Report) -> str:
 def summary(report: Report, path: str) -> str:
     """Return the result in a few lines of at most 80 characters."""
     count = Counter(it.verdict.outcome for it in report.findings)
-    lines = [", ".join(f"{count[it]} {it.value}" for it in Outcome) + f"; {report.calls} calls."]
+    lines = [
+        ", ".join(f"{count[it]} {it.value}" for it in Outcome)
+        + f"; {report.calls} calls by the probes."
+    ]
     lines += [
         f"{'REFUTED' if it.is_harmful else 'refuted'} {it.fact.name}: {it.verdict.seen}"
         for it in report.findings
@@ -105,7 +108,7 @@ def _head(report: Report) -> Iterator[str]:
     yield "\n".join(
         (
             f"* {', '.join(f'{count[it]} {it.value}' for it in Outcome)}",
-            f"* {report.address}, project `{report.project}`, {report.begun_at}, {report.seconds:.0f} s, {report.calls} calls",
+            f"* {report.address}, project `{report.project}`, {report.begun_at}, {report.seconds:.0f} s, {report.calls} calls by the probes",
             f"* cost: at most ${report.most_dollars:.2f}, computed from the plans' prices and time-outs",
         )
     )
@@ -193,4 +196,4 @@ def _row(cells: Iterable[str]) -> str:
 
 def _cell(text: str) -> str:
     """Return *text* on one line, with nothing that ends a cell."""
-    return " ".join(text.split()).replace("|", "\\|")
+    return text.replace("\n", " ").replace("|", "\\|")

@@ -9,12 +9,12 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, TypeVar
 
+import httpx
 from prefect_northflank.api.responses import LogLine
 
-from tests.live.api import Json, LiveApi, Unexpected
+from tests.live.api import Json, LiveApi, NoCallsLeft, NotAllowed, Unexpected
 from tests.live.cost import SECOND, SMALLEST
 from tests.live.log_tail import Tail
 from tests.live.names import RunNames
@@ -23,6 +23,7 @@ T = TypeVar("T")
 IMAGE = "docker.io/library/python:3.12-slim"
 DEADLINE_SECONDS = 300
 PATIENCE_SECONDS = 420
+_LEAST_PATIENCE_SECONDS = 10.0
 _LONGEST_PAUSE_SECONDS = 5.0
 _LOG_PATIENCE_SECONDS = 60
 
@@ -61,6 +62,13 @@ class Started:
     job: str
     id: str
     name: str
+    at: float
+    """By this process's clock."""
+
+    @property
+    def patience_seconds(self) -> float:
+        """How long to wait for it from now on: it was started with others, for which the probes have waited, too."""
+        return max(self.at + PATIENCE_SECONDS - time.monotonic(), _LEAST_PATIENCE_SECONDS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +92,7 @@ class Scenario:
     runs: dict[str, Started] = field(default_factory=dict)
     problems: dict[str, Exception] = field(default_factory=dict)
     listed_at_once: bool | None = None
+    _kept: dict[str, Any] = field(default_factory=dict)
 
     # -- what is created -----------------------------------------------------------------------------------
 
@@ -109,11 +118,16 @@ class Scenario:
     def start(self, job: str, overrides: Json | None = None) -> Started:
         """Start a run of a job."""
         data = self.api.call("POST", f"/jobs/{job}/runs", overrides or {}).data
-        return Started(job=job, id=str(data["id"]), name=str(data.get("runName", "")))
+        return Started(
+            job=job, id=str(data["id"]), name=str(data.get("runName", "")), at=time.monotonic()
+        )
 
-    @cached_property
+    @property
     def main(self) -> str:
         """The job of most runs."""
+        return self._once("main", self._make_main)
+
+    def _make_main(self) -> str:
         body = self.job_body("main", runtimeEnvironment={"A": "1", "B": "2", "OWN": "the job's"})
         body["deployment"]["metadata"] = {"labels": {"verify-live": "yes"}}
         return str(self.api.call("PUT", "/jobs", body).data["id"])
@@ -123,7 +137,7 @@ class Scenario:
         for name, do in self._beginnings().items():
             try:
                 self.runs[name] = do()
-            except (Unexpected, KeyError) as problem:  # noqa: PERF203  the request is what takes time
+            except (Unexpected, KeyError, NoCallsLeft, httpx.HTTPError) as problem:  # noqa: PERF203  the request is what takes time
                 self.problems[name] = problem
 
     def _beginnings(self) -> Mapping[str, Callable[[], Started]]:
@@ -180,11 +194,14 @@ class Scenario:
         """Return a run that `begin` has started.
 
         Raises:
-            Unexpected: it could not be started.
+            Unexpected: it could not be started; or whatever else has prevented that.
         """
-        if name not in self.runs:
-            raise Unexpected(f"the run `{name}` could not be started: {self.problems.get(name)}")
-        return self.runs[name]
+        if name in self.runs:
+            return self.runs[name]
+        problem = self.problems.get(name)
+        if isinstance(problem, (NotAllowed, NoCallsLeft, httpx.HTTPError)):
+            raise problem
+        raise Unexpected(f"the run `{name}` could not be started: {problem}")
 
     def ended(self, name: str) -> Json:
         """Wait for the end of a run that `begin` has started, and return it as the API shows it."""
@@ -192,7 +209,25 @@ class Scenario:
 
     def concluded(self, run: Started) -> Json:
         """Wait for the end of a run, and return it as the API shows it."""
-        return until(lambda: self.run(run), _is_over, f"run {run.name} is over")
+
+        def wait() -> Json:
+            what, seconds = f"run {run.name} is over", run.patience_seconds
+            return until(lambda: self.run(run), _is_over, what, seconds=seconds)
+
+        return self._once(f"end of {run.id}", wait)
+
+    def _once(self, what: str, do: Callable[[], T]) -> T:
+        """Return what *do* returned the first time, or fail as it failed then: nothing is waited for twice."""
+        if what not in self._kept:
+            try:
+                self._kept[what] = do()
+            except Unexpected as problem:
+                self._kept[what] = problem
+        kept = self._kept[what]
+        if isinstance(kept, Unexpected):
+            raise kept
+        found: T = kept
+        return found
 
     def run(self, run: Started) -> Json:
         """Return a run as the API shows it now."""
@@ -214,15 +249,15 @@ class Scenario:
         answer = self.api.call("GET", f"/jobs/{run.job}/containers", params={"runId": run.id})
         return list(answer.data["containers"])
 
-    @cached_property
+    @property
     def shown(self) -> tuple[list[str], Mapping[str, str | None]]:
         """The arguments and the variables of the run `facts`, as its program saw them."""
-        return self._shown("facts")
+        return self._once("facts", lambda: self._shown("facts"))
 
-    @cached_property
+    @property
     def shown_outside(self) -> tuple[list[str], Mapping[str, str | None]]:
         """The same of a job that no secret group admits."""
-        return self._shown("outside")
+        return self._once("outside", lambda: self._shown("outside"))
 
     def _shown(self, name: str) -> tuple[list[str], Mapping[str, str | None]]:
         run = self.ended(name)
@@ -235,12 +270,15 @@ class Scenario:
             raise Unexpected(f"the run `{name}` has the log line {line!r}") from None
         return arguments, variables
 
-    @cached_property
+    @property
     def aborted(self) -> Aborted:
-        """Abort a run while a log tail follows it."""
+        """A run that was aborted while a log tail followed it."""
+        return self._once("abort", self._abort)
+
+    def _abort(self) -> Aborted:
         run = self.started("abort")
         with Tail(self.api, run.job, run.id) as tail:
-            if not tail.wait_for("ready", seconds=PATIENCE_SECONDS):
+            if not tail.wait_for("ready", seconds=run.patience_seconds):
                 raise Unexpected(f"run {run.name} has written nothing; its tail said {tail.lines}")
             active = self.run(run)
             status = self.api.call("DELETE", f"/jobs/{run.job}/runs/{run.id}").status

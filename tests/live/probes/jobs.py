@@ -12,7 +12,7 @@ from tests.live.probe import Probe, Session, choice, inference
 
 _LONGEST_NAME = 52
 _LONGEST_PATH = 512
-_NEVER = "0 0 30 2 *"
+_NEW_YEAR = "0 0 1 1 *"
 _ERROR_ID = re.compile(r"[a-z]+(-[a-z]+)*-[0-9a-z]+")
 _SLEEP = "python -c 'import time; time.sleep(240)'"
 _NO_SUCH_RUN = "d34582a4-35bd-4c71-8e7c-e36999b88723"
@@ -66,7 +66,7 @@ def _put(session: Session) -> Verdict:
     description = _read(session, job).get("description") or ""
     return judged(
         environment == {"B": "2"} and not description,
-        f"afterwards the environment has {_names(environment)} and the description is `{description}`",
+        f"afterwards the environment has {_names(environment)} and the description is {description or 'empty'}",
     )
 
 
@@ -77,7 +77,7 @@ def _names(environment: Json) -> str:
 def _type_change(session: Session) -> Verdict:
     body = session.scenario.job_body("type")
     session.api.call("PUT", "/jobs", body).data  # noqa: B018  raises what the API refuses
-    cron = {"schedule": _NEVER, "suspended": True, "concurrencyPolicy": "forbid"}
+    cron = {"schedule": _NEW_YEAR, "suspended": True, "concurrencyPolicy": "forbid"}
     body["settings"]["cron"] = cron
     answer = session.api.call("PUT", "/jobs", body)
     return judged(answer.status == 409, str(answer))
@@ -129,7 +129,7 @@ def _error_details(session: Session) -> Verdict:
 
 
 def _statuses(answers: Sequence[Answer]) -> str:
-    return "; ".join(map(str, answers))
+    return "; ".join(f"{it.call}: {it.status}" for it in answers)
 
 
 def _missing_reference(session: Session) -> Verdict:

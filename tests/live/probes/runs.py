@@ -31,7 +31,7 @@ def _statuses(session: Session) -> Verdict:
 
 
 def _shown(run: Json) -> str:
-    return f"status `{run.get('status')}`, concluded `{run.get('concluded')}`"
+    return f"status `{run.get('status')}`, concluded `{str(run.get('concluded')).lower()}`"
 
 
 def _times(session: Session) -> Verdict:
