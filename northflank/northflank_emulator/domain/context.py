@@ -102,18 +102,20 @@ def spec_of(body: JsonObject) -> JsonObject:
 
 def invalid(problems: list[Problem]) -> InvalidRequest:
     """Return the error for a body with *problems*."""
-    return InvalidRequest(*_told(problems))
+    words, details = _told(problems)
+    return InvalidRequest(f"Invalid request body: {words}", details)
 
 
 def _missing(context: DomainContext, problems: list[Problem]) -> ApiError:
     """Return the error for a body that names what does not exist."""
-    choice = context.settings.choices.missing_reference
-    kind = NotFound if choice is MissingReference.NOT_FOUND else InvalidRequest
-    return kind(*_told(problems))
+    if context.settings.choices.missing_reference is MissingReference.BAD_REQUEST:
+        return invalid(problems)
+    words, details = _told(problems)
+    return NotFound(f"Not found: {words}", details)
 
 
 def _told(problems: list[Problem]) -> tuple[str, dict[str, list[str]]]:
-    """Return the message and the details about *problems*."""
+    """Return *problems* in words, and by their fields."""
     details: dict[str, list[str]] = {}
     for problem in problems:
         details.setdefault(problem.path, []).append(problem.message)
@@ -121,7 +123,7 @@ def _told(problems: list[Problem]) -> tuple[str, dict[str, list[str]]]:
     rest = len(problems) - len(shown)
     if rest:
         shown.append(f"and {rest} more")
-    return f"Invalid request body: {'; '.join(shown)}", details
+    return "; ".join(shown), details
 
 
 def check_references(context: DomainContext, spec: JsonObject) -> None:

@@ -74,11 +74,13 @@ class Jobs:
         accepted = accept(variant.create, body)
         key = slug(str(accepted["name"]))
         if self._context.store.jobs.get((project, key)) is not None:
-            conflict = self._context.settings.choices.taken_name is TakenName.CONFLICT
-            raise (Conflict if conflict else InvalidRequest)(
+            taken = Conflict(
                 f"There is already a job with the same derived identifier {key!r}",
                 {"name": [f"derives the identifier {key!r}, which is taken"]},
             )
+            if self._context.settings.choices.taken_name is TakenName.BAD_REQUEST:
+                raise InvalidRequest(taken.message, taken.details)
+            raise taken
         return self._add(project, key, accepted, variant)
 
     def upsert(self, project: str, body: Json, variant: Variant) -> Job:
