@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -21,6 +21,7 @@ from tests.live import cost
 from tests.live.__main__ import CALLS
 from tests.live.facts import CHOICES, RELIED_ON
 from tests.stack.laptop.laptop import KEYS, stock_image
+from tests.support.emulator_choices import SWITCHES, turned
 from tests.support.s3 import s3_api
 from tests.support.waiting import wait_until
 
@@ -28,7 +29,6 @@ ROOT = Path(__file__).parents[2]
 TOKEN, OTHER = "the-verifiers-token-2b7c", "the-tests-own-token"
 NO_PARTS = ("--without", "contract", "--without", "demo")
 PATIENCE_SECONDS = 500
-SWITCHES = [it.name for it in fields(Choices)]
 NEVER_TRIED = {"log-range", "counted-tokens", "run-events"}
 _ROW = re.compile(
     r"^\| `(?P<name>[a-z-]+)` \|.*?\| \**(?P<outcome>confirmed|refuted|could not be tried)\** \|",
@@ -146,16 +146,10 @@ def test_everything_is_confirmed_where_the_api_does_what_we_assume(tmp_path):
 
 def flips() -> Iterator[list[str]]:
     """Choices to turn at once: for any two there is a set with one and without the other, and they all are in one."""
-    yield SWITCHES
+    yield [*SWITCHES]
     for bit in range(len(SWITCHES).bit_length()):
         yield [name for at, name in enumerate(SWITCHES) if at >> bit & 1]
         yield [name for at, name in enumerate(SWITCHES) if not at >> bit & 1]
-
-
-def turned(names: list[str]) -> Choices:
-    defaults = Choices()
-    others = {name: list(type(getattr(defaults, name)))[-1] for name in names}
-    return Choices(**others)
 
 
 def test_each_choice_is_refuted_exactly_where_the_api_chooses_otherwise(tmp_path):
