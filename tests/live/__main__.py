@@ -20,9 +20,10 @@ from types import FrameType
 
 import httpx
 from prefect_northflank.api.responses import plans_of
+from prefect_northflank.errors import NorthflankError
 
 from tests.live import contract, cost, demo, latency
-from tests.live.api import LiveApi, NoCallsLeft, Unexpected
+from tests.live.api import LiveApi, Unexpected
 from tests.live.cleanup import Removal, remove_all
 from tests.live.contract import ContractResult
 from tests.live.demo import DemoResult
@@ -32,7 +33,7 @@ from tests.live.names import RunNames, new_names
 from tests.live.probe import Session
 from tests.live.probes import PROBES
 from tests.live.probes.limits import retry_after
-from tests.live.report import Report, markdown, summary
+from tests.live.report import Report, markdown, summary, wrapped
 from tests.live.scenario import Scenario
 from tests.live.settings import Part, Refused, Settings, read
 
@@ -60,7 +61,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     token = ""
 
     def say(text: str) -> None:
-        sys.stdout.write(_without(token, text) + "\n")
+        sys.stdout.write(wrapped(_without(token, text)) + "\n")
         sys.stdout.flush()
 
     try:
@@ -73,9 +74,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             most = _check(api, settings)
             return _verify(api, settings, most, say)
     except Refused as refused:
-        sys.stderr.write(
-            _without(token, f"Nothing was created. The verification cannot begin:\n{refused}\n")
-        )
+        text = f"Nothing was created. The verification cannot begin:\n{refused}"
+        sys.stderr.write(wrapped(_without(token, text)) + "\n")
         return _COULD_NOT_BEGIN
     except KeyboardInterrupt:
         return _INTERRUPTED
@@ -96,7 +96,7 @@ def _check(api: LiveApi, settings: Settings) -> float:
                 f"the project {settings.project.id} cannot be opened: {opened}. Fix: {fix}."
             )
         price = cost.prices(plans_of(api.call("GET", "/v1/plans").data))
-    except (httpx.HTTPError, NoCallsLeft, Unexpected) as error:
+    except (httpx.HTTPError, NorthflankError, Unexpected) as error:
         raise Refused([f"{settings.access.base_url} cannot be used: {error}."]) from error
     most = cost.most_dollars(_containers(settings), price)
     if most > settings.most_dollars:
@@ -104,6 +104,10 @@ def _check(api: LiveApi, settings: Settings) -> float:
             f"it could cost ${most:.2f}. Fix: pass --most-dollars {most:.2f}, or --without demo."
         )
     problems += _too_few_calls(api, settings)
+    try:
+        settings.report.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        problems.append(f"--report {settings.report}: {error}. Fix: choose another file.")
     if problems:
         raise Refused(problems)
     return most
@@ -160,7 +164,6 @@ def _verify(api: LiveApi, settings: Settings, most: float, say: Callable[[str], 
         removal=results.removal,
         interrupted=results.interrupted,
     )
-    settings.report.parent.mkdir(parents=True, exist_ok=True)
     settings.report.write_text(_without(api.access.token, markdown(report)), encoding="utf-8")
     say(summary(report, str(settings.report)))
     return _INTERRUPTED if results.interrupted else report.exit_code

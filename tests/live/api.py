@@ -34,6 +34,10 @@ class NotAllowed(Unexpected):
     """The token's role does not allow a step."""
 
 
+class Unavailable(Unexpected):
+    """The API failed at a step, several times if it could be repeated; that says nothing about what it does otherwise."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """One answer of the API."""
@@ -53,6 +57,8 @@ class Answer:
         """
         if self.status == _FORBIDDEN:
             raise NotAllowed(f"the token lacks a permission: {self}")
+        if self.status >= _SERVER_FAILED:
+            raise Unavailable(str(self))
         if not self.is_success or "data" not in self.document:
             raise Unexpected(str(self))
         return self.document["data"]
@@ -217,4 +223,4 @@ def _named_wait(answer: Answer) -> float | None:
     return None
 
 
-__all__ = ["Answer", "Json", "LiveApi", "NoCallsLeft", "NotAllowed", "Unexpected"]
+__all__ = ["Answer", "Json", "LiveApi", "NoCallsLeft", "NotAllowed", "Unavailable", "Unexpected"]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import httpx
 
-from tests.live.api import LiveApi, NoCallsLeft, NotAllowed, Unexpected
+from tests.live.api import LiveApi, NoCallsLeft, NotAllowed, Unavailable, Unexpected
 from tests.live.facts import CHOICES, Fact, Finding, Outcome, Verdict, not_tried
 from tests.live.names import RunNames
 from tests.live.scenario import Scenario
@@ -38,8 +38,8 @@ class Probe:
             return self.look(session)
         except NoCallsLeft:
             return not_tried("the calls that are left of this hour are needed for cleaning up")
-        except NotAllowed as refusal:
-            return not_tried(str(refusal))
+        except (NotAllowed, Unavailable) as failure:
+            return not_tried(str(failure))
         except httpx.HTTPError as error:
             return not_tried(f"the API did not answer: {error!r}")
         except Unexpected as problem:

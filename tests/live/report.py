@@ -97,9 +97,14 @@ def summary(report: Report, path: str) -> str:
     if report.harmful:
         lines.append("The worker relies on what is REFUTED: do not use it before that is mended.")
     lines.append(f"Report: {path}")
+    return wrapped("\n".join(lines))
+
+
+def wrapped(text: str) -> str:
+    """Return *text* for a terminal of 80 columns; the rest of a line that is too long is indented."""
     return "\n".join(
         textwrap.fill(line, _WIDTH, subsequent_indent="  ", break_on_hyphens=False)
-        for line in lines
+        for line in text.splitlines()
     )
 
 

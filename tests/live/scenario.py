@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import httpx
 from prefect_northflank.api.responses import LogLine
 
-from tests.live.api import Json, LiveApi, NoCallsLeft, NotAllowed, Unexpected
+from tests.live.api import Json, LiveApi, NoCallsLeft, NotAllowed, Unavailable, Unexpected
 from tests.live.cost import SECOND, SMALLEST
 from tests.live.log_tail import Tail
 from tests.live.names import RunNames
@@ -199,7 +199,7 @@ class Scenario:
         if name in self.runs:
             return self.runs[name]
         problem = self.problems.get(name)
-        if isinstance(problem, (NotAllowed, NoCallsLeft, httpx.HTTPError)):
+        if isinstance(problem, (NotAllowed, Unavailable, NoCallsLeft, httpx.HTTPError)):
             raise problem
         raise Unexpected(f"the run `{name}` could not be started: {problem}")
 

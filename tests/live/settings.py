@@ -10,7 +10,7 @@ from pathlib import Path
 
 from prefect_northflank.api.access import Access, access_from
 from prefect_northflank.api.responses import Project
-from prefect_northflank.errors import ConfigurationError
+from prefect_northflank.errors import ConfigurationError, MissingToken
 
 PROJECT_VARIABLE = "NORTHFLANK_TEST_PROJECT"
 MOST_DOLLARS = 5.0
@@ -54,6 +54,11 @@ def read(arguments: Sequence[str] | None, environment: Mapping[str, str]) -> Set
     access: Access | None = None
     try:
         access = access_from(environment)
+    except MissingToken:
+        problems.append(
+            "NORTHFLANK_API_TOKEN is not set. Fix: set it to an API token of the account (northflank/README.md says what it "
+            "must be allowed to do)."
+        )
     except ConfigurationError as error:
         problems.append(str(error))
     project = environment.get(PROJECT_VARIABLE, "").strip()
