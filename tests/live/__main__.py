@@ -24,7 +24,7 @@ from prefect_northflank.errors import NorthflankError
 
 from tests.live import contract, cost, demo, latency
 from tests.live.api import LiveApi, Unexpected
-from tests.live.cleanup import Removal, remove_all
+from tests.live.cleanup import Removal, missing_permissions, remove_all
 from tests.live.contract import ContractResult
 from tests.live.demo import DemoResult
 from tests.live.facts import Finding, not_tried
@@ -95,6 +95,8 @@ def _check(api: LiveApi, settings: Settings) -> float:
             problems.append(
                 f"the project {settings.project.id} cannot be opened: {opened}. Fix: {fix}."
             )
+        else:
+            problems += missing_permissions(api)
         price = cost.prices(plans_of(api.call("GET", "/v1/plans").data))
     except (httpx.HTTPError, NorthflankError, Unexpected) as error:
         raise Refused([f"{settings.access.base_url} cannot be used: {error}."]) from error

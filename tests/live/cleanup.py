@@ -15,6 +15,8 @@ from tests.live.scenario import until
 
 _GONE = frozenset({200, 404})
 _BUSY = 409
+_FORBIDDEN = 403
+_NOT_THERE = "verify-live-000000-not-there"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +45,18 @@ def _kinds(api: LiveApi) -> tuple[_Kind, ...]:
         _Kind(what="tag", path=f"{api.account}/tags", key="tags"),
         _Kind(what="project", path=f"{api.account}/projects", key="projects"),
     )
+
+
+def missing_permissions(api: LiveApi) -> Iterator[str]:
+    """Yield what the token must be allowed to do for cleaning up, and is not; asks for what does not exist."""
+    for kind in _kinds(api):
+        if kind.what == "project":
+            continue
+        listed = api.call("GET", kind.path, params={"per_page": 1})
+        deleted = api.call("DELETE", f"{kind.path}/{_NOT_THERE}")
+        for verb, answer in (("list", listed), ("delete", deleted)):
+            if answer.status == _FORBIDDEN:
+                yield f"the token may not {verb} {kind.what}s ({answer}). Fix: give its role the permission."
 
 
 def remove_all(api: LiveApi, say: Callable[[str], None]) -> Removal:

@@ -97,7 +97,7 @@ def summary(report: Report, path: str) -> str:
     if report.harmful:
         lines.append("The worker relies on what is REFUTED: do not use it before that is mended.")
     lines.append(f"Report: {path}")
-    return wrapped("\n".join(lines))
+    return wrapped("\n".join(line.replace("\n", " ") for line in lines))
 
 
 def wrapped(text: str) -> str:

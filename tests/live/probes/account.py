@@ -41,8 +41,11 @@ def _public_plans(session: Session) -> Verdict:
 
 
 def _unknown_region(session: Session) -> Verdict:
-    body = {"name": session.names.of("project"), "region": "nowhere-west"}
-    answer = session.api.call("POST", f"{session.api.account}/projects", body)
+    projects, name = f"{session.api.account}/projects", session.names.of("project")
+    deleted = session.api.call("DELETE", f"{projects}/{name}")
+    if deleted.status == 403:
+        return not_tried(f"the token lacks a permission: {deleted}")
+    answer = session.api.call("POST", projects, {"name": name, "region": "nowhere-west"})
     if answer.status == 403:
         return not_tried(f"the token lacks a permission: {answer}")
     return judged(answer.status == 400, str(answer))
