@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ TOKEN, OTHER = "the-verifiers-token-2b7c", "the-tests-own-token"
 WORKERS = "the-token-of-a-worker"
 NO_PARTS = ("--without", "contract", "--without", "demo")
 PATIENCE_SECONDS = 500
+_SETS = 7
 NEVER_TRIED = {"log-range", "counted-tokens", "run-events"}
 _ROW = re.compile(
     r"^\| `(?P<name>[a-z-]+)` \|.*?\| \**(?P<outcome>confirmed|refuted|could not be tried)\** \|",
@@ -43,7 +45,9 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 def northflank(choices: Choices | None = None, **settings: object) -> Iterator[Emulator]:
     """An emulator with Northflank's rate limit, and a second token to look into it with."""
     tokens = {TOKEN: Role.ADMIN, OTHER: Role.ADMIN, WORKERS: Role.WORKER}
-    made = Settings(tokens=tokens, rate_limit=1000, choices=choices or Choices(), **settings)
+    made = Settings(
+        **{"tokens": tokens, "rate_limit": 1000, "choices": choices or Choices(), **settings}
+    )
     with Emulator(made) as it:
         yield it
 
@@ -146,17 +150,22 @@ def test_everything_is_confirmed_where_the_api_does_what_we_assume(tmp_path):
 
 
 def flips() -> Iterator[list[str]]:
-    """Choices to turn at once: for any two there is a set with one and without the other, and they all are in one."""
+    """Yield choices to turn at once: all, and sets of which each choice is in three, of any two in different ones.
+
+    So for any two choices there is a run in which the first is turned and the second is not.
+    """
     yield [*SWITCHES]
-    for bit in range(len(SWITCHES).bit_length()):
-        yield [name for at, name in enumerate(SWITCHES) if at >> bit & 1]
-        yield [name for at, name in enumerate(SWITCHES) if not at >> bit & 1]
+    threes = [*combinations(range(_SETS), 3)]
+    assert len(threes) >= len(SWITCHES)
+    for number in range(_SETS):
+        yield [name for name, three in zip(SWITCHES, threes, strict=False) if number in three]
 
 
 def test_each_choice_is_refuted_exactly_where_the_api_chooses_otherwise(tmp_path):
     def verify(at_and_names: tuple[int, list[str]]) -> tuple[list[str], int, Verification, object]:
         at, names = at_and_names
-        with northflank(turned(names)) as emulator:
+        # Few calls to use up.
+        with northflank(turned(names), rate_limit=500) as emulator:
             run = verification(emulator, tmp_path / str(at), *NO_PARTS, "--use-up-rate-limit")
             return names, run.wait(), run, left_in(emulator)
 
