@@ -6,7 +6,7 @@ READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
 .DEFAULT_GOAL := help
-.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs screenshots soak bench test-pythons clean
+.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs screenshots soak bench verify-live test-pythons clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -45,6 +45,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 	$(BIN)/mypy -m examples.demo -m examples.demo_northflank
+	$(BIN)/mypy -m tests.live.__main__
 
 layers: $(READY)
 	$(BIN)/lint-imports
@@ -86,6 +87,9 @@ bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on
 	$(BIN)/python -m tests.stack.laptop.bench
 	$(BIN)/python -m tests.stack.worker.bench
 	$(BIN)/python -m tests.stack.worker.start_bench
+
+verify-live: $(READY) ## compare the live Northflank with what we assume; needs NORTHFLANK_API_TOKEN and NORTHFLANK_TEST_PROJECT; OPTIONS="--without demo"
+	$(BIN)/python -m tests.live $(OPTIONS)
 
 test-pythons: ## the unit tests under each Python that is installed
 	bash tests/pythons.sh

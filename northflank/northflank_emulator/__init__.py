@@ -10,6 +10,7 @@ with Emulator() as emulator:
 
 from __future__ import annotations
 
+from northflank_emulator.choices import AbortedRun, Choices, LogPrefix, RetryAfter, RunOrder
 from northflank_emulator.emulator import (
     DEFAULT_TOKEN,
     CallFailedError,
@@ -19,16 +20,7 @@ from northflank_emulator.emulator import (
 from northflank_emulator.execution.scripted import Outcome
 from northflank_emulator.faults import Fault, FaultKind
 from northflank_emulator.server.request_log import RecordedRequest
-from northflank_emulator.settings import (
-    AbortedRun,
-    Choices,
-    Limits,
-    LogPrefix,
-    Pace,
-    RetryAfter,
-    RunOrder,
-    Settings,
-)
+from northflank_emulator.settings import Limits, Pace, Settings
 from northflank_emulator.state.permissions import Role
 
 __all__ = [

@@ -10,7 +10,9 @@ from contextlib import suppress
 from difflib import get_close_matches
 from enum import Enum
 from pathlib import Path
+from typing import get_type_hints
 
+from northflank_emulator.choices import AbortedRun, Choices, LogPrefix, RetryAfter, RunOrder
 from northflank_emulator.execution.scripted import Outcome, read_outcomes
 from northflank_emulator.faults import Fault, FaultKind, parse, problems
 from northflank_emulator.fields.schema import JsonObject
@@ -27,16 +29,7 @@ from northflank_emulator.option_values import (
     seconds,
     whole,
 )
-from northflank_emulator.settings import (
-    AbortedRun,
-    Choices,
-    Limits,
-    LogPrefix,
-    Pace,
-    RetryAfter,
-    RunOrder,
-    Settings,
-)
+from northflank_emulator.settings import Limits, Pace, Settings
 from northflank_emulator.state.permissions import Role
 
 TOKEN_VARIABLE = "NORTHFLANK_API_TOKEN"  # noqa: S105  a variable's name
@@ -124,6 +117,7 @@ def settings(options: argparse.Namespace) -> Settings:
             run_order=options.run_order,
             retry_after=options.retry_after,
             log_prefix=options.log_prefix,
+            **dict(options.choice),
         ),
         limits=Limits(runs_per_job=options.runs_per_job),
         pace=Pace(
@@ -289,8 +283,24 @@ def _add_faults(made: argparse.ArgumentParser) -> None:
     )
 
 
+_ANSWERS = {
+    _spelled(name).removeprefix("--"): (name, kind)
+    for name, kind in get_type_hints(Choices).items()
+    if name not in {"aborted_run", "run_order", "retry_after", "log_prefix"}
+}
+"""The choices without an option of their own: their field and their enum, by the name in `--choice`."""
+
+
+def _choice(text: str) -> tuple[str, Enum]:
+    name, _, value = text.partition("=")
+    if name not in _ANSWERS:
+        raise ValueError
+    field, kind = _ANSWERS[name]
+    return field, kind(value)
+
+
 def _add_answers(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("answers (Northflank does not document the last four)")
+    group = parser.add_argument_group("answers (Northflank does not document the last five)")
     limit = group.add_mutually_exclusive_group()
     limit.add_argument(
         "--rate-limit",
@@ -306,6 +316,15 @@ def _add_answers(parser: argparse.ArgumentParser) -> None:
     _add_choice(group, "--run-order", RunOrder.NEWEST_FIRST, "order of the list of runs")
     _add_choice(group, "--retry-after", RetryAfter.ABSENT, "header Retry-After with 429")
     _add_choice(group, "--log-prefix", LogPrefix.STREAM, "what log lines begin with")
+    group.add_argument(
+        "--choice",
+        type=Reader(read=_choice, expected="NAME=ANSWER, as README.md lists them"),
+        action="append",
+        default=[],
+        metavar="NAME=ANSWER",
+        help="another answer to an open question: "
+        + ", ".join(f"{name}={list(kind)[-1].value}" for name, (_, kind) in _ANSWERS.items()),
+    )
 
 
 def _add_choice(group: argparse._ActionsContainer, option: str, default: Enum, help_: str) -> None:

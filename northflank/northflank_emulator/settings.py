@@ -1,51 +1,13 @@
-"""The settings of an emulator, and the answers that Northflank's documentation leaves open."""
+"""The settings of an emulator."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
+from northflank_emulator.choices import Choices
 from northflank_emulator.state.permissions import Role
-
-
-class AbortedRun(str, Enum):
-    """The status of an aborted run; undocumented."""
-
-    FAILED = "failed"
-    RUNNING = "running"
-
-
-class RunOrder(str, Enum):
-    """The order of the list of runs; undocumented."""
-
-    NEWEST_FIRST = "newest-first"
-    OLDEST_FIRST = "oldest-first"
-
-
-class RetryAfter(str, Enum):
-    """Whether a 429 has the header `Retry-After`; undocumented."""
-
-    ABSENT = "absent"
-    PRESENT = "present"
-
-
-class LogPrefix(str, Enum):
-    """Which of the two documented prefixes a log line has."""
-
-    STREAM = "stream"
-    TIME_AND_STREAM = "time-and-stream"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Choices:
-    """Answers that the documentation leaves open. A client must cope with all of them."""
-
-    aborted_run: AbortedRun = AbortedRun.FAILED
-    run_order: RunOrder = RunOrder.NEWEST_FIRST
-    retry_after: RetryAfter = RetryAfter.ABSENT
-    log_prefix: LogPrefix = LogPrefix.STREAM
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -26,6 +26,7 @@ APART = (
     "tests/behaviour/test_deploy_time_defaults.py",
     "tests/behaviour/test_interpreters.py",
     "tests/fuzz/",
+    "tests/live/",
 )
 """Their tests share nothing but the session's server: each goes to whichever process is free."""
 

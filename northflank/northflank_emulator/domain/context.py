@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from northflank_emulator.errors import InvalidRequest, not_found
+from northflank_emulator.choices import MissingReference, PlanUnderscore
+from northflank_emulator.errors import ApiError, InvalidRequest, NotFound, not_found
 from northflank_emulator.fields.catalog import PLANS
 from northflank_emulator.fields.schema import Json, JsonObject, ObjectRule, Problem, check
 from northflank_emulator.settings import Settings
@@ -101,6 +102,20 @@ def spec_of(body: JsonObject) -> JsonObject:
 
 def invalid(problems: list[Problem]) -> InvalidRequest:
     """Return the error for a body with *problems*."""
+    words, details = _told(problems)
+    return InvalidRequest(f"Invalid request body: {words}", details)
+
+
+def _missing(context: DomainContext, problems: list[Problem]) -> ApiError:
+    """Return the error for a body that names what does not exist."""
+    if context.settings.choices.missing_reference is MissingReference.BAD_REQUEST:
+        return invalid(problems)
+    words, details = _told(problems)
+    return NotFound(f"Not found: {words}", details)
+
+
+def _told(problems: list[Problem]) -> tuple[str, dict[str, list[str]]]:
+    """Return *problems* in words, and by their fields."""
     details: dict[str, list[str]] = {}
     for problem in problems:
         details.setdefault(problem.path, []).append(problem.message)
@@ -108,42 +123,57 @@ def invalid(problems: list[Problem]) -> InvalidRequest:
     rest = len(problems) - len(shown)
     if rest:
         shown.append(f"and {rest} more")
-    return InvalidRequest(f"Invalid request body: {'; '.join(shown)}", details)
+    return "; ".join(shown), details
 
 
 def check_references(context: DomainContext, spec: JsonObject) -> None:
     """Check that the tags, plans and registry credentials that *spec* names exist.
 
     Raises:
-        InvalidRequest: something does not.
+        InvalidRequest: something does not (`NotFound` if the settings choose that).
     """
+    if context.settings.choices.plan_underscore is PlanUnderscore.REFUSED:
+        _check_underscores(spec)
     problems = [
         *_unknown_tags(context, spec),
         *_unknown_plans(spec),
         *_unknown_credentials(context, spec),
     ]
     if problems:
-        raise invalid(problems)
+        raise _missing(context, problems)
 
 
 def check_source(context: DomainContext, project: str, job: str, deployment: JsonObject) -> None:
     """Check that the build service or job that *deployment* names exists.
 
     Raises:
-        InvalidRequest: it does not exist.
+        InvalidRequest: it does not exist (`NotFound` if the settings choose that).
     """
     named = part(deployment, "internal").get("id", job)
     known = (context.store.services, context.store.jobs)
     if named != job and not any(table.get((project, named)) for table in known):
-        raise invalid(
+        raise _missing(
+            context,
             [
                 Problem(
                     path="deployment.internal.id",
                     message=f"names {named!r}, which is not a build service of project {project!r}; "
                     f"create it with POST /v1/projects/{project}/services/build",
                 )
-            ]
+            ],
         )
+
+
+def _check_underscores(spec: JsonObject) -> None:
+    """Check that no plan has a name with `_`, which the documented pattern excludes."""
+    billing = part(spec, "billing")
+    problems = [
+        Problem(path=f"billing.{name}", message=f"is {billing[name]!r}, which has a `_`")
+        for name in ("deploymentPlan", "buildPlan")
+        if "_" in str(billing.get(name, ""))
+    ]
+    if problems:
+        raise invalid(problems)
 
 
 def _unknown_tags(context: DomainContext, spec: JsonObject) -> list[Problem]:

@@ -9,6 +9,7 @@ from typing import cast
 
 from cronsim import CronSim, CronSimError
 
+from northflank_emulator.choices import BusyJob, ImagePathLength, Put, TakenName, TypeChange
 from northflank_emulator.domain.context import (
     DomainContext,
     accept,
@@ -73,10 +74,13 @@ class Jobs:
         accepted = accept(variant.create, body)
         key = slug(str(accepted["name"]))
         if self._context.store.jobs.get((project, key)) is not None:
-            raise Conflict(
+            taken = Conflict(
                 f"There is already a job with the same derived identifier {key!r}",
                 {"name": [f"derives the identifier {key!r}, which is taken"]},
             )
+            if self._context.settings.choices.taken_name is TakenName.BAD_REQUEST:
+                raise InvalidRequest(taken.message, taken.details)
+            raise taken
         return self._add(project, key, accepted, variant)
 
     def upsert(self, project: str, body: Json, variant: Variant) -> Job:
@@ -91,10 +95,14 @@ class Jobs:
         old = self._context.store.jobs.get((project, key))
         if old is None:
             return self._add(project, key, accepted, variant)
-        spec = self._checked(project, key, variant.general(accepted))
-        if job_spec.type_of(spec) is not old.type:
+        choices = self._context.settings.choices
+        merge = choices.put is Put.MERGES
+        new = job_spec.replaced(old.spec, variant.general(accepted), merge=merge)
+        spec = job_spec.with_backoff(self._checked(project, key, new), choices.default_backoff)
+        type_ = job_spec.type_of(spec)
+        if type_ is not old.type and choices.type_change is TypeChange.REFUSED:
             raise Conflict(f"Job {key!r} is a {old.type.value} job; its type cannot be changed")
-        return self._change(old, spec)
+        return self._change(replace(old, type=type_), spec)
 
     def patch(self, project: str, key: str, body: Json, variant: Variant) -> Job:
         """Change the fields that *body* has; name, architecture and deployment are not among them."""
@@ -108,7 +116,7 @@ class Jobs:
             patch.pop("settings", None)
         if "cron" in part(patch, "settings") and job.type is not JobType.CRON:
             raise InvalidRequest(f"Job {key!r} is a manual job; it has no schedule")
-        return self._change(job, self._checked(project, key, job_spec.patched(job.spec, patch)))
+        return self._change(job, self._checked(project, key, self._patched(job, patch)))
 
     def all(self, project: str) -> list[Job]:
         """Return the jobs of a project, oldest first."""
@@ -116,9 +124,16 @@ class Jobs:
         return self._context.store.jobs.of(project)
 
     def delete(self, project: str, key: str) -> None:
-        """Delete a job with its runs and logs, and stop its active runs (undocumented)."""
+        """Delete a job with its runs and logs, and stop its active runs (undocumented).
+
+        Raises:
+            Conflict: it has active runs, and the settings choose to refuse that.
+        """
         job = self._context.job(project, key)
         store = self._context.store
+        refuse = self._context.settings.choices.busy_job is BusyJob.REFUSED
+        if refuse and any(run.conclusion is None for run in store.runs.of((project, key))):
+            raise Conflict(f"Job {key!r} has active runs; abort them first")
         self._on_deleted(job)
         store.jobs.remove(job)
         for run in store.runs.of((project, key)):
@@ -145,7 +160,7 @@ class Jobs:
         nested = job_spec.from_cron({**accepted, "name": job.name})
         if job.type is JobType.MANUAL:
             nested = job_spec.from_manual({**accepted, "name": job.name})
-        return self._change(job, self._checked(project, key, job_spec.patched(job.spec, nested)))
+        return self._change(job, self._checked(project, key, self._patched(job, nested)))
 
     def update_build_source(self, project: str, key: str, body: Json) -> Job:
         """Change the repository or the branch that a job is built from."""
@@ -210,11 +225,16 @@ class Jobs:
             raise Conflict(f"Job {key!r} is {'already' if wanted else 'not'} suspended")
         return self._put(replace(job, suspended=wanted))
 
+    def _patched(self, job: Job, patch: JsonObject) -> JsonObject:
+        return job_spec.patched(job.spec, patch, self._context.settings.choices)
+
     def _add(self, project: str, key: str, body: JsonObject, variant: Variant) -> Job:
         limit = self._context.settings.limits.jobs_per_project
         if len(self._context.store.jobs.of(project)) >= limit:
             raise Conflict(f"Project {project!r} has {limit} jobs, the most that it can have")
-        spec = self._checked(project, key, variant.general(body))
+        default = self._context.settings.choices.default_backoff
+        checked = self._checked(project, key, variant.general(body))
+        spec = job_spec.with_backoff(checked, default)
         now = self._context.clock.now()
         job = Job(
             number=self._context.store.next_number(),
@@ -241,6 +261,7 @@ class Jobs:
         """Return *spec* of the job *key* after the checks that involve more than one field."""
         check_references(self._context, spec)
         deployment = part(spec, "deployment")
+        _check_image(deployment, self._context.settings.choices.image_path_length)
         check_source(self._context, project, key, deployment)
         for kind in ("docker", "buildpack"):
             for name in ("customEntrypoint", "customCommand", "customProcess"):
@@ -251,6 +272,13 @@ class Jobs:
             )
         _check_schedule(part(spec, "settings", "cron").get("schedule"))
         return spec
+
+
+def _check_image(deployment: JsonObject, limit: ImagePathLength) -> None:
+    path = str(part(deployment, "external").get("imagePath", ""))
+    if len(path) > int(limit.value):
+        message = f"must have at most {limit.value} characters"
+        raise invalid([Problem(path="deployment.external.imagePath", message=message)])
 
 
 def _only(body: JsonObject, name: str) -> JsonObject:

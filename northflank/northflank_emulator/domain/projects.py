@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from northflank_emulator.choices import UnknownRegion
 from northflank_emulator.domain.context import DomainContext, accept, invalid, spec_of
 from northflank_emulator.errors import Conflict
 from northflank_emulator.fields import resource_fields
@@ -29,7 +30,7 @@ class Projects:
         Raises:
             Conflict: a project with this name exists.
         """
-        accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
+        accepted = self._checked(accept(resource_fields.CREATE_PROJECT, body))
         key = slug(str(accepted["name"]))
         if self._context.store.projects.get(key) is not None:
             raise Conflict(f"There is already a project with the same derived identifier {key!r}")
@@ -37,7 +38,7 @@ class Projects:
 
     def upsert(self, body: Json) -> Project:
         """Create a project, or change the one with this name."""
-        accepted = _checked(accept(resource_fields.CREATE_PROJECT, body))
+        accepted = self._checked(accept(resource_fields.CREATE_PROJECT, body))
         old = self._context.store.projects.get(slug(str(accepted["name"])))
         if old is None:
             return self._add(accepted)
@@ -77,21 +78,21 @@ class Projects:
             )
         )
 
+    def _checked(self, body: JsonObject) -> JsonObject:
+        """Return *body* if its region exists.
 
-def _checked(body: JsonObject) -> JsonObject:
-    """Return *body* if its region exists.
-
-    Raises:
-        InvalidRequest: the region does not exist.
-    """
-    region = body.get("region")
-    if region is not None and region not in REGIONS:
-        raise invalid(
-            [
-                Problem(
-                    path="region",
-                    message=f"is {region!r}, which is not a region; see GET /v1/regions",
-                )
-            ]
-        )
-    return body
+        Raises:
+            InvalidRequest: the region does not exist.
+        """
+        region = body.get("region")
+        refuse = self._context.settings.choices.unknown_region is UnknownRegion.REFUSED
+        if refuse and region is not None and region not in REGIONS:
+            raise invalid(
+                [
+                    Problem(
+                        path="region",
+                        message=f"is {region!r}, which is not a region; see GET /v1/regions",
+                    )
+                ]
+            )
+        return body

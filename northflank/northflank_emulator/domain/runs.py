@@ -7,14 +7,14 @@ import binascii
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from northflank_emulator.choices import LateAbort, RefusedStart, RunOrder
 from northflank_emulator.domain.builds import Builds
 from northflank_emulator.domain.context import DomainContext, accept, check_references, check_source
 from northflank_emulator.errors import Conflict, InvalidRequest, not_found
 from northflank_emulator.execution.container import ContainerSpec
 from northflank_emulator.fields import job_fields
-from northflank_emulator.fields.catalog import PLANS
+from northflank_emulator.fields.catalog import plans
 from northflank_emulator.fields.schema import Json, JsonObject
-from northflank_emulator.settings import RunOrder
 from northflank_emulator.state import container_environment, job_spec
 from northflank_emulator.state.container_command import split
 from northflank_emulator.state.job_spec import part, variables
@@ -61,7 +61,7 @@ class Runs:
             name=f"{job_id}-{self._context.ids.hexadecimal(_RUN_NAME_DIGITS)}",
             overrides=overrides,
             spec=spec,
-            image=self._image(job, part(spec, "deployment")),
+            image=self._image_or_refusal(job, part(spec, "deployment")),
             started_at=self._context.clock.now(),
             scheduled=scheduled,
         )
@@ -90,8 +90,16 @@ class Runs:
         return runs[::-1] if newest_first else runs
 
     def abort(self, project: str, job: str, key: str) -> None:
-        """Abort a run, which ends with its container; a finished run stays unchanged."""
-        self._control.stop(self.get(project, job, key).id, Ending.ABORTED)
+        """Abort a run, which ends with its container; a finished run stays unchanged.
+
+        Raises:
+            Conflict: the run is over, and the settings choose to refuse that.
+        """
+        run = self.get(project, job, key)
+        refuse = self._context.settings.choices.late_abort is LateAbort.REFUSED
+        if refuse and run.conclusion is not None:
+            raise Conflict(f"Run {key!r} of job {job!r} is over")
+        self._control.stop(run.id, Ending.ABORTED)
 
     def stop_all(self, job: Job) -> None:
         """Abort every active run of a job."""
@@ -113,7 +121,9 @@ class Runs:
             "NF_HOSTS": "{}",
             "HOSTNAME": name,
         }
-        plan = PLANS.get(str(part(run.spec, "billing").get("deploymentPlan")))
+        choices = self._context.settings.choices
+        named = str(part(run.spec, "billing").get("deploymentPlan"))
+        plan = plans(choices.gpu_plans).get(named)
         return ContainerSpec(
             job=run.job,
             name=name,
@@ -124,10 +134,19 @@ class Runs:
                 variables(run.spec, "runtimeEnvironment"),
                 platform,
                 self._context.ids.hexadecimal,
+                choices.unknown_variable,
             ),
             files=_files(part(run.spec, "runtimeFiles")),
             memory_mb=plan.memory_mb if plan else None,
         )
+
+    def _image_or_refusal(self, job: Job, deployment: JsonObject) -> str:
+        try:
+            return self._image(job, deployment)
+        except Conflict as refusal:
+            if self._context.settings.choices.refused_start is RefusedStart.CONFLICT:
+                raise
+            raise InvalidRequest(refusal.message, refusal.details) from refusal
 
     def _image(self, job: Job, deployment: JsonObject) -> str:
         """Return the image that a run of *job* uses now.

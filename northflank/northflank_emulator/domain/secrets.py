@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from northflank_emulator.choices import PatchedSecrets
 from northflank_emulator.domain.context import DomainContext, accept, check_references, spec_of
 from northflank_emulator.errors import Conflict, not_found
 from northflank_emulator.fields import resource_fields
@@ -67,7 +68,8 @@ class Secrets:
         group = self.get(project, key)
         patch = accept(resource_fields.PATCH_SECRET, body)
         spec: JsonObject = {**group.spec, **patch}
-        if "secrets" in patch:
+        named = self._context.settings.choices.patched_secrets is PatchedSecrets.NAMED_PARTS
+        if named and "secrets" in patch:
             spec["secrets"] = {**part(group.spec, "secrets"), **part(patch, "secrets")}
         return self._change(group, {name: it for name, it in spec.items() if it is not None})
 

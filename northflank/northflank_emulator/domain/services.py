@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from northflank_emulator.choices import DeployedService
 from northflank_emulator.domain.context import (
     DomainContext,
     accept,
@@ -71,8 +72,16 @@ class BuildServices:
         return self._context.store.services.of(project)
 
     def delete(self, project: str, key: str) -> None:
-        """Delete a build service with its builds; jobs that deploy it keep the reference."""
+        """Delete a build service with its builds; jobs that deploy it keep the reference.
+
+        Raises:
+            Conflict: jobs deploy it, and the settings choose to refuse that.
+        """
         service = self._context.service(project, key)
+        refuse = self._context.settings.choices.deployed_service is DeployedService.REFUSED
+        jobs = self._context.store.jobs.of(project)
+        if refuse and any(part(it.spec, "deployment", "internal").get("id") == key for it in jobs):
+            raise Conflict(f"Jobs deploy build service {key!r}; delete them first")
         self._context.store.services.remove(service)
         self._forget_builds(Builder(project=project, kind=BuilderKind.SERVICE, id=key))
 

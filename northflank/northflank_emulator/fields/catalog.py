@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from northflank_emulator.choices import GpuPlans
 from northflank_emulator.fields.schema import JsonObject
 
 _HOURS_PER_MONTH = 720
@@ -72,19 +73,33 @@ _GPUS = {
     "b200-180": (8,),
     "rtx_pro_6000-96": (8,),
 }
-_GPU_VCPU = 8
-"""Undocumented, as is the memory: eight cores and 40 GB for each GPU."""
-_GPU_MEMORY_MB = 40960
+_GPU_SIZES = {GpuPlans.EIGHT_VCPU: (8, 40960), GpuPlans.FOUR_VCPU: (4, 16384)}
+"""vCPUs and memory in MB for each GPU: undocumented."""
 
-PLANS: dict[str, Plan] = {
-    name: Plan(id=name, vcpu=vcpu, memory_mb=memory) for name, vcpu, memory in _COMPUTE
-} | {
-    f"nf-gpu-{gpu}-{count}g": Plan(
-        id=f"nf-gpu-{gpu}-{count}g", vcpu=_GPU_VCPU * count, memory_mb=_GPU_MEMORY_MB * count
-    )
-    for gpu, counts in _GPUS.items()
-    for count in counts
+
+def _with_gpus(vcpu: int, memory_mb: int) -> dict[str, Plan]:
+    return {
+        (name := f"nf-gpu-{gpu}-{count}g"): Plan(
+            id=name, vcpu=vcpu * count, memory_mb=memory_mb * count
+        )
+        for gpu, counts in _GPUS.items()
+        for count in counts
+    }
+
+
+_PLANS = {
+    choice: {name: Plan(id=name, vcpu=vcpu, memory_mb=memory) for name, vcpu, memory in _COMPUTE}
+    | _with_gpus(*size)
+    for choice, size in _GPU_SIZES.items()
 }
+PLANS = _PLANS[GpuPlans.EIGHT_VCPU]
+"""The plans as the emulator assumes them."""
+
+
+def plans(choice: GpuPlans) -> dict[str, Plan]:
+    """Return the plans by their names; those with GPUs as large as *choice* says."""
+    return _PLANS[choice]
+
 
 _AMERICAS, _ASIA_PACIFIC, _EMEA = "Americas", "Asia Pacific", "EMEA"
 _REGIONS = (

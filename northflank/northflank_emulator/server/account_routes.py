@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from northflank_emulator.api import Api
 from northflank_emulator.domain.account import AccountItems
-from northflank_emulator.fields.catalog import PLANS, REGIONS
+from northflank_emulator.fields.catalog import REGIONS, plans
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.server import responses
 from northflank_emulator.server.routing import Call, Route, data, nothing, operation, paged
@@ -83,8 +83,9 @@ def _delete_secret(call: Call) -> JsonObject:
     return nothing()
 
 
-def _plans(_: Call) -> JsonObject:
-    return data({"plans": [plan.document() for plan in PLANS.values()]})
+def _plans(call: Call) -> JsonObject:
+    listed = plans(call.api.settings.choices.gpu_plans)
+    return data({"plans": [plan.document() for plan in listed.values()]})
 
 
 def _regions(_: Call) -> JsonObject:

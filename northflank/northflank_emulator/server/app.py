@@ -21,6 +21,7 @@ from northflank_emulator.server import (
 from northflank_emulator.server.control import control_routes
 from northflank_emulator.server.dashboard import dashboard_routes
 from northflank_emulator.server.log_tail import LogTail
+from northflank_emulator.server.rate_limit import RateLimiter
 from northflank_emulator.server.request_log import RequestLog
 from northflank_emulator.server.request_pipeline import RequestPipeline
 from northflank_emulator.server.routing import Router
@@ -41,8 +42,10 @@ def application(api: Api, request_log: RequestLog) -> ASGIApp:
         ),
         api.settings.teams,
     )
-    pipeline = RequestPipeline(api, router, request_log)
-    tail = LogTail(api)
+    limit = api.settings.rate_limit
+    limiter = None if limit is None else RateLimiter(limit)
+    pipeline = RequestPipeline(api, router, request_log, limiter)
+    tail = LogTail(api, limiter)
     rest = Starlette(
         routes=[
             WebSocketRoute(f"/v1{_LOGS}", tail.__call__),

@@ -46,7 +46,8 @@ def _list(call: Call) -> JsonObject:
 
 def _get(call: Call) -> JsonObject:
     service = call.api.domain.service(*_names(call))
-    return data(responses.service_read(service, call.api.store.builds.of(_builder_of(service))))
+    builds = call.api.store.builds.of(_builder_of(service))
+    return data(responses.service_read(service, builds, call.api.settings.choices))
 
 
 def _delete(call: Call) -> JsonObject:

@@ -14,9 +14,11 @@ from dataclasses import dataclass, replace
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from northflank_emulator.api import Api
+from northflank_emulator.choices import CountedTails, TailEnd
 from northflank_emulator.errors import ApiError, Forbidden, Unauthenticated
 from northflank_emulator.fields.schema import Json, JsonObject
 from northflank_emulator.server import log_query, responses
+from northflank_emulator.server.rate_limit import RateLimiter
 from northflank_emulator.server.routing import Call
 from northflank_emulator.state.models import LogLine, Run
 from northflank_emulator.state.permissions import Permission
@@ -39,8 +41,9 @@ class _Tail:
 class LogTail:
     """Serves the log tails of one API."""
 
-    def __init__(self, api: Api) -> None:
+    def __init__(self, api: Api, limiter: RateLimiter | None) -> None:
         self._api = api
+        self._limiter = limiter
 
     async def __call__(self, socket: WebSocket) -> None:
         """Serve one tail until its run is over or the client disconnects."""
@@ -73,9 +76,12 @@ class LogTail:
             raise Unauthenticated(
                 "Unauthorized: the first message must be the init message"
             ) from error
-        role = self._api.settings.tokens.get(_token(first))
+        token = _token(first)
+        role = self._api.settings.tokens.get(token)
         if role is None:
             raise Unauthenticated("Unauthorized: the API token is missing or not valid")
+        if self._limiter and self._api.settings.choices.counted_tails is CountedTails.COUNTED:
+            self._limiter.take(token, self._api.clock.now())
         if Permission.JOB_LOGS not in role.permissions:
             raise Forbidden(f"Forbidden: the token's role lacks {Permission.JOB_LOGS.value!r}")
         call = Call(
@@ -109,7 +115,7 @@ class LogTail:
 
     def _is_over(self, tail: _Tail) -> bool:
         run_id = tail.query.wanted.run
-        if run_id is None:
+        if run_id is None or self._api.settings.choices.tail_end is TailEnd.WITH_THE_JOB:
             return self._api.store.jobs.get((tail.project, tail.job)) is None
         run: Run | None = self._api.store.runs.get((tail.project, tail.job, run_id))
         return run is None or run.conclusion is not None

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from northflank_emulator.api import Api
+from northflank_emulator.choices import ErrorDetails, RetryAfter
 from northflank_emulator.errors import (
     ApiError,
     Forbidden,
@@ -26,7 +27,6 @@ from northflank_emulator.server.authentication import bearer_token
 from northflank_emulator.server.rate_limit import Allowance, RateLimiter
 from northflank_emulator.server.request_log import RecordedRequest, RequestLog
 from northflank_emulator.server.routing import Call, Match, Router
-from northflank_emulator.settings import RetryAfter
 from northflank_emulator.state.permissions import Role
 
 _log = logging.getLogger(__name__)
@@ -55,12 +55,13 @@ class _RequestContext:
 class RequestPipeline:
     """Answers the requests to an API: checks them, and calls the handlers of its routes."""
 
-    def __init__(self, api: Api, router: Router, request_log: RequestLog) -> None:
+    def __init__(
+        self, api: Api, router: Router, request_log: RequestLog, limiter: RateLimiter | None
+    ) -> None:
         self._api = api
         self._router = router
         self._request_log = request_log
-        limit = api.settings.rate_limit
-        self._limiter = None if limit is None else RateLimiter(limit)
+        self._limiter = limiter
 
     async def __call__(self, request: Request) -> Response:
         """Answer *request*."""
@@ -96,7 +97,10 @@ class RequestPipeline:
         try:
             response = await self._handle(request, context)
         except ApiError as error:
-            response = reply.failure(error, self._headers(context, error))
+            headers = self._headers(context, error)
+            if self._api.settings.choices.error_details is ErrorDetails.EMPTY:
+                error.details.clear()
+            response = reply.failure(error, headers)
         except Exception:  # noqa: BLE001  the boundary of the process: an unforeseen error is a 500, not a crash
             _log.exception("%s %s failed", context.method, context.path)
             response = reply.failure_of(500, "internal", "Internal error", {}, {})

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from northflank_emulator.choices import (
+    AbortedRun,
+    ActiveConcludedAt,
+    BuildInputs,
+    Choices,
+    LogPrefix,
+)
 from northflank_emulator.fields.schema import Json, JsonObject
-from northflank_emulator.settings import AbortedRun, Choices, LogPrefix
 from northflank_emulator.state.clock import iso
 from northflank_emulator.state.job_spec import backoff_limit, part
 from northflank_emulator.state.models import (
@@ -181,8 +187,14 @@ def run(it: Run, choices: Choices) -> JsonObject:
         "completions": 1,
         "backoffLimit": backoff_limit(it.spec),
         "startedAt": iso(it.started_at),
-        **({"concludedAt": iso(conclusion.at)} if conclusion else {}),
+        **_concluded_at(it, choices),
     }
+
+
+def _concluded_at(it: Run, choices: Choices) -> JsonObject:
+    if it.conclusion is not None:
+        return {"concludedAt": iso(it.conclusion.at)}
+    return {"concludedAt": None} if choices.active_concluded_at is ActiveConcludedAt.NULL else {}
 
 
 def _status(it: Run, choices: Choices) -> str:
@@ -265,10 +277,11 @@ def service_listed(it: BuildService, builds: list[Build]) -> JsonObject:
     }
 
 
-def service_read(it: BuildService, builds: list[Build]) -> JsonObject:
-    """Return a single build service, without the inputs of its builds."""
+def service_read(it: BuildService, builds: list[Build], choices: Choices) -> JsonObject:
+    """Return a single build service, by default without the inputs of its builds."""
+    hidden = _GIVEN if choices.build_inputs is BuildInputs.HIDDEN else frozenset()
     shown = {
-        name: value for name, value in service_created(it, builds).items() if name not in _GIVEN
+        name: value for name, value in service_created(it, builds).items() if name not in hidden
     }
     vcs = part(it.spec, "vcsData")
     if vcs:

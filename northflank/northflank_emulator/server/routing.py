@@ -47,6 +47,7 @@ class Call:
             PageRequest.of(
                 per_page=self.one("per_page"), page=self.one("page"), cursor=self.one("cursor")
             ),
+            self.api.settings.choices.page_count,
         )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 
+from northflank_emulator.choices import UnknownVariable
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.job_spec import part, variables, whole
 from northflank_emulator.state.models import Job, SecretGroup
@@ -42,13 +43,14 @@ def container_variables(
     own: Mapping[str, str],
     platform: Mapping[str, str],
     random_secret: Callable[[int], str],
+    unknown: UnknownVariable = UnknownVariable.KEPT,
 ) -> dict[str, str]:
     """Return the environment of a container: *own* (job and run) over *groups*, templates expanded.
 
     The job cannot change the variables of *platform*.
     """
     merged = {**groups, **own}
-    expansion = _Expansion(merged, random_secret)
+    expansion = _Expansion(merged, random_secret, unknown)
     return {**{name: expansion.of(name) for name in merged}, **platform}
 
 
@@ -71,13 +73,19 @@ def _priority(group: SecretGroup) -> tuple[int, int]:
 
 
 class _Expansion:
-    """Replaces `${NAME}` and `${fn.randomSecret(n)}`; unknown names stay as they are.
+    """Replaces `${NAME}` and `${fn.randomSecret(n)}`; what becomes of unknown names is a choice.
 
-    So does a name that refers back to itself, and whatever is left after a number of replacements: a few
+    Unchanged stays a name that refers back to itself, and whatever is left after a number of replacements: a few
     variables that refer to each other twice would otherwise grow without end.
     """
 
-    def __init__(self, merged: Mapping[str, str], random_secret: Callable[[int], str]) -> None:
+    def __init__(
+        self,
+        merged: Mapping[str, str],
+        random_secret: Callable[[int], str],
+        unknown: UnknownVariable,
+    ) -> None:
+        self._unknown = unknown
         self._merged = merged
         self._random_secret = random_secret
         self._left = _MAXIMUM_REPLACEMENTS
@@ -97,6 +105,8 @@ class _Expansion:
         function = _RANDOM_SECRET.fullmatch(name)
         if function:
             return self._random_secret(int(function.group(1)))
+        if name not in self._merged and self._unknown is UnknownVariable.REMOVED:
+            return ""
         if name not in self._merged or name in seen:
             return match.group(0)
         return self._expand(self._merged[name], seen | {name})

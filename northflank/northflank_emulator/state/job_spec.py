@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import cast
 
+from northflank_emulator.choices import Choices, DefaultBackoff, PatchedEnvironment, PatchedSettings
 from northflank_emulator.fields.schema import JsonObject
 from northflank_emulator.state.models import JobType
 
@@ -46,20 +47,42 @@ def type_of(spec: JsonObject) -> JobType:
     return JobType.CRON if "cron" in part(spec, "settings") else JobType.MANUAL
 
 
-def patched(spec: JsonObject, patch: JsonObject) -> JsonObject:
+def patched(spec: JsonObject, patch: JsonObject, choices: Choices) -> JsonObject:
     """Return *spec* after a partial update.
 
-    `settings`, `settings.cron` and `billing` are merged; every other field, the environment
-    included, is replaced (undocumented). `stageId: null` removes it.
+    Whether `settings`, `settings.cron`, `billing` and the environment are merged or replaced is for *choices* to say
+    (undocumented); every other field is replaced. `stageId: null` removes it.
     """
     merged: JsonObject = {**spec, **patch}
-    for name in ("settings", "billing"):
+    merge_settings = choices.patched_settings is PatchedSettings.MERGED
+    names = ["settings", "billing"] if merge_settings else []
+    if choices.patched_environment is PatchedEnvironment.MERGED:
+        names.append("runtimeEnvironment")
+    for name in names:
         if name in patch:
             merged[name] = {**part(spec, name), **part(patch, name)}
-    if "cron" in part(patch, "settings"):
+    if merge_settings and "cron" in part(patch, "settings"):
         cron: JsonObject = {**part(spec, "settings", "cron"), **part(patch, "settings", "cron")}
         merged["settings"] = {**part(merged, "settings"), "cron": cron}
     return {name: value for name, value in merged.items() if value is not None}
+
+
+def replaced(spec: JsonObject, new: JsonObject, *, merge: bool) -> JsonObject:
+    """Return *spec* after a `PUT` of *new*; with *merge*, what *new* does not name stays."""
+    if not merge:
+        return new
+    merged: JsonObject = {**spec, **new}
+    for name in ("settings", "billing", "runtimeEnvironment"):
+        merged[name] = {**part(spec, name), **part(new, name)}
+    return merged
+
+
+def with_backoff(spec: JsonObject, default: DefaultBackoff) -> JsonObject:
+    """Return *spec* with the default `backoffLimit` if it has none (undocumented)."""
+    settings = part(spec, "settings")
+    if default is DefaultBackoff.NONE or "backoffLimit" in settings:
+        return spec
+    return {**spec, "settings": {**settings, "backoffLimit": int(default.value)}}
 
 
 def with_deployment(spec: JsonObject, deployment: JsonObject) -> JsonObject:

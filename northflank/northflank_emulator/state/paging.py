@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Generic, Protocol, TypeVar
 
+from northflank_emulator.choices import PageCount
 from northflank_emulator.errors import invalid_parameter
 from northflank_emulator.fields.schema import JsonObject
 
@@ -60,15 +61,18 @@ class Page(Generic[Item]):
 
     items: tuple[Item, ...]
     next_cursor: str | None
+    count: int
 
     def document(self) -> JsonObject:
         """Return the `pagination` part of a response; the last page has no `cursor` at all."""
         # To the SDKs any cursor, null included, means that there is a next page.
         more: JsonObject = {"cursor": self.next_cursor} if self.next_cursor else {}
-        return {"hasNextPage": self.next_cursor is not None, **more, "count": len(self.items)}
+        return {"hasNextPage": self.next_cursor is not None, **more, "count": self.count}
 
 
-def cut(items: Sequence[Item], request: PageRequest) -> Page[Item]:
+def cut(
+    items: Sequence[Item], request: PageRequest, counted: PageCount = PageCount.PAGE
+) -> Page[Item]:
     """Return the page of *items* that *request* asks for; *items* are in order of their numbers."""
     if request.after is None:
         start = (request.page - 1) * request.per_page
@@ -76,7 +80,11 @@ def cut(items: Sequence[Item], request: PageRequest) -> Page[Item]:
         start = _position_after(items, request.after)
     chosen = tuple(items[start : start + request.per_page])
     more = start + request.per_page < len(items)
-    return Page(items=chosen, next_cursor=_cursor_of(chosen[-1]) if more and chosen else None)
+    return Page(
+        items=chosen,
+        next_cursor=_cursor_of(chosen[-1]) if more and chosen else None,
+        count=len(items if counted is PageCount.LIST else chosen),
+    )
 
 
 def _position_after(items: Sequence[Item], number: int) -> int:

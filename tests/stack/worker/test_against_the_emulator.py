@@ -11,7 +11,7 @@ from uuid import uuid4
 import pytest
 import yaml
 from northflank_emulator import Emulator
-from northflank_emulator.settings import AbortedRun, Choices, LogPrefix, Pace, RunOrder, Settings
+from northflank_emulator.settings import Pace, Settings
 from northflank_emulator.state.permissions import Role
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.client import NorthflankClient
@@ -24,6 +24,9 @@ from prefect_northflank.logs.stream import Streams
 from prefect_northflank.records.infrastructure_pid import InfrastructurePid
 from prefect_northflank.start.secret_groups import SecretGroups
 from prefect_northflank.start.start_once import JobStarter
+
+from tests.live.facts import RELIED_ON
+from tests.support.emulator_choices import SWITCHES, turned
 
 pytestmark = pytest.mark.slow
 EXAMPLE = Path(__file__).parents[3] / "examples" / "northflank" / "prefect.yaml"
@@ -42,12 +45,9 @@ NO_PATIENCE = LongRetry(max_seconds=0, report=print)
 
 @pytest.fixture(params=[False, True], ids=["one way", "the other way"])
 def answers(request):
-    """An emulator whose undocumented answers are all of the one or all of the other kind."""
-    choices = Choices(
-        aborted_run=AbortedRun.RUNNING if request.param else AbortedRun.FAILED,
-        run_order=RunOrder.OLDEST_FIRST if request.param else RunOrder.NEWEST_FIRST,
-        log_prefix=LogPrefix.TIME_AND_STREAM if request.param else LogPrefix.STREAM,
-    )
+    """An emulator whose undocumented answers are all of the one or, as far as the worker can live with it, the other kind."""
+    others = [name for name in SWITCHES if name.replace("_", "-") not in RELIED_ON]
+    choices = turned(others if request.param else ())
     settings = Settings(
         rate_limit=None,
         choices=choices,

@@ -6,13 +6,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
+from northflank_emulator.choices import AbortedRun, Choices
 from northflank_emulator.domain.cron_scheduler import CronScheduler, ScheduleControl
 from northflank_emulator.errors import InvalidRequest
 from northflank_emulator.execution.line_splitter import LineSplitter
 from northflank_emulator.faults import Fault, FaultKind, Faults
 from northflank_emulator.server import responses
 from northflank_emulator.server.rate_limit import RateLimiter
-from northflank_emulator.settings import AbortedRun, Choices
 from northflank_emulator.state import job_spec, run_state
 from northflank_emulator.state.clock import iso, parse
 from northflank_emulator.state.container_command import argv
@@ -179,7 +179,7 @@ def test_a_patch_merges_settings_and_replaces_the_environment():
     }
 
     found = job_spec.patched(
-        spec, {"settings": {"backoffLimit": 2}, "runtimeEnvironment": {"B": "2"}}
+        spec, {"settings": {"backoffLimit": 2}, "runtimeEnvironment": {"B": "2"}}, Choices()
     )
 
     assert found["settings"] == {"backoffLimit": 2, "activeDeadlineSeconds": 5}

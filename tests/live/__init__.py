@@ -1,0 +1,1 @@
+"""`make verify-live`: what the live Northflank does, compared with what the emulator and the worker assume."""
