@@ -13,7 +13,6 @@ from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import JobRun
 from prefect_northflank.api.retry import TRANSIENT, LongRetry
 from prefect_northflank.errors import NorthflankError, NotFound, StartInDoubt
-from prefect_northflank.job import names
 from prefect_northflank.job.definition import JobRequest
 from prefect_northflank.start.start_once import JobStarter, unclaimed
 
@@ -194,7 +193,7 @@ class Containers:
         return [answer for answer in answers if answer is not None]
 
     async def _jobs_of_run(self) -> set[str]:
-        description = names.description(self._jobs.identity.description)
+        description = self._jobs.identity.description
         found: set[str] = set()
         with suppress(NorthflankError):
             async for job in self._client.jobs(self._jobs.project):
