@@ -54,3 +54,12 @@ def test_watching_has_some_calls_at_once_and_then_one_a_minute():
     assert [allowance.take() for _ in range(AT_ONCE + 1)] == [True] * AT_ONCE + [False]
     now.seconds += SECONDS_PER_CALL
     assert [allowance.take(), allowance.take()] == [True, False]
+
+
+def test_what_may_be_left_out_leaves_calls_for_watching():
+    allowance = CallAllowance(clock=lambda: 0.0)
+
+    asked = [allowance.take(leaving=AT_ONCE - 2) for _ in range(AT_ONCE)]
+
+    assert sum(asked) == 2
+    assert allowance.take()
