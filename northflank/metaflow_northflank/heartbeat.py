@@ -26,6 +26,8 @@ class Sign:
 
     beat: str
     """Differs from that of every other sign."""
+    nonce: str
+    """The number that was drawn for the run: its jobs are named after it, so that no other run is taken for it."""
     at: float
     """When it was given, by the clock of the run's machine: good for a guess, because clocks differ."""
     lost_after: float
@@ -52,10 +54,13 @@ class Heartbeat:
             flow_datastore.flow_name, "_northflank", f"{run_id}.json"
         )
 
-    def beat(self, *, lost_after: float, may_finish: bool, is_last: bool = False) -> None:
+    def beat(
+        self, *, nonce: str, lost_after: float, may_finish: bool, is_last: bool = False
+    ) -> None:
         """Give a sign of life."""
         sign = Sign(
             beat=uuid4().hex,
+            nonce=nonce,
             at=time.time(),
             lost_after=lost_after,
             may_finish=may_finish,

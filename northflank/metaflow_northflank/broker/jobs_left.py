@@ -6,6 +6,7 @@ Which runs are lost, the run's process finds out: signs of life are in the datas
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from prefect_northflank.api.client import NorthflankClient
@@ -39,9 +40,12 @@ class JobsLeft:
         return found
 
     async def remove(self, jobs: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
-        """Delete *jobs*, but none of which the containers may finish and have not; return those deleted."""
+        """Delete *jobs*, if they are those of their runs and no containers may finish in them; return those deleted."""
         removed = list[dict[str, str]]()
         for it in jobs:
+            # Another run may have this id, too: in another datastore, or before it was resumed.
+            if not replace(self._identity, run_id=it["run_id"], nonce=it["nonce"]).has(it["job"]):
+                continue
             # The next run tries again.
             try:
                 if it["may_finish"] and await self._has_active_runs(it["job"]):

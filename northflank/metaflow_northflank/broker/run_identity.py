@@ -26,8 +26,17 @@ class RunIdentity:
 
     @property
     def pool(self) -> str:
-        """The part of a job's name that all runs of the flow share."""
+        """What the names of the jobs of all runs of the flow share."""
         return f"metaflow/{self.flow}"
+
+    @property
+    def served(self) -> str:
+        """What the names of the run's jobs share, and those of no other run."""
+        return f"{self.run_id}/{self.nonce}"
+
+    def has(self, job_name: str) -> bool:
+        """Return whether it is the name of a job of the run."""
+        return names.lasts(job_name, pool=self.pool, served=self.served)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +55,6 @@ class DescribedRun:
 
 
 def described_run(description: str) -> DescribedRun | None:
-    """Return the run that a job's description names; None if it is no job of a run."""
+    """Return the run that a job's description names; None if it names none."""
     found = _DESCRIPTION.fullmatch(description)
     return None if found is None else DescribedRun(**found.groupdict())

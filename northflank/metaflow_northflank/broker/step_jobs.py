@@ -77,7 +77,7 @@ class StepJobs:
             submission_id="0000",
             lasting_name=self.identity.flow,
             lasting_pool=self.identity.pool,
-            lasting_served=f"{self.identity.run_id}/{self.identity.nonce}",
+            lasting_served=self.identity.served,
             tags=self.tags.get(step, ()),
         )
         request = request_for(subject, job.settings)

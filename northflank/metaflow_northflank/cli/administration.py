@@ -13,7 +13,7 @@ from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import Job, JobRun
 from prefect_northflank.errors import NotFound
 
-from metaflow_northflank.broker.run_identity import described_run
+from metaflow_northflank.broker.run_identity import RunIdentity, described_run
 from metaflow_northflank.cli.place import Place, place, refusal, with_problem, wrong_settings
 from metaflow_northflank.run.lost_runs import last_sign, lost_runs
 
@@ -28,6 +28,11 @@ class RunJob:
     run_id: str
     user: str
     active: tuple[JobRun, ...]
+
+    def is_of(self, flow: str, nonce: str) -> bool:
+        """Return whether it is the job of the run with this nonce: there may be several runs of one id."""
+        identity = RunIdentity(flow=flow, run_id=self.run_id, user=self.user, nonce=nonce)
+        return identity.has(self.job.name)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,7 +88,12 @@ class Administration:
         look = partial(last_sign, self.flow_datastore)
         run_ids = sorted({it.run_id for it in jobs})
         lost = lost_runs(look, run_ids, wait=_waiting(self.echo), trusts_clocks=True)
-        for run_id in filter(lost.__contains__, run_ids):
+        gone = {
+            it.run_id
+            for it in jobs
+            if it.run_id in lost and it.is_of(self.flow, lost[it.run_id].nonce)
+        }
+        for run_id in sorted(gone):
             self.echo(
                 f"Run {run_id} is gone. The next run deletes its job; `northflank kill --run-id {run_id}` does so now.",
                 err=False,

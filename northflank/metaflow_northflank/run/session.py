@@ -61,6 +61,8 @@ class RunSession:
         self._flow_datastore = flow_datastore
         self._logger = logger
         self._settings = settings
+        # Two users may have runs of the same id: without a metadata service it is the time.
+        self._nonce = uuid4().hex
         self._broker = BrokerProcess()
         self._code: tuple[str, str, str] | None = None
         self._stopped = threading.Event()
@@ -102,8 +104,7 @@ class RunSession:
         return self._broker.prepare(
             flow=self._flow.name,
             run_id=self._run_id,
-            # Two users may have runs of the same id: without a metadata service it is the time.
-            nonce=uuid4().hex,
+            nonce=self._nonce,
             user=get_username(),
             project=settings.project,
             team=settings.team,
@@ -156,6 +157,7 @@ class RunSession:
         heartbeat = Heartbeat(self._flow_datastore, self._run_id)
         beat = partial(
             heartbeat.beat,
+            nonce=self._nonce,
             lost_after=self._settings.lost_after_seconds,
             may_finish=self._settings.orphans is Orphans.FINISH,
         )
@@ -182,9 +184,9 @@ class RunSession:
                 wait=self._stopped.wait,
             )
             jobs = [
-                {**it, "may_finish": lost[it["run_id"]].may_finish}
+                {**it, "nonce": sign.nonce, "may_finish": sign.may_finish}
                 for it in left
-                if it["run_id"] in lost
+                if (sign := lost.get(it["run_id"])) is not None
             ]
             if not jobs or self._stopped.is_set():
                 return

@@ -16,7 +16,9 @@ LOST_AFTER = 20.0
 
 
 def sign(beat, *, at=0.0, may_finish=False, is_last=False):
-    return Sign(beat=beat, at=at, lost_after=LOST_AFTER, may_finish=may_finish, is_last=is_last)
+    return Sign(
+        beat=beat, nonce="n", at=at, lost_after=LOST_AFTER, may_finish=may_finish, is_last=is_last
+    )
 
 
 @pytest.fixture
@@ -64,11 +66,11 @@ def test_a_sign_is_read_as_it_was_given(tmp_path):
     store = FlowDataStore("Flow", None, storage_impl=local, ds_root=str(tmp_path))
 
     assert Heartbeat(store, "1").last() is None
-    Heartbeat(store, "1").beat(lost_after=30.0, may_finish=True)
+    Heartbeat(store, "1").beat(nonce="n", lost_after=30.0, may_finish=True)
     given = Heartbeat(store, "1").last()
     assert (given.lost_after, given.may_finish, given.is_last) == (30.0, True, False)
     assert given.seems_recent(time.time())
-    Heartbeat(store, "1").beat(lost_after=30.0, may_finish=True)
+    Heartbeat(store, "1").beat(nonce="n", lost_after=30.0, may_finish=True)
     assert Heartbeat(store, "1").last().beat != given.beat
 
 
