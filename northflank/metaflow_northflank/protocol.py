@@ -26,6 +26,10 @@ class Ask(str, Enum):
     """By the run: check what its steps need; answered with refusals or plans."""
     FINISH = "finish"
     """By the run: end or leave what still runs; answered with how many."""
+    FIND_LEFT = "find left"
+    """By the run: find the jobs of this user's other runs of this flow; answered with them."""
+    REMOVE_LEFT = "remove left"
+    """By the run: delete those of them whose runs are lost; answered with which."""
     START = "start"
     """By a task: start its container; answered with news."""
     ATTACH = "attach"
@@ -47,6 +51,8 @@ class News(str, Enum):
 
     PREPARED = "prepared"
     FINISHED = "finished"
+    LEFT = "left"
+    """Jobs of other runs: found, or removed."""
     WAITING = "waiting"
     """A sentence about what the start waits for."""
     TOKEN = "token"  # noqa: S105  of a start, not of an account

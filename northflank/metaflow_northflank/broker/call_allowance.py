@@ -1,4 +1,4 @@
-"""How many calls watching may make beside the starts: some at once, then a few a minute. Pure."""
+"""How many calls watching may make beside the starts: some at once, then one a minute. Pure."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ class CallAllowance:
         self._left = float(AT_ONCE)
         self._at = clock()
 
-    def take(self) -> bool:
-        """Take one call; return whether there was one."""
+    def take(self, *, leaving: int = 0) -> bool:
+        """Take one call if that leaves so many others; return whether it did."""
         now = self._clock()
         self._left = min(AT_ONCE, self._left + (now - self._at) / SECONDS_PER_CALL)
         self._at = now
-        if self._left < 1:
+        if self._left < 1 + leaving:
             return False
         self._left -= 1
         return True

@@ -13,12 +13,12 @@ from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import JobRun
 from prefect_northflank.api.retry import TRANSIENT, LongRetry
 from prefect_northflank.errors import NorthflankError, NotFound, StartInDoubt
-from prefect_northflank.job import names
 from prefect_northflank.job.definition import JobRequest
 from prefect_northflank.start.start_once import JobStarter, unclaimed
 
 from metaflow_northflank.attempt import START_TOKEN
 from metaflow_northflank.broker.active_runs import INTERVALS, ActiveRun, ActiveRuns
+from metaflow_northflank.broker.call_allowance import AT_ONCE, CallAllowance
 from metaflow_northflank.broker.conversation import Conversation, OtherSideGone
 from metaflow_northflank.broker.diagnosis import Diagnosis, diagnose, what_it_waits_for
 from metaflow_northflank.broker.step_jobs import StepJobs
@@ -34,6 +34,9 @@ FINISH_SECONDS = 25.0
 
 FAILED, NEVER_AGAIN = 1, 202
 """The exit codes of a task: Metaflow retries the first."""
+
+_FOR_WATCHING = AT_ONCE // 2
+"""Calls that are left to the watch of all containers when tasks ask what theirs wait for: each answer costs one."""
 
 _LOOKS_FOR_RUN, _BETWEEN_LOOKS_SECONDS = 4, 5.0
 """How often, and how far apart, to look for the run of a start whose response is lost."""
@@ -94,7 +97,9 @@ class Containers:
         self._finishing = asyncio.Lock()
         self._finished: list[str] | None = None
         self._is_closing = False
-        self._sweep = asyncio.create_task(Sweep(client, jobs.project, self._active).forever())
+        self._allowance = CallAllowance()
+        sweep = Sweep(client, jobs.project, self._active, self._allowance)
+        self._sweep = asyncio.create_task(sweep.forever())
 
     # -- what tasks ask ----------------------------------------------------------------------------------------
 
@@ -133,9 +138,9 @@ class Containers:
         )
 
     async def say_what_it_waits_for(self, conversation: Conversation) -> None:
-        """Tell what the container waits for."""
+        """Tell what the container waits for, unless too many ask: then some answers stand for all."""
         run = self._of.get(conversation)
-        if run is None:
+        if run is None or not self._allowance.take(leaving=_FOR_WATCHING):
             return
         job = self._jobs.steps[run.step]
         text = await what_it_waits_for(self._client, self._jobs.project, run, job)
@@ -194,7 +199,7 @@ class Containers:
         return [answer for answer in answers if answer is not None]
 
     async def _jobs_of_run(self) -> set[str]:
-        description = names.description(self._jobs.identity.description)
+        description = self._jobs.identity.description
         found: set[str] = set()
         with suppress(NorthflankError):
             async for job in self._client.jobs(self._jobs.project):

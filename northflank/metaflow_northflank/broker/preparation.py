@@ -14,7 +14,8 @@ from prefect_northflank.api.responses import Project
 from prefect_northflank.errors import ConfigurationError, NorthflankError
 from prefect_northflank.start.secret_groups import SecretGroups
 
-from metaflow_northflank.broker.step_jobs import RunIdentity, StepJob, StepJobs, step_job
+from metaflow_northflank.broker.run_identity import RunIdentity
+from metaflow_northflank.broker.step_jobs import StepJob, StepJobs, step_job
 from metaflow_northflank.broker.wording import NO_PROJECT, problems
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from metaflow_northflank.broker.containers import Containers
 from metaflow_northflank.broker.conversation import Conversation
+from metaflow_northflank.broker.jobs_left import JobsLeft
 from metaflow_northflank.broker.preparation import prepare
 from metaflow_northflank.protocol import LONGEST_LINE, Ask, Message, News
 
@@ -22,8 +23,10 @@ class Server:
 
     def __init__(self, environment: Mapping[str, str]) -> None:
         self._environment = environment
-        self._prepared: asyncio.Future[Containers] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        self._prepared: asyncio.Future[Containers] = loop.create_future()
         """The run's containers, once it has said what it needs."""
+        self._jobs_left: asyncio.Future[JobsLeft] = loop.create_future()
         self._leave = False
 
     async def listen(self, path: str) -> asyncio.Server:
@@ -69,6 +72,12 @@ class Server:
                 if self._prepared.done():
                     lines = await self._prepared.result().finish(leave=bool(message["leave"]))
                 await conversation.tell(News.FINISHED, lines=lines)
+            case Ask.FIND_LEFT:
+                found = await (await asyncio.shield(self._jobs_left)).find()
+                await conversation.tell(News.LEFT, jobs=found)
+            case Ask.REMOVE_LEFT:
+                removed = await (await asyncio.shield(self._jobs_left)).remove(message["jobs"])
+                await conversation.tell(News.LEFT, jobs=removed)
             case Ask.START:
                 await (await asyncio.shield(self._prepared)).start(conversation, message)
             case Ask.ATTACH:
@@ -92,6 +101,8 @@ class Server:
                 again=bool(message["again"]),
             )
             self._prepared.set_result(containers)
+            left = JobsLeft(done.client, done.jobs.project, done.jobs.identity)
+            self._jobs_left.set_result(left)
         elif done.client is not None:
             await done.client.close()
         await conversation.tell(News.PREPARED, refused=done.refused, lines=done.lines)

@@ -16,6 +16,8 @@ from prefect_northflank.job.definition import JobRequest, Subject, request_for
 from prefect_northflank.job.settings import JobSettings
 from pydantic import ValidationError
 
+from metaflow_northflank.broker.run_identity import RunIdentity
+
 LEAST_MEMORY = 512
 """MB of a container whose step asks for less: so much takes Metaflow itself, with the processes that write the log."""
 
@@ -27,26 +29,6 @@ _IMAGES = ("image", "deployment_external_image_path")
 _NOT_FOR_A_RUN = ("command", "name", "labels", "cleanup_job", "project_id")
 _WHOLE_NUMBERS = ("memory", "gpu", "disk", "shared_memory")
 _NO_FLOW_RUN = UUID(int=0)
-
-
-@dataclass(frozen=True, kw_only=True)
-class RunIdentity:
-    """Whose run it is: names its jobs, and tells them from those of other runs."""
-
-    flow: str
-    run_id: str
-    user: str
-    nonce: str
-
-    @property
-    def description(self) -> str:
-        """What `northflank list` recognizes the run's jobs by."""
-        return f"Metaflow run {self.flow}/{self.run_id} of {self.user}"
-
-    @property
-    def pool(self) -> str:
-        """The part of a job's name that all runs of the flow share."""
-        return f"metaflow/{self.flow}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,7 +77,7 @@ class StepJobs:
             submission_id="0000",
             lasting_name=self.identity.flow,
             lasting_pool=self.identity.pool,
-            lasting_served=f"{self.identity.run_id}/{self.identity.nonce}",
+            lasting_served=self.identity.served,
             tags=self.tags.get(step, ()),
         )
         request = request_for(subject, job.settings)

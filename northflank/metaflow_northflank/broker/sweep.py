@@ -23,11 +23,17 @@ _log = logging.getLogger(__name__)
 class Sweep:
     """The one watch of a run."""
 
-    def __init__(self, client: NorthflankClient, project: Project, active: ActiveRuns) -> None:
+    def __init__(
+        self,
+        client: NorthflankClient,
+        project: Project,
+        active: ActiveRuns,
+        allowance: CallAllowance,
+    ) -> None:
         self._client = client
         self._project = project
         self._active = active
-        self._allowance = CallAllowance()
+        self._allowance = allowance
 
     async def forever(self) -> None:
         """Look at what is due, within the allowance. No error ends the watch: the next look is the retry."""

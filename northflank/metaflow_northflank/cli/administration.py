@@ -2,27 +2,22 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
-import re
-from collections.abc import AsyncIterator, Coroutine
+import time
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from functools import partial
+from typing import Any
 
-from prefect_northflank.api.access import Access, access_from
 from prefect_northflank.api.client import NorthflankClient
-from prefect_northflank.api.responses import Job, JobRun, Project
-from prefect_northflank.errors import NorthflankError, NotFound
-from prefect_northflank.job import names
+from prefect_northflank.api.responses import Job, JobRun
+from prefect_northflank.errors import NotFound
 
-from metaflow_northflank import settings as settings_module
-from metaflow_northflank.broker.wording import NO_PROJECT, problem
-from metaflow_northflank.errors import NorthflankFailed
+from metaflow_northflank.broker.run_identity import RunIdentity, described_run
+from metaflow_northflank.cli.place import Place, place, refusal, with_problem, wrong_settings
+from metaflow_northflank.run.lost_runs import last_sign, lost_runs
 
-T = TypeVar("T")
-
-_DESCRIPTION = re.compile(r"Metaflow run (?P<flow>[^/]+)/(?P<run_id>\S+) of (?P<user>.+)")
+_TWO_KINDS_OF_USERS = "--user and --all-users contradict each other. Fix: leave one of them out."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +29,11 @@ class RunJob:
     user: str
     active: tuple[JobRun, ...]
 
+    def is_of(self, flow: str, nonce: str) -> bool:
+        """Return whether it is the job of the run with this nonce: there may be several runs of one id."""
+        identity = RunIdentity(flow=flow, run_id=self.run_id, user=self.user, nonce=nonce)
+        return identity.has(self.job.name)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Administration:
@@ -42,8 +42,8 @@ class Administration:
     flow: str
     run_id: str | None
     user: str | None
-    access: Access
-    project: Project
+    place: Place
+    flow_datastore: Any
     echo: Any
 
     @classmethod
@@ -53,17 +53,18 @@ class Administration:
         """Return it for the flow of the command line's object.
 
         Raises:
-            NorthflankFailed: token or project is missing.
+            NorthflankFailed: token or project is missing, or a setting or an option is wrong.
         """
         from metaflow.util import get_username
 
-        access, project = place()
+        if user and all_users:
+            raise refusal([_TWO_KINDS_OF_USERS, *wrong_settings()])
         return cls(
             flow=obj.flow.name,
             run_id=run_id,
             user=None if all_users else user or get_username(),
-            access=access,
-            project=project,
+            place=place(),
+            flow_datastore=obj.flow_datastore,
             echo=obj.echo_always,
         )
 
@@ -80,6 +81,23 @@ class Administration:
                 self.echo(f"{where}  (nothing runs in it)", err=False)
         if not found:
             self.echo(self._nothing(), err=False)
+        self._show_lost(found)
+
+    def _show_lost(self, jobs: list[RunJob]) -> None:
+        """Say which of the runs are gone: the others end their containers and delete their jobs themselves."""
+        look = partial(last_sign, self.flow_datastore)
+        run_ids = sorted({it.run_id for it in jobs})
+        lost = lost_runs(look, run_ids, wait=_waiting(self.echo), trusts_clocks=True)
+        gone = {
+            it.run_id
+            for it in jobs
+            if it.run_id in lost and it.is_of(self.flow, lost[it.run_id].nonce)
+        }
+        for run_id in sorted(gone):
+            self.echo(
+                f"Run {run_id} is gone. The next run deletes its job; `northflank kill --run-id {run_id}` does so now.",
+                err=False,
+            )
 
     def kill(self) -> None:
         """End the job runs and delete their jobs."""
@@ -96,71 +114,51 @@ class Administration:
     def _nothing(self) -> str:
         whose = f" of {self.user}" if self.user else ""
         which = f"run {self.run_id}" if self.run_id else "runs"
-        return f"Northflank has no jobs for {which} of {self.flow}{whose} in project {self.project.id}."
+        return f"Northflank has no jobs for {which} of {self.flow}{whose} in project {self.place.project.id}."
 
     def _found(self) -> list[RunJob]:
         async def all_of_them() -> list[RunJob]:
-            async with NorthflankClient(self.access) as client:
+            async with NorthflankClient(self.place.access) as client:
                 return [it async for it in self._jobs(client)]
 
         return with_problem(all_of_them())
 
     async def _jobs(self, client: NorthflankClient) -> AsyncIterator[RunJob]:
-        user = None if self.user is None else _as_described(self.user)
-        async for job in client.jobs(self.project):
-            named = _DESCRIPTION.fullmatch(job.description)
+        async for job in client.jobs(self.place.project):
+            run = described_run(job.description)
             if (
-                named is None
-                or named["flow"] != _as_described(self.flow)
-                or (user is not None and named["user"] != user)
-                or self.run_id not in (None, named["run_id"])
+                run is None
+                or not run.is_of(flow=self.flow, user=self.user)
+                or self.run_id not in (None, run.run_id)
             ):
                 continue
             try:
-                active = [
-                    run async for run in client.runs(self.project, job.id) if not run.concluded
-                ]
+                runs = client.runs(self.place.project, job.id)
+                active = [it async for it in runs if not it.concluded]
             except NotFound:
                 continue
-            yield RunJob(job=job, run_id=named["run_id"], user=named["user"], active=tuple(active))
+            yield RunJob(job=job, run_id=run.run_id, user=run.user, active=tuple(active))
 
     async def _end(self, jobs: list[RunJob]) -> None:
-        async with NorthflankClient(self.access) as client:
+        async with NorthflankClient(self.place.access) as client:
             for it in jobs:
                 # Its run may delete it at the same time.
                 with suppress(NotFound):
                     for run in it.active:
-                        await client.abort_run(self.project, it.job.id, run.id)
-                    await client.delete_job(self.project, it.job.id)
+                        await client.abort_run(self.place.project, it.job.id, run.id)
+                    await client.delete_job(self.place.project, it.job.id)
 
 
-def place() -> tuple[Access, Project]:
-    """Return how to call Northflank, and the project of the settings.
+def _waiting(echo: Any) -> Callable[[float], bool]:
+    """Return what waits for signs of life, says so the first time, and never stops."""
+    is_said = False
 
-    Raises:
-        NorthflankFailed: token or project is missing.
-    """
-    settings, _ = settings_module.read()
-    try:
-        access = access_from(os.environ, team=settings.team)
-    except NorthflankError as error:
-        raise NorthflankFailed(problem(error)) from None
-    if settings.project is None:
-        raise NorthflankFailed(NO_PROJECT)
-    return access, Project(id=settings.project, team=access.team)
+    def wait(seconds: float) -> bool:
+        nonlocal is_said
+        if not is_said:
+            echo("Looking for signs of life of these runs; that can take half a minute.", err=True)
+        is_said = True
+        time.sleep(seconds)
+        return False
 
-
-def with_problem(call: Coroutine[Any, Any, T]) -> T:
-    """Return what the coroutine *call* returns; tell people what went wrong in their words.
-
-    Raises:
-        NorthflankFailed: Northflank refused, or did not answer.
-    """
-    try:
-        return asyncio.run(call)
-    except NorthflankError as error:
-        raise NorthflankFailed(problem(error)) from None
-
-
-def _as_described(text: str) -> str:
-    return names.description(text)
+    return wait

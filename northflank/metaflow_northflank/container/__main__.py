@@ -15,13 +15,17 @@ from metaflow_northflank.attempt import START_TOKEN, Arrival, AttemptRecord, Con
 from metaflow_northflank.container import local_metadata
 from metaflow_northflank.container.step_process import StepProcess
 from metaflow_northflank.container.variables import STEP_SCRIPT
-from metaflow_northflank.heartbeat import INTERVAL_SECONDS, LOST_AFTER, Heartbeat, LifeWatch
+from metaflow_northflank.heartbeat import INTERVAL_SECONDS, LOST_AFTER, Heartbeat, Life, LifeWatch
 
 T = TypeVar("T")
 
 _TRIES = 6
 _ENDED_BY_CONTAINER = 1
-"""The exit code of a step that the container has ended: may be retried."""
+"""The exit code of a step that the container has ended, or not begun: may be retried."""
+
+_RUN_IS_LOST = "its run gave no sign of life: it was killed, or its machine sleeps"
+_BETWEEN_LOOKS_SECONDS = 1.0
+"""On arrival: another sign may come any moment, and the step waits for it."""
 
 
 def main() -> int:
@@ -32,8 +36,14 @@ def main() -> int:
     if not may_execute(record, os.environ[START_TOKEN]):
         print("Nothing is executed: this task was started again meanwhile.", flush=True)  # noqa: T201  the log
         return 0
+    watch = _life_watch(store, pathspec.split("/")[1])
+    if watch is not None and not is_expected(watch):
+        print("Nothing is executed: the run of this task is gone.", flush=True)  # noqa: T201  the log
+        unwanted = ContainerExit(code=_ENDED_BY_CONTAINER, reason=_RUN_IS_LOST)
+        patiently(lambda: record.record_exit(unwanted))
+        return unwanted.code
     _register_what_is_known()
-    ended = _executed(_life_watch(store, pathspec.split("/")[1]))
+    ended = _executed(watch)
     _save_logs()
     if os.environ.get("METAFLOW_DEFAULT_METADATA") == "local":
         patiently(lambda: _send_metadata_home(record))
@@ -51,6 +61,15 @@ def may_execute(record: AttemptRecord, token: str) -> bool:
     return is_last
 
 
+def is_expected(watch: LifeWatch) -> bool:
+    """Return whether the run is still there: this container may have waited for a machine for longer than it lived."""
+    while (life := watch.look()) is Life.SILENT:
+        if watch.sign is not None and watch.sign.seems_recent(time.time()):
+            return True
+        time.sleep(_BETWEEN_LOOKS_SECONDS)
+    return life is not Life.LOST
+
+
 def _executed(watch: LifeWatch | None) -> ContainerExit:
     """Execute the step until it ends, this container is to end, or the run is lost."""
     reason = ""
@@ -66,8 +85,8 @@ def _executed(watch: LifeWatch | None) -> ContainerExit:
         nonlocal reason, next_look
         if watch is None or time.monotonic() < next_look:
             return
-        if watch.is_lost():
-            reason = reason or "its run gave no sign of life: it was killed, or its machine sleeps"
+        if watch.look() is Life.LOST:
+            reason = reason or _RUN_IS_LOST
             step.terminate()
         next_look = time.monotonic() + INTERVAL_SECONDS
 

@@ -20,6 +20,9 @@ START_SECONDS = 60.0
 FINISH_SECONDS = 40.0
 """How long the run waits for the broker to end what still runs."""
 
+APART_SECONDS = 300.0
+"""How long an answer may take that nothing waits for: Northflank's hour may be used up."""
+
 _LOOK_SECONDS = 0.05
 
 
@@ -71,6 +74,20 @@ class BrokerProcess:
         finally:
             self._lock.release()
 
+    def ask_apart(self, what: Ask, **details: Any) -> Message:
+        """Return the broker's answer to a question that delays no other: over a connection of its own.
+
+        Raises:
+            OSError: it does not answer.
+            NorthflankFailed: it could not do what it was asked to.
+        """
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(APART_SECONDS)
+            connection.connect(self.path)
+            connection.sendall(encoded({"ask": what.value, **details}))
+            with connection.makefile("rb") as lines:
+                return _answer(lines.readline())
+
     def finish(self, *, leave: bool) -> Message | None:
         """Have the broker end what still runs, or leave it; return its answer, None if it has not answered."""
         with self._lock:
@@ -117,10 +134,7 @@ class BrokerProcess:
         line = self._lines.readline()
         if not line:
             raise NorthflankFailed(f"Its broker has died: {self._last_words()}")
-        answer = decoded(line)
-        if answer["news"] == News.REFUSED.value:
-            raise NorthflankFailed(str(answer["reason"]))
-        return answer
+        return _answer(line)
 
     def _connect(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -149,3 +163,10 @@ class BrokerProcess:
                 return log.read()[-2000:].strip() or "it said nothing"
         except OSError:
             return "it said nothing"
+
+
+def _answer(line: bytes) -> Message:
+    answer = decoded(line or b"{}")
+    if answer.get("news", News.REFUSED.value) == News.REFUSED.value:
+        raise NorthflankFailed(str(answer.get("reason", "The run's broker has died.")))
+    return answer

@@ -6,14 +6,16 @@ import sys
 import threading
 from collections.abc import Iterable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from metaflow_northflank import settings as settings_module
 from metaflow_northflank.errors import NorthflankRefused
 from metaflow_northflank.heartbeat import INTERVAL_SECONDS, LOST_AFTER, Heartbeat
-from metaflow_northflank.protocol import SOCKET, Message
+from metaflow_northflank.protocol import SOCKET, Ask, Message
 from metaflow_northflank.run.broker_process import BrokerProcess
+from metaflow_northflank.run.lost_runs import last_sign, lost_runs
 from metaflow_northflank.run.needs import step_needs
 from metaflow_northflank.settings import Orphans, Settings
 
@@ -59,9 +61,12 @@ class RunSession:
         self._flow_datastore = flow_datastore
         self._logger = logger
         self._settings = settings
+        # Two users may have runs of the same id: without a metadata service it is the time.
+        self._nonce = uuid4().hex
         self._broker = BrokerProcess()
         self._code: tuple[str, str, str] | None = None
         self._stopped = threading.Event()
+        self._living = threading.Thread(target=self._live, name="northflank-heartbeat", daemon=True)
         self._is_over = False
 
     @property
@@ -89,7 +94,8 @@ class RunSession:
             raise NorthflankRefused(refused)
         for line in answer["lines"]:
             self._logger(f"Northflank: {line}", system_msg=True)
-        threading.Thread(target=self._live, name="northflank-heartbeat", daemon=True).start()
+        self._living.start()
+        threading.Thread(target=self._remove_jobs_left, name="northflank-left", daemon=True).start()
 
     def _ask_broker(self) -> Message:
         from metaflow.util import get_username
@@ -98,8 +104,7 @@ class RunSession:
         return self._broker.prepare(
             flow=self._flow.name,
             run_id=self._run_id,
-            # Two users may have runs of the same id: without a metadata service it is the time.
-            nonce=uuid4().hex,
+            nonce=self._nonce,
             user=get_username(),
             project=settings.project,
             team=settings.team,
@@ -140,6 +145,7 @@ class RunSession:
         answer = self._broker.finish(leave=leave)
         self._stopped.set()
         self._broker.close()
+        self._living.join(_LAST_SIGN_SECONDS)
         if answer is None:
             self._logger(_NOT_ANSWERED, system_msg=True, bad=True)
             return
@@ -147,18 +153,50 @@ class RunSession:
             self._logger(f"Northflank: {line}", system_msg=True)
 
     def _live(self) -> None:
-        """Give signs of life, and replace the broker if it dies."""
+        """Give signs of life, and replace the broker if it dies, until the run ends."""
         heartbeat = Heartbeat(self._flow_datastore, self._run_id)
-        while True:
+        beat = partial(
+            heartbeat.beat,
+            nonce=self._nonce,
+            lost_after=self._settings.lost_after_seconds,
+            may_finish=self._settings.orphans is Orphans.FINISH,
+        )
+        is_over = False
+        while not is_over:
             # A sign that cannot be given is given with the next look: the datastore may fail for a moment.
             with suppress(Exception):
-                if self._settings.orphans is Orphans.STOP:
-                    heartbeat.beat()
+                beat()
             with suppress(Exception):
                 self._broker.keep_alive()
-            if self._stopped.wait(INTERVAL_SECONDS):
-                return
+            is_over = self._stopped.wait(INTERVAL_SECONDS)
+        # What the broker could not end ends by this, and a later run may remove what is left.
+        with suppress(Exception):
+            beat(is_last=True)
 
+    def _remove_jobs_left(self) -> None:
+        """Remove the jobs of this user's earlier runs that could not remove them: they were killed with their brokers."""
+        # The next run tries again.
+        with suppress(Exception):
+            left = self._broker.ask_apart(Ask.FIND_LEFT)["jobs"]
+            lost = lost_runs(
+                partial(last_sign, self._flow_datastore),
+                (it["run_id"] for it in left),
+                wait=self._stopped.wait,
+            )
+            jobs = [
+                {**it, "nonce": sign.nonce, "may_finish": sign.may_finish}
+                for it in left
+                if (sign := lost.get(it["run_id"])) is not None
+            ]
+            if not jobs or self._stopped.is_set():
+                return
+            for it in self._broker.ask_apart(Ask.REMOVE_LEFT, jobs=jobs)["jobs"]:
+                words = f"Northflank: job {it['job']} was left by run {it['run_id']}, which is gone; it is deleted."
+                self._logger(words, system_msg=True)
+
+
+_LAST_SIGN_SECONDS = 10.0
+"""How long the run's end waits for its last sign of life to be saved."""
 
 _NOT_ANSWERED = (
     "Northflank: it is unknown whether containers of this run still run. "

@@ -177,7 +177,7 @@ class Followed:
                 self.reason = str(message["reason"])
             case News.REFUSED:
                 self.refusal = message
-            case News.PREPARED | News.FINISHED:
+            case News.PREPARED | News.FINISHED | News.LEFT:
                 return
 
     def _has_started(self, message: Message) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from prefect_northflank.api.addresses import is_http
-from prefect_northflank.errors import InvalidAddress, InvalidToken, MissingToken
+from prefect_northflank.errors import InvalidAddress, InvalidToken, MissingToken, Refusals
 
 DEFAULT_BASE_URL = "https://api.northflank.com"
 """Northflank's public API (docs: "Use the API")."""
@@ -60,16 +60,25 @@ def access_from(
         MissingToken: neither has a token.
         InvalidToken: the token cannot be sent.
         InvalidAddress: the base URL is not an HTTP address.
+        SeveralRefused: both token and base URL are wrong.
     """
+    refusals = Refusals()
     token = (token or _first(environment, TOKEN_VARIABLES) or "").strip()
+    with refusals.gathering():
+        _check_token(token)
+    base_url = base_url or _first(environment, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
+    with refusals.gathering():
+        if not is_http(base_url):
+            raise InvalidAddress(base_url)
+    refusals.raise_all()
+    return Access(token=token, base_url=base_url, team=team or _first(environment, TEAM_VARIABLES))
+
+
+def _check_token(token: str) -> None:
     if not token:
         raise MissingToken
     if not (token.isascii() and token.isprintable()):
         raise InvalidToken
-    base_url = base_url or _first(environment, BASE_URL_VARIABLES) or DEFAULT_BASE_URL
-    if not is_http(base_url):
-        raise InvalidAddress(base_url)
-    return Access(token=token, base_url=base_url, team=team or _first(environment, TEAM_VARIABLES))
 
 
 def _first(environment: Mapping[str, str], names: tuple[str, ...]) -> str | None:

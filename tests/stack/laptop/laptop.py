@@ -37,6 +37,9 @@ NOT_IN_THE_IMAGE = (
     "uv-",
     "uv_",
 )
+FEW_PROCESSES = {"METAFLOW_S3_WORKER_COUNT": "4"}
+"""Metaflow starts 64 processes by default to read several objects from S3: a minute for `resume` on a busy machine."""
+
 FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "TESTS_")
 PATIENCE_SECONDS = 500
 
@@ -77,6 +80,7 @@ class Laptop:
     user: str = "ann"
     settings: Mapping[str, str] = field(default_factory=dict)
     runs: int = 0
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -94,6 +98,7 @@ class Laptop:
             "NORTHFLANK_API_TOKEN": self.emulator.token,
             "NORTHFLANK_API_BASE_URL": self.emulator.base_url,
             "METAFLOW_NORTHFLANK_PROJECT": "demo",
+            **FEW_PROCESSES,
             "PYTHONUNBUFFERED": "1",
             **self.settings,
         }
@@ -115,7 +120,15 @@ class Laptop:
                 command, cwd=self.folder, env=self.environment, stdout=output,
                 stderr=subprocess.STDOUT, text=True, start_new_session=True,
             )  # fmt: skip
+        self.processes.append(process)
         return Run(process, log, run_id_file)
+
+    def kill_runs(self) -> None:
+        """Kill the runs that a test which failed, or was interrupted, has left; their brokers end with them."""
+        for process in self.processes:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
 
     def command(self, flow: Path, *words: str, code: int = 0, **options: Any) -> str:
         """Return what a command prints, which ends with *code*."""
@@ -154,6 +167,7 @@ def stock_image(folder: Path) -> Path:
         "env": {
             "METAFLOW_SKIP_INSTALL_DEPENDENCIES": "1",
             "UV_SYSTEM_PYTHON": "1",
+            **FEW_PROCESSES,
             **{name: it for name, it in os.environ.items() if name.startswith(("PIP_", "SSL_"))},
         },
     }
@@ -176,4 +190,8 @@ def laptop(folder: Path, *, rate_limit: int | None = None) -> Iterator[Laptop]:
         )  # fmt: skip
         home = folder / "home"
         home.mkdir()
-        yield Laptop(home, emulator, address)
+        made = Laptop(home, emulator, address)
+        try:
+            yield made
+        finally:
+            made.kill_runs()

@@ -5,7 +5,8 @@
 Each round starts a run while a fifth of the requests to Northflank go wrong, and at a random moment ends one of its processes:
 the run (kill -9, or Ctrl-C), its broker, both at once, the process of a task, or a task in its container. Then the run is resumed until it
 succeeds. Every execution of a task leaves a file that names run, task and attempt: there must never be two of one name,
-and none may be alive half a minute after its run has ended.
+and none may be alive half a minute after its run has ended. Jobs that a killed run could not delete are deleted by a later one:
+after the last round there must be none.
 """
 
 from __future__ import annotations
@@ -57,7 +58,20 @@ class Tally:
     twice: list[str] = field(default_factory=list)
     left: list[str] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    jobs: list[str] = field(default_factory=list)
+    """Jobs that no later run has deleted."""
     slowest_end: float = 0.0
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether nothing was wrong."""
+        return not (self.twice or self.left or self.lost or self.jobs)
+
+    def __str__(self) -> str:
+        return (
+            f"{dict(self.rounds)}; executed twice: {self.twice}; left running: {self.left}; lost: {self.lost}; "
+            f"jobs left: {self.jobs}; slowest end of containers: {self.slowest_end:.0f} s"
+        )
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -67,17 +81,29 @@ def main(arguments: Sequence[str]) -> int:
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder, laptop(Path(folder)) as made:
         made.settings = {"METAFLOW_NORTHFLANK_LOST_AFTER_SECONDS": "12"}
-        for number in range(options.kills):
-            victim = chance.choice(list(Victim))
-            moment = chance.uniform(0, LONGEST_MOMENT)
-            one_round(made, number, victim, moment, options.faults, tally)
-            sys.stdout.write(f"{number + 1}: {victim.value} after {moment:.1f} s\n")
-            sys.stdout.flush()
-    sys.stdout.write(
-        f"{dict(tally.rounds)}; executed twice: {tally.twice}; left running: {tally.left}; lost: {tally.lost}; "
-        f"slowest end of containers: {tally.slowest_end:.0f} s\n"
-    )
-    return int(bool(tally.twice or tally.left or tally.lost))
+        try:
+            for number in range(options.kills):
+                victim = chance.choice(list(Victim))
+                moment = chance.uniform(0, LONGEST_MOMENT)
+                one_round(made, number, victim, moment, options.faults, tally)
+                mark = "" if tally.is_clean else f": {tally}"
+                sys.stdout.write(f"{number + 1}: {victim.value} after {moment:.1f} s{mark}\n")
+                sys.stdout.flush()
+            remove_jobs(made, tally)
+        finally:
+            sys.stdout.write(f"{tally}\n")
+    return int(not tally.is_clean)
+
+
+def remove_jobs(made: Laptop, tally: Tally) -> None:
+    """Run the flow until no job of another run is left."""
+    ledger = made.folder / "ledger-at-the-end"
+    ledger.mkdir()
+    for _ in range(MOST_RESUMES):
+        if not (left := made.jobs()):
+            return
+        made.start(FLOW, "run", "--ledger", str(ledger)).wait()
+    tally.jobs += left
 
 
 def one_round(

@@ -44,7 +44,7 @@ def broker(emulator, monkeypatch, **changes):
 
 
 async def one_task(path, seconds, running=None):
-    """Ask as the process of a task does; return the job run. *running* counts those at the same time, and the most."""
+    """Ask as the process of a slow task does; return the job run. *running* counts those at the same time, and the most."""
     reader, writer = await asyncio.open_unix_connection(path)
 
     async def tell(**message):
@@ -58,6 +58,7 @@ async def one_task(path, seconds, running=None):
     if running is not None:
         running["now"] += 1
         running["most"] = max(running["most"], running["now"])
+    await tell(ask="waits")
     await asyncio.sleep(seconds)
     if running is not None:
         running["now"] -= 1
@@ -67,6 +68,8 @@ async def one_task(path, seconds, running=None):
 
 
 def test_500_tasks_take_as_many_calls_as_starts_and_few_more(monkeypatch):
+    """Each of them asks what its container waits for."""
+
     async def all_tasks(path):
         places = asyncio.Semaphore(AT_ONCE)
 

@@ -235,6 +235,32 @@ def test_a_broker_that_dies_is_replaced_and_a_lost_run_ends_its_container(laptop
     assert laptop.jobs() == []
 
 
+def test_the_next_run_deletes_the_job_of_a_run_that_was_killed_with_its_broker(
+    laptop, asleep, tmp_path
+):
+    laptop.settings = {"METAFLOW_NORTHFLANK_LOST_AFTER_SECONDS": "10"}
+    try:
+        run = laptop.start(SLEEPING, "run", "--folder", str(tmp_path))
+        (pid,) = asleep(run)
+        (broker,) = brokers(run.process.pid)
+        run.process.kill()
+        os.kill(broker, signal.SIGKILL)
+        run.wait()
+        wait_until_gone(pid, seconds=3 * ENDS_WITHIN)
+        (job,) = laptop.jobs()
+        listed = laptop.command(SLEEPING, "northflank", "list")
+        (tmp_path / "asleep").unlink()
+        resumed = laptop.start(SLEEPING, "resume", "--origin-run-id", run.run_id)
+        asleep(resumed)
+        wait_until(lambda: job not in laptop.jobs(), "the job is deleted", seconds=120)
+        (tmp_path / "wake").touch()
+        assert resumed.wait() == 0, resumed.output
+    finally:
+        laptop.settings = {}
+    assert f"Run {run.run_id} is gone." in listed
+    assert laptop.jobs() == []
+
+
 def brokers(parent: int) -> list[int]:
     """The processes of *parent* that are brokers."""
     found = []
@@ -247,6 +273,16 @@ def brokers(parent: int) -> list[int]:
         if int(fields[1]) == parent and fields[0] != "Z" and b"metaflow_northflank.broker" in words:
             found.append(int(stat.parent.name))
     return found
+
+
+def test_a_notebook_runs_the_flow_of_its_cell_in_containers(laptop):
+    said = subprocess.run(
+        [sys.executable, str(Path(__file__).with_name("notebook.py"))], cwd=laptop.folder,
+        env=laptop.environment, capture_output=True, text=True, timeout=500, check=False,
+    )  # fmt: skip
+
+    assert said.stdout.splitlines()[-1:] == ["RAN True 2 True"], said.stdout + said.stderr
+    assert laptop.jobs() == []
 
 
 def test_a_task_whose_container_is_lost_says_why_and_may_be_caught(laptop):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from metaflow_northflank.broker.step_jobs import RunIdentity, StepJobs, step_job
+from metaflow_northflank.broker.run_identity import RunIdentity
+from metaflow_northflank.broker.step_jobs import StepJobs, step_job
 from metaflow_northflank.broker.wording import problems
 from prefect_northflank.api.plans import PUBLISHED
 from prefect_northflank.api.responses import Project
