@@ -5,6 +5,9 @@ BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 PYTEST := $(BIN)/python -m pytest
 
+# A thousand processes import this project: none of them is to compile it anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs screenshots soak bench test-pythons clean
 

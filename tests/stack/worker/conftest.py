@@ -81,7 +81,7 @@ def suspends(marker: str = "") -> None:
 def dies(marker: str = "") -> None:
     """Take the whole container down, as the kernel does when memory is out: its parent is to be the container's command."""
     count(marker)
-    assert not os.environ.get("TESTS_FORK_SERVER")
+    assert not os.environ.get("PYTHON_FORK_SERVER_OF_TESTS")
     print("about to die", flush=True)
     time.sleep(1)
     import signal
