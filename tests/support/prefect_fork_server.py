@@ -14,8 +14,11 @@ from forking_server import Server, listening, run
 
 _IMPORTED = (
     *("prefect.main", "prefect.task_runners", "prefect.runner", "prefect.workers.base"),
-    # Most of what a server imports.
-    *("fastapi", "uvicorn", "alembic", "docket", "prefect.server.database.orm_models"),
+    # What its commands import, and most of what a server does.
+    *("cyclopts", "fastapi", "uvicorn", "alembic", "asyncpg", "docket"),
+    "prefect.server.database.orm_models",
+    # What Metaflow imports and does not depend on its configuration.
+    "requests",
 )
 """Not `prefect.cli`, which makes consoles for the streams of its process, and nothing that `python -m` executes.
 

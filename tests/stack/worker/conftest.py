@@ -23,6 +23,7 @@ from prefect_northflank import NorthflankWorker
 
 from tests.stack.worker.soak import light_images
 from tests.support import prefect_tables, quick_start, waiting
+from tests.support.http_client import HTTP
 from tests.support.ports import free_port
 
 T = TypeVar("T")
@@ -326,7 +327,7 @@ class Northflank:
         headers = {"Authorization": f"Bearer {self.token}"}
         url = f"{self.base_url}/v1/projects/{self.project}{path}"
         try:
-            answer = httpx.get(url, headers=headers, timeout=30)
+            answer = HTTP.get(url, headers=headers, timeout=30)
         except httpx.TransportError:
             return None
         if answer.status_code == codes.TOO_MANY_REQUESTS or answer.is_server_error:
