@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,11 +15,20 @@ from tests.support import prefect_tables, quick_start, scheduling
 
 ROOT = Path(__file__).parent.parent
 GOLDEN = Path(__file__).parent / "golden"
-_FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "AWS_")
+_FOREIGN = ("METAFLOW_", "PREFECT_", "NORTHFLANK_", "NF_", "AWS_", "PYTHONDONTWRITEBYTECODE")
 
 
 _LONGEST_FAST_TEST_SECONDS = 180
 """A test that starts no server and takes longer waits for something that cannot come."""
+
+
+def pytest_configure() -> None:
+    """Let each process of pytest look for garbage less often while it imports the tests, and not among what it has imported."""
+    gc.set_threshold(100_000, 20, 20)
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

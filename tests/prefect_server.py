@@ -16,6 +16,7 @@ import httpx
 
 from metaflow_prefect.headless.settings.database_address import SQLITE_PLUGIN
 from tests.support import quick_start
+from tests.support.http_client import HTTP
 from tests.support.ports import free_port
 
 
@@ -85,7 +86,7 @@ def _wait_until_healthy(url: str, process: subprocess.Popen[bytes], log: Path) -
         if process.poll() is not None:
             raise ServerDidNotStart(log.read_text()[-3000:])
         try:
-            if httpx.get(f"{url}/health", timeout=2).is_success:
+            if HTTP.get(f"{url}/health", timeout=2).is_success:
                 return
         except httpx.TransportError:
             time.sleep(0.1)

@@ -7,10 +7,8 @@ cd "$(dirname "$0")/.."
 main=$(${PYTHON:-python3} -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 versions=()
 pythons=()
-# Bytecode of what the tests import only: compiling all that is installed takes as long as the tests.
 make_for() {
-  env -u PYTHONDONTWRITEBYTECODE PIP_COMPILE=0 \
-    make --no-print-directory "$1" PYTHON="$3" VENV=".venvs/$2"
+  make --no-print-directory "$1" PYTHON="$3" VENV=".venvs/$2"
 }
 for version in 3.10 3.11 3.12 3.13; do
   if [ "$version" = "$main" ]; then

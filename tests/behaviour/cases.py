@@ -40,6 +40,26 @@ class Case:
         return "".join(word.capitalize() for word in self.name.split("_")) + "Flow"
 
 
+ENDINGS = {
+    "environment",
+    "exit_code_202_is_not_retried",
+    "exit_zero_is_a_failure",
+    "foreach",
+    "killed_step_is_retried",
+    "logs_of_a_child",
+    "module_beside_the_flow",
+    "parallel",
+    "retry_in_foreach",
+    "timeout_caught",
+    "timeout_not_caught",
+    "working_directory",
+}
+"""Flows that show what a process of its own could do differently: its beginning and its end, what it prints, what it inherits.
+
+We fork steps by default, and tests those of Metaflow's own runs; these flows are run with fresh processes as well (ours)
+or only (Metaflow's). `make differential EXECUTOR=fresh` runs all flows that way.
+"""
+
 _ARGUMENTS = {
     "parameters_given": (
         "--text", "two words, 'quoted' ünd -dashed", "--count", "7", "--rate", "1e-3",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from tests.behaviour.cases import Case
+from tests.behaviour.cases import ENDINGS, Case
 from tests.support import quick_start
 
 PATIENCE_SECONDS = 240
@@ -125,7 +125,9 @@ def start(
     *root*: cards look for their datastore from the working directory upward.
     """
     here = case.folder if root in case.folder.parents else root
-    env = {**environment(root, extra), **case.variables}
+    is_forked = form is Form.METAFLOW and case.name not in ENDINGS
+    forks = quick_start.OF_METAFLOW if is_forked else {}
+    env = {**environment(root, extra), **forks, **case.variables}
     run, compile_ = command(case, form, root / f"{case.name}{name}_compiled.py")
     log = root / f"{case.name}.{form.name}{name}.log"
     run_id_file = root / f"{case.name}.{form.name}{name}.run-id"

@@ -6,7 +6,7 @@ import pytest
 
 from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.steps import step_settings
-from tests.behaviour.cases import FLOWS, Case, cases
+from tests.behaviour.cases import ENDINGS, FLOWS, Case, cases
 from tests.behaviour.comparing import Way, compare
 from tests.behaviour.running import Form
 
@@ -21,23 +21,6 @@ DIRECT = {
     "recursive_in_foreach",
     "retry_exhausted",
     "tags",
-}
-
-# Steps are forked by default. What a process of its own could do differently: its beginning and its end, what it
-# prints, what it inherits. `make differential EXECUTOR=fresh` runs all flows that way.
-ENDINGS = {
-    "environment",
-    "exit_code_202_is_not_retried",
-    "exit_zero_is_a_failure",
-    "foreach",
-    "killed_step_is_retried",
-    "logs_of_a_child",
-    "module_beside_the_flow",
-    "parallel",
-    "retry_in_foreach",
-    "timeout_caught",
-    "timeout_not_caught",
-    "working_directory",
 }
 
 

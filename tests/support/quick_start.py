@@ -14,7 +14,8 @@ from pathlib import Path
 from tests.support.waiting import wait_until
 
 _FOLDER = Path(__file__).parent
-_FORK_SERVER = "TESTS_FORK_SERVER"
+_FORK_SERVER = "PYTHON_FORK_SERVER_OF_TESTS"
+_FORKED_TASKS = "PYTHON_FORKED_TASKS_OF_TESTS"
 
 ENVIRONMENT: dict[str, str] = {"PYTHONPATH": str(_FOLDER / "startup")}
 """For processes that import Prefect or Metaflow, and whose PYTHONPATH is not what is tested.
@@ -22,6 +23,9 @@ ENVIRONMENT: dict[str, str] = {"PYTHONPATH": str(_FOLDER / "startup")}
 While the fork server runs, such a process that would import Prefect is forked from it.
 """
 
+
+OF_METAFLOW: dict[str, str] = {}
+"""For a run of Metaflow's own, besides `ENVIRONMENT`: while the fork server runs, its tasks are forked (forked_tasks.py)."""
 
 COLD = {_FORK_SERVER: ""}
 """For processes that import all they need themselves, as a user's do, in an environment that has `ENVIRONMENT`."""
@@ -49,9 +53,11 @@ def fork_server() -> Iterator[None]:
         try:
             wait_until(address.exists, "the fork server listens", every=0.01)
             ENVIRONMENT[_FORK_SERVER] = f"{address}{os.pathsep}{sys.prefix}"
+            OF_METAFLOW[_FORKED_TASKS] = folder
             yield
         finally:
             ENVIRONMENT.pop(_FORK_SERVER, None)
+            OF_METAFLOW.clear()
             assert process.stdin is not None
             process.stdin.close()
             process.wait(60)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -30,9 +31,10 @@ streams = [sys.stdin, sys.stdout, sys.stderr]
 is_forked = "prefect.runner" in sys.modules
 json.dump({
     "argv": sys.argv, "orig_argv": sys.orig_argv, "path": sys.path, "folder": os.getcwd(),
-    "environment": {k: v for k, v in os.environ.items() if k not in ("TESTS_FORK_SERVER", "SHLVL", "_")},
+    "environment": {k: v for k, v in os.environ.items() if k not in ("PYTHON_FORK_SERVER_OF_TESTS", "SHLVL", "_")},
     "umask": os.umask(0), "signals": [str(signal.getsignal(n)) for n in (1, 2, 3, 10, 13, 15, 17)],
     "main": [__name__, globals().get("__file__"), __spec__ is None, sys.modules["__main__"].__dict__ is globals()],
+    "in main": sorted(globals().keys() - {"is_forked"}),
     "streams": [[s.encoding, s.errors, s.line_buffering, s.fileno(), s.name] for s in streams],
     "unbuffered": [s.write_through for s in streams[1:]], "typed": sys.stdin.read(),
     "descriptors": [n for n in range(3, 50) if os.path.exists(f"/dev/fd/{n}") and os.get_inheritable(n)],
@@ -150,3 +152,98 @@ def test_a_killed_command_leaves_nothing_behind(commands):
 
     wait_until_gone(*pids)
     wait_until(lambda: process.poll() == -signal.SIGKILL, "the command has ended")
+
+
+FLOW = """
+import json, os, signal, sys
+from metaflow import FlowSpec, Parameter, current, step
+
+def seen():
+    streams = [sys.stdin, sys.stdout, sys.stderr]
+    return {
+        "argv": sys.argv, "orig_argv": sys.orig_argv, "path": sys.path, "folder": os.getcwd(),
+        "environment": {k: v for k, v in os.environ.items() if k not in ("PYTHON_FORKED_TASKS_OF_TESTS", "SHLVL", "_")},
+        "umask": os.umask(18), "signals": [str(signal.getsignal(n)) for n in (1, 2, 3, 10, 13, 15, 17)],
+        "main": sorted(vars(sys.modules["__main__"])), "file": [__name__, __file__, __spec__],
+        "streams": [[s.encoding, s.errors, s.line_buffering, s.write_through, s.fileno(), s.name] for s in streams],
+        "descriptors": [n for n in range(3, 50) if os.path.exists(f"/dev/fd/{n}") and os.get_inheritable(n)],
+        "size": self_size,
+    }
+
+class Own:
+    pass
+
+class SeenFlow(FlowSpec):
+    size = Parameter("size", default=3)
+
+    @step
+    def start(self):
+        self.items = ["a", "b"]
+        self.next(self.work, foreach="items")
+
+    @step
+    def work(self):
+        global self_size
+        self_size, self.own = self.size, Own()
+        with open(os.environ["SEEN"] + self.input, "w") as file:
+            json.dump([is_forked, seen()], file)
+        print("worked at", self.input)
+        self.next(self.join)
+
+    @step
+    def join(self, inputs):
+        print([type(it.own).__name__ for it in inputs])
+        self.next(self.end)
+
+    @step
+    def end(self):
+        pass
+
+is_forked = "forked_tasks" in sys.modules and "forking_server" in sys.modules
+if __name__ == "__main__":
+    SeenFlow()
+"""
+
+
+def test_a_forked_task_of_metaflow_sees_and_prints_what_one_of_its_own_does(commands, tmp_path):
+    file = tmp_path / "seen_flow.py"
+    file.write_text(FLOW)
+    found = []
+    for kind in (quick_start.OF_METAFLOW, {}):
+        seen = tmp_path / f"seen-{bool(kind)}-"
+        done = subprocess.run(
+            [sys.executable, str(file), "--no-pylint", "run", "--size", "4"], cwd=tmp_path,
+            env=os.environ | quick_start.ENVIRONMENT | kind | {"SEEN": str(seen), "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(tmp_path)},
+            capture_output=True, text=True, timeout=120, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout + done.stderr
+        tasks = {it: Path(f"{seen}{it}").read_text() for it in "ab"}
+        assert {json.loads(text)[0] for text in tasks.values()} == {bool(kind)}
+        (run_id,) = re.findall(r"run-id (\d+)", done.stdout)
+        volatile = (run_id, str(seen))
+        found.append(
+            [
+                *(json.loads(_without(text, *volatile))[1] for text in tasks.values()),
+                # Siblings print in any order.
+                sorted(
+                    re.sub(r"^.*?\]? ", "", _without(line, *volatile))
+                    for line in done.stdout.splitlines()
+                ),
+            ]
+        )
+
+    forked, cold = found
+    assert forked == cold
+    wait_until(lambda: not _servers(tmp_path), "the run's fork server has ended")
+
+
+def _without(text: str, *volatile: str) -> str:
+    for it in volatile:
+        text = text.replace(it, "…")
+    return re.sub(r"pid \d+|\d{4}-\d\d-\d\d [\d:.]+|mp_[\w]+|/tmp/metaflow[\w.-]+", "…", text)
+
+
+def _servers(folder: Path) -> list[str]:
+    """Return the processes of flows in *folder* that still run."""
+    words = subprocess.run(["ps", "-eo", "args"], capture_output=True, text=True, check=True).stdout
+    return [line for line in words.splitlines() if f"{folder}/seen_flow.py" in line]

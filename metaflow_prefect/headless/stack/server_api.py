@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from functools import cache
 from typing import Any
 from urllib.parse import urlsplit
 from uuid import uuid4
@@ -160,7 +161,7 @@ class HealthAnswer(Enum):
 def probe(url: str, *, timeout_seconds: float = 5) -> HealthAnswer:
     """Request the health address *url* once."""
     try:
-        answer = httpx.get(url, timeout=timeout_seconds, trust_env=_through_proxy(url))
+        answer = _client(through_proxy=_through_proxy(url)).get(url, timeout=timeout_seconds)
     except httpx.ConnectError:
         return HealthAnswer.NOT_LISTENING
     except UNREACHABLE:
@@ -171,6 +172,15 @@ def probe(url: str, *, timeout_seconds: float = 5) -> HealthAnswer:
 def is_answering(url: str) -> bool:
     """Return whether *url* answers 200."""
     return probe(url) is HealthAnswer.OK
+
+
+@cache
+def _client(*, through_proxy: bool) -> httpx.Client:
+    """Return a client for health addresses, which are asked often: each client loads all certificates, 30 ms of CPU.
+
+    It keeps no connection: the services are ended and started again.
+    """
+    return httpx.Client(trust_env=through_proxy, limits=httpx.Limits(max_keepalive_connections=0))
 
 
 def _through_proxy(url: str) -> bool:

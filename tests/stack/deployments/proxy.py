@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
+from tests.support.http_client import HTTP
 
 Fault = Callable[[str, str], int | None]
 """From method and path: the status to answer with, 0 to drop the connection,
@@ -35,9 +35,8 @@ def in_between(target: str, fault: Fault) -> Iterator[str]:
             kept = {
                 k: v for k, v in self.headers.items() if k.lower() not in {"host", "connection"}
             }
-            answer = httpx.request(
+            answer = HTTP.request(
                 self.command, target.removesuffix("/api") + self.path, content=body, headers=kept,
-                timeout=60,
             )  # fmt: skip
             if status == LOST:
                 self.close_connection = True

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import httpx
 import pytest
 from moto.server import ThreadedMotoServer
 
 from tests.stack.deployments.proxy import LOST, in_between
+from tests.support.http_client import HTTP
 
 pytestmark = pytest.mark.slow
 
@@ -58,8 +58,8 @@ BAD = {
 def left_behind(place):
     """Return the names of all deployments and queues that a test could have made."""
     api = place.environment["PREFECT_API_URL"]
-    deployments = httpx.post(f"{api}/deployments/filter", json={}).json()
-    queues = httpx.post(f"{api}/work_queues/filter", json={}).json()
+    deployments = HTTP.post(f"{api}/deployments/filter", json={}).json()
+    queues = HTTP.post(f"{api}/work_queues/filter", json={}).json()
     # Every pool has a queue of that name.
     made = [*deployments, *(queue for queue in queues if queue["name"] != "default")]
     return [item["name"] for item in made]

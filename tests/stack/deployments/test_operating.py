@@ -8,9 +8,9 @@ import sys
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
 import pytest
 
+from tests.support.http_client import HTTP
 from tests.support.waiting import wait_until
 
 pytestmark = pytest.mark.slow
@@ -33,7 +33,7 @@ def until_over(place, run_id):
     """Wait until the run is over, by asking the server: the command `status` takes two seconds of CPU."""
     url = f"{place.environment['PREFECT_API_URL']}/flow_runs/{run_id.removeprefix('prefect-')}"
     over = {"COMPLETED", "FAILED", "CANCELLED", "CRASHED"}
-    until(lambda: httpx.get(url, timeout=60).json()["state_type"] in over, f"{run_id} is over")
+    until(lambda: HTTP.get(url).json()["state_type"] in over, f"{run_id} is over")
 
 
 @pytest.fixture(scope="module")

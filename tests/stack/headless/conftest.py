@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 import pytest
 
-from tests.support import prefect_tables
+from tests.support import prefect_tables, quick_start
+from tests.support.http_client import HTTP
 from tests.support.ports import free_port
 from tests.support.waiting import wait_until
 
@@ -52,6 +52,7 @@ class Stack:
     def environment(self, **environ: str) -> dict[str, str]:
         return {
             **os.environ,
+            **quick_start.ENVIRONMENT,
             "PREFECT_HOME": str(self.home),
             "PREFECT_SERVER_PORT": "0",
             **self.environ,
@@ -89,7 +90,7 @@ class Stack:
         return str(self.record["local_url"])
 
     def api(self, method: str, path: str, body: object = None) -> Any:
-        answer = httpx.request(method, self.api_url + path, json=body, timeout=30)
+        answer = HTTP.request(method, self.api_url + path, json=body, timeout=30)
         answer.raise_for_status()
         return answer.json() if answer.content else None
 

@@ -10,6 +10,8 @@ import threading
 
 import pytest
 
+from tests.support import quick_start
+
 pytestmark = pytest.mark.slow
 
 
@@ -197,7 +199,9 @@ def test_a_disk_that_takes_nothing_is_refused_in_clear_words(new_stack, tmp_path
 
 
 def test_a_value_that_prefect_itself_cannot_read_is_refused_before_anything_starts(new_stack):
-    done = new_stack(PREFECT_WORKER_WEBSERVER_PORT="not-a-port").command("up", "-d")
+    # A fork reads Prefect's settings before it executes the command.
+    stack = new_stack(PREFECT_WORKER_WEBSERVER_PORT="not-a-port", **quick_start.COLD)
+    done = stack.command("up", "-d")
 
     assert done.returncode == 1
     assert "refused by Prefect" in done.stderr

@@ -23,6 +23,7 @@ from prefect_northflank import NorthflankWorker
 
 from tests.stack.worker.soak import light_images
 from tests.support import prefect_tables, quick_start, waiting
+from tests.support.http_client import HTTP
 from tests.support.ports import free_port
 
 T = TypeVar("T")
@@ -81,7 +82,7 @@ def suspends(marker: str = "") -> None:
 def dies(marker: str = "") -> None:
     """Take the whole container down, as the kernel does when memory is out: its parent is to be the container's command."""
     count(marker)
-    assert not os.environ.get("TESTS_FORK_SERVER")
+    assert not os.environ.get("PYTHON_FORK_SERVER_OF_TESTS")
     print("about to die", flush=True)
     time.sleep(1)
     import signal
@@ -333,7 +334,7 @@ class Northflank:
         headers = {"Authorization": f"Bearer {self.token}"}
         url = f"{self.base_url}/v1/projects/{self.project}{path}"
         try:
-            answer = httpx.get(url, headers=headers, timeout=30)
+            answer = HTTP.get(url, headers=headers, timeout=30)
         except httpx.TransportError:
             return None
         if answer.status_code == codes.TOO_MANY_REQUESTS or answer.is_server_error:

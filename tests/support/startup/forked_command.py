@@ -1,4 +1,4 @@
-"""Has a command executed in a fork of the tests' fork server (tests/support/prefect_fork_server.py), and waits for its end.
+"""Has a command executed in a fork of the tests' fork server (prefect_fork_server.py above), and waits for its end.
 
 To whoever started it, this process is the command: it has its process id, passes on the signals that it gets, and ends
 as the command ends. The command itself has this process's words, environment, working directory, open files and path,
@@ -19,10 +19,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NoReturn
 
-VARIABLE = "TESTS_FORK_SERVER"
-"""Names the environment variable: the server's socket, and after a colon the `sys.prefix` of its Python."""
+VARIABLE = "PYTHON_FORK_SERVER_OF_TESTS"
+"""Names the environment variable: the server's socket, and after a colon the `sys.prefix` of its Python.
+
+Its name begins like those that a headless stack passes on to its workers.
+"""
 
 _PASSED_ON = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)  # fmt: skip
+
+_OF_THE_STACK = ("metaflow_prefect.headless", "metaflow_prefect.headless.services.serve")
+"""Our modules that are executed with `python -m` and import Prefect."""
 
 _COMPILED = b"# Compiled by metaflow-prefect-northflank"
 
@@ -37,9 +43,12 @@ _NO_ANSWER = 70
 def begin() -> None:
     """End as the command that this interpreter was started for ended; return if it must execute the command itself."""
     address, _, prefix = os.environ[VARIABLE].partition(os.pathsep)
-    if sys.prefix != prefix or not _imports_prefect(sys.orig_argv):
-        return
-    # It has no answer to give to a server that is gone.
+    if sys.prefix == prefix and _imports_prefect(sys.orig_argv):
+        be_forked(address)
+
+
+def be_forked(address: str) -> None:
+    """End as the command ended in a fork of the server at *address*; return if the server is gone."""
     with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX) as server:
         server.connect(address)
         _send(server)
@@ -47,13 +56,13 @@ def begin() -> None:
 
 
 def _imports_prefect(words: list[str]) -> bool:
-    """Return whether the command is Prefect's own, a container's, one of `python flow.py prefect`, or a compiled file."""
+    """Return whether it is a command of Prefect, a container or a headless stack, `python flow.py prefect` or a compiled file."""
     _, *rest = words
     if rest[:1] == ["-u"]:
         rest = rest[1:]
     match rest:
         case ["-m", module, *_]:
-            return module.partition(".")[0] == "prefect"
+            return module.partition(".")[0] == "prefect" or module in _OF_THE_STACK
         case ["-c", _, *arguments]:
             return arguments[:2] == ["flow-run", "execute"]
         case [program, *arguments] if not program.startswith("-"):
@@ -117,9 +126,9 @@ def _follow(server: socket.socket) -> NoReturn:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, number)
 
+        # Also those that it ignores: the command may have begun to listen.
         for number in _PASSED_ON:
-            if signal.getsignal(number) is not signal.SIG_IGN:
-                signal.signal(number, pass_on)
+            signal.signal(number, pass_on)
         code = _answer(answers)["exit"]
     if code < 0:
         signal.signal(-code, signal.SIG_DFL) if -code != signal.SIGKILL else None
