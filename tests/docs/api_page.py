@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,7 +202,10 @@ def _text(found: Any) -> str:
 def _code(session: str) -> str:
     """Return an interactive session as the lines that one types."""
     typed = re.sub(r"^(>>>|\.\.\.) ?|  # doctest:.*", "", session, flags=re.MULTILINE)
-    return f"```python\n{typed.strip()}\n```\n"
+    # `ruff format .` formats the examples of Markdown files, too.
+    ruff = [str(Path(sys.executable).with_name("ruff")), "format", "-"]
+    done = subprocess.run(ruff, input=typed, cwd=ROOT, capture_output=True, text=True, check=True)
+    return f"```python\n{done.stdout.strip()}\n```\n"
 
 
 def _line(item: Any) -> str:
