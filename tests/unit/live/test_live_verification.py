@@ -92,7 +92,7 @@ def test_what_northflank_asks_for_a_plan_counts_if_it_is_more_than_published():
 @pytest.mark.parametrize(
     ("text", "ours"),
     [
-        (names.new_names().of("main"), True),
+        ("verify-live-0a1b2c-main", True),
         ("Metaflow run BranchFlow/1 of verify-live-0a1b2c", True),
         ("verify-live-etl", False),
         ("my-verify-live", False),
@@ -101,6 +101,7 @@ def test_what_northflank_asks_for_a_plan_counts_if_it_is_more_than_published():
 )
 def test_only_what_a_verification_has_named_is_taken_for_its_own(text, ours):
     assert names.is_ours(text) is ours
+    assert names.is_ours(names.new_names().of("main"))
 
 
 @pytest.mark.parametrize(
