@@ -92,7 +92,7 @@ def test_what_northflank_asks_for_a_plan_counts_if_it_is_more_than_published():
 @pytest.mark.parametrize(
     ("text", "ours"),
     [
-        (names.new_names().of("main"), True),
+        ("verify-live-0a1b2c-main", True),
         ("Metaflow run BranchFlow/1 of verify-live-0a1b2c", True),
         ("verify-live-etl", False),
         ("my-verify-live", False),
@@ -101,6 +101,13 @@ def test_what_northflank_asks_for_a_plan_counts_if_it_is_more_than_published():
 )
 def test_only_what_a_verification_has_named_is_taken_for_its_own(text, ours):
     assert names.is_ours(text) is ours
+
+
+def test_two_verifications_name_things_differently():
+    first, second = (names.new_names().of("main") for _ in range(2))
+
+    assert names.is_ours(first)
+    assert first != second
 
 
 @pytest.mark.parametrize(
