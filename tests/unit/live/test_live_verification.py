@@ -104,6 +104,13 @@ def test_only_what_a_verification_has_named_is_taken_for_its_own(text, ours):
     assert names.is_ours(names.new_names().of("main"))
 
 
+def test_two_verifications_name_things_differently():
+    first, second = (names.new_names().of("main") for _ in range(2))
+
+    assert names.is_ours(first)
+    assert first != second
+
+
 @pytest.mark.parametrize(
     ("findings", "fields_", "code"),
     [
