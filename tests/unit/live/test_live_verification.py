@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import fields, replace
+from pathlib import Path
 
 import pytest
 from northflank_emulator import Choices
@@ -145,8 +146,8 @@ def test_the_report_names_every_finding_and_what_the_worker_relies_on(golden):
         interrupted=True,
     )
 
-    golden("live/report.md", markdown(whole))
-    golden("live/summary.txt", summary(whole, "build/verify-live.md") + "\n")
+    golden(Path(__file__).with_name("report.md"), markdown(whole))
+    golden(Path(__file__).with_name("summary.txt"), summary(whole, "build/verify-live.md") + "\n")
 
 
 def test_the_summary_fits_a_terminal():
