@@ -22,7 +22,7 @@ from websockets.sync.client import connect
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime.servers import local_server
-from tests.support import prefect_tables, quick_start
+from tests.support import prefect_tables
 from tests.support.processes import wait_until_gone
 
 pytestmark = pytest.mark.slow
@@ -41,7 +41,7 @@ def home(tmp_path_factory, tables):
 
 
 def environment(home, **more):
-    return {**os.environ, **quick_start.ENVIRONMENT, "PREFECT_HOME": str(home), **more}
+    return {**os.environ, "PREFECT_HOME": str(home), **more}
 
 
 def flow(home, *words):
