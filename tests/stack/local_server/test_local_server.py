@@ -22,7 +22,6 @@ from websockets.sync.client import connect
 
 from metaflow_prefect.errors import ServerRefused
 from metaflow_prefect.runtime.servers import local_server
-from tests.support import quick_start
 from tests.support.processes import wait_until_gone
 
 pytestmark = pytest.mark.slow
@@ -32,7 +31,7 @@ PATIENCE_SECONDS = 240
 
 
 def environment(home, **more):
-    return {**os.environ, **quick_start.ENVIRONMENT, "PREFECT_HOME": str(home), **more}
+    return {**os.environ, "PREFECT_HOME": str(home), **more}
 
 
 def flow(home, *words):
