@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import json
 import os
 import select
 import signal
@@ -65,12 +66,19 @@ class Launcher:
         return None
 
     def _is_needed(self) -> bool:
-        return self.is_found() and _SERVER.exists()
+        return self.is_found() and _server_lives()
 
     def is_found(self) -> bool:
         """Say whether commands find this launcher: another may have taken its address."""
         with contextlib.suppress(OSError):
             return self.address.stat().st_ino == self.inode
+        return False
+
+    def _is_fresh(self) -> bool:
+        if freshness.is_unchanged(self.stamps):
+            return True
+        # The command is executed by its own process, and has another launcher started.
+        self.leave()
         return False
 
     def leave(self) -> None:
@@ -80,12 +88,7 @@ class Launcher:
 
     def _accept(self) -> tuple[Received, socket.socket] | None:
         command, _ = self.listener.accept()
-        if not is_of_this_user(command) or not freshness.is_unchanged(self.stamps):
-            # The command is executed by its own process then.
-            self.leave()
-            command.close()
-            return None
-        received = receive(command)
+        received = receive(command) if is_of_this_user(command) and self._is_fresh() else None
         if received is None:
             command.close()
             return None
@@ -107,6 +110,14 @@ class Launcher:
             if ended:
                 with self.running.pop(pid) as command:
                     tell(command, exit=os.waitstatus_to_exitcode(status))
+
+
+def _server_lives() -> bool:
+    """Say whether the local server is there; one that was killed leaves its record."""
+    with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
+        os.kill(json.loads(_SERVER.read_text(encoding="utf-8"))["pid"], 0)
+        return True
+    return False
 
 
 def listening(address: Path) -> socket.socket | None:

@@ -192,9 +192,15 @@ def test_a_program_that_does_something_before_it_imports_metaflow_does_it_once(c
     assert printed.splitlines().count("once") == 1
 
 
-def test_the_launcher_ends_with_the_local_server(commands, home):
+@pytest.mark.parametrize("is_killed", [False, True])
+def test_the_launcher_ends_with_the_local_server(commands, home, is_killed):
     wait_until(lambda: commands.run("run")[0], "there is a launcher")
+    server = local_server.status(home).server
+    assert server is not None
 
-    local_server.stop(home)
+    if is_killed:
+        os.kill(server.pid, signal.SIGKILL)
+    else:
+        local_server.stop(home)
 
     wait_until(lambda: not commands.sockets, "the launchers have ended")
