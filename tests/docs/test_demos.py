@@ -85,7 +85,8 @@ def test_the_demo_ends_with_the_best_score_and_the_card(project):
     assert "best score  0.9911" in output
     assert "data:image/png;base64," in (project / ".demo" / "digits-card.html").read_text()
     assert local_server.stop(project / ".demo" / "prefect"), "its page can be looked at afterwards"
-    assert still_running(project) == []
+    # The launcher looks every few seconds whether the server is there.
+    wait_until(lambda: still_running(project) == [], "all processes of the demo have ended")
 
 
 def test_the_demo_fails_when_its_flow_does(project):
