@@ -230,7 +230,7 @@ class _Forked:
         with contextlib.suppress(BrokenPipeError):  # the child has died: `poll` finds that out
             self._channel.sendall(json.dumps(request).encode() + b"\n")
         self._channel.settimeout(0)
-        while not self.pid and self.poll() is None:
+        while self.poll() is None and not self.pid:
             select.select([self._channel], [], [], POLL_SECONDS)
 
     def poll(self) -> int | None:
@@ -274,7 +274,7 @@ class _Forked:
     def end(self) -> None:
         """End the task if it runs, and close everything."""
         with contextlib.suppress(ServerLost, OSError):
-            while not self.pid and self.poll() is None:
+            while self.poll() is None and not self.pid:
                 select.select([self._channel], [], [])
             if self.poll() is None:
                 end_group(self)

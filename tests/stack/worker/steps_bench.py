@@ -49,11 +49,11 @@ class Bench:
     asked: Counter[str] = field(default_factory=Counter)
     """The requests of the flow's own containers to Prefect, by their path."""
 
-    def deploy(self, proxy: Proxy, with_: str | None) -> None:
-        """Deploy the flow, its foreach step with the decorator *with_*, if any."""
+    def deploy(self, proxy: Proxy, with_: str | None, *words: str) -> None:
+        """Deploy the flow, its foreach step with the decorator *with_*, if any, and with the options *words*."""
         top = () if with_ is None else ("--with", with_)
         address = ("--job-variable", f"env.PREFECT_API_URL={proxy.url}")
-        self.home.deploy(*address, "--concurrency-limit", "1", flow=FLOW, top=top)
+        self.home.deploy(*address, "--concurrency-limit", "1", *words, flow=FLOW, top=top)
         body = {"deployments": {"tags": {"all_": ["metaflow-steps"]}}}
         for found in self.prefect.post("/deployments/filter", body):
             found["job_variables"]["env"]["PREFECT_API_URL"] = self.prefect.url
@@ -199,17 +199,19 @@ def main() -> int:
 
 
 def compare_a_chunk(found: Bench, proxy: Proxy, tasks: int) -> None:
-    """Print how long the tasks of one container take against the same in the flow's own container."""
-    took = {}
-    for with_ in (None, f"northflank:tasks_per_container={tasks}"):
-        found.deploy(proxy, with_)
-        finished = found.run("--tasks", str(tasks))
-        took[with_] = found.seconds_of_the_foreach(finished.flow_run)
-    own, chunk = took.values()
-    print(
-        f"{tasks} tasks in one container of the step take {chunk:.1f} s, in the flow's own {own:.1f} s: {chunk / own:.2f} times",
-        flush=True,
-    )
+    """Print how long the tasks of one container take against the same in the flow's own container.
+
+    A step's container executes one task at a time, since its plan has what one of them asks for; so does the flow's
+    own container here, and then as many as it does by default.
+    """
+    with_ = f"northflank:tasks_per_container={tasks}"
+    found.deploy(proxy, with_)
+    chunk = found.seconds_of_the_foreach(found.run("--tasks", str(tasks)).flow_run)
+    print(f"{tasks} tasks in one container of the step take {chunk:.1f} s", flush=True)
+    for meaning, words in {"one at a time": ("--max-workers", "1"), "up to 16 at once": ()}.items():
+        found.deploy(proxy, None, *words)
+        own = found.seconds_of_the_foreach(found.run("--tasks", str(tasks)).flow_run)
+        print(f"in the flow's own, {meaning}, {own:.1f} s: {chunk / own:.2f} times", flush=True)
 
 
 def print_lost_containers(found: Bench, flow_run: str) -> None:
