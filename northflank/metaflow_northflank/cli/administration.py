@@ -118,7 +118,7 @@ class Administration:
 
     def _found(self) -> list[RunJob]:
         async def all_of_them() -> list[RunJob]:
-            async with NorthflankClient(self.place.access) as client:
+            async with self.place.client(self.echo) as client:
                 return [it async for it in self._jobs(client)]
 
         return with_problem(all_of_them())
@@ -140,7 +140,7 @@ class Administration:
             yield RunJob(job=job, run_id=run.run_id, user=run.user, active=tuple(active))
 
     async def _end(self, jobs: list[RunJob]) -> None:
-        async with NorthflankClient(self.place.access) as client:
+        async with self.place.client(self.echo) as client:
             for it in jobs:
                 # Its run may delete it at the same time.
                 with suppress(NotFound):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import LogLine
 
 from metaflow_northflank.cli.place import place, refusal, with_problem, wrong_settings
@@ -29,7 +28,7 @@ def show_logs(obj: Any, pathspec: str, lines: int) -> None:
     where = place()
 
     async def read() -> Sequence[LogLine]:
-        async with NorthflankClient(where.access) as client:
+        async with where.client(obj.echo_always) as client:
             return await client.log_lines(where.project, job, run, last=lines)
 
     for line in with_problem(read()):

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from prefect_northflank.api.access import Access, access_from
+from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import told_once
 from prefect_northflank.errors import ConfigurationError, NorthflankError
 
 from metaflow_northflank import settings as settings_module
@@ -25,6 +27,10 @@ class Place:
 
     access: Access
     project: Project
+
+    def client(self, echo: Any) -> NorthflankClient:
+        """Return a client that tells people, once, what it tries again: that can take a minute."""
+        return NorthflankClient(self.access, on_retry=told_once(lambda line: echo(line, err=True)))
 
 
 def place() -> Place:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 from uuid import uuid4
@@ -21,6 +21,9 @@ from metaflow_northflank.settings import Orphans, Settings
 
 DATASTORES = ("s3", "azure", "gs")
 """The datastores that a container can reach."""
+
+_SILENCE_SECONDS = 5.0
+"""How long a run waits for Northflank's first answers before it says that it does."""
 
 _sessions: dict[str, RunSession] = {}
 
@@ -84,7 +87,8 @@ class RunSession:
             refused.append(_unreachable_datastore(self._flow_datastore.TYPE))
         try:
             self._broker.start()
-            answer = self._ask_broker()
+            with self._saying_what_takes_long():
+                answer = self._ask_broker()
         except BaseException:
             self._broker.close()
             raise
@@ -96,6 +100,17 @@ class RunSession:
             self._logger(f"Northflank: {line}", system_msg=True)
         self._living.start()
         threading.Thread(target=self._remove_jobs_left, name="northflank-left", daemon=True).start()
+
+    @contextmanager
+    def _saying_what_takes_long(self) -> Iterator[None]:
+        line = "Northflank has not answered yet; the run tries again for up to a minute."
+        late = threading.Timer(_SILENCE_SECONDS, self._logger, (line,), {"system_msg": True})
+        late.daemon = True
+        late.start()
+        try:
+            yield
+        finally:
+            late.cancel()
 
     def _ask_broker(self) -> Message:
         from metaflow.util import get_username

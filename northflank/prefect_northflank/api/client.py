@@ -32,7 +32,7 @@ from prefect_northflank.api.responses import (
     whole,
 )
 from prefect_northflank.api.retry import IF_NOT_SENT, POLL
-from prefect_northflank.errors import ApiError
+from prefect_northflank.errors import ApiError, NorthflankError
 
 
 class NorthflankClient:
@@ -48,9 +48,13 @@ class NorthflankClient:
         transport: httpx.AsyncBaseTransport | None = None,
         budget: RateBudget | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_retry: Callable[[NorthflankError], None] | None = None,
     ) -> None:
+        """Call the API with *access*; *on_retry* gets each failure after which a call is tried again."""
         self.budget = budget or RateBudget()
-        self._requests = ApiRequests(access, transport=transport, budget=self.budget, sleep=sleep)
+        self._requests = ApiRequests(
+            access, transport=transport, budget=self.budget, sleep=sleep, on_retry=on_retry
+        )
 
     async def __aenter__(self) -> Self:
         return self

@@ -53,10 +53,12 @@ class ApiRequests:
         transport: httpx.AsyncBaseTransport | None,
         budget: RateBudget,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_retry: Callable[[NorthflankError], None] | None = None,
     ) -> None:
         self.access = RenewableAccess(access)
         self.budget = budget
         self._sleep = sleep
+        self._on_retry = on_retry
         self._waits = True
         self._http = httpx.AsyncClient(
             base_url=access.base_url.rstrip("/"),
@@ -152,6 +154,8 @@ class ApiRequests:
                 if not self._waits or (spent and not only_waits):
                     raise
                 attempt += 0 if only_waits else 1
+                if self._on_retry is not None:
+                    self._on_retry(failure)
                 await self._sleep(policy.wait_seconds(attempt))
 
     async def _with_valid_token(

@@ -80,6 +80,23 @@ TRANSIENT = (
 updated."""
 
 
+def told_once(tell: Callable[[str], None]) -> Callable[[NorthflankError], None]:
+    """Return what tells people, the first time, that a call has failed and is tried again.
+
+    All attempts of a `REPEATABLE` call take half a minute, and longer where each has to wait for its time-out.
+    """
+    is_told = False
+
+    def on_retry(failure: NorthflankError) -> None:
+        nonlocal is_told
+        if not is_told:
+            what, _, _ = str(failure).partition(" Fix:")
+            tell(f"{what} It is tried again for up to a minute.")
+        is_told = True
+
+    return on_retry
+
+
 @dataclass(kw_only=True)
 class LongRetry:
     """Retries for one flow run, far beyond the few attempts of a policy; reports each cause of a wait once."""

@@ -18,6 +18,7 @@ from prefect_northflank.api.access import Access
 from prefect_northflank.api.addresses import is_http, is_loopback
 from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import told_once
 from prefect_northflank.errors import (
     ConfigurationError,
     Forbidden,
@@ -69,6 +70,8 @@ class CheckOptions:
     """The work pool; None: any."""
     block: str | None = None
     """Name of the block that is to hold the token; None: there will not be one."""
+    tell: Callable[[str], None] = lambda _: None
+    """Writes a line for people: what is tried again."""
 
 
 async def checks(wanted: CheckOptions) -> AsyncIterator[Check]:
@@ -95,7 +98,7 @@ async def northflank_checks(wanted: CheckOptions) -> AsyncIterator[Check]:
     if isinstance(wanted.access, ConfigurationError) or wanted.project is None:
         return
     project = Project(id=wanted.project, team=wanted.access.team)
-    async with NorthflankClient(wanted.access) as client:
+    async with NorthflankClient(wanted.access, on_retry=told_once(wanted.tell)) as client:
         opened = await project_opens(client, project)
         yield opened
         if opened.passed:

@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _failed(why: str) -> int:
-    sys.stderr.write(f"prefect-northflank: {why}\n")
+    _warn(why)
     return 1
 
 
@@ -64,6 +64,7 @@ async def _init(options: argparse.Namespace) -> int:
         block=options.block,
         plan=wanted.plan,
         api_url=wanted.api_url,
+        tell=_warn,
     )
     block_id = await create_block(plan)
     _say(f"saved    block northflank/{plan.block}")
@@ -95,6 +96,11 @@ def _line(check: Check) -> str:
     return f"ok       {check.what}" + (f" ({check.found})" if check.found else "")
 
 
+def _warn(line: str) -> None:
+    sys.stderr.write(f"prefect-northflank: {line}\n")
+    sys.stderr.flush()
+
+
 def _say(line: str) -> None:
     sys.stdout.write(line + "\n")
     sys.stdout.flush()
@@ -108,6 +114,7 @@ def _wanted(options: argparse.Namespace) -> CheckOptions:
         api_url=options.prefect_api_url,
         pool=options.pool,
         block=getattr(options, "block", None),
+        tell=_warn,
     )
 
 

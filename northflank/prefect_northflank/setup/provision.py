@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +14,7 @@ from prefect.settings import get_current_settings
 from prefect_northflank.api.access import Access
 from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import Project
+from prefect_northflank.api.retry import told_once
 from prefect_northflank.errors import ConfigurationError
 from prefect_northflank.job.credentials import Northflank
 from prefect_northflank.setup.checks import secrets_of_this_process
@@ -30,6 +32,8 @@ class PoolSetup:
     block: str
     plan: str
     api_url: str | None
+    tell: Callable[[str], None] = lambda _: None
+    """Writes a line for people: what is tried again."""
 
 
 async def create_block(wanted: PoolSetup) -> str:
@@ -82,7 +86,7 @@ def _template(wanted: PoolSetup, *, block_id: str) -> dict[str, Any]:
 
 async def create_secret_group(wanted: PoolSetup) -> str | None:
     """Put the secrets that open the Prefect API into the pool's secret group; return its name, None if there are none."""
-    async with NorthflankClient(wanted.access) as client:
+    async with NorthflankClient(wanted.access, on_retry=told_once(wanted.tell)) as client:
         return await SecretGroups(client).tag_for(
             wanted.project,
             pool=wanted.pool,

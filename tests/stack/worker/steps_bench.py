@@ -95,7 +95,7 @@ class Bench:
                 "flow_run_id": {"any_": ids},
             },
         }
-        nodes = sum(child["name"].startswith("work[") for child in children)
+        nodes = sum(" work[" in child["name"] for child in children)
         return int(self.prefect.post("/task_runs/count", body)) - nodes
 
     def seconds_of_the_foreach(self, flow_run: str) -> float:

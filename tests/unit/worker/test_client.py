@@ -13,7 +13,7 @@ from prefect_northflank.api.access import Access
 from prefect_northflank.api.budget import Purpose, RateBudget
 from prefect_northflank.api.client import NorthflankClient
 from prefect_northflank.api.responses import ContainerMetrics, JobRun, Project, RunStatus, moment
-from prefect_northflank.api.retry import is_ambiguous
+from prefect_northflank.api.retry import is_ambiguous, told_once
 
 P = Project(id="demo")
 
@@ -81,6 +81,24 @@ def test_a_start_that_cannot_have_happened_is_repeated(client, wire, fault):
 
     assert run.id == "r1"
     assert len(wire.sent) == 2
+
+
+def test_people_who_wait_are_told_once_what_is_tried_again(wire, time, told):
+    wire.answers = [httpx.ConnectError("refused"), httpx.ConnectError("refused"), reply(RUN)]
+    client = NorthflankClient(
+        Access(token="t0ken", base_url="https://nf.test"),
+        transport=httpx.MockTransport(wire),
+        sleep=time.sleep,
+        on_retry=told_once(told.append),
+    )
+
+    asyncio.run(client.run(P, "j", "r1"))
+
+    (line,) = told
+    assert line == (
+        "GET /v1/projects/demo/jobs/j/runs/r1: no response from Northflank (ConnectError refused). "
+        "It is tried again for up to a minute."
+    )
 
 
 def test_a_refused_job_names_the_job_variable_and_says_why_once(client, wire):
