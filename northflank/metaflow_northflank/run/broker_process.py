@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import os
-import shutil
 import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import threading
 import time
 from typing import Any
 
 from metaflow_northflank.errors import NorthflankFailed
 from metaflow_northflank.protocol import Ask, Message, News, decoded, encoded
+from metaflow_northflank.run.broker_folder import BrokerFolder
 
 START_SECONDS = 60.0
 FINISH_SECONDS = 40.0
@@ -30,10 +28,7 @@ class BrokerProcess:
     """One broker, and the connection of the run's process to it."""
 
     def __init__(self) -> None:
-        # For this user alone: a process that can connect can start containers.
-        self._folder = tempfile.mkdtemp(prefix="metaflow-nf-")
-        self.path = os.path.join(self._folder, "s")  # noqa: PTH118  pathlib is slow to import
-        self._log = os.path.join(self._folder, "log")  # noqa: PTH118  as above
+        self._folder = BrokerFolder()
         self._process: subprocess.Popen[bytes] | None = None
         self._connection: socket.socket | None = None
         self._lines: Any = None
@@ -43,17 +38,23 @@ class BrokerProcess:
         """Whether this broker knows what the run needs."""
         self._is_closed = False
 
+    @property
+    def path(self) -> str:
+        """The address of the broker's socket."""
+        return self._folder.socket
+
     def start(self) -> None:
         """Start the process. It reads the token from its environment, and ends when this process does."""
         self._is_ready = False
-        with open(self._log, "ab") as log:  # noqa: PTH123  as above
+        with open(self._folder.log, "ab") as log:  # noqa: PTH123  pathlib is slow to import
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "metaflow_northflank.broker", self.path],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
                 # A module of the user's folder must not stand in for one of the broker's.
-                cwd=self._folder,
+                cwd=self._folder.path,
+                pass_fds=[self._folder.lock],
                 # Ctrl-C is for the run, which then says what becomes of its containers.
                 start_new_session=True,
             )
@@ -110,7 +111,7 @@ class BrokerProcess:
             except subprocess.TimeoutExpired:
                 self._process.send_signal(signal.SIGKILL)
                 self._process.wait()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        self._folder.close()
 
     def _revive(self) -> None:
         if self._process is not None and self._process.poll() is not None:
@@ -159,7 +160,7 @@ class BrokerProcess:
 
     def _last_words(self) -> str:
         try:
-            with open(self._log, encoding="utf-8", errors="replace") as log:  # noqa: PTH123  as above
+            with open(self._folder.log, encoding="utf-8", errors="replace") as log:  # noqa: PTH123  as above
                 return log.read()[-2000:].strip() or "it said nothing"
         except OSError:
             return "it said nothing"

@@ -14,6 +14,7 @@ from metaflow_northflank import settings as settings_module
 from metaflow_northflank.errors import NorthflankRefused
 from metaflow_northflank.heartbeat import INTERVAL_SECONDS, LOST_AFTER, Heartbeat
 from metaflow_northflank.protocol import SOCKET, Ask, Message
+from metaflow_northflank.run import broker_folder
 from metaflow_northflank.run.broker_process import BrokerProcess
 from metaflow_northflank.run.lost_runs import last_sign, lost_runs
 from metaflow_northflank.run.needs import step_needs
@@ -99,7 +100,9 @@ class RunSession:
         for line in answer["lines"]:
             self._logger(f"Northflank: {line}", system_msg=True)
         self._living.start()
-        threading.Thread(target=self._remove_jobs_left, name="northflank-left", daemon=True).start()
+        threading.Thread(
+            target=self._remove_what_is_left, name="northflank-left", daemon=True
+        ).start()
 
     @contextmanager
     def _saying_what_takes_long(self) -> Iterator[None]:
@@ -188,9 +191,11 @@ class RunSession:
         with suppress(Exception):
             beat(is_last=True)
 
-    def _remove_jobs_left(self) -> None:
-        """Remove the jobs of this user's earlier runs that could not remove them: they were killed with their brokers."""
+    def _remove_what_is_left(self) -> None:
+        """Remove what this user's earlier runs have left that were killed with their brokers: folders here, and jobs."""
         # The next run tries again.
+        with suppress(OSError):
+            broker_folder.remove_left()
         with suppress(Exception):
             left = self._broker.ask_apart(Ask.FIND_LEFT)["jobs"]
             lost = lost_runs(
