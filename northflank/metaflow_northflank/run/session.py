@@ -23,7 +23,7 @@ from metaflow_northflank.settings import Orphans, Settings
 DATASTORES = ("s3", "azure", "gs")
 """The datastores that a container can reach."""
 
-_SILENCE_SECONDS = 5.0
+_SILENCE_SECONDS = 15.0
 """How long a run waits for Northflank's first answers before it says that it does."""
 
 _sessions: dict[str, RunSession] = {}
