@@ -66,6 +66,7 @@ class Session:
     say: Callable[[str], None]
     memory: ContainerMemory
     _processes: StepProcesses = field(init=False)
+    _is_closed: bool = field(init=False, default=False)
 
     def __post_init__(self) -> None:
         # The packages of steps with containers of their own are installed there.
@@ -223,6 +224,7 @@ class Session:
 
     def close(self) -> None:
         """End all commands that are still running; safe to call twice."""
+        self._is_closed = True
         self.executor.stop()
 
     def dispose(self) -> None:
@@ -287,7 +289,8 @@ class Session:
             task.is_spent_known = True
 
     def _save(self, launch: Launch, number: int, log: TaskLog, code: int) -> None:
-        self.datastore.save_exit(launch.place, number, code)
+        is_killed = self._is_closed and code != 0
+        self.datastore.save_exit(launch.place, number, code, is_killed=is_killed)
         self.datastore.save_logs(launch.place, number, log.streams())
 
     def _failure(self, task: TaskState, code: int, log: TaskLog) -> StepFailed:

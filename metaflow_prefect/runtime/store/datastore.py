@@ -93,9 +93,15 @@ class RunDatastore:
         return f"{self.run_id}/{place.step}/{place.task_id}"
 
     def record(self, place: TaskPlace, attempt: int | None = None) -> TaskRecord | None:
-        """Return what *attempt* (default: the last one) left, or None if it did not succeed."""
+        """Return what *attempt* (default: the last one) left, or None if it did not succeed.
+
+        Of the last one the recorded end of its process counts, too: a process may be killed when its data is complete,
+        and Metaflow's runtime then tries the task again.
+        """
         task = self._done_attempt(place.step, place.task_id, attempt)
         if task is None or not task.get("_task_ok", default=False):
+            return None
+        if attempt is None and _has_failed_at_its_end(task):
             return None
         steps, _ = task.get("_transition", default=None) or ((), None)
         report = TaskReport(
@@ -145,9 +151,14 @@ class RunDatastore:
 
         self._write(place, attempt).save_logs(RUNTIME_LOG_SOURCE, dict(logs))
 
-    def save_exit(self, place: TaskPlace, attempt: int, return_code: int) -> None:
-        """Keep how the process of an attempt ended, in the words of Metaflow's own runtime."""
-        ended = {"return_code": return_code, "killed": False, "success": return_code == 0}
+    def save_exit(
+        self, place: TaskPlace, attempt: int, return_code: int, *, is_killed: bool = False
+    ) -> None:
+        """Keep how the process of an attempt ended, in the words of Metaflow's own runtime.
+
+        *is_killed*: the run ended it, whatever it had done by then.
+        """
+        ended = {"return_code": return_code, "killed": is_killed, "success": return_code == 0}
         self._write(place, attempt).save_metadata({_RUNTIME: ended})
 
     def write(self, name: str, content: bytes) -> None:
@@ -196,6 +207,13 @@ class RunDatastore:
             return None
         # For an attempt that was never begun Metaflow returns an empty task instead of an error.
         return task if task.has_metadata(task.METADATA_DONE_SUFFIX) else None
+
+
+def _has_failed_at_its_end(task: Any) -> bool:
+    if not task.has_metadata(_RUNTIME):
+        return False
+    ended = task.load_metadata([_RUNTIME])[_RUNTIME]
+    return not ended["success"] and not ended["killed"]
 
 
 def _artifacts(task: Any) -> tuple[Artifact, ...]:

@@ -72,6 +72,27 @@ def test_results_are_taken_whatever_the_flow_run_says(datastore, slice_):
     assert (found.failed, found.again) == ({}, ())
 
 
+def test_a_task_whose_process_failed_when_its_data_was_complete_is_not_done(datastore, slice_):
+    launch = slice_.launches[0]
+    finish(datastore, launch)
+    datastore.save_exit(launch.place, 0, -9)
+
+    assert datastore.record(launch.place) is None
+
+    finish(datastore, launch, attempt=1)
+    datastore.save_exit(launch.place, 1, 0)
+
+    assert datastore.record(launch.place) is not None
+
+
+def test_a_task_that_was_done_when_its_run_ended_it_stays_done(datastore, slice_):
+    launch = slice_.launches[0]
+    finish(datastore, launch)
+    datastore.save_exit(launch.place, 0, -15, is_killed=True)
+
+    assert datastore.record(launch.place) is not None
+
+
 def test_a_flow_run_that_failed_itself_fails_its_open_tasks(datastore, slice_):
     finish(datastore, slice_.launches[0])
 
