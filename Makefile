@@ -79,12 +79,14 @@ screenshots: $(READY) ## take the pictures of docs/screenshots anew, with a Chro
 soak: $(READY) ## kill flows and workers, break requests, run thousands of tasks: nothing lost, twice or left
 	$(BIN)/python -m tests.stack.durability.kills --kills 20 --seed 1
 	$(BIN)/python -m tests.bench --rounds 1 --case far: --memory
+	$(BIN)/python -m tests.bench.wide --tasks 10000
 	$(BIN)/python -m tests.stack.laptop.soak --kills 50 --seed 1
 	$(BIN)/python -m tests.stack.worker.step_soak --kills 100 --faults 0.2
 	$(BIN)/python -m tests.stack.worker.soak --runs 300 --kills 50 --workers 3 --faults 0.1 --proxy 0.1 --proxy-answers
 
 bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on the emulator; the headless stack; the worker; packages
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.wide --tasks 1000 --compare
 	$(BIN)/python -m tests.bench.packages
 	$(BIN)/python -m tests.contract.load
 	$(BIN)/python -m tests.stack.headless.bench

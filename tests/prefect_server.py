@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 
 from metaflow_prefect.headless.settings.database_address import SQLITE_PLUGIN
+from metaflow_prefect.server_settings import SERVER_SETTINGS
 from tests.support import quick_start
 from tests.support.http_client import HTTP
 from tests.support.ports import free_port
@@ -52,9 +53,7 @@ def running_server(home: Path, *, with_page: bool = False) -> Iterator[Server]:
         "PREFECT_HOME": str(home),
         # As the servers that we start: many runs write at once (ADR 0013).
         "PREFECT_SERVER_DATABASE_CONNECTION_URL": f"sqlite+aiosqlite:///{home}/prefect.db?plugin={SQLITE_PLUGIN}",
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_BATCH_SIZE": "200",
-        "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_FLUSH_INTERVAL": "1",
+        **SERVER_SETTINGS,
         "PREFECT_SERVER_UI_ENABLED": "false",
         **(_page_settings(home, url) if with_page else {}),
     }

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from metaflow_prefect import ir
-from metaflow_prefect.analysis import locks, packages
+from metaflow_prefect.analysis import packages
 from metaflow_prefect.errors import Finding
 from metaflow_prefect.runtime import variables
 from metaflow_prefect.runtime.packages import uv
@@ -77,7 +77,7 @@ def made(
     flow: ir.Flow,
     target: Target,
     *,
-    elsewhere: Mapping[str, Target] = locks.NOWHERE,
+    elsewhere: Mapping[str, Target] | None = None,
     may_be_kept: bool = False,
 ) -> ir.Flow:
     """Return *flow* with the locks of its packages for *target*, or have Metaflow make its interpreters.
@@ -96,8 +96,10 @@ def made(
                 state.environment.init_environment(state.echo)
             return flow
         case Installer.UV:
+            from metaflow_prefect.analysis import locks
+
             return locks.locked(
-                flow, target, os.environ, elsewhere=elsewhere, may_be_kept=may_be_kept
+                flow, target, os.environ, elsewhere=elsewhere or {}, may_be_kept=may_be_kept
             )
         case None:
             return flow

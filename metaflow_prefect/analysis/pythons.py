@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-
 from metaflow_prefect.analysis.uv_project import UvProject
 
 _ENVIRONMENT = "pypi"
@@ -39,6 +37,8 @@ class PythonRequest:
         >>> [asked.accepts_minor(version) for version in ("3.10", "3.11", "3.12", "3.13")]
         [False, True, True, False]
         """
+        from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
         try:
             accepted = SpecifierSet(self.accepts)
         except InvalidSpecifier:  # uv says what is wrong with it

@@ -9,11 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
-import tomli
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.specifiers import InvalidSpecifier, SpecifierSet
-from packaging.utils import canonicalize_name
-
 from metaflow_prefect.analysis.code import GENERATED_MARK
 from metaflow_prefect.errors import Finding
 
@@ -70,6 +65,8 @@ def examine(
     folder: Path, suffixes: tuple[str, ...]
 ) -> tuple[UvProject | None, tuple[Finding, ...]]:
     """Return the project to which *folder* belongs, and what is wrong with it; sources have one of *suffixes*."""
+    import tomli
+
     found, missing = _find(folder)
     if found is None:
         return None, missing
@@ -135,6 +132,8 @@ def _upward(folder: Path, name: str) -> Path | None:
 
 def _stale(project: Mapping[str, Any], lock: Mapping[str, Any]) -> Iterator[Finding]:
     """Yield how the lock differs from what the project asks for; needs neither uv nor an index."""
+    from packaging.utils import canonicalize_name
+
     table = project.get("project")
     if not isinstance(table, dict) or "name" not in table:
         yield _finding(f"{_PROJECT} has no [project] with a name", "begin a project with `uv init`")
@@ -164,6 +163,8 @@ def _stale(project: Mapping[str, Any], lock: Mapping[str, Any]) -> Iterator[Find
 
 
 def _same_pythons(one: str, other: str) -> bool:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+
     try:
         return SpecifierSet(one) == SpecifierSet(other)
     except InvalidSpecifier:
@@ -181,6 +182,8 @@ def _asked(table: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _requirement(text: str) -> str:
+    from packaging.requirements import InvalidRequirement, Requirement
+
     try:
         requirement = Requirement(text)
     except InvalidRequirement:
@@ -197,6 +200,9 @@ def _held(package: Mapping[str, Any]) -> frozenset[str]:
 
 
 def _as_text(name: str, extras: Any, specifier: str) -> str:
+    from packaging.specifiers import InvalidSpecifier, SpecifierSet
+    from packaging.utils import canonicalize_name
+
     try:
         ordered = sorted(str(it) for it in SpecifierSet(specifier))
     except InvalidSpecifier:
@@ -255,6 +261,8 @@ def _local_files(root: Path, lock: Mapping[str, Any], suffixes: tuple[str, ...])
 
 def _described(folder: Path) -> Iterator[Path]:
     """Yield the files that a package's description names, and without which it can't be built."""
+    import tomli
+
     try:
         table = tomli.loads((folder / _PROJECT).read_text("utf-8")).get("project", {})
     except (OSError, ValueError):  # uv says so when it builds the package

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaflow import parameters
 from metaflow._vendor import click
@@ -24,13 +24,15 @@ from metaflow_prefect.cli.options import (
     named,
     show,
 )
-from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.names import option_key
 from metaflow_prefect.runtime.local import typed_command
 from metaflow_prefect.runtime.local.local_options import LocalOptions
 from metaflow_prefect.runtime.local.output_files import write as write_output
 from metaflow_prefect.runtime.steps import step_options
+
+if TYPE_CHECKING:
+    from metaflow_prefect.deploy.runs.runs import RunRecord
 
 STEP_OPTIONS = tuple(
     click.option(name, **keywords) for name, keywords in step_options.declarations()

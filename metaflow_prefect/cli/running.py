@@ -6,7 +6,7 @@ import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaflow import parameters
 from metaflow._vendor import click
@@ -26,10 +26,12 @@ from metaflow_prefect.cli.options import (
     given,
     show,
 )
-from metaflow_prefect.deploy.runs.runs import RunRecord
 from metaflow_prefect.errors import RunRefused
 from metaflow_prefect.runtime.local.output_files import write as write_output
 from metaflow_prefect.runtime.progress.run_result import RunStatus
+
+if TYPE_CHECKING:
+    from metaflow_prefect.deploy.runs.runs import RunRecord
 
 _CHANGE = (RUN_ID, NAME, AUTHORIZE, JSON)
 """The options of every command that changes a run."""

@@ -78,7 +78,7 @@ def peak_megabytes(words: Sequence[str], environment: Mapping[str, str], folder:
     )  # fmt: skip
     pause, peak = threading.Event(), 0.0
     while process.poll() is None:
-        peak = max(peak, sum(_pss_kilobytes(pid) for pid in _tree(process.pid)) / 1000)
+        peak = max(peak, sum(pss_kilobytes(pid) for pid in _tree(process.pid)) / 1000)
         pause.wait(_SAMPLE_SECONDS)
     return peak
 
@@ -95,7 +95,7 @@ def _tree(root: int) -> list[int]:
     return found
 
 
-def _pss_kilobytes(pid: int) -> int:
+def pss_kilobytes(pid: int) -> int:
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
             if line.startswith("Pss:"):

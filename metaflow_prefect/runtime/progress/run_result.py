@@ -7,11 +7,13 @@ import sys
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from enum import Enum
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from metaflow_prefect import names
 from metaflow_prefect.errors import StepFailed
-from metaflow_prefect.runtime.progress.model import Progress
+
+if TYPE_CHECKING:
+    from metaflow_prefect.runtime.progress.model import Progress
 
 _PREFECTS_WORDS = f"Flow run encountered an exception: {StepFailed.__name__}: "
 

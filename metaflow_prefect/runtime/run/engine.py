@@ -28,6 +28,7 @@ from metaflow_prefect.runtime.run.admission import Capacity
 from metaflow_prefect.runtime.run.container_report import ContainerReport
 from metaflow_prefect.runtime.run.container_usage import ControlGroup
 from metaflow_prefect.runtime.run.launch_options import NO_OPTIONS, OPTIONS
+from metaflow_prefect.runtime.run.merged_events import merging
 from metaflow_prefect.runtime.run.recording_lag import RecordingLag, recorded_tasks
 from metaflow_prefect.runtime.run.scheduler import Plan, Scheduler
 from metaflow_prefect.runtime.run.session import Session
@@ -95,6 +96,7 @@ def execute(
     token = _RUN.set(_Run(session, scheduler, reporter))
     try:
         with (
+            merging(),
             publisher.publishing(),
             reporter.reporting(),
             container.recording(say),
@@ -163,6 +165,7 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     try:
         watch.check()
         with (
+            merging(),
             reporter.reporting(),
             report.recording(say),
             watch.watching(),

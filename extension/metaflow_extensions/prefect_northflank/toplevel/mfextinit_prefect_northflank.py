@@ -8,6 +8,7 @@ from importlib.util import find_spec
 # Of all commands and programs that import Metaflow, only those that may be handed over look for more.
 if (
     "prefect" in sys.argv[1:-1]
+    and not {"run", "resume"}.isdisjoint(sys.argv)
     and find_spec("metaflow_prefect") is not None
     and find_spec("metaflow_prefect.launcher") is not None
 ):
