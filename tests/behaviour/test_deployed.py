@@ -31,14 +31,19 @@ MATTER = {
     "exit_hook_with_module": BOTH,
     "file_beside_the_flow": BOTH,
     "include_file": (Form.PROCESS,),
+    "killed_at_three_moments": (Form.STEPS,),
     "module_in_a_subprocess": (Form.PROCESS,),
     "place_of_the_code": BOTH,
     "reached_by_a_link": (Form.PROCESS,),
 }
-"""What depends on where a step works, and where its code and its files are."""
+"""What depends on where a step works, and where its code and its files are, or who decides about its attempts."""
 
 _OF_RUN_ONLY = (
     "METAFLOW_RUN_<PARAMETER> is for `run`; a deployed run gets its values from what starts it"
+)
+
+_OF_ONE_FOLDER = (
+    "a step reads a file that another has written beside itself; their containers share no folder"
 )
 
 _NO_LOCK = "the flows have no uv project with a lock; tests/stack/worker/test_uv_project.py has one"
@@ -50,6 +55,10 @@ NOT_COMPARED = {
     ): "its siblings wait for each other; tasks of a slice run one after the other",
     ("parameters_by_environment", Form.PROCESS): _OF_RUN_ONLY,
     ("parameters_by_environment", Form.NORTHFLANK): _OF_RUN_ONLY,
+    ("parameters_by_environment", Form.STEPS): _OF_RUN_ONLY,
+    ("parameters_by_environment", Form.SLICES): _OF_RUN_ONLY,
+    ("place_of_the_code", Form.STEPS): _OF_ONE_FOLDER,
+    ("place_of_the_code", Form.SLICES): _OF_ONE_FOLDER,
     ("environment_uv", Form.PROCESS): _NO_LOCK,
     ("environment_uv", Form.NORTHFLANK): _NO_LOCK,
     ("environment_uv", Form.STEPS): _NO_LOCK,
