@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs screenshots soak bench verify-live test-pythons clean
+.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs docs-versions screenshots soak bench verify-live release test-pythons clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -49,7 +49,7 @@ lint: $(READY)
 types: $(READY)
 	$(BIN)/mypy
 	$(BIN)/mypy -m examples.demo -m examples.demo_northflank
-	$(BIN)/mypy -m tests.live.__main__
+	$(BIN)/mypy -m tests.live.__main__ -m tests.release.__main__ -m tests.docs.site_versions
 
 layers: $(READY)
 	$(BIN)/lint-imports
@@ -72,6 +72,9 @@ fuzz: $(READY) ## compare N random flows, from SEED on, with Metaflow's own run
 
 docs: $(READY) ## build the documentation site into build/site, strictly
 	$(BIN)/zensical build --strict
+
+docs-versions: $(READY) ## build the site of each tagged version and of the working tree into build/site-versions
+	$(BIN)/python -m tests.docs.site_versions
 
 screenshots: $(READY) ## take the pictures of docs/screenshots anew, with a Chromium of this machine
 	$(PYTEST) tests/browser tests/unit/runtime/test_progress.py --screenshots
@@ -96,6 +99,9 @@ bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on
 
 verify-live: $(READY) ## compare the live Northflank with what we assume; needs NORTHFLANK_API_TOKEN and NORTHFLANK_TEST_PROJECT; OPTIONS="--without demo"
 	$(BIN)/python -m tests.live $(OPTIONS)
+
+release: $(READY) ## check the tag on HEAD, version and changelog; build wheel and sdist, try both, say how to publish
+	$(BIN)/python -m tests.release
 
 test-pythons: ## the unit tests under each Python that is installed
 	bash tests/pythons.sh

@@ -19,7 +19,12 @@ import click
 from metaflow_prefect.headless import examples, report
 from metaflow_prefect.headless.console import Console
 from metaflow_prefect.headless.database import migrations, provisioning
-from metaflow_prefect.headless.errors import HeadlessError, NoSuchName, NotRunning
+from metaflow_prefect.headless.errors import (
+    HeadlessError,
+    NoSuchName,
+    NotRunning,
+    RecordUnreadable,
+)
 from metaflow_prefect.headless.files.layout import Layout, prepare
 from metaflow_prefect.headless.files.service_logs import Follower
 from metaflow_prefect.headless.files.stack_record import StackRecord, load_record
@@ -109,8 +114,10 @@ def down() -> None:
     """Stop every process of the stack, running flow runs included."""
     layout = Layout(home=load_settings().home)
     ran = SupervisorClient(layout).pid() is not None
-    if ran:
-        click.echo(f"stopping {', '.join(_services(layout))}", err=True)
+    # What cannot be read of another version's stack must not keep it from being ended.
+    with suppress(RecordUnreadable):
+        if ran:
+            click.echo(f"stopping {', '.join(_services(layout))}", err=True)
     left_over = lifecycle.stop_stack(layout)
     if left_over:
         click.echo(report.ended(left_over, had_supervisor=ran))

@@ -7,6 +7,7 @@ HeadlessError
 ├── MessagingRefused    several API processes have no Redis to talk through
 ├── HomeRefused         PREFECT_HOME cannot be written
 ├── NoSuchName          the command names a service, log, example or program there is none of
+├── RecordUnreadable    another version has started the stack, and this one cannot read its record
 ├── StackFailed         a service gave up, or did not become healthy in time
 └── NotRunning          the command needs a running stack
 """
@@ -54,6 +55,12 @@ class MessagingRefused(HeadlessError):
     """Several API processes are asked for, and what they talk through is not there."""
 
     headline = "Redis refused"
+
+
+class RecordUnreadable(HeadlessError):
+    """Another version has started the stack, and its record lacks what this one needs."""
+
+    headline = "Another version's stack"
 
 
 class NoSuchName(HeadlessError):

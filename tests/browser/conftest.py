@@ -23,15 +23,11 @@ import pytest
 
 from tests.prefect_server import Server, running_server
 from tests.support import prefect_tables, quick_start
+from tests.support.chromium import running_chromium
 
 ROOT = Path(__file__).parent.parent.parent
 SCREENSHOTS = ROOT / "docs" / "screenshots"
 PATIENCE_MS = 90_000
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
-
-
-def _browser() -> str | None:
-    return os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, _NAMES)), None)
 
 
 @dataclass(frozen=True)
@@ -139,19 +135,8 @@ def _process_worker(environment: dict[str, str], folder: Path) -> Iterator[None]
 )  # it leaves an event loop running, which would be in the way of others
 def browser() -> Iterator[Any]:
     """A Chromium without a window."""
-    playwright = pytest.importorskip(
-        "playwright.sync_api", reason="playwright is not installed (pip install '.[browser]')"
-    )
-    program = _browser()
-    if program is None:
-        pytest.skip("there is no Chromium: apt-get install chromium, or set CHROMIUM to one")
-    with playwright.sync_playwright() as started:
-        # Its own sandbox needs rights that containers don't have; it only sees pages of this machine. Without a
-        # software renderer of its own the icons of Prefect's graph are black squares.
-        arguments = ["--no-sandbox", "--use-angle=swiftshader", "--enable-unsafe-swiftshader"]
-        chromium = started.chromium.launch(executable_path=program, args=arguments)
+    with running_chromium() as chromium:
         yield chromium
-        chromium.close()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ TOGETHER = (
     ("tests/stack/deployments/",),
     ("tests/stack/headless/test_sqlite_stack.py", "tests/stack/headless/test_foreground.py", "tests/stack/headless/test_seed_document.py"),
     ("tests/stack/worker/",),
+    ("tests/stack/upgrade/",),
     ("tests/stack/headless/test_postgres.py",),
     ("tests/stack/headless/",),
     ("tests/behaviour/test_deployed.py",),

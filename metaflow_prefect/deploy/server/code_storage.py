@@ -12,6 +12,7 @@ from typing import Any
 from metaflow_prefect.analysis.files import IncludedFile
 from metaflow_prefect.deploy.plan.pull_step import key
 from metaflow_prefect.errors import DeploymentRefused
+from metaflow_prefect.runtime.store import s3_credentials
 
 _FORMAT = {"version": 0, "archive_format": "tgz", "mfcontent_version": 0}
 """The format of Metaflow's code packages without a copy of Metaflow (`metaflow.package`)."""
@@ -52,6 +53,11 @@ def keep(datastore: Any, contents: list[bytes]) -> None:
     Raises:
         DeploymentRefused: the datastore can't be written; runs could not write it either.
     """
+    if contents and s3_credentials.are_missing(datastore.TYPE):
+        raise DeploymentRefused(
+            f"The datastore {datastore.datastore_root} can't be written; nothing was created: there are no AWS credentials.",
+            fix=s3_credentials.HOW_TO_GIVE_THEM,
+        )
     try:
         datastore.save_data(contents, len_hint=len(contents))
     except Exception as error:

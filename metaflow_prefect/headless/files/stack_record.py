@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
+from metaflow_prefect.headless.errors import RecordUnreadable
 from metaflow_prefect.headless.files.layout import Layout, write_private
 
 
@@ -39,18 +40,26 @@ class StackRecord:
 
 
 def load_record(layout: Layout) -> StackRecord | None:
-    """Return the record of the last stack started here, None if there is none or it cannot be read."""
+    """Return the record of the last stack started here, None if there is none.
+
+    Another version may have written it: what it has besides is left out.
+
+    Raises:
+        RecordUnreadable: it lacks what this version needs.
+    """
     try:
         found = json.loads(layout.record.read_text(encoding="utf-8"))
-        return StackRecord(
-            **{
-                **found,
-                "services": tuple(found["services"]),
-                "findings": tuple(found["findings"]),
-            }
-        )
-    except (FileNotFoundError, json.JSONDecodeError, TypeError, KeyError):
+    except (FileNotFoundError, json.JSONDecodeError):
         return None
+    known = {field.name for field in fields(StackRecord)}
+    if missing := known - found.keys():
+        raise RecordUnreadable(
+            f"The stack at {layout.home} was started by version {found.get('version', 'unknown')}; "
+            f"{layout.record} lacks {', '.join(sorted(missing))}.",
+            fix="`prefect-headless down` ends it, `prefect-headless up -d` starts it with this version",
+        )
+    lists = {name: tuple(found[name]) for name in ("services", "findings")}
+    return StackRecord(**{**{name: found[name] for name in known}, **lists})
 
 
 def last_storage(layout: Layout) -> str | None:

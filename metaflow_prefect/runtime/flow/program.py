@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+import inspect
 import os
+import re
 import shlex
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from metaflow_prefect.errors import StaleGeneratedFile
 from metaflow_prefect.runtime.packages.lock import LockedPackages
@@ -105,15 +110,38 @@ def _create(source: str, generated: str) -> str:
     return shlex.join(("python", source, "prefect", "create", generated))
 
 
+_HEADER = re.compile(
+    r"# Compiled by metaflow-prefect-northflank (?P<version>\S+) from (?P<source>.+) \(sha256 "
+)
+"""The first line of a generated file."""
+
+
 def check_api(number: int) -> None:
-    """Refuse to run a generated file that was made for another runtime.
+    """Refuse to run a generated file that was made for another runtime; called at the file's beginning.
+
+    A file that is executed as a program ends with the message alone: nothing in it can catch the error.
 
     Raises:
         StaleGeneratedFile: *number* is not this runtime's.
     """
-    if number != RUNTIME_API:
-        raise StaleGeneratedFile(
-            f"This file was compiled for runtime API {number}; "
-            f"metaflow-prefect-northflank {VERSION} has runtime API {RUNTIME_API}.",
-            fix=f"compile the flow again with `{_create('FLOW.py', 'FILE')}`",
-        )
+    if number == RUNTIME_API:
+        return
+    frame = inspect.currentframe()
+    caller = frame.f_back.f_globals if frame is not None and frame.f_back is not None else {}
+    error = _other_api(number, caller)
+    if caller.get("__name__") == "__main__":
+        sys.stderr.write(f"{error.headline}: {error}\n")
+        sys.exit(1)
+    raise error
+
+
+def _other_api(number: int, module: Mapping[str, Any]) -> StaleGeneratedFile:
+    """Return the refusal of the generated file whose globals are *module*, with the command that compiles it again."""
+    location = Path(module.get("__file__") or "FILE")
+    found = _HEADER.match(location.read_text(encoding="utf-8")) if location.is_file() else None
+    version = f" by version {found['version']}" if found else ""
+    return StaleGeneratedFile(
+        f"{location.name} was compiled{version} for runtime API {number}; "
+        f"metaflow-prefect-northflank {VERSION}, which is installed, has runtime API {RUNTIME_API}.",
+        fix=f"compile it again: {_create(found['source'] if found else 'FLOW.py', location.name)}",
+    )

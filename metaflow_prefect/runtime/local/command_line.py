@@ -36,6 +36,8 @@ def command(flow: Any, parameters: tuple[Parameter, ...]) -> Any:
         is_json: bool = False,
         **values: Any,
     ) -> None:
+        # A flow that has changed is refused here, before there is a server and a flow run.
+        _ = program_of(flow).flow_file
         if run_id_file is not None:
             check_output(Path(run_id_file), lambda: _own_files(flow))
         keywords = {p.keyword: _carried(p, values[option_key(p.name)]) for p in parameters}

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from metaflow_prefect import names
-from metaflow_prefect.errors import MetaflowPrefectError, StepFailed
+from metaflow_prefect.errors import MetaflowPrefectError, SettingRefused, StepFailed
 from metaflow_prefect.runtime.flow.dispatcher import Dispatcher, Launch
 from metaflow_prefect.runtime.flow.graph import End, Step
 from metaflow_prefect.runtime.flow.program import Program
@@ -38,6 +38,7 @@ from metaflow_prefect.runtime.servers.connection import is_embedded
 from metaflow_prefect.runtime.servers.recording import wait_until_recorded
 from metaflow_prefect.runtime.steps import step_options
 from metaflow_prefect.runtime.steps.executor_protocol import Stream
+from metaflow_prefect.runtime.store import s3_credentials
 
 
 class _Run(NamedTuple):
@@ -65,6 +66,7 @@ def execute(
         Pause: the flow run was suspended; it goes on when it is executed again.
         StepFailed: a step failed, and is not tried again.
         InitFailed: Metaflow refused to begin the run.
+        SettingRefused: the run has no credentials for its datastore.
     """
     from prefect.context import FlowRunContext
 
@@ -72,6 +74,7 @@ def execute(
     assert context is not None  # noqa: S101  only ever called inside a flow run
     assert context.flow_run is not None  # noqa: S101  as above
     prefect_log_filter.install()
+    _check_credentials(program)
     run_id = names.run_id(context.flow_run.id)
     say = task_reports.flow_log()
     program, steps = pinned_code.of_run(context, run_id, program, steps, say)
@@ -114,6 +117,14 @@ def execute(
             wait_until_recorded(context.flow_run.id, scheduler.task_runs)
 
 
+def _check_credentials(program: Program) -> None:
+    if s3_credentials.are_missing(program.datastore):
+        raise SettingRefused(
+            f"There are no AWS credentials for the datastore of {program.flow}, which is in S3.",
+            fix=s3_credentials.HOW_TO_GIVE_THEM,
+        )
+
+
 def _about(
     container: ContainerReport, step_costs: StepCosts
 ) -> Callable[[Progress, float], Containers]:
@@ -135,6 +146,7 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     Raises:
         StepFailed: a step failed, and is not tried again.
         InitFailed: Metaflow could not create a step's interpreter.
+        SettingRefused: the run has no credentials for its datastore.
     """
     from prefect.context import FlowRunContext
 
@@ -146,6 +158,7 @@ def execute_slice(program: Program, steps: tuple[Step, ...], tasks: Mapping[str,
     from metaflow_prefect.runtime.step_containers.slice_parameters import SliceOrder
 
     prefect_log_filter.install()
+    _check_credentials(program)
     order = SliceOrder.from_json(tasks)
     say = task_reports.flow_log()
     program, steps = pinned_code.of_run(context, order.run_id, program, steps, say)

@@ -39,7 +39,7 @@ def test_a_changed_flow_must_be_compiled_again(tmp_path):
 def test_a_file_for_another_runtime_is_refused():
     check_api(RUNTIME_API)
 
-    with pytest.raises(StaleGeneratedFile, match="compile the flow again"):
+    with pytest.raises(StaleGeneratedFile, match="compile it again"):
         check_api(RUNTIME_API + 1)
 
 

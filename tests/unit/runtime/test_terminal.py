@@ -7,7 +7,7 @@ import logging
 
 import pytest
 
-from metaflow_prefect.errors import StepFailed
+from metaflow_prefect.errors import StaleGeneratedFile, StepFailed
 from metaflow_prefect.runtime.progress import prefect_log_filter, terminal
 
 
@@ -112,6 +112,22 @@ def test_retries_are_counted_as_metaflow_counts_them_and_no_line_announces_nothi
     assert record.getMessage() == (
         f"Task run failed with exception: Step train failed. - {told} will start immediately"
     )
+
+
+def test_in_a_plain_log_a_refusal_of_ours_has_no_traceback_and_is_told_once():
+    error = StaleGeneratedFile("flow.py has changed.", fix="compile it again")
+
+    def logged(message: str, *told: object, raised: object = None) -> str:
+        record = logging.LogRecord("prefect.flow_runs", logging.ERROR, "", 1, message, told, raised)
+        prefect_log_filter.shorten(record)
+        return logging.Formatter().format(record)
+
+    assert logged(f"Encountered: {error!r}", raised=(type(error), error, None)) == (
+        "Encountered: flow.py has changed.\nFix: compile it again"
+    )
+    ended = f"Finished in state Failed('Flow run encountered an exception: StaleGeneratedFile: {error}')"
+    assert logged(ended) == "Finished in state Failed()"
+    assert logged(others := ended.replace("Stale", "Somebodys")) == others
 
 
 def test_other_errors_are_logged_as_prefect_logs_them():

@@ -1,0 +1,1 @@
+"""Makes a release from the tag on HEAD: `make release`."""
