@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs docs-versions screenshots soak bench verify-live release test-pythons clean
+.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs docs-versions screenshots soak bench verify-live release test-pythons test-lowest test-newest clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -105,6 +105,12 @@ release: $(READY) ## check the tag on HEAD, version and changelog; build wheel a
 
 test-pythons: ## the unit tests under each Python that is installed
 	bash tests/pythons.sh
+
+test-lowest: $(READY) ## the fast tests and a whole flow with the lowest versions that pyproject.toml permits
+	VENV="$(VENV)" bash tests/versions.sh lowest
+
+test-newest: $(READY) ## the same with the newest versions
+	VENV="$(VENV)" bash tests/versions.sh newest
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) .venvs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .metaflow .demo

@@ -4,6 +4,8 @@
 # on one run of them with SIGINT not ignored.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+# shellcheck source=tests/support/find_python.sh
+. tests/support/find_python.sh
 main=$(${PYTHON:-python3} -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 versions=()
 pythons=()
@@ -15,14 +17,7 @@ for version in 3.10 3.11 3.12 3.13; do
     echo "python$version: make check runs under it"
     continue
   fi
-  python=$(command -v "python$version" || true)
-  # A version manager's shim exists for versions that are not active: ask the interpreter itself.
-  if [ -z "$python" ] || ! "$python" -c '' 2>/dev/null; then
-    for candidate in "$HOME"/.pyenv/versions/"$version".*/bin/python "/opt/python/$version/bin/python"; do
-      [ -x "$candidate" ] && python=$candidate && break
-      python=
-    done
-  fi
+  python=$(find_python "$version")
   if [ -z "$python" ]; then
     echo "python$version: not installed here, skipped"
     continue

@@ -167,6 +167,11 @@ PREFECT = (
         used_for="the client offers no other access to its HTTP client, whose responses we check",
         if_it_moves="pass a transport in `httpx_settings`, for clients that we make ourselves",
     ),
+    PrivateName(
+        place="prefect.task_runners:ThreadPoolTaskRunner._max_workers",
+        used_for="how many tasks a run may execute at the same time",
+        if_it_moves="write the number into the generated file a second time, as an argument of the run",
+    ),
 )
 
 METAFLOW = (
@@ -252,6 +257,11 @@ METAFLOW = (
         used_for="whether micromamba is installed; asking for `bin` would download it",
         if_it_moves="look for METAFLOW_PATH_TO_MICROMAMBA and in PATH",
     ),
+    PrivateName(
+        place="metaflow:_vendor",
+        used_for="its own copy of click, in which Metaflow takes commands, options and errors of extensions",
+        if_it_moves="import click from where metaflow/extension_support takes it",
+    ),
 )
 
 PYTHON = (
@@ -260,6 +270,11 @@ PYTHON = (
         parameters=None,
         used_for="which module asks for a value that a forked step must have for itself",
         if_it_moves="inspect.currentframe, which is slower",
+    ),
+    PrivateName(
+        place="random:_urandom",
+        used_for="a value that a forked step must have for itself is found in modules that import it by name",
+        if_it_moves="nothing: the entry in process_values.py can go",
     ),
     PrivateName(
         place="weakref:finalize._registry",
@@ -301,4 +316,182 @@ PYTHON = (
     ),
 )
 
-ALL = (*PREFECT, *METAFLOW, *PYTHON)
+_READ_IN_THE_CLIENT = "read it as metaflow/client/core.py does"
+
+RECORDS = (
+    PrivateName(
+        place="metaflow.task:_task_ok",
+        used_for="whether a task has ended well, as Metaflow's runtime reads it",
+        if_it_moves=_READ_IN_THE_CLIENT,
+    ),
+    PrivateName(
+        place="metaflow.flowspec:_transition",
+        used_for="which steps follow a task, as Metaflow's runtime reads it",
+        if_it_moves="follow metaflow/runtime.py, where a task's end queues the next ones",
+    ),
+    PrivateName(
+        place="metaflow.flowspec:_foreach_num_splits",
+        used_for="as above: how many tasks",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="metaflow.flowspec:_control_mapper_tasks",
+        used_for="as above: the tasks of a gang",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="metaflow.task:_foreach_stack",
+        used_for="which task of a foreach a resumed run takes over",
+        if_it_moves=_READ_IN_THE_CLIENT,
+    ),
+    PrivateName(
+        place="metaflow.runtime:_iteration_stack",
+        used_for="as above, for steps that switch back to an earlier one",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="metaflow.flowspec:_graph_info",
+        used_for="which steps of a finished run have cards",
+        if_it_moves="ask each task for cards",
+    ),
+    PrivateName(
+        place="metaflow.runtime:_parameters",
+        used_for="the step that holds the parameters of a run",
+        if_it_moves="follow `persist_constants` of metaflow/runtime.py",
+    ),
+    PrivateName(
+        place="metaflow.plugins.datastores.local_storage:_meta",
+        used_for="the folder of local metadata that a container sends back",
+        if_it_moves="follow `METADATA_DIR` of metaflow/plugins/datastores/local_storage.py",
+    ),
+)
+"""Artifacts, steps and folders that Metaflow's own modules write and we read: names inside strings."""
+
+_NEXT_PREFECT = "follow the new place in Prefect's repository; its changelog seldom names it"
+
+UNDOCUMENTED = (
+    PrivateName(
+        place="prefect.events.worker:EventsWorker.instance",
+        used_for="to wait until the server has what a run's tasks have sent",
+        if_it_moves="ask the server until it has as many task runs as we have ended",
+    ),
+    PrivateName(
+        place="prefect.events.worker:EventsWorker.wait_until_empty",
+        used_for="as above",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="prefect.context:FlowRunContext.get",
+        used_for="the flow run and the task runner of a generated file",
+        if_it_moves="prefect.runtime, which lacks the task runner",
+    ),
+    PrivateName(
+        place="prefect.context:TaskRunContext.get",
+        used_for="the task run that an attempt belongs to",
+        if_it_moves="prefect.runtime.task_run",
+    ),
+    PrivateName(
+        place="prefect.context:refresh_global_settings_context",
+        used_for="settings of a run that is forked from a process which has imported Prefect",
+        if_it_moves="start such runs anew (METAFLOW_PREFECT_LAUNCHER=off)",
+    ),
+    PrivateName(
+        place="prefect.bundles:BundleLauncher",
+        used_for="the type of an argument of the decorator @northflank of Prefect flows",
+        if_it_moves=_NEXT_PREFECT,
+    ),
+    PrivateName(
+        place="prefect.flows:bind_flow_to_infrastructure",
+        used_for="the decorator @northflank of Prefect flows, as Prefect's integrations make theirs",
+        if_it_moves=_NEXT_PREFECT,
+    ),
+    PrivateName(
+        place="prefect.client.utilities:inject_client",
+        used_for="to override a method of the base worker that Prefect decorates so",
+        if_it_moves="open a client with `get_client`",
+    ),
+    PrivateName(
+        place="prefect.client.base:ServerType",
+        used_for="whether a client talks to Prefect Cloud",
+        if_it_moves="compare the address of the API",
+    ),
+    PrivateName(
+        place="prefect.utilities.engine:propose_state",
+        used_for="a state that the server's rules may refuse, and its answer",
+        if_it_moves="the client's `set_flow_run_state`, which answers the same",
+    ),
+    PrivateName(
+        place="prefect.utilities.templating:find_placeholders",
+        used_for="blocks and variables that a job variable refers to, before they are resolved",
+        if_it_moves="a pattern of our own for `{{ … }}`",
+    ),
+    PrivateName(
+        place="prefect.utilities.schema_tools:validate",
+        used_for="job variables are checked before a deployment is written",
+        if_it_moves="let the server refuse them",
+    ),
+    PrivateName(
+        place="prefect.server.api.server:create_app",
+        used_for="the local server, in a process that ends when it has not been used for long",
+        if_it_moves="`prefect server start`, and a second process that watches it",
+    ),
+    PrivateName(
+        place="prefect.logging.configuration:setup_logging",
+        used_for="the progress of a run stands below the lines of the log",
+        if_it_moves="show plain lines only",
+    ),
+    PrivateName(
+        place="prefect.logging.handlers:PrefectConsoleHandler",
+        used_for="as above",
+        if_it_moves="as above",
+    ),
+    PrivateName(
+        place="prefect.logging.loggers:flow_run_logger",
+        used_for="the lines of exit hooks, which run after the flow run",
+        if_it_moves="prefect.logging.get_logger",
+    ),
+    PrivateName(
+        place="prefect.types.names:raise_on_name_alphanumeric_dashes_only",
+        used_for="to say before the server does that a block cannot have this name",
+        if_it_moves="let the server refuse it",
+    ),
+    PrivateName(
+        place="prefect.cli:app",
+        used_for="a container executes its flow run in the process that has checked its claim",
+        if_it_moves="execute `prefect flow-run execute` as a process",
+    ),
+    PrivateName(
+        place="uvicorn.protocols.http.h11_impl:H11Protocol",
+        used_for="the emulator breaks connections as a network does",
+        if_it_moves="name another protocol class to uvicorn",
+    ),
+    PrivateName(
+        place="supervisor.xmlrpc:SupervisorTransport",
+        used_for="supervisor's interface, over a socket in a file",
+        if_it_moves="a transport of our own for xmlrpc.client, of ten lines",
+    ),
+)
+"""Names without an underscore that their documentation does not promise, from the modules of `UNPROMISED`."""
+
+UNPROMISED = (
+    "prefect.bundles",
+    "prefect.cli",
+    "prefect.client.base",
+    "prefect.client.utilities",
+    "prefect.context",
+    "prefect.events.worker",
+    "prefect.logging.configuration",
+    "prefect.logging.handlers",
+    "prefect.logging.loggers",
+    "prefect.server",
+    "prefect.types",
+    "prefect.utilities",
+    "supervisor",
+    "uvicorn.protocols",
+)
+"""Modules, with what is below them, of which each name that we import is listed."""
+
+PROMISED_THERE = {"Faults", "PlaceholderType", "url_for"}
+"""Names in such modules that only type something, or that the documentation has."""
+
+ALL = (*PREFECT, *METAFLOW, *PYTHON, *UNDOCUMENTED)
