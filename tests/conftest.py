@@ -45,10 +45,15 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Let the longest begin first. Give up early on tests that start no server; the others have the time of pyproject.toml."""
+    """Let the longest begin first. Tests that start no server are given up early, and warnings of deprecation fail only them.
+
+    The others have the time of pyproject.toml, and run programs of several versions.
+    """
     items.sort(key=lambda item: scheduling.rank(item.nodeid))
     for item in items:
-        if not any(item.iter_markers("slow")) and not any(item.iter_markers("timeout")):
+        if any(item.iter_markers("slow")):
+            item.add_marker(pytest.mark.filterwarnings("default"))
+        elif not any(item.iter_markers("timeout")):
             item.add_marker(pytest.mark.timeout(_LONGEST_FAST_TEST_SECONDS))
 
 
