@@ -9,7 +9,7 @@ PYTEST := $(BIN)/python -m pytest
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs docs-versions screenshots soak bench verify-live release test-pythons test-lowest test-newest clean
+.PHONY: differential fuzz help setup demo demo-northflank test check format lint types layers fast slow unit golden docs docs-versions screenshots soak bench verify-live release test-pythons test-lowest test-newest test-upgrade clean
 
 help: ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F':.*## ' '{printf "make %-16s %s\n", $$1, $$2}'
@@ -111,6 +111,9 @@ test-lowest: $(READY) ## the fast tests and a whole flow with the lowest version
 
 test-newest: $(READY) ## the same with the newest versions
 	VENV="$(VENV)" bash tests/versions.sh newest
+
+test-upgrade: $(READY) ## what the version before has made goes on after an upgrade (ten minutes)
+	$(PYTEST) tests/stack/upgrade
 
 clean: ## remove what the commands above made
 	rm -rf $(VENV) .venvs build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .metaflow .demo

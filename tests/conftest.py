@@ -52,7 +52,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: scheduling.rank(item.nodeid))
     for item in items:
         if any(item.iter_markers("slow")):
-            item.add_marker(pytest.mark.filterwarnings("default"))
+            for category in ("DeprecationWarning", "PendingDeprecationWarning", "FutureWarning"):
+                item.add_marker(pytest.mark.filterwarnings(f"default::{category}"))
         elif not any(item.iter_markers("timeout")):
             item.add_marker(pytest.mark.timeout(_LONGEST_FAST_TEST_SECONDS))
 

@@ -51,7 +51,9 @@ def main() -> None:
     elif sys.argv[1:] == ["tools"]:
         lines = tools()
     else:
-        lines = [f"{each.name} {metadata.version(each.name)}" for each in requirements()]
+        python = ".".join(str(part) for part in sys.version_info[:3])
+        installed = [f"{each.name} {metadata.version(each.name)}" for each in requirements()]
+        lines = [f"python {python}", *sorted(installed, key=str.casefold)]
     print("\n".join(lines))  # noqa: T201  the answer
 
 

@@ -44,7 +44,7 @@ SUM_OF_FOUR = "True [1, 1, 1, 4] 14"
 
 @dataclass(frozen=True)
 class User:
-    """Somebody who works in a folder with the commands of *environment*, as a shell would know them."""
+    """A person who works in a folder with the commands of *environment*, as a shell would know them."""
 
     environment: Environment
     folder: Path
