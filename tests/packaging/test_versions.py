@@ -49,7 +49,7 @@ up if `make test-newest` passes under 3.14.
 """
 
 
-def tested(which: str) -> dict[str, str]:
+def passed_with(which: str) -> dict[str, str]:
     """Return the version of each package with which the tests have passed."""
     lines = (HERE / f"tested_{which}.txt").read_text(encoding="utf-8").splitlines()
     return dict(line.split(" ", 1) for line in lines)
@@ -58,7 +58,7 @@ def tested(which: str) -> dict[str, str]:
 def row(name: str, permitted: SpecifierSet) -> str:
     """Return the row of a package; the specifiers from low to high."""
     specifiers = ", ".join(sorted((str(each) for each in permitted), key=lambda it: it[0] == "<"))
-    return f"| {name} | {specifiers} | {tested('lowest')[name]} | {tested('newest')[name]} |\n"
+    return f"| {name} | {specifiers} | {passed_with('lowest')[name]} | {passed_with('newest')[name]} |\n"
 
 
 @pytest.mark.golden
@@ -72,13 +72,13 @@ def test_the_page_says_what_is_permitted_and_tested(golden):
 @pytest.mark.parametrize("requirement", requirements(), ids=lambda it: it.name)
 def test_the_lower_bound_has_been_tested(requirement):
     """When this fails, run `make test-lowest`."""
-    assert Version(tested("lowest")[requirement.name]) == Version(lower_bound(requirement))
+    assert Version(passed_with("lowest")[requirement.name]) == Version(lower_bound(requirement))
 
 
 @pytest.mark.parametrize("requirement", requirements(), ids=lambda it: it.name)
 def test_what_has_been_tested_as_newest_is_permitted(requirement):
     """When this fails, run `make test-newest`."""
-    assert requirement.specifier.contains(tested("newest")[requirement.name])
+    assert requirement.specifier.contains(passed_with("newest")[requirement.name])
 
 
 def test_two_lists_of_one_package_have_the_same_bounds():

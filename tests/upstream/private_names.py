@@ -371,6 +371,17 @@ _NEXT_PREFECT = "follow the new place in Prefect's repository; its changelog sel
 
 UNDOCUMENTED = (
     PrivateName(
+        place="prefect.events.worker:ProcessPoolForwardingEventsClient",
+        used_for="the events of wide runs pass our merger: Prefect accepts clients of a few types only",
+        if_it_moves="leave the merging out (`runtime/run/merged_events.py`): each state of a task run is an event again",
+    ),
+    PrivateName(
+        place="prefect.events.worker:emit_events_to_cloud",
+        used_for="Prefect Cloud records task runs in its own way, so that nothing is merged there",
+        if_it_moves="compare the address of the API with that of Prefect Cloud",
+        parameters=(),
+    ),
+    PrivateName(
         place="prefect.events.worker:EventsWorker.instance",
         used_for="to wait until the server has what a run's tasks have sent",
         if_it_moves="ask the server until it has as many task runs as we have ended",
