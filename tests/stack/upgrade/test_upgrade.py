@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -58,15 +59,19 @@ class User:
     def flow(self, *words: str) -> str:
         return self.done(FLOW.name, "prefect", *words)
 
+    def stack_command(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run `prefect-headless` in a shell that does not have the address of the stack: each start chooses a port."""
+        without = {name: it for name, it in self.variables.items() if name != "PREFECT_API_URL"}
+        program = self.environment.folder / "bin" / "prefect-headless"
+        return self.environment.attempt(program, *words, cwd=self.folder, variables=without)
+
     def stack(self, *words: str) -> str:
-        return self.done(str(self.environment.folder / "bin" / "prefect-headless"), *words)
+        ended = self.stack_command(*words)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout
 
     def stack_status(self) -> dict[str, Any]:
-        said = self.environment.attempt(
-            self.environment.folder / "bin" / "prefect-headless", "status", "--json",
-            cwd=self.folder, variables=self.variables,
-        )  # fmt: skip
-        return dict(json.loads(said.stdout))
+        return dict(json.loads(self.stack_command("status", "--json").stdout))
 
     def pids(self) -> dict[str, int | None]:
         return {it["name"]: it["pid"] for it in self.stack_status()["services"]}
@@ -190,9 +195,7 @@ def test_a_stopped_stack_of_the_version_before_starts_with_its_runs_and_deployme
 ):
     upgraded.stack("down")
     upgraded.stack("up", "-d", "--wait", "240")
-    upgraded.variables["PREFECT_API_URL"] = json.loads(upgraded.stack("info", "--json"))[
-        "local_url"
-    ]
+    upgraded.variables["PREFECT_API_URL"] = upgraded.address_of_stack()
 
     assert upgraded.stack_status()["verdict"] == "healthy"
     assert upgraded.listed_runs()[before.of_deployment] == "SUCCEEDED"
