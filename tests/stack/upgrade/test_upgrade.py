@@ -130,9 +130,7 @@ def user(tmp_path_factory) -> Iterator[User]:
     }
     made = User(environment, folder, variables)
     yield made
-    environment.attempt(
-        environment.folder / "bin" / "prefect-headless", "down", variables=variables
-    )
+    made.stack_command("down")
 
 
 @pytest.fixture(scope="module")
