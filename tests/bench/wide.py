@@ -37,6 +37,10 @@ BEGIN, END = "<!-- wide bench: begin -->", "<!-- wide bench: end -->"
 LOCAL = "local server (SQLite)"
 OTHER_TASKS = 3
 """`start`, `join` and `end`."""
+LOOK_SECONDS = 0.2
+STEADY_SECONDS = 6
+"""Longer than the server keeps events in a batch (`server_settings.PERSISTER`: two seconds)."""
+
 RECORDED_SECONDS = 30.0
 """How long after the flow's end the server may take to know the end of every task run."""
 FINAL = ["COMPLETED", "FAILED", "CRASHED", "CANCELLED"]
@@ -160,7 +164,7 @@ def _wait_until_recorded(server: Running, wanted: int, ended: float) -> int:
     while (found := server.count("task_runs", in_the_end)) < wanted:
         if time.monotonic() - ended > RECORDED_SECONDS:
             break
-        time.sleep(0.2)
+        time.sleep(LOOK_SECONDS)
     return found
 
 
@@ -168,7 +172,7 @@ def _wait_until_steady(look: Callable[[], int]) -> int:
     """Return a count that has not changed for longer than the server keeps events in a batch."""
     last = look()
     while True:
-        time.sleep(6)
+        time.sleep(STEADY_SECONDS)
         if (now := look()) == last:
             return now
         last = now

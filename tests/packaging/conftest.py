@@ -1,4 +1,4 @@
-"""The built wheel, and clean environments that have our dependencies but nothing of ours."""
+"""The built wheel, and clean environments with the dependencies of this project but not with it."""
 
 from __future__ import annotations
 

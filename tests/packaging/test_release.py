@@ -90,7 +90,7 @@ def test_everything_is_refused_at_once_with_what_to_do():
 
 @pytest.fixture(scope="module")
 def clone(tmp_path_factory) -> Path:
-    """What this clone has, committed in a repository of its own, with the version and the changelog of a release; it has no tag."""
+    """Commit the files of this clone to a new repository, with the version and the changelog of a release, and without a tag."""
     folder = tmp_path_factory.mktemp("clone")
     listed = git(ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").split("\0")
     for name in filter(None, listed):

@@ -88,7 +88,7 @@ def _try(distributions: tuple[Path, ...], *, linked: bool) -> None:
             (dependencies := folder / "dependencies").mkdir()
             link_dependencies(dependencies)
         for number, distribution in enumerate(distributions):
-            _say(f"{distribution.name}, in an environment of its own:")
+            _say(f"{distribution.name}, installed into a clean environment:")
             (own := folder / str(number)).mkdir()
             with installed(distribution, own, dependencies) as (environment, work):
                 all_trials = trials(environment, work, VERSION, ROOT)

@@ -88,7 +88,7 @@ def trials(environment: Environment, work: Path, version: str, sources: Path) ->
 
 
 def _variables(work: Path) -> dict[str, str]:
-    """Return the settings of somebody who has used none of this before."""
+    """Return the settings of a user who has run none of this before."""
     return {
         "HOME": str(work), "USERNAME": "new-user", "METAFLOW_HOME": str(work / "metaflow"),
         "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(work), "PREFECT_HOME": str(work / "prefect"),

@@ -1,4 +1,4 @@
-"""Our distributions, built as a release would be, and virtual environments that have our dependencies but nothing of ours."""
+"""Builds wheel and sdist as a release does, and makes virtual environments with the dependencies of this project but not with it."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 _S3 = "s3"
 _BOTO3S_OWN = "boto3"
 _WITHOUT_CREDENTIALS = frozenset({"endpoint_url", "region_name", "verify"})
-"""What the parameters of Metaflow's client may say without giving it credentials of its own."""
+"""Parameters of Metaflow's S3 client that contain no credentials."""
 
 HOW_TO_GIVE_THEM = (
     "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile that exists with AWS_PROFILE; "
