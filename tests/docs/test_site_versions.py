@@ -24,6 +24,7 @@ _CONFIG_OF_A_PAGE = re.compile(r'<script id="__config" type="application/json">(
 @pytest.fixture(scope="module")
 def sites(tmp_path_factory) -> Path:
     """The sites of a project that has one in two releases and a change since; its first tag is older than the site."""
+    pytest.importorskip("zensical", reason="zensical is not installed (pip install '.[docs]')")
     project = tmp_path_factory.mktemp("project")
 
     def git(*words: str) -> None:
