@@ -34,6 +34,8 @@ _ITS_REPLACEMENT = (
 _OWN_LIMIT = "count the slots in ResilientWorker and offer the base worker none (limit=None)"
 _OWN_GROUP = "open a task group of our own in `setup`, and close it in `teardown`"
 
+_EACH_IMPORTS = "nothing: prefork_script.py leaves such a Prefect as it is, and each of the processes imports Prefect; then follow it"
+
 WORKER = "prefect.workers.base:BaseWorker."
 
 PREFECT = (
@@ -171,6 +173,24 @@ PREFECT = (
         place="prefect.task_runners:ThreadPoolTaskRunner._max_workers",
         used_for="how many tasks a run may execute at the same time",
         if_it_moves="write the number into the generated file a second time, as an argument of the run",
+    ),
+    PrivateName(
+        place="prefect.runner._workspace_supervisor:_launch_engine",
+        parameters=("command", "cwd", "environment"),
+        used_for="a container's supervisor becomes the engine without another interpreter (prefork_script.py)",
+        if_it_moves=_EACH_IMPORTS,
+    ),
+    PrivateName(
+        place="prefect.runner._workspace_supervisor:main",
+        parameters=("argv",),
+        used_for="to be the supervisor in a process that was forked (prefork_script.py)",
+        if_it_moves=_EACH_IMPORTS,
+    ),
+    PrivateName(
+        place="prefect.runner._starter_engine:run_process",
+        parameters=("command", "stream_output", "task_status", "task_status_handler"),
+        used_for="to let the runner take the forked process; its module says that this name is there to be replaced",
+        if_it_moves=_EACH_IMPORTS,
     ),
 )
 

@@ -8,6 +8,7 @@ from importlib.resources import files
 from prefect_northflank.records.claims import Claim
 
 SCRIPT = "PREFECT__NORTHFLANK_GATE"
+PREFORK = "PREFECT__NORTHFLANK_PREFORK"
 CLAIM = "PREFECT__NORTHFLANK_CLAIM"
 
 COMMAND = f"python3 -c \"import os; exec(os.environ['{SCRIPT}'])\" flow-run execute"
@@ -16,5 +17,12 @@ COMMAND = f"python3 -c \"import os; exec(os.environ['{SCRIPT}'])\" flow-run exec
 
 def environment_of(claim: Claim) -> Mapping[str, str]:
     """Return the variables with which a container checks *claim*."""
-    script = files(__package__).joinpath("claim_gate_script.py").read_text(encoding="utf-8")
-    return {SCRIPT: script, CLAIM: str(claim.id)}
+    return {
+        SCRIPT: _text("claim_gate_script.py"),
+        PREFORK: _text("prefork_script.py"),
+        CLAIM: str(claim.id),
+    }
+
+
+def _text(name: str) -> str:
+    return files(__package__).joinpath(name).read_text(encoding="utf-8")

@@ -1,12 +1,13 @@
 """Runs in the container before the flow run: checks that the claim still holds. Stands alone.
 
 The worker ships this text in an environment variable; it runs in any image with Prefect 3, in the process that then
-becomes `prefect flow-run execute`, so that Prefect is imported once.
+becomes `prefect flow-run execute`, so that Prefect is imported once (for the flow's process too: prefork_script.py).
 """
 
 import os
 import sys
 import time
+from typing import Any
 from uuid import UUID
 
 from prefect.client.orchestration import get_client
@@ -46,11 +47,19 @@ def patiently() -> bool:
     return may_execute()
 
 
+def prefork() -> None:
+    """Let the flow's process be forked from this one."""
+    script: dict[str, Any] = {}
+    exec(os.environ["PREFECT__NORTHFLANK_PREFORK"], script)  # noqa: S102  as this text, from the worker
+    script["prefork"]()
+
+
 def main() -> None:
     """Execute the flow run, or leave it alone."""
     if not patiently():
         print("Nothing is executed: this flow run was started anew meanwhile.", flush=True)  # noqa: T201  as above
         return
+    prefork()
     # The command `prefect`, imported this late because its import would be wasted if nothing is executed.
     from prefect.cli import app
 

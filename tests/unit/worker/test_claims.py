@@ -137,13 +137,14 @@ def test_what_follows_a_scheduled_state_or_was_restarted_on_purpose_is_not_late(
     assert covered(states) is None
 
 
-def test_the_container_gets_the_whole_script_its_claim_and_no_template():
+def test_the_container_gets_the_whole_scripts_its_claim_and_no_template():
     claim = Claim(id=uuid4())
     env = environment_of(claim)
 
     compile(env["PREFECT__NORTHFLANK_GATE"], "gate", "exec")
+    compile(env["PREFECT__NORTHFLANK_PREFORK"], "prefork", "exec")
     assert env["PREFECT__NORTHFLANK_CLAIM"] == str(claim.id)
-    assert "${" not in env["PREFECT__NORTHFLANK_GATE"] + COMMAND
+    assert "${" not in "".join(env.values()) + COMMAND
 
 
 def claimed_on(
