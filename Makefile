@@ -112,7 +112,7 @@ test-lowest: $(READY) ## the fast tests and a whole flow with the lowest version
 test-newest: $(READY) ## the same with the newest versions
 	VENV="$(VENV)" bash tests/versions.sh newest
 
-test-upgrade: $(READY) ## what the version before has made goes on after an upgrade (ten minutes)
+test-upgrade: $(READY) ## what the version before has made goes on after an upgrade
 	$(PYTEST) tests/stack/upgrade
 
 clean: ## remove what the commands above made

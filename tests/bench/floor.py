@@ -2,14 +2,15 @@
 
     python -m tests.bench.floor [--plans nf-compute-10 nf-compute-20 …] [--memory 200 300 …]
 
-Needs root and control groups of version 1 (`/sys/fs/cgroup/memory` and `cpu`). Executes the container's command,
-`prefect flow-run execute`, for a run of a real deployment; nothing is installed before.
+Needs root and control groups of version 1 (`/sys/fs/cgroup/memory` and `cpu`). Executes the command of a container on
+Northflank for a run of a real deployment; nothing is installed before.
 """
 
 from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import subprocess
 import sys
 import tempfile
@@ -21,6 +22,8 @@ from pathlib import Path
 from typing import Any
 
 from prefect_northflank.api.plans import Plan, published
+from prefect_northflank.job import claim_gate
+from prefect_northflank.records.claims import Claim
 
 from tests.prefect_server import Server, running_server
 
@@ -166,12 +169,13 @@ class Place:
             record: Any = client.read_flow_run(flow_run)
             deployment = client.read_deployment(record.deployment_id)
         env = {
+            **claim_gate.environment_of(Claim(id=record.state.id)),
             **self.environment,
             **deployment.job_variables["env"],
             "PREFECT__FLOW_RUN_ID": flow_run,
             "METAFLOW_DATASTORE_SYSROOT_LOCAL": str(self.folder),
         }
-        words = [str(Path(sys.executable).parent / "prefect"), "flow-run", "execute"]
+        words = [sys.executable, *shlex.split(claim_gate.COMMAND)[1:]]
         with group_of(plan) as group, (self.folder / "output").open("wb") as output:
             began = time.monotonic()
             process = subprocess.Popen(
