@@ -96,6 +96,7 @@ bench: $(READY) ## overhead per step as a ratio to Metaflow's own `run`; load on
 	$(BIN)/python -m tests.stack.laptop.bench
 	$(BIN)/python -m tests.stack.worker.bench
 	$(BIN)/python -m tests.stack.worker.start_bench
+	$(BIN)/python -m tests.stack.worker.start_bench --pool process
 
 verify-live: $(READY) ## compare the live Northflank with what we assume; needs NORTHFLANK_API_TOKEN and NORTHFLANK_TEST_PROJECT; OPTIONS="--without demo"
 	$(BIN)/python -m tests.live $(OPTIONS)

@@ -367,6 +367,7 @@ class Pool:
     folder: Path
     extra: Mapping[str, str] = field(default_factory=dict)
     """What its workers have in their environment besides."""
+    kind: str = "northflank"
 
     @property
     def environment(self) -> dict[str, str]:
@@ -391,7 +392,7 @@ class Pool:
             "start",
             *("--pool", self.name, "--name", f"{self.name}-{name}"),
             # Without it Prefect's command starts a process worker if something answers 404 to its question about the pool.
-            *("--type", "northflank"),
+            *("--type", self.kind),
         ]
         log = self.folder / f"worker-{uuid4().hex[:6]}.log"
         with running(command, self.environment | extra, log) as process:

@@ -1,9 +1,9 @@
 """How long it takes from `trigger` to the first line of the first step, and who needs how much of it.
 
-python -m tests.stack.worker.start_bench [--rounds 5] [--write]
+python -m tests.stack.worker.start_bench [--pool process] [--rounds 5] [--write]
 
 A real Prefect server, a real worker with its default settings, and an emulator whose containers are processes with this
-interpreter: nothing is pulled or installed. All processes share one clock.
+interpreter: nothing is pulled or installed. With `--pool process`, Prefect's own worker of that type. All processes share one clock.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,6 @@ from northflank_emulator import Emulator
 from northflank_emulator.settings import Settings
 
 PAGE = Path(__file__).parents[3] / "docs" / "performance.md"
-BEGIN, END = "<!-- start bench: begin -->", "<!-- start bench: end -->"
 FLOW = """
 from metaflow import FlowSpec, step
 
@@ -48,27 +47,51 @@ class StartFlow(FlowSpec):
 if __name__ == "__main__":
     StartFlow()
 """
-PHASES = (
-    ("the worker's poll, until it has taken the flow run", "scheduled", "taken"),
-    ("the worker: claim, job, start", "taken", "started"),
-    ("the container, until it checks its claim: Prefect's import", "started", "checked"),
-    ("`prefect flow-run execute`, until the flow run is Running", "checked", "running"),
+_POLL = ("the worker's poll, until it has taken the flow run", "scheduled", "taken")
+_OWN_PHASES = (
     ("the flow run, until Metaflow's run begins: the flow's import", "running", "begun"),
     ("Metaflow, until the first line of the first step", "begun", "first line"),
 )
+PHASES = {
+    "northflank": (
+        _POLL,
+        ("the worker: claim, job, start", "taken", "started"),
+        ("the container, until it checks its claim: Prefect's import", "started", "checked"),
+        ("`prefect flow-run execute`, until the flow run is Running", "checked", "running"),
+        *_OWN_PHASES,
+    ),
+    "process": (
+        _POLL,
+        ("Prefect's supervisor and engine, until the flow run is Running", "taken", "running"),
+        *_OWN_PHASES,
+    ),
+}
+
+
+_QUERY_SECONDS = {"northflank": "2", "process": "10"}
+"""The defaults of the workers, which those of the tests do not have."""
+_JOB_VARIABLES = {
+    "northflank": (
+        "env.EXTRA_PIP_PACKAGES=",
+        "project_id=demo",
+        "billing_deployment_plan=nf-compute-200",
+    ),
+    "process": (),
+}
 
 
 @dataclass(frozen=True)
 class Place:
     """A pool with a deployed flow."""
 
+    kind: str
     pool: Any
     emulator: Emulator
     folder: Path
 
     @classmethod
-    def made(cls, stack: ExitStack, folder: Path, query_seconds: str | None) -> Place:
-        """Make it; *query_seconds* None leaves the worker its default."""
+    def made(cls, stack: ExitStack, folder: Path, kind: str, query_seconds: str | None) -> Place:
+        """Make it, of the type *kind*; *query_seconds* None leaves the worker its default."""
         from tests.stack.worker import conftest
         from tests.stack.worker.database import postgres_url
 
@@ -77,18 +100,19 @@ class Place:
         emulator = stack.enter_context(Emulator(Settings(rate_limit=None)))
         northflank = conftest.Northflank(base_url=emulator.base_url, token=emulator.token)
         pool = conftest.new_pool(prefect, northflank, folder)
-        place = cls(pool=pool, emulator=emulator, folder=folder)
+        if kind == "process":
+            pool = replace(pool, name="processes", kind=kind)
+            prefect.post("/work_pools/", {"name": pool.name, "type": kind})
+        place = cls(kind=kind, pool=pool, emulator=emulator, folder=folder)
         (folder / "start_flow.py").write_text(FLOW)
         place.command(
             *("deploy", "--work-pool", pool.name),
             *("--job-variable", f"env.METAFLOW_DATASTORE_SYSROOT_LOCAL={folder}"),
-            *("--job-variable", "env.EXTRA_PIP_PACKAGES="),
-            *("--job-variable", "project_id=demo"),
-            *("--job-variable", "billing_deployment_plan=nf-compute-200"),
+            *(word for it in _JOB_VARIABLES[kind] for word in ("--job-variable", it)),
         )
         # The worker's defaults: those of the tests ask far more often.
         defaults = {name: "" for name in pool.environment if name.startswith("PREFECT_NORTHFLANK_")}
-        query = {} if query_seconds is None else {"PREFECT_WORKER_QUERY_SECONDS": query_seconds}
+        query = {"PREFECT_WORKER_QUERY_SECONDS": query_seconds or _QUERY_SECONDS[kind]}
         stack.enter_context(pool.worker(**defaults | query))
         return place
 
@@ -125,9 +149,14 @@ class Place:
                 name = "checked" if state["name"] == "Starting" else "taken"
             if name is not None:
                 found.setdefault(name, at(state["timestamp"]))
-        found["started"] = [
-            it.at for it in self.emulator.requests if it.operation == "start.job.run"
-        ][-1]
+        starts = [it.at for it in self.emulator.requests if it.operation == "start.job.run"]
+        if starts:
+            found["started"] = starts[-1]
+        self.read_logs(flow_run, found)
+        return found
+
+    def read_logs(self, flow_run: UUID, found: dict[str, dt.datetime]) -> None:
+        """Put into *found* what only the flow run's log tells, once it is there."""
         while "first line" not in found:
             lines = self.pool.prefect.post(
                 "/logs/filter", {"logs": {"flow_run_id": {"any_": [str(flow_run)]}}}
@@ -138,24 +167,23 @@ class Place:
                 if line["message"] == "the first line":
                     found["first line"] = at(line["timestamp"])
             time.sleep(0.5)
-        return found
 
 
 def at(text: str) -> dt.datetime:
     return dt.datetime.fromisoformat(text.replace("Z", "+00:00"))
 
 
-def seconds(found: Mapping[str, dt.datetime]) -> Iterator[float]:
+def seconds(kind: str, found: Mapping[str, dt.datetime]) -> Iterator[float]:
     """Yield how long each phase took."""
-    for _, begin, end in PHASES:
+    for _, begin, end in PHASES[kind]:
         yield (found[end] - found[begin]).total_seconds()
 
 
-def table(rounds: Sequence[Sequence[float]], load: float) -> str:
+def table(kind: str, rounds: Sequence[Sequence[float]], load: float) -> str:
     """Return the table for the page, under what it was measured on."""
     rows = [
         f"| {name} | {statistics.median(values):.1f} s | {min(values):.1f}-{max(values):.1f} s |"
-        for (name, *_), values in zip(PHASES, zip(*rounds, strict=True), strict=True)
+        for (name, *_), values in zip(PHASES[kind], zip(*rounds, strict=True), strict=True)
     ]
     whole = [sum(found) for found in rounds]
     today = dt.datetime.now(dt.timezone.utc).date()
@@ -163,7 +191,7 @@ def table(rounds: Sequence[Sequence[float]], load: float) -> str:
         [
             (
                 f"{len(rounds)} runs, {today}, {platform.system()} {platform.machine()}, {os.cpu_count()} cores shared with "
-                f"the server, the worker, the emulator and other work (load {load:.1f} at the end), "
+                f"the server, the worker and other work (load {load:.1f} at the end), "
                 f"Python {platform.python_version()}, Prefect {version('prefect')}."
             ),
             "",
@@ -176,33 +204,35 @@ def table(rounds: Sequence[Sequence[float]], load: float) -> str:
     )
 
 
-def write(text: str) -> None:
+def write(kind: str, text: str) -> None:
     """Replace what stands between the marks of the page."""
-    before, _, rest = PAGE.read_text(encoding="utf-8").partition(BEGIN)
-    after = rest.partition(END)[2]
-    PAGE.write_text(f"{before}{BEGIN}\n{text}{END}{after}", encoding="utf-8")
+    begin, end = f"<!-- start bench, {kind}: begin -->", f"<!-- start bench, {kind}: end -->"
+    before, _, rest = PAGE.read_text(encoding="utf-8").partition(begin)
+    after = rest.partition(end)[2]
+    PAGE.write_text(f"{before}{begin}\n{text}{end}{after}", encoding="utf-8")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--pool", choices=tuple(PHASES), default="northflank", dest="kind")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--query-seconds", help="PREFECT_WORKER_QUERY_SECONDS of the worker")
     parser.add_argument("--write", action="store_true", help=f"put the table into {PAGE.name}")
     options = parser.parse_args()
     rounds: list[Sequence[float]] = []
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
-        place = Place.made(stack, Path(folder), options.query_seconds)
+        place = Place.made(stack, Path(folder), options.kind, options.query_seconds)
         # The first run finds nothing in the page cache.
         for number in range(options.rounds + 1):
-            found = tuple(seconds(place.start()))
+            found = tuple(seconds(options.kind, place.start()))
             sys.stderr.write(f"{number}: {' '.join(f'{it:.2f}' for it in found)}\n")
             rounds += [found] if number else []
-    text = table(rounds, os.getloadavg()[0])
+    text = table(options.kind, rounds, os.getloadavg()[0])
     sys.stdout.write(text)
     if options.write:
-        write(text)
+        write(options.kind, text)
     return 0
 
 
