@@ -26,8 +26,9 @@ _OF_METAFLOW = (
     "Code package downloaded.",
     "Task is starting.",
     "Bootstrapping",
+    "[northflank] ",
 )
-"""Lines with which Metaflow's backends begin the log of a task, and those of environments."""
+"""Lines with which Metaflow's backends begin the log of a task, those of environments, and what a container waits for."""
 
 
 _FOLDER = re.compile(r'(?<=File \\")[^"]*/|(?<=File ")[^"]*/')

@@ -25,6 +25,8 @@ OTHERWISE = {
     "working_directory": "it shows the folder in which the step works, which is the container's",
     "place_of_the_code": "it shows where the code lies, which is the container's folder",
     "reached_by_a_link": "it shows where the code lies, which is the container's folder",
+    "sibling_fails": "its siblings see each other through files in one folder",
+    "retry_after_a_pause": "the task waits ten minutes, as with Metaflow's own backends; Metaflow's local run does not wait",
     "exit_zero_is_a_failure": "Metaflow's runtime stops with an internal error; the process of the task says that the task failed",
 }
 """Flows that show what is meant to differ, and why."""

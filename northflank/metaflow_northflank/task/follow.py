@@ -88,7 +88,9 @@ class Followed:
         if ended is None:
             return self._without_exit()
         if ended.code == KILLED and not ended.reason and self.reason is None:
-            return self._explain()
+            # Metaflow tries a task again whose process was killed, even if its data was complete by then.
+            self._ask_why()
+            return None
         return self._ended(ended)
 
     def _without_exit(self) -> Outcome | None:
@@ -136,10 +138,13 @@ class Followed:
         # Metaflow's word is enough: a container that is lost after that has lost nothing.
         if self.record.succeeded():
             return Outcome(code=0)
+        self._ask_why()
+        return None
+
+    def _ask_why(self) -> None:
         if not self.is_asked_why:
             self.is_asked_why = True
             self._tell(Ask.EXPLAIN)
-        return None
 
     def _ask_what_it_waits_for(self) -> None:
         """Ask, now and then, what a container waits for that has not announced itself."""

@@ -114,7 +114,9 @@ class Bench:
 
     def load_while_waiting(self, seconds: float) -> str:
         """Return what the flow's own container costs while it waits for the others."""
-        (own,) = [it for it in containers() if is_of(it, self.waiting_run)]
+        found = [it for it in containers() if is_of(it, self.waiting_run)]
+        # The flow's process is forked from the container's, and has its command.
+        (own,) = [it for it in found if it.ppid() not in {its.pid for its in found}]
         family = [own, *own.children(recursive=True)]
         before, asked = sum(cpu_seconds(it.pid) for it in family), self.asked.copy()
         time.sleep(seconds)

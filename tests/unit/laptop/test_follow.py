@@ -126,6 +126,26 @@ def test_a_step_that_was_killed_is_told_of_memory_if_that_may_be_why(memory, rec
     assert ended == Outcome(code=137, words=f"The step's process was killed{because}.")
 
 
+def test_a_task_whose_process_is_killed_once_its_data_is_complete_has_failed(record, tmp_path):
+    """As in Metaflow's own runtime, which tries such a task again."""
+
+    def answer(message, tell):
+        if message["ask"] == "start":
+            started(tell)
+            record.task.init_task()
+            record.task.save_artifacts([("_task_ok", True)])
+            record.task.done()
+            record.record_exit(ContainerExit(code=137))
+        if message["ask"] == "explain":
+            tell("explained", reason=REASON, memory=False, lines=[])
+
+    with broker(tmp_path / "s", answer):
+        ended = followed(record, tmp_path / "s").wait()
+
+    assert record.succeeded()
+    assert ended.code == 137
+
+
 def test_a_refused_start_ends_the_task_with_the_code_that_it_says(record, tmp_path):
     def answer(_, tell):
         tell("waiting", text="patience")
