@@ -134,8 +134,8 @@ def test_a_task_whose_process_is_killed_once_its_data_is_complete_has_failed(rec
             started(tell)
             record.task.init_task()
             record.task.save_artifacts([("_task_ok", True)])
-            record.task.done()
             record.record_exit(ContainerExit(code=137))
+            record.task.done()
         if message["ask"] == "explain":
             tell("explained", reason=REASON, memory=False, lines=[])
 
