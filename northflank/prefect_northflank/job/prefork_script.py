@@ -132,12 +132,12 @@ def supervise(
         os.chdir(cwd)
     become(env)
     sys.path[:] = [it or str(Path.cwd()) for it in sys.path]
-    packages = packages_changed()
+    packages = packages_changed_at()
     engines: list[Mapping[str, Any]] = []
 
     async def launch(command: list[str], *, cwd: Path, environment: dict[str, str]) -> int:
         is_plain = command == [sys.executable, "-m", ENGINE]
-        if is_plain and packages == packages_changed() and is_as_before(env, environment):
+        if is_plain and packages == packages_changed_at() and is_as_before(env, environment):
             engines.append({"cwd": cwd, "environment": environment})
             return 0
         return int(await launch_engine(command, cwd=cwd, environment=environment))
@@ -169,7 +169,7 @@ def become(environment: Mapping[str, str]) -> None:
     os.environ.update(environment)
 
 
-def packages_changed() -> list[int]:
+def packages_changed_at() -> list[int]:
     """Return when packages were last installed or removed."""
     paths = sysconfig.get_paths()
     return [Path(paths[name]).stat().st_mtime_ns for name in ("purelib", "platlib")]
