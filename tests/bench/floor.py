@@ -23,7 +23,7 @@ from typing import Any
 
 from prefect_northflank.api.plans import Plan, published
 from prefect_northflank.job import claim_gate
-from prefect_northflank.records.claims import Claim
+from prefect_northflank.records.claims import CLAIMED, Claim
 
 from tests.prefect_server import Server, running_server
 
@@ -161,11 +161,14 @@ class Place:
     def run(self, plan: Plan) -> Outcome:
         """Execute a new run in a container of *plan*."""
         from prefect.client.orchestration import get_client
+        from prefect.states import Pending
 
         file = self.folder / "run-id"
         self.flow("trigger", "--run-id-file", str(file), "--width", "100")
         flow_run = file.read_text().removeprefix("prefect-")
         with get_client(sync_client=True) as client:
+            # As a worker claims it; a scheduled flow run becomes Late.
+            client.set_flow_run_state(flow_run, Pending(name=CLAIMED))
             record: Any = client.read_flow_run(flow_run)
             deployment = client.read_deployment(record.deployment_id)
         env = {
