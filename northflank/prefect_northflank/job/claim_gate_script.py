@@ -50,7 +50,8 @@ def patiently() -> bool:
 def prefork() -> None:
     """Let the flow's process be forked from this one."""
     script: dict[str, Any] = {}
-    exec(os.environ["PREFECT__NORTHFLANK_PREFORK"], script)  # noqa: S102  as this text, from the worker
+    # The image may lack this package, so the worker sends the script, as it sends the one that you read.
+    exec(os.environ["PREFECT__NORTHFLANK_PREFORK"], script)  # noqa: S102
     script["prefork"]()
 
 

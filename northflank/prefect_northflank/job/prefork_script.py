@@ -1,10 +1,10 @@
 """Runs in the container before `prefect flow-run execute`: one import of Prefect for all its processes. Stands alone.
 
-Prefect runs a flow in a process of its own: `prefect flow-run execute` starts a supervisor, which fetches the code and then
-becomes the engine (prefect/runner/_workspace_supervisor.py). Each of the three imports Prefect anew, which is most of what
-a container does before the flow begins. Here the supervisor is forked from the process that has imported
-all three, and becomes the engine without another interpreter. What Prefect gives its child stays what it gives it: a session
-of its own, the environment, the directory, no input. In a Prefect that is built otherwise, nothing is changed.
+`prefect flow-run execute` starts a supervisor process. The supervisor fetches the code and then replaces itself with the engine
+(prefect/runner/_workspace_supervisor.py). All three import Prefect, and these imports are most of what a container does before
+the flow begins. This script imports everything once, forks the supervisor, and lets it run the engine without starting another
+interpreter. The forked process gets what Prefect would have given a new one: its own session, the environment, the working
+directory, an empty stdin. If this version of Prefect lacks the functions that the script replaces, it changes nothing.
 
 The worker ships this text in an environment variable, to any image with Prefect 3 (claim_gate_script.py executes it).
 """
@@ -14,6 +14,7 @@ import json
 import os
 import runpy
 import signal
+import site
 import socket
 import sys
 import sysconfig
@@ -52,7 +53,8 @@ class Forked:
                 with suppress(ProcessLookupError):
                     os.killpg(self.pid, signal.SIGKILL)
             with anyio.CancelScope(shield=True):
-                while self.returncode is None:  # noqa: ASYNC110  a thread sets it
+                # The thread that waits for the process sets it, and cannot set an event of this loop.
+                while self.returncode is None:  # noqa: ASYNC110
                     await anyio.sleep(0.05)
 
     def _reap(self) -> None:
@@ -170,9 +172,10 @@ def become(environment: Mapping[str, str]) -> None:
 
 
 def packages_changed_at() -> list[int]:
-    """Return when packages were last installed or removed."""
+    """Return when packages were last installed or removed, for this interpreter or for its user; 0 where none ever were."""
     paths = sysconfig.get_paths()
-    return [Path(paths[name]).stat().st_mtime_ns for name in ("purelib", "platlib")]
+    folders = (paths["purelib"], paths["platlib"], site.getusersitepackages())
+    return [Path(it).stat().st_mtime_ns if Path(it).exists() else 0 for it in folders]
 
 
 def is_as_before(before: Mapping[str, str], now: Mapping[str, str]) -> bool:

@@ -48,10 +48,16 @@ def says(file: str) -> None:
 """
 STEPS = """
 import os
+import site
 
 
 def paint() -> dict:
     os.environ["COLOUR"] = "blue"
+    return {}
+
+
+def install() -> dict:
+    os.makedirs(site.getusersitepackages())
     return {}
 """
 
@@ -70,7 +76,11 @@ def run(served, prefect, folder):
     """Run a flow of the folder in a container that imports all itself; return the flow run, and the file it was given."""
 
     def run_of(flow: str, *steps: dict) -> tuple[dict, Path]:
-        env = {**quick_start.COLD, "PYTHONPATH": str(folder)}
+        env = {
+            **quick_start.COLD,
+            "PYTHONPATH": str(folder),
+            "PYTHONUSERBASE": str(folder / "user"),
+        }
         deployment = served.deploy(flow, env=env)
         enter = {"prefect.deployments.steps.set_working_directory": {"directory": str(folder)}}
         prefect.post(f"/deployments/{deployment}", {"pull_steps": [enter, *steps]}, method="PATCH")
@@ -105,6 +115,13 @@ def test_a_pull_step_that_changes_a_variable_gets_an_interpreter_that_has_read_i
     told = json.loads(file.read_text())
     assert told["command"][1:3] == ["-m", "prefect.engine"]
     assert told["colour"] == "blue"
+
+
+def test_a_pull_step_that_installs_packages_gets_an_interpreter_that_finds_them(run):
+    flow_run, file = run("tells", {"steps_of_its_user.install": {}})
+
+    assert flow_run["state_type"] == "COMPLETED"
+    assert json.loads(file.read_text())["command"][1:3] == ["-m", "prefect.engine"]
 
 
 def test_a_flow_whose_forked_process_is_killed_is_crashed_with_its_signal(run):
