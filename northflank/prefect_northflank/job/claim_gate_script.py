@@ -51,7 +51,7 @@ def prefork() -> None:
     """Let the flow's process be forked from this one."""
     script: dict[str, Any] = {}
     # The image may lack this package, so the worker sends the script, as it sends the one that you read.
-    exec(os.environ["PREFECT__NORTHFLANK_PREFORK"], script)  # noqa: S102
+    exec(os.environ["PREFECT__NORTHFLANK_PREFORK"], script)  # noqa: S102  the worker's own text
     script["prefork"]()
 
 

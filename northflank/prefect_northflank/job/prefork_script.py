@@ -53,8 +53,7 @@ class Forked:
                 with suppress(ProcessLookupError):
                     os.killpg(self.pid, signal.SIGKILL)
             with anyio.CancelScope(shield=True):
-                # The thread that waits for the process sets it, and cannot set an event of this loop.
-                while self.returncode is None:  # noqa: ASYNC110
+                while self.returncode is None:  # noqa: ASYNC110  a thread sets it
                     await anyio.sleep(0.05)
 
     def _reap(self) -> None:
